@@ -1,0 +1,45 @@
+# make figures: everything, from raw data to the report. make test: lint and tests. ARGS are passed on to Snakemake,
+# pytest or the benchmarks.
+.PHONY: figures test lint smoke bench lock new-paper clean
+.DEFAULT_GOAL := figures
+ARGS ?=
+IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONNOUSERSITE=1
+
+figures: .venv/.installed-run
+	@$(IN_VENV) python -m raw2fig.stages $(ARGS)
+
+smoke: .venv/.installed-run
+	@$(IN_VENV) python -m raw2fig.stages --configfile config/smoke.yaml $(ARGS)
+
+test: lint
+	@$(IN_VENV) python -m pytest $(ARGS)
+
+lint: .venv/.installed-dev
+	@$(IN_VENV) ruff check workflow tests benchmarks
+	@$(IN_VENV) ruff format --check workflow tests benchmarks
+	@$(IN_VENV) snakefmt --check --quiet Snakefile rules
+	@$(IN_VENV) sh tests/lint_workflow.sh
+	@$(IN_VENV) mypy
+
+bench: .venv/.installed-run
+	@for file in benchmarks/*.py; do $(IN_VENV) python $$file $(ARGS) || exit 1; done
+
+# Pin every dependency anew. torch's local version (+cpu) is left out, so that each machine takes its own build.
+lock: .venv/.installed-dev
+	@$(IN_VENV) pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links --upgrade -o envs/requirements.txt pyproject.toml
+	@$(IN_VENV) pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links --extra dev -c envs/requirements.txt -o envs/requirements-dev.txt pyproject.toml
+	@sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' envs/requirements.txt envs/requirements-dev.txt
+
+new-paper: .venv/.installed-run
+	@$(IN_VENV) python docs/template/new_paper.py $(KEY)
+
+clean:
+	rm -rf .snakemake build results
+
+.venv/.installed-run: envs/requirements.txt pyproject.toml
+	@sh envs/setup.sh run
+
+.venv/.installed-dev: envs/requirements-dev.txt pyproject.toml
+	@sh envs/setup.sh dev

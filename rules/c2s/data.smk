@@ -1,0 +1,363 @@
+"""C2S-Scale, data: reference cells, simulated experiments, processed cells, rank fit and corpora."""
+
+
+rule c2s_reference:
+    input:
+        path=C2S["reference"]["path"] or [],
+    output:
+        raw="<results>/c2s/data/reference.raw.h5ad",
+    log:
+        "<results>/c2s/logs/reference.log",
+    resources:
+        **resources_for(config, "data", "c2s_reference"),
+    params:
+        code=source_digest(C2S_CODE + "reference"),
+        source=C2S["reference"]["source"],
+        path=option("path", C2S["reference"]["path"]),
+        columns=" ".join(
+            option(name.replace("_", "-"), C2S["reference"][name]) for name in ("cell_type_col", "gene_col", "layer")
+        ),
+        test_share=C2S["reference"]["test_share"],
+        organism=C2S["organism"],
+    shell:
+        "raw2fig c2s reference --source {params.source} {params.path} {params.columns} --organism {params.organism} "
+        "--test-share {params.test_share} --raw {output.raw} &> {log}"
+
+
+rule c2s_panel:
+    input:
+        raw="<results>/c2s/data/reference.raw.h5ad",
+        programmes=C2S["programmes"],
+    output:
+        panel="<results>/c2s/data/panel.json",
+    log:
+        "<results>/c2s/logs/panel.log",
+    resources:
+        **resources_for(config, "data", "c2s_panel"),
+    params:
+        code=source_digest(C2S_CODE + "preprocess"),
+        size=C2S["panel"],
+    shell:
+        "raw2fig c2s panel --raw {input.raw} --programmes {input.programmes} --size {params.size} "
+        "--panel {output.panel} &> {log}"
+
+
+# Experiments are simulated from real cells with planted effects, or read from your own files.
+if C2S["cytokine"]["source"] == "procedural":
+
+    rule c2s_cytokine:
+        input:
+            raw="<results>/c2s/data/reference.raw.h5ad",
+            effects=C2S["effects"],
+        output:
+            raw="<results>/c2s/data/cytokine.raw.h5ad",
+            oracle="<results>/c2s/data/oracle.raw.h5ad",
+            truth="<results>/c2s/data/cytokine.truth.json",
+        log:
+            "<results>/c2s/logs/cytokine.log",
+        benchmark:
+            "<results>/c2s/benchmarks/cytokine.tsv"
+        resources:
+            **resources_for(config, "data", "c2s_cytokine"),
+        params:
+            code=source_digest(C2S_CODE + "cytokines"),
+            n_train=C2S["cytokine"]["n_train"],
+            n_test=C2S["cytokine"]["n_test"],
+        shell:
+            "raw2fig c2s simulate-cytokines --raw {input.raw} --effects {input.effects} --n-train {params.n_train} "
+            "--n-test {params.n_test} --cytokine {output.raw} --oracle {output.oracle} --truth {output.truth} &> {log}"
+
+else:
+
+    rule c2s_cytokine:
+        input:
+            path=C2S["cytokine"]["path"],
+        output:
+            raw="<results>/c2s/data/cytokine.raw.h5ad",
+        log:
+            "<results>/c2s/logs/cytokine.log",
+        resources:
+            **resources_for(config, "data", "c2s_cytokine"),
+        params:
+            code=source_digest(C2S_CODE + "reference"),
+            organism=C2S["organism"],
+        shell:
+            "raw2fig c2s reference --source path --path {input.path} --organism {params.organism} --raw {output.raw} &> {log}"
+
+
+if C2S["spatial"]["source"] == "procedural":
+
+    rule c2s_spatial:
+        input:
+            raw="<results>/c2s/data/reference.raw.h5ad",
+            effects=C2S["effects"],
+        output:
+            raw="<results>/c2s/data/spatial.raw.h5ad",
+        log:
+            "<results>/c2s/logs/spatial.log",
+        benchmark:
+            "<results>/c2s/benchmarks/spatial.tsv"
+        resources:
+            **resources_for(config, "data", "c2s_spatial"),
+        params:
+            code=source_digest(C2S_CODE + "tissue"),
+            cells=C2S["spatial"]["cells"],
+            radius=C2S["spatial"]["radius"],
+        shell:
+            "raw2fig c2s simulate-tissue --raw {input.raw} --effects {input.effects} --cells {params.cells} "
+            "--radius {params.radius} --spatial {output.raw} &> {log}"
+
+else:
+
+    rule c2s_spatial:
+        input:
+            path=C2S["spatial"]["path"],
+        output:
+            raw="<results>/c2s/data/spatial.raw.h5ad",
+        log:
+            "<results>/c2s/logs/spatial.log",
+        resources:
+            **resources_for(config, "data", "c2s_spatial"),
+        params:
+            code=source_digest(C2S_CODE + "reference"),
+            organism=C2S["organism"],
+        shell:
+            "raw2fig c2s reference --source path --path {input.path} --organism {params.organism} --raw {output.raw} &> {log}"
+
+
+if C2S["drugs"]["source"] == "procedural":
+
+    rule c2s_drugs:
+        input:
+            raw="<results>/c2s/data/reference.raw.h5ad",
+            effects=C2S["effects"],
+            programmes=C2S["programmes"],
+        output:
+            raw="<results>/c2s/data/drugs.raw.h5ad",
+            truth="<results>/c2s/data/drugs.truth.json",
+        log:
+            "<results>/c2s/logs/drugs.log",
+        benchmark:
+            "<results>/c2s/benchmarks/drugs.tsv"
+        resources:
+            **resources_for(config, "data", "c2s_drugs"),
+        params:
+            code=source_digest(C2S_CODE + "drugs"),
+            n_train=C2S["drugs"]["n_train"],
+            n_test=C2S["drugs"]["n_test"],
+            programme=C2S["screen"]["programme"],
+        shell:
+            "raw2fig c2s simulate-drugs --raw {input.raw} --effects {input.effects} --programmes {input.programmes} "
+            "--programme {params.programme} --n-train {params.n_train} --n-test {params.n_test} "
+            "--drugs {output.raw} --truth {output.truth} &> {log}"
+
+else:
+
+    rule c2s_drugs:
+        input:
+            path=C2S["drugs"]["path"],
+        output:
+            raw="<results>/c2s/data/drugs.raw.h5ad",
+        log:
+            "<results>/c2s/logs/drugs.log",
+        resources:
+            **resources_for(config, "data", "c2s_drugs"),
+        params:
+            code=source_digest(C2S_CODE + "reference"),
+            organism=C2S["organism"],
+        shell:
+            "raw2fig c2s reference --source path --path {input.path} --organism {params.organism} --raw {output.raw} &> {log}"
+
+
+def c2s_tiers(wildcards):
+    """The held-out design applies to cytokine cells alone."""
+    return C2S["tiers"]["path"] if wildcards.dataset in ("cytokine", "oracle") else []
+
+
+rule c2s_preprocess:
+    input:
+        raw="<results>/c2s/data/{dataset}.raw.h5ad",
+        panel="<results>/c2s/data/panel.json",
+        tiers=c2s_tiers,
+    output:
+        cells="<results>/c2s/data/{dataset}.h5ad",
+        vocabulary="<results>/c2s/data/{dataset}.vocab.json",
+    log:
+        "<results>/c2s/logs/preprocess-{dataset}.log",
+    resources:
+        **resources_for(config, "data", "c2s_preprocess"),
+    params:
+        code=source_digest(C2S_CODE + "preprocess"),
+        settings=" ".join(option(name.replace("_", "-"), value) for name, value in C2S["preprocess"].items()),
+        tiers=lambda wildcards, input: f"--tiers {input.tiers} --design {C2S['tiers']['design']}" if input.tiers else "",
+    shell:
+        "raw2fig c2s preprocess --raw {input.raw} --panel {input.panel} {params.settings} {params.tiers} "
+        "--cells {output.cells} --vocabulary {output.vocabulary} &> {log}"
+
+
+rule c2s_all_genes:
+    input:
+        raw="<results>/c2s/data/reference.raw.h5ad",
+    output:
+        cells="<results>/c2s/data/reference.all.h5ad",
+        vocabulary="<results>/c2s/data/reference.all.vocab.json",
+    log:
+        "<results>/c2s/logs/all-genes.log",
+    resources:
+        **resources_for(config, "data", "c2s_all_genes"),
+    params:
+        code=source_digest(C2S_CODE + "preprocess"),
+        settings=" ".join(option(name.replace("_", "-"), value) for name, value in C2S["preprocess"].items()),
+    shell:
+        "raw2fig c2s preprocess --raw {input.raw} {params.settings} "
+        "--cells {output.cells} --vocabulary {output.vocabulary} &> {log}"
+
+
+rule c2s_rank_fit:
+    input:
+        cells="<results>/c2s/data/reference.all.h5ad",
+    output:
+        fit="<results>/c2s/data/rank_fit.json",
+        pairs="<results>/c2s/data/rank_fit.pairs.parquet",
+    log:
+        "<results>/c2s/logs/rank-fit.log",
+    resources:
+        **resources_for(config, "data", "c2s_rank_fit"),
+    params:
+        code=source_digest(C2S_CODE + "inverse"),
+        max_log_rank=C2S["rank_fit"]["max_log_rank"],
+    shell:
+        "raw2fig c2s rank-fit --cells {input.cells} --max-log-rank {params.max_log_rank} "
+        "--fit {output.fit} --pairs {output.pairs} &> {log}"
+
+
+rule c2s_panel_fit:
+    input:
+        cells="<results>/c2s/data/reference.h5ad",
+    output:
+        fit="<results>/c2s/data/panel_fit.json",
+        pairs="<results>/c2s/data/panel_fit.pairs.parquet",
+    log:
+        "<results>/c2s/logs/panel-fit.log",
+    resources:
+        **resources_for(config, "data", "c2s_panel_fit"),
+    params:
+        code=source_digest(C2S_CODE + "inverse"),
+        max_log_rank=C2S["rank_fit"]["max_log_rank"],
+    shell:
+        "raw2fig c2s rank-fit --cells {input.cells} --max-log-rank {params.max_log_rank} "
+        "--fit {output.fit} --pairs {output.pairs} &> {log}"
+
+
+rule c2s_corpus_reference:
+    input:
+        cells="<results>/c2s/data/reference.h5ad",
+        panel="<results>/c2s/data/panel.json",
+    output:
+        corpus="<results>/c2s/data/corpus.reference.parquet",
+    log:
+        "<results>/c2s/logs/corpus-reference.log",
+    resources:
+        **resources_for(config, "data", "c2s_corpus_reference"),
+    params:
+        code=source_digest(C2S_CODE + "corpus_reference"),
+        samples=samples(C2S["pretrain"]["samples"]),
+        test_samples=C2S["pretrain"]["test_samples"],
+        sentence=C2S["sentence"],
+        organism=C2S["organism"],
+    shell:
+        "raw2fig c2s corpus-reference --cells {input.cells} --panel {input.panel} --samples {params.samples} "
+        "--test-samples {params.test_samples} --top {params.sentence[top]} --multi-top {params.sentence[multi_top]} "
+        "--style {params.sentence[style]} --organism {params.organism} --corpus {output.corpus} &> {log}"
+
+
+rule c2s_corpus_cytokine:
+    input:
+        cells="<results>/c2s/data/cytokine.h5ad",
+    output:
+        corpus="<results>/c2s/data/corpus.cytokine.parquet",
+    log:
+        "<results>/c2s/logs/corpus-cytokine.log",
+    resources:
+        **resources_for(config, "data", "c2s_corpus_cytokine"),
+    params:
+        code=source_digest(C2S_CODE + "corpus_cytokines"),
+        samples=samples(C2S["perturbation"]["samples"]),
+        sentence=C2S["sentence"],
+        organism=C2S["organism"],
+    shell:
+        "raw2fig c2s corpus-cytokines --cells {input.cells} --samples {params.samples} --top {params.sentence[top]} "
+        "--style {params.sentence[style]} --organism {params.organism} --corpus {output.corpus} &> {log}"
+
+
+rule c2s_corpus_spatial:
+    input:
+        cells="<results>/c2s/data/spatial.h5ad",
+        effects=C2S["effects"],
+    output:
+        corpus="<results>/c2s/data/corpus.spatial-{prior}.parquet",
+    log:
+        "<results>/c2s/logs/corpus-spatial-{prior}.log",
+    resources:
+        **resources_for(config, "data", "c2s_corpus_spatial"),
+    params:
+        code=source_digest(C2S_CODE + "corpus_tissue"),
+        samples=samples(C2S["spatial_sft"]["samples"]),
+        sft=C2S["spatial_sft"],
+        radius=C2S["spatial"]["radius"],
+        sentence=C2S["sentence"],
+        organism=C2S["organism"],
+    shell:
+        "raw2fig c2s corpus-tissue --cells {input.cells} --effects {input.effects} --prior {wildcards.prior} "
+        "--samples {params.samples} --test-samples {params.sft[test_samples]} --count {params.sft[cells]} "
+        "--top {params.sentence[top]} --multi-top {params.sft[top]} --radius {params.radius} "
+        "--style {params.sentence[style]} --organism {params.organism} --corpus {output.corpus} &> {log}"
+
+
+rule c2s_corpus_drugs:
+    input:
+        cells="<results>/c2s/data/drugs.h5ad",
+    output:
+        corpus="<results>/c2s/data/corpus.drugs.parquet",
+    log:
+        "<results>/c2s/logs/corpus-drugs.log",
+    resources:
+        **resources_for(config, "data", "c2s_corpus_drugs"),
+    params:
+        code=source_digest(C2S_CODE + "corpus_drugs"),
+        samples=C2S["screen"]["samples"],
+        sentence=C2S["sentence"],
+        organism=C2S["organism"],
+    shell:
+        "raw2fig c2s corpus-drugs --cells {input.cells} --samples {params.samples} --top {params.sentence[top]} "
+        "--style {params.sentence[style]} --organism {params.organism} --corpus {output.corpus} &> {log}"
+
+
+rule c2s_embedder:
+    input:
+        cells="<results>/c2s/data/cytokine.h5ad",
+        fit="<results>/c2s/data/panel_fit.json",
+    output:
+        model="<results>/c2s/data/embedder.npz",
+    log:
+        "<results>/c2s/logs/embedder.log",
+    resources:
+        **resources_for(config, "data", "c2s_embedder"),
+    params:
+        code=source_digest(C2S_CODE + "embedder"),
+        top=C2S["sentence"]["top"],
+        dim=C2S["perturbation"]["embedding"],
+    shell:
+        "raw2fig c2s embedder --cells {input.cells} --fit {input.fit} --top {params.top} --dim {params.dim} "
+        "--model {output.model} &> {log}"
+
+
+TARGETS["data"] += [
+    "<results>/c2s/data/rank_fit.json",
+    "<results>/c2s/data/panel_fit.json",
+    "<results>/c2s/data/embedder.npz",
+    "<results>/c2s/data/reference.h5ad",
+    "<results>/c2s/data/drugs.h5ad",
+    *C2S_ORACLE,
+    *C2S_CORPORA,
+]

@@ -1,0 +1,204 @@
+"""C2S-Scale, models: tokenizer, pretraining over sizes, supervised fine-tuning, GRPO."""
+
+
+rule c2s_tokenizer:
+    input:
+        corpora=C2S_CORPORA,
+        panel="<results>/c2s/data/panel.json",
+    output:
+        tokenizer=directory("<results>/c2s/models/tokenizer"),
+    log:
+        "<results>/c2s/logs/tokenizer.log",
+    resources:
+        **resources_for(config, "data", "c2s_tokenizer"),
+    params:
+        code=source_digest(C2S_CODE + "train"),
+    shell:
+        "raw2fig c2s tokenizer --corpora {input.corpora} --panel {input.panel} --tokenizer {output.tokenizer} &> {log}"
+
+
+if C2S["base"]["source"] == "procedural":
+
+    rule c2s_pretrain:
+        input:
+            corpus="<results>/c2s/data/corpus.reference.parquet",
+            tokenizer="<results>/c2s/models/tokenizer",
+        output:
+            models=directory(expand("<results>/c2s/models/pretrain/{size}-s{{seed}}", size=C2S_SIZES)),
+            logs=expand("<results>/c2s/models/pretrain/{size}-s{{seed}}.json", size=C2S_SIZES),
+        log:
+            "<results>/c2s/logs/pretrain-s{seed}.log",
+        benchmark:
+            "<results>/c2s/benchmarks/pretrain-s{seed}.tsv"
+        threads: threads_for(config, "train", "c2s_pretrain")
+        resources:
+            **resources_for(config, "train", "c2s_pretrain"),
+        params:
+            code=source_digest(C2S_CODE + "train"),
+            shapes=[size["shape"] for size in C2S["base"]["sizes"].values()],
+            pretrain={key: C2S["pretrain"][key] for key in ("steps", "batch", "lr")},
+            launch=command(C2S["launch"]),
+        shell:
+            "{params.launch} c2s pretrain --corpus {input.corpus} --tokenizer {input.tokenizer} --sizes {params.shapes} "
+            "--steps {params.pretrain[steps]} --batch {params.pretrain[batch]} --lr {params.pretrain[lr]} "
+            "--seed {wildcards.seed} --models {output.models} --logs {output.logs} &> {log}"
+
+else:
+
+    rule c2s_base:
+        input:
+            folder=lambda wildcards: (
+                C2S["base"]["sizes"][wildcards.size]["source"] if C2S["base"]["source"] == "path" else []
+            ),
+        output:
+            model=directory("<results>/c2s/models/pretrain/{size}-s{seed}"),
+        log:
+            "<results>/c2s/logs/base-{size}-s{seed}.log",
+        resources:
+            **resources_for(config, "data", "c2s_base"),
+        params:
+            code=source_digest(C2S_CODE + "train"),
+            source=lambda wildcards: C2S["base"]["sizes"][wildcards.size]["source"],
+            revision=lambda wildcards: option("revision", C2S["base"]["sizes"][wildcards.size].get("revision")),
+        shell:
+            "raw2fig c2s fetch-model --source {params.source} {params.revision} --model {output.model} &> {log}"
+
+
+rule c2s_sft_annotation:
+    input:
+        corpora="<results>/c2s/data/corpus.reference.parquet",
+        base=C2S_BASE,
+    output:
+        models=directory("<results>/c2s/models/annotation"),
+        logs="<results>/c2s/models/annotation.json",
+    log:
+        "<results>/c2s/logs/sft-annotation.log",
+    benchmark:
+        "<results>/c2s/benchmarks/sft-annotation.tsv"
+    threads: threads_for(config, "train", "c2s_sft_annotation")
+    resources:
+        **resources_for(config, "train", "c2s_sft_annotation"),
+    params:
+        code=source_digest(C2S_CODE + "train"),
+        sft={key: C2S["annotation"][key] for key in ("steps", "batch", "lr", "accumulate")},
+        launch=command(C2S["launch"]),
+        tasks="annotation",
+    shell:
+        "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} --tasks {params.tasks} "
+        "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
+        "--lr {params.sft[lr]} --models {output.models} --logs {output.logs} &> {log}"
+
+
+rule c2s_sft_spatial:
+    input:
+        corpora=expand("<results>/c2s/data/corpus.spatial-{prior}.parquet", prior=C2S_PRIORS),
+        base=C2S_BASE,
+    output:
+        models=directory(expand("<results>/c2s/models/spatial/{prior}", prior=C2S_PRIORS)),
+        logs=expand("<results>/c2s/models/spatial/{prior}.json", prior=C2S_PRIORS),
+    log:
+        "<results>/c2s/logs/sft-spatial.log",
+    benchmark:
+        "<results>/c2s/benchmarks/sft-spatial.tsv"
+    threads: threads_for(config, "train", "c2s_sft_spatial")
+    resources:
+        **resources_for(config, "train", "c2s_sft_spatial"),
+    params:
+        code=source_digest(C2S_CODE + "train"),
+        sft={key: C2S["spatial_sft"][key] for key in ("steps", "batch", "lr", "accumulate")},
+        launch=command(C2S["launch"]),
+    shell:
+        "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
+        "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
+        "--lr {params.sft[lr]} --models {output.models} --logs {output.logs} &> {log}"
+
+
+rule c2s_sft_perturbation:
+    input:
+        corpora="<results>/c2s/data/corpus.cytokine.parquet",
+        base=C2S_BASE,
+    output:
+        models=directory("<results>/c2s/models/sft"),
+        logs="<results>/c2s/models/sft.json",
+    log:
+        "<results>/c2s/logs/sft-perturbation.log",
+    benchmark:
+        "<results>/c2s/benchmarks/sft-perturbation.tsv"
+    threads: threads_for(config, "train", "c2s_sft_perturbation")
+    resources:
+        **resources_for(config, "train", "c2s_sft_perturbation"),
+    params:
+        code=source_digest(C2S_CODE + "train"),
+        sft={key: C2S["perturbation"][key] for key in ("steps", "batch", "lr", "accumulate")},
+        launch=command(C2S["launch"]),
+    shell:
+        "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
+        "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
+        "--lr {params.sft[lr]} --models {output.models} --logs {output.logs} &> {log}"
+
+
+rule c2s_sft_drugs:
+    input:
+        corpora="<results>/c2s/data/corpus.drugs.parquet",
+        base=C2S_BASE,
+    output:
+        models=directory("<results>/c2s/models/drugs"),
+        logs="<results>/c2s/models/drugs.json",
+    log:
+        "<results>/c2s/logs/sft-drugs.log",
+    benchmark:
+        "<results>/c2s/benchmarks/sft-drugs.tsv"
+    threads: threads_for(config, "train", "c2s_sft_drugs")
+    resources:
+        **resources_for(config, "train", "c2s_sft_drugs"),
+    params:
+        code=source_digest(C2S_CODE + "train"),
+        sft={key: C2S["screen"][key] for key in ("steps", "batch", "lr", "accumulate")},
+        launch=command(C2S["launch"]),
+    shell:
+        "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
+        "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
+        "--lr {params.sft[lr]} --models {output.models} --logs {output.logs} &> {log}"
+
+
+rule c2s_grpo:
+    input:
+        base="<results>/c2s/models/sft",
+        cells="<results>/c2s/data/cytokine.h5ad",
+        fit="<results>/c2s/data/panel_fit.json",
+        panel="<results>/c2s/data/panel.json",
+    output:
+        model=directory("<results>/c2s/models/grpo/{reward}"),
+        log="<results>/c2s/models/grpo/{reward}.json",
+    log:
+        "<results>/c2s/logs/grpo-{reward}.log",
+    benchmark:
+        "<results>/c2s/benchmarks/grpo-{reward}.tsv"
+    threads: threads_for(config, "train", "c2s_grpo")
+    resources:
+        **resources_for(config, "train", "c2s_grpo"),
+    params:
+        code=source_digest(C2S_CODE + "grpo"),
+        grpo={key: value for key, value in C2S["grpo"].items() if key != "rewards"},
+        family=C2S["perturbation"]["family"],
+        sentence=C2S["sentence"],
+        organism=C2S["organism"],
+        launch=command(C2S["launch"]),
+        vllm=option("vllm", C2S["engine"] == "vllm"),
+    shell:
+        "{params.launch} c2s grpo --base {input.base} --cells {input.cells} --fit {input.fit} --panel {input.panel} "
+        "--reward {wildcards.reward} --programme {params.grpo[programme]} --steps {params.grpo[steps]} "
+        "--lrs {params.grpo[lrs]} --beta {params.grpo[beta]} --prompts-per-step {params.grpo[prompts]} "
+        "--generations {params.grpo[generations]} --partners {params.grpo[partners]} "
+        "--accumulate {params.grpo[accumulate]} --snapshot-every {params.grpo[snapshot_every]} "
+        "--top {params.sentence[top]} --family {params.family} --style {params.sentence[style]} "
+        "--organism {params.organism} {params.vllm} --model {output.model} --log {output.log} &> {log}"
+
+
+TARGETS["models"] += [
+    *expand("<results>/c2s/models/pretrain/{size}-s{seed}", size=C2S_SIZES, seed=C2S["seeds"]),
+    "<results>/c2s/models/annotation",
+    *expand("<results>/c2s/models/spatial/{prior}", prior=C2S_PRIORS),
+    "<results>/c2s/models/drugs",
+    *expand("<results>/c2s/models/grpo/{reward}", reward=C2S["grpo"]["rewards"]),
+]

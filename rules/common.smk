@@ -1,0 +1,42 @@
+"""What every paper's rules use: the checked configuration, code digests, resources, and the stages of a run."""
+
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from raw2fig.config import validate
+from raw2fig.errors import InputError
+from raw2fig.provenance import source_digest
+from raw2fig.resources import resources_for, threads_for
+
+try:
+    validate(config, yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text()))
+except InputError as error:
+    sys.exit(f"raw2fig: configuration: {error}")
+
+STAGES = ("data", "models", "evals", "figures")
+TARGETS = {stage: [] for stage in STAGES}
+"""Files of each stage, over all papers; `raw2fig.stages` runs the stages one after another (docs/reruns.md)."""
+FIGURES = {}
+"""Paper → its figures' PNG files, in the order of the report."""
+
+
+def option(flag, value):
+    """`--flag value` of a shell line, empty for None and a bare flag for True: what is not set is left to the step."""
+    if value is None or value is False or value == "":
+        return ""
+    if isinstance(value, (list, tuple)):
+        return f"--{flag} {' '.join(map(str, value))}"
+    return f"--{flag}" if value is True else f"--{flag} {value}"
+
+
+def samples(counts):
+    """{annotation: 600} as the words annotation=600."""
+    return [f"{task}={number}" for task, number in counts.items()]
+
+
+def command(launch):
+    """How a training step is called: directly, or through a launcher such as accelerate."""
+    return f"{launch} raw2fig" if launch else "raw2fig"

@@ -1,0 +1,81 @@
+"""Two small made-up papers with a claim of every verdict, shared by the tests of claims, page and report."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from raw2fig.claims import decide, load_published, write_claims
+from raw2fig.stats import Estimate
+
+PUBLISHED = """
+title: A made-up paper <b>& its title</b>
+sources:
+  v1: first preprint | version
+  notes: second-hand notes
+claims:
+  - id: X1
+    claim: The effect is large
+    where: Fig. 1
+    published:
+      - {value: 0.85, unit: R2, text: R2 = 0.85, source: v1}
+      - {text: R2 = 0.79 on another data set, source: notes, value: 0.79, unit: R2}
+    criterion: R2 above 0.8
+    kind: {above: 0.8}
+    disclosure: simulated | data
+  - id: X2
+    claim: The loss falls
+    where: Fig. 2
+    published: [{text: curves only, source: v1}]
+    criterion: difference below 0
+    kind: {below: 0}
+  - id: X3
+    claim: Nothing happens without treatment
+    where: Table 1
+    published: [{text: 0.5, source: v1, value: 0.5}]
+    criterion: AUROC from 0.35 to 0.65
+    kind: {within: [0.35, 0.65]}
+  - id: X4
+    claim: Two contexts are needed
+    where: Fig. 7
+    published: [{text: more than 4000 drugs, source: v1}]
+    criterion: split above 0.9 and gap above 0.1
+    kind: {all_of: {split: {above: 0.9}, gap: {above: 0.1}}}
+  - id: X5
+    claim: It works in the laboratory
+    where: Fig. 8
+    published: [{text: about 50 %, source: notes, value: 50, unit: "%"}]
+    criterion: none at any scale
+    kind: {out_of_scale: needs a laboratory}
+""".replace("text: 0.5,", "text: AUROC 0.5,")
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A published file with five claims."""
+    path = tmp_path / "config" / "made_up.yaml"
+    path.parent.mkdir()
+    path.write_text(PUBLISHED)
+    return path
+
+
+@pytest.fixture
+def claims_file(published: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Makes results/<paper>/claims.json of a run that ends with every verdict, X4 failing by one part."""
+
+    def make(key: str) -> Path:
+        paper = load_published(published)
+        good, bad = Estimate(0.91, 0.88, 0.93, 700, 2), Estimate(0.2, 0.05, 0.3, 96, 1)
+        entries = [
+            decide(paper.claims["X1"], good, unit="R2", evidence=[tmp_path / "results" / key / "figures" / "fit.svg"]),
+            decide(paper.claims["X2"], bad, measured="loss of M minus loss of S"),
+            decide(paper.claims["X3"], bad._replace(high=0.4)),
+            decide(paper.claims["X4"], {"split": good._replace(value=0.95, low=0.94, high=0.97), "gap": bad}),
+            decide(paper.claims["X5"]),
+        ]
+        path = tmp_path / "results" / key / "claims.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_claims(path, key, paper, "laptop", entries)
+        return path
+
+    return make

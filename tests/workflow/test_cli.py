@@ -1,0 +1,243 @@
+"""The command line: what is found, what is imported, exit statuses, one-line errors."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import raw2fig.papers
+from raw2fig import cli
+from raw2fig.errors import InputError
+
+HEAVY = ("torch", "transformers", "scanpy", "anndata", "pandas", "numpy", "matplotlib", "scipy", "cyclopts")
+
+STEPS = '''
+"""Steps of a made-up paper."""
+import random
+from typing import Literal
+from raw2fig.errors import InputError
+from raw2fig.step import Input, Output, step
+
+def helper() -> None:
+    """Not a step."""
+
+@step
+def draw(*, out: Output, seed: int = 7) -> None:
+    """Draw a number from the global generator."""
+    out.write_text(repr(random.random()))
+
+@step
+def join_files(
+    *, files: list[Input], joined: Output, weights: list[float] | None = None, rate: float = 0.5,
+    mode: Literal["plain", "upper"] = "plain", sorted_first: bool = False, limit: int | None = None,
+) -> None:
+    """Join files.
+
+    Parameters
+    ----------
+    files
+        What to join.
+    joined
+        The result, in order of the files.
+    weights
+        A number per file.
+    rate
+        Learning rate of nothing.
+    """
+    texts = [path.read_text() for path in files]
+    if any("bad" in text for text in texts):
+        joined.write_text("half")
+        raise InputError(files[0], "holds\\n something bad", "something good")
+    if any("defect" in text for text in texts):
+        joined.write_text("half")
+        raise ZeroDivisionError("ours")
+    joined.write_text(repr((texts, weights, rate, mode, sorted_first, limit)))
+'''
+OTHER = '''
+"""Another module of the paper: must not be imported for the other's step."""
+import decimal_of_nowhere
+from raw2fig.step import Output, step
+
+@step
+def never(*, out: Output) -> None:
+    """Never imported."""
+'''
+Main = Callable[..., int]
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package `raw2fig.papers.toy_paper` in a folder of its own, found by the command line."""
+    package = tmp_path / "raw2fig"
+    for folder, text in (("papers/toy_paper", '"""A made-up paper."""'), ("report", '"""Shared."""')):
+        (package / folder).mkdir(parents=True)
+        (package / folder / "__init__.py").write_text(text)
+    (package / "papers/toy_paper/joining.py").write_text(dedent(STEPS))
+    (package / "papers/toy_paper/other.py").write_text(dedent(OTHER))
+    monkeypatch.setattr(cli, "PACKAGE", package)
+    monkeypatch.setattr(raw2fig.papers, "__path__", [str(package / "papers")])
+    for name in [name for name in sys.modules if name.startswith("raw2fig.papers.")]:
+        monkeypatch.delitem(sys.modules, name)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("raw2fig.papers.toy_paper")]:
+        del sys.modules[name]
+
+
+def main(*words: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(word) for word in words])
+    return int(ended.value.code or 0)
+
+
+def test_help_lists_groups_and_steps(toy, capsys) -> None:
+    assert main("--help") == 0
+    assert "toy-paper       A made-up paper." in capsys.readouterr().out
+    assert main() == 0
+    capsys.readouterr()
+    for words in (["toy-paper"], ["toy-paper", "--help"]):
+        assert main(*words) == 0
+        shown = capsys.readouterr().out
+        assert "join-files              Join files." in shown
+        assert "never" in shown
+        assert "helper" not in shown
+
+
+def test_help_of_a_step_comes_from_its_docstring(toy, capsys) -> None:
+    assert main("toy-paper", "join-files", "--help") == 0
+    shown = capsys.readouterr().out
+    for text in ("Usage: raw2fig toy-paper join-files", "--files", "What to join.", "--rate", "0.5", "plain", "upper"):
+        assert text in shown
+    assert "--empty" not in shown
+
+
+def test_flags_reach_the_function_with_their_types(toy) -> None:
+    one, two, out = toy / "1.txt", toy / "2.txt", toy / "deep" / "er" / "out.txt"
+    one.write_text("a")
+    two.write_text("b")
+    words = ["toy-paper", "join-files", "--files", one, two, "--joined", out]
+    assert main(*words) == 0
+    assert out.read_text() == repr((["a", "b"], None, 0.5, "plain", False, None))
+    flags = ["--weights", "1", "-2.5", "--rate", "-1e-3", "--mode", "upper", "--sorted-first", "--limit", "3"]
+    assert main(*words, *flags) == 0
+    assert out.read_text() == repr((["a", "b"], [1.0, -2.5], -0.001, "upper", True, 3))
+    assert main("toy-paper", "join-files", "--files", two, "--files", one, "--joined", out) == 0
+    assert out.read_text().startswith("(['b', 'a']")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["toy-papr"], "toy-papr: no such group; expected 'toy-paper'"),
+        (["toy-paper", "join-file"], "join-file: no such step of toy-paper; expected 'join-files'"),
+        (["toy-paper", "zzz"], "expected one of draw, join-files, never"),
+        (["toy-paper", "join-files", "--joined", "OUT"], "--files"),
+        (["toy-paper", "join-files", "--files", "--joined", "OUT"], "--files"),
+        (["toy-paper", "join-files", "--files", "IN", "--joined", "OUT", "--rat", "1"], "--rate"),
+        (["toy-paper", "join-files", "--files", "IN", "--joined", "OUT", "--rate", "fast"], "fast"),
+        (["toy-paper", "join-files", "--files", "IN", "--joined", "OUT", "--mode", "loud"], "loud"),
+        (["toy-paper", "join-files", "--files", "IN", "GONE", "--joined", "OUT"], "no such file or folder"),
+        (["toy-paper", "join-files", "--files", "BAD", "--joined", "OUT"], "holds something bad; expected"),
+        (["toy-paper", "join-files", "--files", "IN", "--joined", "IN/x/OUT"], "cannot make its folder"),
+    ],
+)
+def test_mistakes_are_one_line_with_status_2_and_no_output(toy, capsys, words: list[str], message: str) -> None:
+    places = {name: str(toy / name) for name in ("IN", "BAD", "GONE", "OUT", "IN/x/OUT")}
+    (toy / "IN").write_text("a")
+    (toy / "BAD").write_text("bad")
+    assert main(*[places.get(word, word) for word in words]) == 2
+    shown = capsys.readouterr()
+    lines = [line for line in shown.err.splitlines() if " INFO " not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("raw2fig toy-pap")
+    assert message in lines[0]
+    assert shown.out == ""
+    assert sorted(path.name for path in toy.iterdir()) == ["BAD", "IN", "raw2fig"]
+
+
+def test_a_failed_step_leaves_the_old_output(toy) -> None:
+    (toy / "BAD").write_text("bad")
+    (toy / "OUT").write_text("old")
+    assert main("toy-paper", "join-files", "--files", toy / "BAD", "--joined", toy / "OUT") == 2
+    assert (toy / "OUT").read_text() == "old"
+
+
+def test_a_defect_of_ours_is_a_traceback_and_no_output(toy) -> None:
+    (toy / "IN").write_text("defect")
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["toy-paper", "join-files", "--files", str(toy / "IN"), "--joined", str(toy / "OUT")])
+    assert sorted(path.name for path in toy.iterdir()) == ["IN", "raw2fig"]
+
+
+def test_interrupt_is_130(toy, monkeypatch) -> None:
+    def interrupted(words: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run", interrupted)
+    assert main("toy-paper") == 130
+
+
+def test_the_default_seed_is_a_seed_too(toy) -> None:
+    for name, flags in (("a", []), ("b", []), ("c", ["--seed", 7]), ("d", ["--seed", 8])):
+        assert main("toy-paper", "draw", "--out", toy / name, *flags) == 0
+    drawn = [(toy / name).read_text() for name in "abcd"]
+    assert drawn[0] == drawn[1] == drawn[2] != drawn[3]
+
+
+def test_only_the_called_module_is_imported(toy) -> None:
+    """The other module imports something that does not exist: finding its step must not run it."""
+    (toy / "IN").write_text("a")
+    assert main("toy-paper", "join-files", "--files", toy / "IN", "--joined", toy / "OUT") == 0
+    assert "raw2fig.papers.toy_paper.joining" in sys.modules
+    assert "raw2fig.papers.toy_paper.other" not in sys.modules
+    with pytest.raises(ModuleNotFoundError, match="decimal_of_nowhere"):
+        cli.main(["toy-paper", "never", "--help"])
+
+
+def test_two_steps_of_one_name_are_a_defect(toy) -> None:
+    (toy / "raw2fig/papers/toy_paper/again.py").write_text(dedent(STEPS))
+    with pytest.raises(RuntimeError, match="two steps named draw"):
+        cli.main(["toy-paper", "join-files"])
+
+
+def imported_by(*words: str) -> set[str]:
+    """Which of the heavy packages a command imports, in a process of its own."""
+    program = dedent(f"""
+        import sys
+        from raw2fig.cli import main
+        try:
+            main({list(words)!r})
+        except SystemExit as ended:
+            assert not ended.code, ended.code
+        print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+    """)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert imported_by("--help") == set()
+    assert imported_by("report", "--help") == set()
+
+
+def test_help_of_a_light_step_imports_only_the_flag_parser() -> None:
+    assert imported_by("report", "claims-page", "--help") == {"cyclopts"}
+
+
+def test_installed_command_and_module_are_the_same() -> None:
+    outputs = [
+        subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+        for command in ([str(Path(sys.executable).with_name("raw2fig"))], [sys.executable, "-m", "raw2fig"])
+    ]
+    assert outputs[0] == outputs[1]
+    assert "raw2fig GROUP STEP" in outputs[0]
+
+
+def test_error_is_one_line_whatever_is_in_it() -> None:
+    assert (
+        str(InputError("a.csv", "column\n  x missing", "one of\ta, b"))
+        == "a.csv: column x missing; expected one of a, b"
+    )
+    assert str(InputError(Path("a.csv"), "is empty")) == "a.csv: is empty"

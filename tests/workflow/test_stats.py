@@ -1,0 +1,169 @@
+"""Intervals: agreement with scipy, coverage, invariances, refusals."""
+
+import numpy as np
+import pytest
+
+from raw2fig.errors import InputError
+from raw2fig.stats import (
+    Estimate,
+    auroc,
+    bootstrap_auroc,
+    bootstrap_mean,
+    difference,
+    proportion,
+    relative_change,
+)
+
+
+def test_bootstrap_mean_agrees_with_normal_theory_for_many_items() -> None:
+    values = np.random.default_rng(0).normal(3, 2, 4000)
+    estimate = bootstrap_mean(values, 1)
+    half = 1.96 * values.std(ddof=1) / np.sqrt(len(values))
+    assert estimate.value == pytest.approx(values.mean(), abs=1e-12)
+    assert estimate.low == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert estimate.high == pytest.approx(values.mean() + half, abs=0.1 * half)
+    assert (estimate.n, estimate.seeds) == (4000, 1)
+
+
+def test_bootstrap_mean_agrees_with_scipy() -> None:
+    from scipy.stats import bootstrap
+
+    values = np.random.default_rng(3).exponential(size=1000)
+    other = bootstrap((values,), np.mean, method="percentile", vectorized=True, n_resamples=4000, rng=0)
+    estimate = bootstrap_mean(values, 0, resamples=4000)
+    width = other.confidence_interval.high - other.confidence_interval.low
+    assert estimate.low == pytest.approx(other.confidence_interval.low, abs=0.06 * width)
+    assert estimate.high == pytest.approx(other.confidence_interval.high, abs=0.06 * width)
+
+
+def test_seed_decides_the_interval() -> None:
+    values = np.arange(20.0)
+    assert bootstrap_mean(values, 5) == bootstrap_mean(values, np.random.default_rng(5))
+    assert bootstrap_mean(values, 5) != bootstrap_mean(values, 6)
+
+
+@pytest.mark.parametrize(("n", "least"), [(4, 0.85), (8, 0.925)])
+def test_coverage_with_few_items(n: int, least: float) -> None:
+    rng = np.random.default_rng(n)
+    intervals = [bootstrap_mean(rng.normal(size=n), rng, resamples=400) for _ in range(1000)]
+    covered = np.mean([low <= 0 <= high for _, low, high, *_ in intervals])
+    # the plain percentile interval covers about 0.80 (n = 4) and 0.90 (n = 8)
+    assert least <= covered <= 0.985
+
+
+def test_coverage_of_an_unpaired_difference() -> None:
+    rng = np.random.default_rng(7)
+    inside = 0
+    for _ in range(500):
+        estimate = difference(rng.normal(1, 1, 10), rng.normal(3, 2, 30), rng, resamples=300)
+        inside += estimate.low <= 2 <= estimate.high
+    assert 0.92 <= inside / 500 <= 0.985
+
+
+def test_groups_that_repeat_an_item_widen_the_interval_to_that_of_the_groups() -> None:
+    values = np.random.default_rng(1).normal(size=60)
+    repeated, groups = np.repeat(values, 25), np.repeat(np.arange(60), 25)
+    alone, clustered, naive = (
+        bootstrap_mean(values, 2),
+        bootstrap_mean(repeated, 2, groups=groups),
+        bootstrap_mean(repeated, 2),
+    )
+    assert clustered[:3] == pytest.approx(alone[:3], rel=1e-9)
+    assert clustered.n == 1500
+    assert naive.high - naive.low < 0.4 * (alone.high - alone.low)
+
+
+def test_groups_may_interleave_and_be_any_label() -> None:
+    values = np.array([1.0, 10.0, 2.0, 11.0, 3.0, 15.0, 7.0])
+    groups = ["a", "b", "a", "c", "c", "b", ("d",)]
+    order = np.array([5, 2, 0, 1, 3, 4, 6])
+    one = bootstrap_mean(values, 0, groups=groups)
+    assert one.value == pytest.approx(7.0)
+    other = bootstrap_mean(values[order], 0, groups=[groups[i] for i in order])
+    assert other.value == pytest.approx(one.value)
+    assert other.low == pytest.approx(one.low, abs=1)
+    lone = bootstrap_mean([1.0, 2.0], 0, groups=["g", "g"])
+    assert lone.value == 1.5
+    assert np.isnan([lone.low, lone.high]).all()
+
+
+def test_paired_difference_removes_what_pairs_share() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(scale=10, size=50)
+    a, b = base, base + 1 + rng.normal(scale=0.1, size=50)
+    paired, unpaired = difference(a, b, 0, paired=True), difference(a, b, 0)
+    assert paired.value == pytest.approx(unpaired.value)
+    assert 0.9 < paired.low < paired.high < 1.1
+    assert unpaired.low < 0 < unpaired.high
+
+
+def test_relative_change_is_free_of_scale_and_has_the_ratio_of_means() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.uniform(1, 20, 12)
+    after = before * rng.uniform(0.7, 0.95, 12)
+    change = relative_change(before, after, 0)
+    assert change.value == pytest.approx((after.mean() - before.mean()) / before.mean())
+    assert change.low < change.value < change.high < 0
+    assert relative_change(1000 * before, 1000 * after, 0)[:3] == pytest.approx(change[:3])
+    constant = relative_change(before, 0.84 * before, 0)
+    assert constant[:3] == pytest.approx((-0.16, -0.16, -0.16))
+    with pytest.raises(InputError, match="positive"):
+        relative_change([1, 0], [1, 1], 0)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (5, 5), (3, 7), (433, 1000)])
+def test_proportion_is_wilson(k: int, n: int) -> None:
+    from scipy.stats import binomtest
+
+    expected = binomtest(k, n).proportion_ci(method="wilson")
+    assert proportion(k, n)[:3] == pytest.approx((k / n, expected.low, expected.high), abs=1e-12)
+    assert proportion(k, n).n == n
+
+
+def test_auroc_agrees_with_sklearn_also_with_ties() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    for scores in (rng.normal(size=200), rng.integers(0, 4, 200), np.zeros(200)):
+        labels = rng.random(200) < 0.3
+        assert auroc(labels, scores) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+        assert auroc(~labels, scores) == pytest.approx(1 - auroc(labels, scores), abs=1e-12)
+
+
+def test_bootstrap_auroc_covers_and_degenerates_only_when_separated() -> None:
+    rng = np.random.default_rng(1)
+    labels = np.arange(60) < 20
+    truth = 0.7602  # Phi(1 / sqrt(2)): two unit normals, means 1 apart
+    inside = 0
+    for _ in range(200):
+        estimate = bootstrap_auroc(labels, rng.normal(size=60) + labels, rng, resamples=300)
+        inside += estimate.low <= truth <= estimate.high
+    assert 0.9 <= inside / 200 <= 0.99
+    assert bootstrap_auroc(labels, labels * 1.0, 0) == Estimate(1.0, 1.0, 1.0, 60)
+
+
+def test_a_single_item_has_no_interval() -> None:
+    estimate = bootstrap_mean([2.0], 0)
+    assert estimate.value == 2
+    assert not estimate.low > 0
+    assert not estimate.low <= 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: bootstrap_mean([], 0),
+        lambda: bootstrap_mean([1.0, float("nan")], 0),
+        lambda: bootstrap_mean([[1.0]], 0),
+        lambda: bootstrap_mean([1.0, 2.0], 0, groups=["a"]),
+        lambda: difference([1.0, 2.0], [1.0], 0, paired=True),
+        lambda: relative_change([1.0, 2.0], [1.0], 0),
+        lambda: proportion(3, 2),
+        lambda: proportion(0, 0),
+        lambda: auroc([1, 1], [0.1, 0.2]),
+        lambda: auroc([1, 0, 1], [0.1, 0.2]),
+    ],
+)
+def test_bad_input_is_refused(call) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError):
+        call()

@@ -1,0 +1,166 @@
+"""Tables and documents: what is written comes back, and what is wrong with a file is said in one line."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from raw2fig.errors import InputError
+from raw2fig.tables import read_json, read_table, read_yaml, write_json, write_table
+
+KINDS = {"count": "integer", "score": "number", "label": "string", "good": "boolean"}
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "count": [1, 2, 3],
+            "score": [0.1, 1e-300, -1 / 3],
+            "label": ["none", "NA", "007"],
+            "good": [True, False, True],
+        }
+    )
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_table_comes_back_as_it_was(frame: pd.DataFrame, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"table{suffix}"
+    write_table(frame, path)
+    pd.testing.assert_frame_equal(read_table(path, KINDS), frame, check_exact=True)
+    first = path.read_bytes()
+    write_table(frame.copy(), path)
+    assert path.read_bytes() == first
+
+
+def test_csv_keeps_the_digits_of_numbers_and_the_zeros_of_codes(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    made = pd.DataFrame({"code": ["007", "1"] * 500, "score": np.random.default_rng(0).lognormal(0, 9, 1000)})
+    write_table(made, path)
+    pd.testing.assert_frame_equal(read_table(path, {"code": "string", "score": "number"}), made, check_exact=True)
+
+
+def test_lists_come_back_from_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    write_table(pd.DataFrame({"words": [["a", "b"], []]}), path)
+    assert [list(words) for words in read_table(path, {"words": "list"})["words"]] == [["a", "b"], []]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"scores": "number"}, "no column 'scores'; expected one of count, score, label, good (did you mean 'score'?)"),
+        ({"zzz": "number"}, "no column 'zzz'; expected one of count, score, label, good"),
+        ({"score": "integer"}, "column 'score' holds float64 values such as 0.1; expected kind integer"),
+        ({"label": "number"}, "column 'label' holds object values such as 'none'; expected kind number"),
+        ({"good": "number"}, "column 'good' holds bool values such as True; expected kind number"),
+        ({"count": "boolean"}, "column 'count' holds int64 values such as 1; expected kind boolean"),
+        ({"count": "list"}, "column 'count' holds int64 values such as 1; expected kind list"),
+    ],
+)
+def test_wrong_columns_are_named(
+    frame: pd.DataFrame, tmp_path: Path, suffix: str, columns: dict[str, str], message: str
+) -> None:
+    path = tmp_path / f"table{suffix}"
+    write_table(frame, path)
+    with pytest.raises(InputError) as error:
+        read_table(path, columns)
+    assert str(error.value) == f"{path}: {message}"
+
+
+def test_numbers_where_text_should_be(frame: pd.DataFrame, tmp_path: Path) -> None:
+    write_table(frame, tmp_path / "table.parquet")
+    with pytest.raises(InputError, match=r"column 'count' holds int64 values such as 1; expected kind string"):
+        read_table(tmp_path / "table.parquet", {"count": "string"})
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize(("column", "kind"), [("count", "integer"), ("score", "number"), ("label", "string")])
+def test_missing_values(frame: pd.DataFrame, tmp_path: Path, suffix: str, column: str, kind: str) -> None:
+    path = tmp_path / f"table{suffix}"
+    frame[column] = frame[column].where([True, False, False])
+    write_table(frame, path)
+    with pytest.raises(InputError, match=f"column '{column}' has 2 missing values, the first in row 1"):
+        read_table(path, {column: kind})
+    assert read_table(path, {column: kind}, allow_nan=[column])[column].isna().tolist() == [False, True, True]
+
+
+def test_halves_are_no_integers_with_gaps(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"count": [1.5, np.nan]}), tmp_path / "table.csv")
+    with pytest.raises(InputError, match="expected kind integer"):
+        read_table(tmp_path / "table.csv", {"count": "integer"}, allow_nan=["count"])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_empty_tables(frame: pd.DataFrame, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"table{suffix}"
+    write_table(frame.iloc[:0], path)
+    with pytest.raises(InputError, match="no rows"):
+        read_table(path, {"label": "string"})
+    assert len(read_table(path, {"label": "string"}, allow_empty=True)) == 0
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "table.csv"])
+@pytest.mark.parametrize("content", [b"", b"\x93\xff\x00\x01" * 9])
+def test_files_that_are_no_tables(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: cannot be read \(.*expected a whole"):
+        read_table(path, {"a": "number"})
+
+
+def test_every_truncation_of_a_parquet_file_is_refused(frame: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    write_table(frame, path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match="expected a whole Parquet file"):
+            read_table(path, KINDS)
+
+
+@pytest.mark.parametrize("name", ["table.xlsx", "table"])
+def test_unknown_suffix(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("a\n1\n")
+    with pytest.raises(InputError, match=r"expected a name ending in \.parquet or \.csv"):
+        read_table(tmp_path / name, {"a": "number"})
+
+
+def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").mkdir()
+    with pytest.raises(InputError, match="cannot be read"):
+        read_table(tmp_path / "table.csv", {"a": "number"})
+
+
+def test_json_keeps_every_digit_and_sorts_keys(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    value = {"b": np.float64(0.1) + 0.2, "a": np.arange(3), "c": {"x": np.int64(7), "ä": [True, None, 1e-300]}}
+    write_json(value, path)
+    assert read_json(path) == {"b": 0.1 + 0.2, "a": [0, 1, 2], "c": {"x": 7, "ä": [True, None, 1e-300]}}
+    assert re.findall(r'^ "(\w)"', path.read_text(), re.MULTILINE) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), np.float32("nan"), np.array([1.0, np.nan])])
+def test_json_refuses_what_is_not_finite_and_writes_nothing(tmp_path: Path, bad: object) -> None:
+    with pytest.raises(ValueError, match=r"not a finite number at fit\.r2"):
+        write_json({"fit": {"r2": bad, "n": 1}}, tmp_path / "a.json")
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_broken_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": [1, 2')
+    (tmp_path / "a.yaml").write_text("a: [1, 2")
+    with pytest.raises(InputError, match=r"a\.json: cannot be read .*expected a whole JSON file"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(InputError, match=r"a\.yaml: cannot be read .*expected a YAML file"):
+        read_yaml(tmp_path / "a.yaml")
+
+
+def test_importing_the_module_does_not_import_pandas() -> None:
+    code = "import sys, raw2fig.tables; assert not {'pandas', 'pyarrow', 'yaml'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,134 @@
+"""The command line: `raw2fig PAPER STEP --flags`, made from the step functions themselves.
+
+Steps are found by reading the syntax trees of a paper's modules, so that nothing but the called step's module
+is imported; flags, types, defaults and help come from the function's signature and docstring.
+"""
+
+import ast
+import logging
+import os
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from raw2fig.errors import InputError
+
+PACKAGE = Path(__file__).parent
+SHARED = "report"
+"""The one group of commands that is not a paper: what all papers have in common."""
+
+
+class Command(NamedTuple):
+    """Where a step is defined, and the first line of its docstring."""
+
+    module: str
+    function: str
+    summary: str
+
+
+def groups() -> dict[str, Path]:
+    """Group name on the command line (`brain-rot`) → package folder, papers first."""
+    papers = sorted(path.parent for path in (PACKAGE / "papers").glob("*/__init__.py"))
+    return {folder.name.replace("_", "-"): folder for folder in [*papers, PACKAGE / SHARED]}
+
+
+def commands(folder: Path) -> dict[str, Command]:
+    """Command name → step, for every function decorated with `@step` in the modules of `folder`."""
+    found: dict[str, Command] = {}
+    for path in sorted(folder.glob("*.py")):
+        source = path.read_text()
+        if "@step" not in source:
+            continue
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.FunctionDef) and any(
+                isinstance(decorator, ast.Name) and decorator.id == "step" for decorator in node.decorator_list
+            ):
+                name = node.name.replace("_", "-")
+                if name in found:
+                    raise RuntimeError(f"two steps named {name}: {found[name].module} and {module}")
+                found[name] = Command(module, node.name, first_line(node))
+    return found
+
+
+def first_line(node: ast.FunctionDef | ast.Module) -> str:
+    """First line of a docstring, empty without one."""
+    return (ast.get_docstring(node) or "").partition("\n")[0]
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Entry point. Exit status: 0 done, 1 a defect of ours, 2 a mistake in the input or the flags."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        run(words)
+    except InputError as error:
+        print(f"raw2fig {' '.join(words[:2])}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def run(words: list[str]) -> None:
+    """Dispatch `words` to help or to a step."""
+    available = groups()
+    if not words or words[0] in ("-h", "--help"):
+        print("Usage: raw2fig GROUP STEP [--flags]\n\nGroups:")
+        for name, folder in available.items():
+            print(f"  {name:<16}{first_line(ast.parse((folder / '__init__.py').read_text()))}")
+        print("\nraw2fig GROUP --help lists a group's steps, raw2fig GROUP STEP --help the flags of one.")
+        return
+    if words[0] not in available:
+        raise InputError(words[0], "no such group", nearest(words[0], list(available)))
+    steps = commands(available[words[0]])
+    if len(words) == 1 or words[1] in ("-h", "--help"):
+        print(f"Usage: raw2fig {words[0]} STEP [--flags]\n\nSteps:")
+        for name, command in steps.items():
+            print(f"  {name:<24}{command.summary}")
+        return
+    if words[1] not in steps:
+        raise InputError(words[1], f"no such step of {words[0]}", nearest(words[1], list(steps)))
+    call(steps[words[1]], f"raw2fig {words[0]} {words[1]}", words[2:])
+
+
+def call(command: Command, name: str, flags: list[str]) -> None:
+    """Parse `flags` by the step's signature and run it."""
+    from cyclopts import App, CycloptsError, Parameter
+
+    # one thread per job unless the workflow says otherwise: the same sums, in the same order, everywhere
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    function = getattr(import_module(command.module), command.function)
+    # a list takes all the words after its flag, as Snakemake writes several files: --claims a.json b.json
+    several = Parameter(consume_multiple=1, negative_iterable=())
+    app = App(name=name, help_format="plaintext", version_flags=(), default_parameter=several)
+    app.default(function)
+    if any(flag in ("-h", "--help") for flag in flags):
+        app(flags)
+        return
+    try:
+        _, bound, _ = app.parse_args(flags, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise InputError("flags", str(error), f"flags as in `{name} --help`") from error
+    from raw2fig.step import run_step
+
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
+    bound.apply_defaults()
+    logging.info("%s %s", name, " ".join(flags))
+    start, cpu = time.monotonic(), time.process_time()
+    run_step(function, dict(bound.arguments))
+    logging.info("done in %.1f s (%.1f s of CPU)", time.monotonic() - start, time.process_time() - cpu)
+
+
+def nearest(word: str, candidates: list[str]) -> str:
+    """`'sentences'` for a near miss, otherwise the list of candidates."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, candidates, n=1, cutoff=0.5)
+    return repr(close[0]) if close else f"one of {', '.join(candidates)}"

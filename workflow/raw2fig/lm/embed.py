@@ -1,0 +1,37 @@
+"""Embeddings of texts by a causal language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def embed(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], batch: int = 128
+) -> np.ndarray:
+    """Mean of the last layer's hidden states over the tokens of each text, float32 (texts, hidden).
+
+    Padding does not enter the mean, so a text's embedding does not depend on the batch it is in (c2s.md, section 6,
+    defect 4).
+    """
+    import torch
+
+    from raw2fig.lm.examples import Example, collate
+
+    ids = [np.array(row) for row in tokenizer(list(texts))["input_ids"]]
+    rows = []
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(ids), batch):
+            chunk = [Example(row, 0) for row in ids[start : start + batch]]
+            inputs = collate(chunk, tokenizer.pad_token_id)
+            inputs = {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
+            hidden = model(**inputs, output_hidden_states=True, logits_to_keep=1).hidden_states[-1].float()
+            mask = inputs["attention_mask"].unsqueeze(-1)
+            rows.append(((hidden * mask).sum(1) / mask.sum(1)).cpu().numpy())
+    return np.concatenate(rows)

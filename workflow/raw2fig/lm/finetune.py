@@ -1,0 +1,143 @@
+"""Training on (prompt, response) examples with the Hugging Face Trainer: pretraining and SFT at every scale.
+
+The same call runs in one process on a laptop and under `accelerate launch` (DDP, FSDP) on a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.lm.checkpoint import checkpoint_folder, last_checkpoint
+from raw2fig.lm.examples import IGNORED, Example, collate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyper-parameters of a run. `batch` is per process; AdamW with a cosine schedule and linear warm-up."""
+
+    steps: int
+    batch: int = 64
+    accumulate: int = 1
+    lr: float = 3e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    prompt_loss: bool = False
+    gradient_checkpointing: bool = False
+    checkpoint_every: int = 500
+    seed: int = 0
+
+
+def fine_tune(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    output: Path,
+    held_out: Sequence[Example] = (),
+    probe_at: Sequence[int] = (),
+) -> list[dict[str, float]]:
+    """Train `model`, save it as a model folder at `output`, and return the log: records {step, loss, learning_rate}
+    and, after the steps of `probe_at`, {step, held_out_loss} on `held_out`.
+
+    Checkpoints lie beside `output` under a name that holds the digest of recipe and data, and are removed at the end:
+    a killed run that is started again with nothing changed goes on from the last one, with the same result to the byte
+    as an uninterrupted run (on CPU); with anything changed it starts anew.
+    """
+    import logging
+
+    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+    if not examples:
+        raise InputError("examples", "no training example", "at least one")
+    folder = checkpoint_folder(output, asdict(recipe), [example.ids.tobytes() for example in examples], model)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=recipe.steps,
+        per_device_train_batch_size=recipe.batch,
+        gradient_accumulation_steps=recipe.accumulate,
+        learning_rate=recipe.lr,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=int(recipe.warmup * recipe.steps),
+        lr_scheduler_type="cosine",
+        gradient_checkpointing=recipe.gradient_checkpointing,
+        save_steps=recipe.checkpoint_every,
+        save_total_limit=1,
+        logging_steps=max(1, recipe.steps // 50),
+        seed=recipe.seed,
+        remove_unused_columns=False,
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+    def batch(items: list[Example]) -> dict[str, Any]:
+        return collate(items, tokenizer.pad_token_id, recipe.prompt_loss)
+
+    class Probe(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step in probe_at:
+                loss = sample_losses(model, tokenizer, held_out, recipe.prompt_loss).mean()
+                state.log_history.append({"step": state.global_step, "held_out_loss": float(loss)})
+
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=list(examples),
+        data_collator=batch,
+        processing_class=tokenizer,
+        callbacks=[Probe()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    resume = last_checkpoint(folder)
+    if resume:
+        logging.info("resuming from step %s", resume.name.rpartition("-")[2])
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    save_trained(trainer, output)
+    kept = ("step", "loss", "learning_rate", "held_out_loss")
+    return [
+        {name: float(record[name]) for name in kept if name in record}
+        for record in trainer.state.log_history
+        if "loss" in record or "held_out_loss" in record
+    ]
+
+
+def save_trained(trainer: Trainer, output: Path) -> None:
+    """Save model and tokenizer at `output`; under FSDP every process takes part, the first one writes."""
+    trainer.save_model(str(output))
+    # a pickle of the arguments, with this machine's paths: neither needed nor reproducible
+    (output / "training_args.bin").unlink(missing_ok=True)
+
+
+def sample_losses(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Sequence[Example],
+    prompt_loss: bool = False,
+    batch: int = 128,
+) -> np.ndarray:
+    """Mean next-token loss (nats per token) of each example, (examples,)."""
+    import torch
+
+    losses = []
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(examples), batch):
+            inputs = collate(examples[start : start + batch], tokenizer.pad_token_id, prompt_loss)
+            inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}
+            labels = inputs.pop("labels")[:, 1:]
+            logits = model(**inputs).logits[:, :-1].float()
+            nll = torch.nn.functional.cross_entropy(
+                logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none"
+            )
+            losses.append((nll.sum(1) / (labels != IGNORED).sum(1)).cpu().numpy())
+    model.train(was_training)
+    return np.concatenate(losses)

@@ -1,0 +1,75 @@
+"""Causal language models: tiny ones built from a config, others loaded from a folder or the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from raw2fig.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Size(NamedTuple):
+    """Shape of a model: hidden width, number of layers, number of attention heads."""
+
+    hidden: int
+    layers: int
+    heads: int
+
+
+def parse_size(text: str) -> Size:
+    """`'64/3/4'` → `Size(hidden=64, layers=3, heads=4)`."""
+    parts = text.split("/")
+    if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise InputError("size", f"{text!r} is not a model shape", "hidden/layers/heads, such as 64/3/4")
+    size = Size(*map(int, parts))
+    if size.hidden % size.heads or (size.hidden // size.heads) % 2:
+        raise InputError("size", f"{text!r}: hidden width per head is not an even whole number", "for example 64/3/4")
+    return size
+
+
+def build_gpt_neox(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: int, seed: int) -> PreTrainedModel:
+    """A GPT-NeoX model (the architecture of Pythia) with random weights drawn from `seed`."""
+    import torch
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+    config = GPTNeoXConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        intermediate_size=4 * size.hidden,
+        max_position_embeddings=max_length,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    torch.manual_seed(seed)
+    return GPTNeoXForCausalLM(config)
+
+
+def load(source: str, revision: str | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Model and tokenizer from a local folder or a hub id; code that comes with a model is never executed.
+
+    Loaded in the precision it was saved in. Raises `InputError` when neither can be found.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype="auto")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            source, f"cannot load the model ({str(error).splitlines()[0]})", "a Hugging Face model folder or hub id"
+        ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer
+
+
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write an ordinary Hugging Face model folder."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

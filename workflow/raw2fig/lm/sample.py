@@ -1,0 +1,117 @@
+"""Sampling from a causal language model in batches, with a key-value cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Sampled(NamedTuple):
+    """Completions of a batch: token ids up to and including end-of-sequence, and the log-probability of each token
+    under the distribution it was drawn from (after temperature and the repeat mask)."""
+
+    ids: list[list[int]]
+    logprobs: list[list[float]]
+
+
+def sample(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    generator: torch.Generator,
+    temperature: float = 1.0,
+    once: torch.Tensor | None = None,
+    batch: int = 256,
+) -> Sampled:
+    """Draw one completion for each prompt (token ids). Temperature 0 is greedy.
+
+    `once` (bool, vocabulary) marks tokens that a completion may hold once: the genes of a cell sentence. Uniform random
+    numbers are drawn for a whole batch at each position, so that a completion depends on the generator's state, on its
+    place in the batch and on its own prompt, not on the other prompts: two calls with generators in the same state are
+    paired by common random numbers.
+    """
+    import torch
+
+    ids: list[list[int]] = []
+    logprobs: list[list[float]] = []
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(prompts), batch):
+            tokens, scores = _sample_batch(
+                model, tokenizer, prompts[start : start + batch], max_new_tokens, generator, temperature, once
+            )
+            ends = (tokens == tokenizer.eos_token_id).int()
+            lengths = torch.where(ends.any(1), ends.argmax(1) + 1, tokens.shape[1]).tolist()
+            ids += [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
+            logprobs += [row[:length] for row, length in zip(scores.tolist(), lengths, strict=True)]
+    model.train(was_training)
+    return Sampled(ids, logprobs)
+
+
+def _sample_batch(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    generator: torch.Generator,
+    temperature: float,
+    once: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens and log-probabilities, both (batch, new tokens); rows go on as padding after their end."""
+    import torch
+
+    device = model.device
+    width = max(len(prompt) for prompt in prompts)
+    ids = torch.full((len(prompts), width), tokenizer.pad_token_id)
+    attended = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):  # left padding: every row's last token is at the same place
+        ids[row, width - len(prompt) :] = torch.tensor(list(prompt))
+        attended[row, width - len(prompt) :] = 1
+    ids, attended = ids.to(device), attended.to(device)
+    positions = (attended.cumsum(1) - 1).clamp(min=0)
+    used = torch.zeros(len(prompts), model.get_output_embeddings().weight.shape[0], dtype=torch.bool, device=device)
+    alive = torch.ones(len(prompts), dtype=torch.bool, device=device)
+    cache = None
+    tokens, scores = [], []
+    for _ in range(max_new_tokens):
+        output = model(
+            input_ids=ids,
+            attention_mask=attended,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        cache = output.past_key_values
+        logits = output.logits[:, -1].float()
+        if once is not None:
+            logits = logits.masked_fill(used, float("-inf"))
+        distribution = torch.log_softmax(logits / (temperature or 1.0), dim=-1)
+        if temperature:
+            # inverse of the cumulative distribution: one uniform number per row, whatever the vocabulary
+            uniform = torch.rand(len(prompts), 1, generator=generator).to(device)
+            drawn = torch.searchsorted(distribution.exp().cumsum(-1), uniform, right=True).clamp(
+                max=logits.shape[1] - 1
+            )
+            # rounding can let the last cumulative value fall below the uniform number: take the likeliest token then
+            impossible = distribution.gather(1, drawn).isneginf()
+            drawn = torch.where(impossible, distribution.argmax(-1, keepdim=True), drawn)
+        else:
+            drawn = distribution.argmax(-1, keepdim=True)
+        scores.append(distribution.gather(1, drawn)[:, 0])
+        tokens.append(torch.where(alive, drawn[:, 0], tokenizer.pad_token_id))
+        alive &= drawn[:, 0] != tokenizer.eos_token_id
+        if not alive.any():
+            break
+        if once is not None:
+            used |= torch.zeros_like(used).scatter_(1, drawn, True) & once.to(device)
+        ids = drawn
+        attended = torch.cat([attended, torch.ones_like(drawn)], dim=1)
+        positions = positions[:, -1:] + 1
+    return torch.stack(tokens, 1), torch.stack(scores, 1)

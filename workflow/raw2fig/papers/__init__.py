@@ -1,0 +1,1 @@
+"""One package per paper. Papers never import each other."""

@@ -1,0 +1,135 @@
+"""Scores of predicted cells per condition (C2S-Scale, Fig. 8E): scFID, MMD, Wasserstein, programme tau and r.
+
+Every metric is computed within a condition (type x stimulus x exposure) and averaged over conditions, never pooled.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.papers.c2s.counts import read_cells
+from raw2fig.papers.c2s.embedder import load_embedder, project
+from raw2fig.papers.c2s.metrics import kendall, mmd, pearson, scfid, spread_ratio, wasserstein2
+from raw2fig.papers.c2s.perturbation import COLUMNS, Condition, conditions, members, through_sentences
+from raw2fig.papers.c2s.predictions import read_predictions
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_json, write_table
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from raw2fig.papers.c2s.embedder import Embedder
+
+
+def score(
+    real: np.ndarray, unprocessed: np.ndarray, generated: np.ndarray, control: np.ndarray, programme: np.ndarray,
+    embedder: Embedder,
+) -> dict[str, float]:  # fmt: skip
+    """Metrics of one condition. All matrices are (cells, genes); `real`, `generated` and `control` went through
+    sentences, `unprocessed` are the same real cells before."""
+    embedded, predicted = project(embedder, real), project(embedder, generated)
+    means = [matrix[:, programme].mean(0) for matrix in (real, generated, control)]
+    return {
+        "scfid": scfid(embedded, predicted),
+        "scfid_programme": scfid(real[:, programme], generated[:, programme]),
+        "scfid_unprocessed": scfid(project(embedder, unprocessed), predicted),
+        "mmd": mmd(embedded, predicted),
+        "wasserstein": wasserstein2(embedded, predicted),
+        "kendall": float(kendall(means[0][None], means[1][None])[0]),
+        "pearson_delta": float(pearson((means[0] - means[2])[None], (means[1] - means[2])[None])[0]),
+        "spread": spread_ratio(real[:, programme], generated[:, programme]),
+    }
+
+
+@step
+def evaluate_perturbation(
+    *,
+    predictions: list[Input],
+    cells: Input,
+    fit: Input,
+    panel: Input,
+    embedder: Input,
+    scores: Output,
+    oracle: Input | None = None,
+    programme: str = "interferon",
+    n: int = 64,
+    seen: int = 10,
+    top: int = 32,
+    seed: int = 0,
+) -> None:
+    """Score every method on every condition, beside the floor (other real cells) and the oracle.
+
+    Parameters
+    ----------
+    predictions
+        Tables of predicted cells.
+    cells
+        Processed cytokine cells: the first n test cells of a condition are the target, the next n the floor.
+    fit
+        The rank fit.
+    panel
+        The gene panel with its programmes.
+    embedder
+        The embedder of scFID, MMD and Wasserstein.
+    scores
+        Table with method, condition, metric, value, n.
+    oracle
+        Fresh cells of the simulator, processed.
+    programme
+        Genes of the programme metrics.
+    n
+        Cells per condition and method.
+    seen
+        Number of training conditions.
+    """
+    import pandas as pd
+
+    data, line, space = read_cells(cells, columns=COLUMNS), read_json(fit), load_embedder(embedder)
+    chosen = np.flatnonzero(np.isin(data.var_names, read_json(panel)["programmes"].get(programme, [])))
+    if len(chosen) < 2:
+        raise InputError(panel, f"{len(chosen)} genes of programme {programme!r}", "at least 2")
+    fresh = read_cells(oracle, columns=COLUMNS) if oracle else None
+    tables = [read_predictions(path) for path in predictions]
+
+    def expression(source: AnnData, rows: np.ndarray) -> np.ndarray:
+        return through_sentences(source, rows, top, line["slope"], line["intercept"], seed)
+
+    rows = []
+    for condition in conditions(data, seen):
+        real = members(data, condition, "test")
+        if len(real) < 2 * n:
+            raise InputError(cells, f"{len(real)} test cells of {' '.join(condition)}", f"{2 * n}: target and floor")
+        control = expression(data, members(data, condition, "test", control=True))
+        candidates = {"floor": expression(data, real[n : 2 * n])}
+        if fresh is not None:
+            candidates["oracle"] = expression(fresh, members(fresh, condition, "test")[:n])
+        for table, path in zip(tables, predictions, strict=True):
+            candidates |= _of_condition(table.labels, table.expression, condition, n, path)
+        target, unprocessed = expression(data, real[:n]), data.X[real[:n]].toarray()
+        for method, generated in candidates.items():
+            values = score(target, unprocessed, generated, control, chosen, space)
+            rows += [
+                {"method": method, **condition._asdict(), "metric": metric, "value": value, "n": n}
+                for metric, value in values.items()
+            ]
+    write_table(pd.DataFrame(rows), scores)
+
+
+def _of_condition(labels, expression: np.ndarray, condition: Condition, n: int, path: Path):  # type: ignore[no-untyped-def]
+    """Method → its first `n` cells of a condition."""
+    same = np.ones(len(labels), dtype=bool)
+    for column in ("cell_type", "cytokine", "exposure"):
+        same &= (labels[column] == getattr(condition, column)).to_numpy()
+    found = {}
+    for method in labels["method"][same].unique():
+        rows = np.flatnonzero(same & (labels["method"] == method).to_numpy())
+        if len(rows) < n:
+            raise InputError(path, f"{len(rows)} cells of {method} for {' '.join(condition)}", f"{n} as for the others")
+        found[method] = expression[rows[:n]]
+    if not found:
+        raise InputError(path, f"no cells for {' '.join(condition)}", "cells for each evaluated condition")
+    return found

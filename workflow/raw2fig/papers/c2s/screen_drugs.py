@@ -1,0 +1,87 @@
+"""The dual-context virtual screen: every drug on the cells of both contexts (C2S-Scale, late Fig. 7)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.lm.generate import Engine, load_completer
+from raw2fig.papers.c2s.corpus import sentences_of
+from raw2fig.papers.c2s.corpus_drugs import UNNAMED
+from raw2fig.papers.c2s.counts import read_cells
+from raw2fig.papers.c2s.generate import sentence_tokens, to_expression
+from raw2fig.papers.c2s.prompts import Style, draw
+from raw2fig.papers.c2s.screen import programme_score
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_json, write_table
+
+
+@step
+def screen(
+    *,
+    model: Input,
+    cells: Input,
+    fit: Input,
+    panel: Input,
+    scores: Output,
+    programme: str = "antigen_presentation",
+    n: int = 32,
+    top: int = 32,
+    style: Style = "terse",
+    organism: str = "human",
+    engine: Engine = "sampler",
+    seed: int = 0,
+) -> None:
+    """Generate each drug's effect on untreated test cells of both contexts, and score the programme.
+
+    A drug and the vehicle share control cells and random numbers. A drug without training cells is named by its class
+    alone.
+
+    Parameters
+    ----------
+    model
+        Model fine-tuned on the drug corpus.
+    cells
+        Processed drug cells with obs cell_type, drug, drug_class, context, split, seen.
+    fit
+        The rank fit.
+    panel
+        The gene panel with its programmes.
+    scores
+        Table with drug, drug_class, context, cell_type, cell, score.
+    programme
+        Genes of the score.
+    n
+        Cells per drug, context and type.
+    """
+    import pandas as pd
+    from transformers import AutoTokenizer
+
+    data = read_cells(cells, columns=("cell_type", "drug", "drug_class", "context", "split", "seen"))
+    line, genes = read_json(fit), list(data.var_names)
+    chosen = np.flatnonzero(np.isin(genes, read_json(panel)["programmes"].get(programme, [])))
+    complete = load_completer(str(model), engine, genes)
+    length = sentence_tokens(AutoTokenizer.from_pretrained(str(model)), genes, top)
+    obs = data.obs
+    drugs = obs[["drug", "drug_class", "seen"]].drop_duplicates().sort_values("drug").itertuples(index=False)
+    listed = list(drugs)
+    tables = []
+    groups = obs.groupby(["context", "cell_type"], observed=True).indices
+    for number, ((context, kind), rows) in enumerate(sorted(groups.items())):
+        pool = rows[((obs["split"] == "test") & (obs["drug"] == "vehicle")).to_numpy()[rows]]
+        if not len(pool):
+            raise InputError(cells, f"no untreated test cell of type {kind}, context {context}", "vehicle cells")
+        controls = np.random.default_rng([seed, number]).choice(pool, n)
+        texts = sentences_of(data, controls, top, seed)
+        for drug, drug_class, seen in listed:
+            # the wording is drawn anew for each drug from the same state: pairs differ in the drug alone
+            rng = np.random.default_rng([seed, number])
+            fields = {"context": context, "cell_type": kind, "drug": drug if seen else UNNAMED, "cell": "", "n": top}
+            fields |= {"drug_class": drug_class, "organism": organism}
+            prompts = [draw(style, "drug_response", {**fields, "control": text}, rng)[0] for text in texts]
+            generated = complete(prompts, length, seed * 10_007 + number, 1.0)
+            expression, _ = to_expression(generated, genes, line["slope"], line["intercept"])
+            labels = {"drug": drug, "drug_class": drug_class, "context": context, "cell_type": kind}
+            values = programme_score(expression, chosen)
+            tables.append(pd.DataFrame({**labels, "cell": [f"{kind}-{i}" for i in range(n)], "score": values}))
+    write_table(pd.concat(tables, ignore_index=True), scores)

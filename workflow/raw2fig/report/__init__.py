@@ -1,0 +1,1 @@
+"""What all papers share: claims table and report."""

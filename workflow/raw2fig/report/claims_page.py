@@ -1,0 +1,164 @@
+"""The claims of all papers on one page that works offline, and of one paper as a Markdown table."""
+
+import base64
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from raw2fig.claims import VERDICTS, read_claims
+from raw2fig.errors import InputError
+from raw2fig.step import Input, Output, step
+
+TEMPLATE = Path(__file__).with_name("claims.html.j2")
+IMAGES = {".svg": "image/svg+xml", ".png": "image/png"}
+SYMBOLS = dict(zip(VERDICTS, "✓✗~–", strict=True))
+"""What tells verdicts apart without colour, besides their names."""
+
+
+class Figure(NamedTuple):
+    """A figure as it stands in the page."""
+
+    path: str
+    name: str
+    anchor: str
+    uri: str
+
+
+class Runtime(NamedTuple):
+    """Sum over the jobs of one rule: seconds of wall clock and of CPU; the largest resident set in MB."""
+
+    paper: str
+    rule: str
+    jobs: int
+    wall: float
+    cpu: float
+    memory: float
+
+
+@step
+def claims_page(
+    *,
+    claims: list[Input],
+    html: Output,
+    figures: list[Input] | None = None,
+    benchmarks: Input | None = None,
+) -> None:
+    """Make one self-contained page with the claims of all papers, their figures and the runtimes.
+
+    Parameters
+    ----------
+    claims
+        The claims.json of every paper, in the order of the page.
+    html
+        The page.
+    figures
+        SVG or PNG files to show below the claims.
+    benchmarks
+        Folder of results, in which Snakemake's benchmarks are at PAPER/benchmarks/RULE-WILDCARDS.tsv.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    papers = [read_claims(path) for path in claims]
+    shown = [embed(path) for path in figures or []]
+    verdicts = Counter(claim["verdict"] for paper in papers for claim in paper["claims"])
+
+    def badge(name: str) -> Markup:
+        return Markup('<span class="verdict {}">{} {}</span>').format(name.replace(" ", "-"), SYMBOLS[name], name)
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template(TEMPLATE.name).render(
+        papers=papers,
+        scales=", ".join(f"{scale} scale" for scale in dict.fromkeys(paper["scale"] for paper in papers)),
+        counts={name: verdicts[name] for name in VERDICTS},
+        verdict=badge,
+        figures=shown,
+        anchors={figure.path: figure.anchor for figure in shown},
+        runtimes=runtimes(benchmarks) if benchmarks else [],
+    )
+    html.write_text(page, encoding="utf-8")
+
+
+@step
+def table(*, claims: Input, markdown: Output) -> None:
+    """Write one paper's numbers beside this run's as a Markdown table.
+
+    Parameters
+    ----------
+    claims
+        The paper's claims.json.
+    markdown
+        The table. Every number in its paper column carries the mark of its source.
+    """
+    paper = read_claims(claims)
+    rows = [
+        [
+            claim["id"],
+            f"{claim['claim']} ({claim['where']})",
+            "; ".join(f"{item['text']} [{item['source']}]" for item in claim["published"]),
+            claim["measured"],
+            claim["criterion"],
+            claim["verdict"],
+            claim["disclosure"],
+        ]
+        for claim in paper["claims"]
+    ]
+    columns = ["", "claim", "paper", f"this run ({paper['scale']} scale)", "criterion", "verdict", "disclosure"]
+    lines = [f"# {paper['title']}", "", _row(columns), _row(["---"] * len(columns)), *map(_row, rows), ""]
+    lines += [f"- [{mark}] {meaning}" for mark, meaning in paper["sources"].items()]
+    markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def embed(path: Path) -> Figure:
+    """A figure file with its contents as a data URI. Raises `InputError` for anything but SVG and PNG."""
+    if path.suffix not in IMAGES:
+        raise InputError(path, "not a figure", f"a name ending in {' or '.join(IMAGES)}")
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    name = path.stem.replace("_", " ").replace("-", " ")
+    anchor = "figure-" + "-".join(path.with_suffix("").parts[-3:])
+    return Figure(str(path), name, anchor, f"data:{IMAGES[path.suffix]};base64,{data}")
+
+
+def runtimes(folder: Path) -> list[Runtime]:
+    """Runtimes per rule from the benchmark files in `folder`, longest first.
+
+    The rule is the first word of the file's name before a hyphen. Raises `InputError` for a file that is not a
+    benchmark of Snakemake.
+    """
+    jobs: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
+    for path in sorted(folder.glob("*/benchmarks/**/*.tsv")):
+        paper, _, first, *_ = path.relative_to(folder).parts
+        with path.open(newline="", encoding="utf-8") as lines:
+            for row in csv.DictReader(lines, delimiter="\t"):
+                if not {"s", "cpu_time", "max_rss"} <= row.keys():
+                    raise InputError(path, "not a benchmark", "columns s, cpu_time and max_rss")
+                measured = (_number(row["s"]), _number(row["cpu_time"]), _number(row["max_rss"]))
+                jobs[paper, first.removesuffix(".tsv").partition("-")[0]].append(measured)
+    rows = [Runtime(*key, len(rows), *_totals(rows)) for key, rows in jobs.items()]
+    return sorted(rows, key=lambda row: (-row.wall, row.paper, row.rule))
+
+
+def _totals(jobs: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    wall, cpu, memory = zip(*jobs, strict=True)
+    return sum(wall), sum(cpu), max(memory)
+
+
+def _number(text: str | None) -> float:
+    """A cell of a benchmark; jobs too short to be sampled have NA, which counts as nothing."""
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
+
+
+def _row(cells: Iterable[Any]) -> str:
+    """One line of a Markdown table."""
+    return "| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,1 @@
+"""The GRPO family: advantages, rollouts, the trainer."""

@@ -1,0 +1,44 @@
+"""`make figures`: the stages of a run one after another, then the report.
+
+Within one invocation Snakemake reruns everything behind a stale job, even when its output comes out byte-identical;
+across invocations it compares checksums and stops there. One invocation per stage (data, models, evals, figures) thus
+keeps a refactored data step from retraining anything (docs/reruns.md). Arguments are passed on to Snakemake.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+STAGES = ("data", "models", "evals", "figures")
+NOTHING = "Nothing to be done"
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is stale. Returns Snakemake's exit status; 0 when everything is made."""
+    if is_current(arguments):
+        print("raw2fig: everything is up to date, 0 jobs")
+        return 0
+    for stage in STAGES:
+        print(f"raw2fig: stage {stage}", flush=True)
+        status = snakemake([stage, *arguments])
+        if status:
+            return status
+    return snakemake(["report", *arguments])
+
+
+def is_current(arguments: list[str]) -> bool:
+    """Whether a dry run finds nothing to do."""
+    command = ["snakemake", "all", "report", "--dry-run", *arguments]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.returncode == 0 and NOTHING in found.stdout + found.stderr
+
+
+def snakemake(arguments: list[str]) -> int:
+    """Run Snakemake from the environment of this Python."""
+    return subprocess.run(["snakemake", *arguments], check=False).returncode
+
+
+if __name__ == "__main__":
+    if not Path("Snakefile").is_file():
+        sys.exit("raw2fig: no Snakefile here; run from the root of the repository")
+    sys.exit(main(sys.argv[1:]))

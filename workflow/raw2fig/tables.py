@@ -1,0 +1,185 @@
+"""Tables and small documents between steps: Parquet or CSV tables checked on reading, JSON and YAML.
+
+Every mistake that a file can hold is found when it is read and raised as one `InputError`: a step either has
+the columns it asked for, of the kind it asked for, or has not started.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from raw2fig.errors import InputError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+Kind = Literal["number", "integer", "string", "boolean", "list"]
+
+NOT_A_NUMBER = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
+"""What stands for a missing value in a CSV column that is not text. In a text column only an empty cell does,
+because words such as `None` and `NA` are legitimate labels."""
+
+
+def read_table(
+    path: Path, columns: Mapping[str, str], allow_nan: Sequence[str] = (), allow_empty: bool = False
+) -> "DataFrame":
+    """Read a `.parquet` or `.csv` file that must have `columns`; it may have others too.
+
+    Parameters
+    ----------
+    path
+        The file. Its suffix says what it is.
+    columns
+        Column name → kind: "number" (integer or real), "integer", "string", "boolean" or, in Parquet, "list".
+    allow_nan
+        Columns that may have missing values. An integer column with missing values comes back as float.
+    allow_empty
+        Whether a table without rows is acceptable.
+
+    Raises
+    ------
+    InputError
+        The file is unreadable or truncated, a column is missing, has another kind or missing values, or there
+        are no rows.
+    """
+    frame = _read_frame(Path(path), columns)
+    for column in columns:
+        if column not in frame.columns:
+            raise InputError(path, f"no column {column!r}", _columns_there(column, [str(c) for c in frame.columns]))
+    if not allow_empty and frame.empty:
+        raise InputError(path, "the table has no rows", "at least one row")
+    for column, kind in columns.items():
+        values = frame[column]
+        found = _mismatch(values, kind)
+        if found:
+            raise InputError(path, f"column {column!r} holds {found}", f"kind {kind}")
+        missing = values.isna().to_numpy()
+        if missing.any() and column not in allow_nan:
+            raise InputError(
+                path,
+                f"column {column!r} has {missing.sum()} missing values, the first in row {missing.argmax()}",
+                f"a {kind} in every row",
+            )
+    return frame
+
+
+def write_table(frame: "DataFrame", path: Path) -> None:
+    """Write `frame` without its index as `.parquet` or `.csv`; equal frames give equal bytes."""
+    if _suffix(path) == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_csv(path, index=False, lineterminator="\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file. Raises `InputError` when the file is not readable or not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"cannot be read ({error})", "a whole JSON file") from error
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Write `value` as JSON: keys sorted, indent 1, floats with all their digits, NumPy scalars and arrays as
+    numbers and lists. Raises `ValueError` with the place of a NaN or infinity, which JSON does not have."""
+    plain = json.loads(json.dumps(value, default=_plain))
+    place = _not_finite(plain)
+    if place is not None:
+        raise ValueError(f"{path}: not a finite number at {place or 'the top'}")
+    Path(path).write_text(json.dumps(plain, sort_keys=True, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_yaml(path: Path) -> Any:
+    """The value in a YAML file. Raises `InputError` when the file is not readable or not YAML."""
+    import yaml
+
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(path, f"cannot be read ({error})", "a YAML file") from error
+
+
+def _suffix(path: Path) -> str:
+    suffix = Path(path).suffix
+    if suffix not in (".parquet", ".csv"):
+        raise InputError(path, f"unknown kind of table {suffix!r}", "a name ending in .parquet or .csv")
+    return suffix
+
+
+def _read_frame(path: Path, columns: Mapping[str, str]) -> "DataFrame":
+    import pandas as pd
+    import pyarrow as pa
+
+    suffix = _suffix(path)
+    try:
+        if suffix == ".parquet":
+            return pd.read_parquet(path)
+        names = [str(name) for name in pd.read_csv(path, nrows=0).columns]
+        text = {name for name in names if columns.get(name) == "string"}
+        return pd.read_csv(
+            path,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values={name: [""] if name in text else NOT_A_NUMBER for name in names},
+            float_precision="round_trip",
+        )
+    except (OSError, ValueError, pa.ArrowException) as error:
+        what = "Parquet" if suffix == ".parquet" else "CSV"
+        raise InputError(path, f"cannot be read ({error})", f"a whole {what} file") from error
+
+
+def _columns_there(wanted: str, there: list[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(wanted, there, n=1, cutoff=0.5)
+    return f"one of {', '.join(there)}" + (f" (did you mean {close[0]!r}?)" if close else "")
+
+
+def _mismatch(values: "Series[Any]", kind: str) -> str:
+    """What the column holds when that is not `kind`, with an example; empty when it is."""
+    import numpy as np
+    from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype
+
+    present = values.dropna()
+    if present.empty:
+        return ""
+    if kind == "number":
+        right = is_integer_dtype(values.dtype) or is_float_dtype(values.dtype)
+        bad = present
+    elif kind == "integer":
+        # a column of integers with missing values is read as floats
+        whole = is_float_dtype(values.dtype) and len(present) < len(values) and bool((present % 1 == 0).all())
+        right, bad = is_integer_dtype(values.dtype) or whole, present
+    elif kind == "boolean":
+        right, bad = is_bool_dtype(values.dtype), present
+    elif kind in ("string", "list"):
+        wanted = (str,) if kind == "string" else (list, tuple, np.ndarray)
+        bad = present[[not isinstance(value, wanted) for value in present]]
+        right = bad.empty
+    else:
+        raise ValueError(f"unknown kind {kind!r}")
+    if right:
+        return ""
+    example = bad.iloc[0]
+    return f"{values.dtype} values such as {example.item() if hasattr(example, 'item') else example!r}"
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays as Python values, for `json.dumps`."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def _not_finite(value: Any) -> str | None:
+    """Place of the first NaN or infinity in plain JSON data, None without one."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        place = _not_finite(item)
+        if place is not None:
+            return f"{key}" + (f".{place}" if place else "")
+    return None
