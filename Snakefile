@@ -10,9 +10,30 @@ configfile: workflow.source_path("config/config.yaml")
 
 include: "rules/common.smk"
 include: "rules/c2s.smk"
+include: "rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
+        TARGETS["figures"],
+
+
+rule data:
+    input:
+        TARGETS["data"],
+
+
+rule models:
+    input:
+        TARGETS["models"],
+
+
+rule evals:
+    input:
         TARGETS["evals"],
+
+
+rule figures:
+    input:
+        TARGETS["figures"],

@@ -19,8 +19,11 @@ C2S_ORACLE = ["<results>/c2s/data/oracle.h5ad"] if C2S["cytokine"]["source"] == 
 include: "c2s/data.smk"
 include: "c2s/models.smk"
 include: "c2s/evals.smk"
+include: "c2s/claims.smk"
 
 
 rule c2s:
     input:
-        TARGETS["figures"],
+        CLAIMS["c2s"],
+        "<results>/c2s/tables/paper_vs_run.md",
+        FIGURES.get("c2s", []),

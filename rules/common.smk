@@ -21,6 +21,8 @@ TARGETS = {stage: [] for stage in STAGES}
 """Files of each stage, over all papers; `raw2fig.stages` runs the stages one after another (docs/reruns.md)."""
 FIGURES = {}
 """Paper → its figures' PNG files, in the order of the report."""
+CLAIMS = {}
+"""Paper → its claims.json."""
 
 
 def option(flag, value):

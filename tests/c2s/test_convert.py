@@ -19,6 +19,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s import backed, convert
+from raw2fig.papers.c2s import sentences as sentence_module
 from raw2fig.papers.c2s.convert import MANIFEST, sentences
 from raw2fig.papers.c2s.sentences import rank_genes, to_sentences
 
@@ -90,6 +91,16 @@ def test_same_bytes_whatever_the_shard_size_and_workers(large, reference, tmp_pa
     assert digests(output) == reference
 
 
+def test_same_bytes_however_words_are_joined(tmp_path, monkeypatch):
+    """Sentences long enough for several Parquet pages in a row group, whose bounds follow the pieces written."""
+    X = np.random.default_rng(0).poisson(1, (1_200, 900)).astype(np.float32)
+    path = small(tmp_path, csr_matrix(X))
+    sentences(adata=path, output=tmp_path / "one")
+    monkeypatch.setattr(sentence_module, "WORDS", 70_000)
+    sentences(adata=path, output=tmp_path / "two")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
 def test_same_bytes_from_a_dense_file(tmp_path, monkeypatch):
     monkeypatch.setattr(backed, "DENSE_BYTES", 7 * GENES * 4)
     for name, X in (("sparse", counts(60)), ("dense", counts(60).toarray())):
@@ -106,14 +117,17 @@ def test_resumes_with_what_is_missing_or_damaged(large, reference, tmp_path, mon
     shards = sorted(output.glob("cells-*"))
     shards[0].unlink()
     shards[1].write_bytes(shards[1].read_bytes()[:-1000])
+    pq.write_table(pq.read_table(shards[2]).slice(0, 3_000), shards[2])
     (output / f".partial-{shards[0].name}").write_bytes(b"half")
-    kept = shards[2].stat().st_mtime_ns
     made = []
     original = convert._write
     monkeypatch.setattr(convert, "_write", lambda *a: (made.append(a[3]), original(*a)))
     sentences(adata=large, output=output, cell_type_col="kind", workers=1, shard_size=3)
-    assert made == [0, 10_000]
-    assert shards[2].stat().st_mtime_ns == kept
+    assert made == [0, 10_000, 20_000]
+    assert digests(output) == reference
+    shards[1].unlink()
+    sentences(adata=large, output=output, cell_type_col="kind")
+    assert made[3:] == [10_000]
     assert digests(output) == reference
 
 

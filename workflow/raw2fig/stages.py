@@ -5,9 +5,12 @@ across invocations it compares checksums and stops there. One invocation per sta
 keeps a refactored data step from retraining anything (docs/reruns.md). Arguments are passed on to Snakemake.
 """
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
+
+from raw2fig.config import load
 
 STAGES = ("data", "models", "evals", "figures")
 NOTHING = "Nothing to be done"
@@ -23,12 +26,23 @@ def main(arguments: list[str]) -> int:
         status = snakemake([stage, *arguments])
         if status:
             return status
-    return snakemake(["report", *arguments])
+    return snakemake(["all", "--report", str(report_path(arguments)), *arguments])
+
+
+def report_path(arguments: list[str]) -> Path:
+    """Where the report goes: beside the results that the configuration of `arguments` names."""
+    files = [Path("config/config.yaml")]
+    if "--configfile" in arguments:
+        rest = arguments[arguments.index("--configfile") + 1 :]
+        files += [Path(word) for word in itertools.takewhile(lambda word: not word.startswith("-"), rest)]
+    return Path(load(files)["pathvars"]["results"]) / "report.html"
 
 
 def is_current(arguments: list[str]) -> bool:
-    """Whether a dry run finds nothing to do."""
-    command = ["snakemake", "all", "report", "--dry-run", *arguments]
+    """Whether the report is there and a dry run finds nothing to do."""
+    if not report_path(arguments).is_file():
+        return False
+    command = ["snakemake", "all", "--dry-run", *arguments]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     return found.returncode == 0 and NOTHING in found.stdout + found.stderr
 

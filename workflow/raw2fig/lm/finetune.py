@@ -46,7 +46,8 @@ def fine_tune(
     probe_at: Sequence[int] = (),
 ) -> list[dict[str, float]]:
     """Train `model`, save it as a model folder at `output`, and return the log: records {step, loss, learning_rate}
-    and, after the steps of `probe_at`, {step, held_out_loss} on `held_out`.
+    and, after the steps of `probe_at`, {step, held_out_loss, held_out_error (standard error), held_out_samples}
+    on `held_out`.
 
     Checkpoints lie beside `output` under a name that holds the digest of recipe and data, and are removed at the end:
     a killed run that is started again with nothing changed goes on from the last one, with the same result to the byte
@@ -84,8 +85,10 @@ def fine_tune(
     class Probe(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step in probe_at:
-                loss = sample_losses(model, tokenizer, held_out, recipe.prompt_loss).mean()
-                state.log_history.append({"step": state.global_step, "held_out_loss": float(loss)})
+                losses = sample_losses(model, tokenizer, held_out, recipe.prompt_loss)
+                error = float(losses.std(ddof=1)) / len(losses) ** 0.5
+                record = {"held_out_loss": float(losses.mean()), "held_out_error": error, "held_out_samples": len(losses)}
+                state.log_history.append({"step": state.global_step, **record})
 
     trainer = Trainer(
         model=model,
@@ -101,7 +104,7 @@ def fine_tune(
         logging.info("resuming from step %s", resume.name.rpartition("-")[2])
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     save_trained(trainer, output)
-    kept = ("step", "loss", "learning_rate", "held_out_loss")
+    kept = ("step", "loss", "learning_rate", "held_out_loss", "held_out_error", "held_out_samples")
     return [
         {name: float(record[name]) for name in kept if name in record}
         for record in trainer.state.log_history

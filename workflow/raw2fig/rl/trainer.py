@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Rewards = Callable[[list[str], list[int], int], list[float]]
-"""`rewards(completions, prompt_indices, step)`: one number per completion; those of one group are adjacent. What it draws
-at random must depend on `step` alone, so that a resumed run goes on as an uninterrupted one."""
+"""`rewards(completions, prompt_indices, step)`: one number per completion; those of one group are adjacent. What it
+draws at random must depend on `step` alone, so that a resumed run goes on as an uninterrupted one."""
 
 
 @dataclass(frozen=True)

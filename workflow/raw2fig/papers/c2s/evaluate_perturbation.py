@@ -93,6 +93,8 @@ def evaluate_perturbation(
     if len(chosen) < 2:
         raise InputError(panel, f"{len(chosen)} genes of programme {programme!r}", "at least 2")
     fresh = read_cells(oracle, columns=COLUMNS) if oracle else None
+    if fresh is not None:
+        fresh.obs["split"] = "test"  # fresh cells of the simulator are in no split
     tables = [read_predictions(path) for path in predictions]
 
     def expression(source: AnnData, rows: np.ndarray) -> np.ndarray:

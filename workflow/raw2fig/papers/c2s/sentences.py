@@ -115,21 +115,26 @@ def rank_genes(X: csr_matrix, k: int | None = None, seed: int = 0, first_cell: i
 def sentence_array(ranked: Ranked, vocab: Sequence[str]) -> "pyarrow.ChunkedArray":
     """The sentence of each cell as an Arrow string column: words joined by one space, no period."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    words = pa.array(vocab, pa.string())
-    chunks = []
-    for start, stop in _row_blocks(ranked.indptr, WORDS):
-        bounds = ranked.indptr[start : stop + 1]
-        block = words.take(pa.array(ranked.genes[bounds[0] : bounds[-1]]))
-        lists = pa.ListArray.from_arrays(pa.array((bounds - bounds[0]).astype(np.int32)), block)
-        chunks.append(pc.binary_join(lists, " "))
-    return pa.chunked_array(chunks, pa.string())
+    return pa.chunked_array(list(_joined(ranked, vocab)), pa.string())
 
 
 def to_sentences(ranked: Ranked, vocab: Sequence[str]) -> list[str]:
     """The sentence of each cell: words of `vocab` joined by one space, no period; empty for a cell without genes."""
-    return sentence_array(ranked, vocab).to_pylist()
+    return [sentence for block in _joined(ranked, vocab) for sentence in block.to_pylist()]
+
+
+def _joined(ranked: Ranked, vocab: Sequence[str]) -> Iterator["pyarrow.StringArray"]:
+    """Sentences of consecutive cells, block after block."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    words = pa.array(vocab, pa.string())
+    for start, stop in _row_blocks(ranked.indptr, WORDS):
+        bounds = ranked.indptr[start : stop + 1]
+        block = words.take(pa.array(ranked.genes[bounds[0] : bounds[-1]]))
+        lists = pa.ListArray.from_arrays(pa.array((bounds - bounds[0]).astype(np.int32)), block)
+        yield pc.binary_join(lists, " ")
 
 
 def clean(text: str, index: Mapping[str, int], rule: Literal["ours", "official"] = "ours") -> Cleaned:

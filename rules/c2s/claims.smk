@@ -1,0 +1,48 @@
+"""C2S-Scale, claims: every claim of the paper with its verdict, and the paper's numbers beside this run's."""
+
+
+rule c2s_claims:
+    input:
+        published="config/published/c2s.yaml",
+        fit="<results>/c2s/data/rank_fit.json",
+        scaling=expand("<results>/c2s/evals/scaling-s{seed}.parquet", seed=C2S["seeds"]),
+        logs=expand(f"<results>/c2s/models/pretrain/{C2S['base']['size']}-s{{seed}}.json", seed=C2S["seeds"]),
+        annotation=["<results>/c2s/evals/annotation.parquet", "<results>/c2s/evals/annotation.baselines.parquet"],
+        spatial="<results>/c2s/evals/spatial.parquet",
+        perturbation="<results>/c2s/evals/perturbation.parquet",
+        screen="<results>/c2s/evals/screen.scores.parquet",
+        truth="<results>/c2s/data/drugs.truth.json",
+    output:
+        claims="<results>/c2s/claims.json",
+    log:
+        "<results>/c2s/logs/claims.log",
+    resources:
+        **resources_for(config, "light", "c2s_claims"),
+    params:
+        code=source_digest(C2S_CODE + "claims"),
+        scale=config["scale"],
+        margin=C2S["screen"]["margin"],
+    shell:
+        "raw2fig c2s claims --published {input.published} --fit {input.fit} --scaling {input.scaling} "
+        "--logs {input.logs} --annotation {input.annotation} --spatial {input.spatial} "
+        "--perturbation {input.perturbation} --screen {input.screen} --truth {input.truth} "
+        "--scale {params.scale} --margin {params.margin} --claims {output.claims} &> {log}"
+
+
+rule c2s_table:
+    input:
+        claims="<results>/c2s/claims.json",
+    output:
+        markdown="<results>/c2s/tables/paper_vs_run.md",
+    log:
+        "<results>/c2s/logs/table.log",
+    resources:
+        **resources_for(config, "light", "c2s_table"),
+    params:
+        code=source_digest("raw2fig.report.claims_page"),
+    shell:
+        "raw2fig report table --claims {input.claims} --markdown {output.markdown} &> {log}"
+
+
+CLAIMS["c2s"] = "<results>/c2s/claims.json"
+TARGETS["figures"] += ["<results>/c2s/claims.json", "<results>/c2s/tables/paper_vs_run.md"]

@@ -1,0 +1,25 @@
+"""The page with all claims of all papers; Snakemake's own report is made beside it (raw2fig.stages)."""
+
+
+report: "../workflow/report/about.rst"
+
+
+rule claims_page:
+    input:
+        claims=list(CLAIMS.values()),
+        figures=[path for paths in FIGURES.values() for path in paths],
+    output:
+        html=report("<results>/claims.html", category="Claims", caption="../workflow/report/claims.rst"),
+    log:
+        "<results>/logs/claims-page.log",
+    resources:
+        **resources_for(config, "light", "claims_page"),
+    params:
+        code=source_digest("raw2fig.report.claims_page"),
+        results=config["pathvars"]["results"],
+    shell:
+        "raw2fig report claims-page --claims {input.claims} --figures {input.figures} "
+        "--benchmarks {params.results} --html {output.html} &> {log}"
+
+
+TARGETS["figures"].append("<results>/claims.html")
