@@ -87,7 +87,11 @@ def fine_tune(
             if state.global_step in probe_at:
                 losses = sample_losses(model, tokenizer, held_out, recipe.prompt_loss)
                 error = float(losses.std(ddof=1)) / len(losses) ** 0.5
-                record = {"held_out_loss": float(losses.mean()), "held_out_error": error, "held_out_samples": len(losses)}
+                record = {
+                    "held_out_loss": float(losses.mean()),
+                    "held_out_error": error,
+                    "held_out_samples": len(losses),
+                }
                 state.log_history.append({"step": state.global_step, **record})
 
     trainer = Trainer(

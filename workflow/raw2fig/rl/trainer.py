@@ -152,6 +152,7 @@ def grpo(
         seed=recipe.seed,
         report_to=[],
         disable_tqdm=True,
+        bf16=torch.cuda.is_available(),
         gradient_checkpointing=recipe.gradient_checkpointing,
     )
     trainer = Trainer(

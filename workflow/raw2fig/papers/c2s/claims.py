@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,7 @@ def scaling_steps(scores: pd.DataFrame) -> dict[str, Estimate]:
         estimate = bootstrap_mean(other["value"] - one["value"], SEED, groups=one["cell"].tolist())
         return estimate._replace(seeds=one["seed"].nunique())
 
-    parts = {f"{a} to {b} loss": change("loss", None, a, b) for a, b in zip(sizes, sizes[1:], strict=False)}
+    parts = {f"{a} to {b} loss": change("loss", None, a, b) for a, b in itertools.pairwise(sizes)}
     first, last = sizes[0], sizes[-1]
     parts[f"{first} to {last} annotation accuracy"] = change("accuracy", "annotation", first, last)
     parts[f"{first} to {last} gene overlap"] = change("overlap", "generation", first, last)
@@ -47,7 +48,9 @@ def screen_ranking(scores: pd.DataFrame, planted: set[str], margin: float) -> di
     rng = np.random.default_rng(SEED)
     summary = context_split(scores, rng, margin)
     labels = summary["drug"].isin(planted).to_numpy()
-    tables = {name: part.pivot(index="drug", columns="cell", values="score") for name, part in scores.groupby("context")}
+    tables = {
+        name: part.pivot(index="drug", columns="cell", values="score") for name, part in scores.groupby("context")
+    }
     values = {name: (table.drop("vehicle") - table.loc["vehicle"]) for name, table in tables.items()}
     order = values["positive"].index
     known = np.isin(order, list(planted))
@@ -113,7 +116,8 @@ def claims(
 
     paper = load_published(published)
     line = read_json(fit)["test"]
-    r2 = Estimate(line["r2"], *line["r2_ci"], line["cells"])
+    low, high = line["r2_ci"]
+    r2 = Estimate(line["r2"], low, high, line["cells"])
     sized = pd.concat([read_table(path, {"size": "string", "value": "number"}) for path in scaling], ignore_index=True)
     labelled = pd.concat(
         [read_table(path, {"method": "string", "cell": "string", "predicted": "string"}) for path in annotation]
@@ -128,13 +132,14 @@ def claims(
     planted = {name for name, drug in read_json(truth)["drugs"].items() if drug["planted"]}
 
     def relative(base: str, method: str) -> Estimate:
-        values = (perturbation_values(scores, name, "scfid_programme") for name in (base, method))
-        return relative_change(*values, SEED)
+        first, last = (perturbation_values(scores, name, "scfid_programme") for name in (base, method))
+        return relative_change(first, last, SEED)
 
     def gain(metric: str, method: str) -> Estimate:
-        return difference(*(perturbation_values(scores, name, metric) for name in ("SFT", method)), SEED, paired=True)
+        first, last = (perturbation_values(scores, name, metric) for name in ("SFT", method))
+        return difference(first, last, SEED, paired=True)
 
-    measured = {
+    measured: dict[str, Estimate | dict[str, Estimate]] = {
         "C1": r2,
         "C1b": r2,
         "C2": scaling_steps(sized),

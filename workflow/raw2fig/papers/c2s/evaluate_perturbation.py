@@ -12,9 +12,9 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.embedder import load_embedder, project
+from raw2fig.papers.c2s.embedder import load_embedder, project, through_sentences
 from raw2fig.papers.c2s.metrics import kendall, mmd, pearson, scfid, spread_ratio, wasserstein2
-from raw2fig.papers.c2s.perturbation import COLUMNS, Condition, conditions, members, through_sentences
+from raw2fig.papers.c2s.perturbation import COLUMNS, Condition, conditions, members
 from raw2fig.papers.c2s.predictions import read_predictions
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_table
@@ -88,7 +88,7 @@ def evaluate_perturbation(
     """
     import pandas as pd
 
-    data, line, space = read_cells(cells, columns=COLUMNS), read_json(fit), load_embedder(embedder)
+    data, space = read_cells(cells, columns=COLUMNS), load_embedder(embedder)
     chosen = np.flatnonzero(np.isin(data.var_names, read_json(panel)["programmes"].get(programme, [])))
     if len(chosen) < 2:
         raise InputError(panel, f"{len(chosen)} genes of programme {programme!r}", "at least 2")
@@ -98,7 +98,7 @@ def evaluate_perturbation(
     tables = [read_predictions(path) for path in predictions]
 
     def expression(source: AnnData, rows: np.ndarray) -> np.ndarray:
-        return through_sentences(source, rows, top, line["slope"], line["intercept"], seed)
+        return through_sentences(source.X[rows], fit, top, seed)
 
     rows = []
     for condition in conditions(data, seen):

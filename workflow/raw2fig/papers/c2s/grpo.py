@@ -13,6 +13,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import read_cells
+from raw2fig.papers.c2s.embedder import through_sentences
 from raw2fig.papers.c2s.generate import sentence_tokens, to_expression
 from raw2fig.papers.c2s.metrics import kendall, scfid, spread_ratio
 from raw2fig.papers.c2s.perturbation import (
@@ -22,7 +23,6 @@ from raw2fig.papers.c2s.perturbation import (
     generate_condition,
     members,
     prompts_for,
-    through_sentences,
 )
 from raw2fig.papers.c2s.prompts import Style
 from raw2fig.papers.c2s.rewards import rewards_kendall, rewards_mmd, rewards_mse_pair
@@ -132,7 +132,7 @@ def grpo(
     real, held_out = [], []
     for condition in known:
         rows = members(data, condition, "train")
-        expression = through_sentences(data, rows, top, line["slope"], line["intercept"], seed)[:, chosen]
+        expression = through_sentences(data.X[rows], fit, top, seed)[:, chosen]
         kept_back = np.arange(len(rows)) % VALIDATION_EVERY == 0
         real.append(expression[~kept_back])
         held_out.append(expression[kept_back])

@@ -12,10 +12,8 @@ from raw2fig.papers.c2s.corpus import sentences_of
 from raw2fig.papers.c2s.corpus_cytokines import stimulus_text
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.generate import sentence_tokens, to_expression
-from raw2fig.papers.c2s.inverse import reconstruct
 from raw2fig.papers.c2s.predictions import write_predictions
 from raw2fig.papers.c2s.prompts import Style, draw
-from raw2fig.papers.c2s.sentences import rank_genes
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json
 
@@ -52,14 +50,6 @@ def members(cells: AnnData, condition: Condition, split: str, control: bool = Fa
     if control:
         return np.flatnonzero(mask & (obs["cytokine"] == CONTROL))
     return np.flatnonzero(mask & (obs["cytokine"] == condition.cytokine) & (obs["exposure"] == condition.exposure))
-
-
-def through_sentences(
-    cells: AnnData, rows: np.ndarray, top: int, slope: float, intercept: float, seed: int
-) -> np.ndarray:
-    """Expression of real cells after the way through a sentence, float32 (rows, genes): the loss of the way is then the
-    same for real and generated cells (c2s.md, section 11)."""
-    return reconstruct(rank_genes(cells.X[rows], top, seed=seed), cells.n_vars, slope, intercept)
 
 
 def prompts_for(
