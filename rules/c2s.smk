@@ -1,7 +1,6 @@
 """C2S-Scale: cells as sentences. Stages in the order of the paper's methods."""
 
 C2S = config["c2s"]
-C2S_CODE = "raw2fig.papers.c2s."
 C2S_SIZES = list(C2S["base"]["sizes"])
 C2S_PRIORS = ["none", "cpdb", "biogrid", "both"]
 C2S_POLICIES = ["sft", *(f"grpo/{reward}" for reward in C2S["grpo"]["rewards"])]

@@ -16,7 +16,7 @@ rule claims_page:
         **resources_for(config, "light", "claims_page"),
     params:
         code=source_digest("raw2fig.report.claims_page"),
-        results=config["pathvars"]["results"],
+        results=subpath(output.html, parent=True),
     shell:
         "raw2fig report claims-page --claims {input.claims} --figures {input.figures} "
         "--benchmarks {params.results} --html {output.html} &> {log}"

@@ -19,7 +19,7 @@ rule c2s_claims:
     resources:
         **resources_for(config, "light", "c2s_claims"),
     params:
-        code=source_digest(C2S_CODE + "claims"),
+        code=source_digest("raw2fig.papers.c2s.claims"),
         scale=config["scale"],
         margin=C2S["screen"]["margin"],
     shell:

@@ -11,7 +11,7 @@ rule c2s_reference:
     resources:
         **resources_for(config, "data", "c2s_reference"),
     params:
-        code=source_digest(C2S_CODE + "reference"),
+        code=source_digest("raw2fig.papers.c2s.reference"),
         source=C2S["reference"]["source"],
         path=option("path", C2S["reference"]["path"]),
         columns=" ".join(
@@ -35,7 +35,7 @@ rule c2s_panel:
     resources:
         **resources_for(config, "data", "c2s_panel"),
     params:
-        code=source_digest(C2S_CODE + "preprocess"),
+        code=source_digest("raw2fig.papers.c2s.preprocess"),
         size=C2S["panel"],
     shell:
         "raw2fig c2s panel --raw {input.raw} --programmes {input.programmes} --size {params.size} "
@@ -60,7 +60,7 @@ if C2S["cytokine"]["source"] == "procedural":
         resources:
             **resources_for(config, "data", "c2s_cytokine"),
         params:
-            code=source_digest(C2S_CODE + "cytokines"),
+            code=source_digest("raw2fig.papers.c2s.cytokines"),
             n_train=C2S["cytokine"]["n_train"],
             n_test=C2S["cytokine"]["n_test"],
         shell:
@@ -79,7 +79,7 @@ else:
         resources:
             **resources_for(config, "data", "c2s_cytokine"),
         params:
-            code=source_digest(C2S_CODE + "reference"),
+            code=source_digest("raw2fig.papers.c2s.reference"),
             organism=C2S["organism"],
         shell:
             "raw2fig c2s reference --source path --path {input.path} --organism {params.organism} --raw {output.raw} &> {log}"
@@ -100,7 +100,7 @@ if C2S["spatial"]["source"] == "procedural":
         resources:
             **resources_for(config, "data", "c2s_spatial"),
         params:
-            code=source_digest(C2S_CODE + "tissue"),
+            code=source_digest("raw2fig.papers.c2s.tissue"),
             cells=C2S["spatial"]["cells"],
             radius=C2S["spatial"]["radius"],
         shell:
@@ -119,7 +119,7 @@ else:
         resources:
             **resources_for(config, "data", "c2s_spatial"),
         params:
-            code=source_digest(C2S_CODE + "reference"),
+            code=source_digest("raw2fig.papers.c2s.reference"),
             organism=C2S["organism"],
         shell:
             "raw2fig c2s reference --source path --path {input.path} --organism {params.organism} --raw {output.raw} &> {log}"
@@ -142,7 +142,7 @@ if C2S["drugs"]["source"] == "procedural":
         resources:
             **resources_for(config, "data", "c2s_drugs"),
         params:
-            code=source_digest(C2S_CODE + "drugs"),
+            code=source_digest("raw2fig.papers.c2s.drugs"),
             n_train=C2S["drugs"]["n_train"],
             n_test=C2S["drugs"]["n_test"],
             programme=C2S["screen"]["programme"],
@@ -163,22 +163,18 @@ else:
         resources:
             **resources_for(config, "data", "c2s_drugs"),
         params:
-            code=source_digest(C2S_CODE + "reference"),
+            code=source_digest("raw2fig.papers.c2s.reference"),
             organism=C2S["organism"],
         shell:
             "raw2fig c2s reference --source path --path {input.path} --organism {params.organism} --raw {output.raw} &> {log}"
-
-
-def c2s_tiers(wildcards):
-    """The held-out design applies to cytokine cells alone."""
-    return C2S["tiers"]["path"] if wildcards.dataset in ("cytokine", "oracle") else []
 
 
 rule c2s_preprocess:
     input:
         raw="<results>/c2s/data/{dataset}.raw.h5ad",
         panel="<results>/c2s/data/panel.json",
-        tiers=c2s_tiers,
+        # the held-out design applies to cytokine cells alone
+        tiers=lambda wildcards: C2S["tiers"]["path"] if wildcards.dataset in ("cytokine", "oracle") else [],
     output:
         cells="<results>/c2s/data/{dataset}.h5ad",
         vocabulary="<results>/c2s/data/{dataset}.vocab.json",
@@ -187,7 +183,7 @@ rule c2s_preprocess:
     resources:
         **resources_for(config, "data", "c2s_preprocess"),
     params:
-        code=source_digest(C2S_CODE + "preprocess"),
+        code=source_digest("raw2fig.papers.c2s.preprocess"),
         settings=" ".join(option(name.replace("_", "-"), value) for name, value in C2S["preprocess"].items()),
         tiers=lambda wildcards, input: f"--tiers {input.tiers} --design {C2S['tiers']['design']}" if input.tiers else "",
     shell:
@@ -206,7 +202,7 @@ rule c2s_all_genes:
     resources:
         **resources_for(config, "data", "c2s_all_genes"),
     params:
-        code=source_digest(C2S_CODE + "preprocess"),
+        code=source_digest("raw2fig.papers.c2s.preprocess"),
         settings=" ".join(option(name.replace("_", "-"), value) for name, value in C2S["preprocess"].items()),
     shell:
         "raw2fig c2s preprocess --raw {input.raw} {params.settings} "
@@ -224,7 +220,7 @@ rule c2s_rank_fit:
     resources:
         **resources_for(config, "data", "c2s_rank_fit"),
     params:
-        code=source_digest(C2S_CODE + "inverse"),
+        code=source_digest("raw2fig.papers.c2s.inverse"),
         max_log_rank=C2S["rank_fit"]["max_log_rank"],
     shell:
         "raw2fig c2s rank-fit --cells {input.cells} --max-log-rank {params.max_log_rank} "
@@ -242,7 +238,7 @@ rule c2s_panel_fit:
     resources:
         **resources_for(config, "data", "c2s_panel_fit"),
     params:
-        code=source_digest(C2S_CODE + "inverse"),
+        code=source_digest("raw2fig.papers.c2s.inverse"),
         max_log_rank=C2S["rank_fit"]["max_log_rank"],
     shell:
         "raw2fig c2s rank-fit --cells {input.cells} --max-log-rank {params.max_log_rank} "
@@ -260,7 +256,7 @@ rule c2s_corpus_reference:
     resources:
         **resources_for(config, "data", "c2s_corpus_reference"),
     params:
-        code=source_digest(C2S_CODE + "corpus_reference"),
+        code=source_digest("raw2fig.papers.c2s.corpus_reference"),
         samples=samples(C2S["pretrain"]["samples"]),
         test_samples=C2S["pretrain"]["test_samples"],
         sentence=C2S["sentence"],
@@ -281,7 +277,7 @@ rule c2s_corpus_cytokine:
     resources:
         **resources_for(config, "data", "c2s_corpus_cytokine"),
     params:
-        code=source_digest(C2S_CODE + "corpus_cytokines"),
+        code=source_digest("raw2fig.papers.c2s.corpus_cytokines"),
         samples=samples(C2S["perturbation"]["samples"]),
         sentence=C2S["sentence"],
         organism=C2S["organism"],
@@ -301,7 +297,7 @@ rule c2s_corpus_spatial:
     resources:
         **resources_for(config, "data", "c2s_corpus_spatial"),
     params:
-        code=source_digest(C2S_CODE + "corpus_tissue"),
+        code=source_digest("raw2fig.papers.c2s.corpus_tissue"),
         samples=samples(C2S["spatial_sft"]["samples"]),
         sft=C2S["spatial_sft"],
         radius=C2S["spatial"]["radius"],
@@ -324,7 +320,7 @@ rule c2s_corpus_drugs:
     resources:
         **resources_for(config, "data", "c2s_corpus_drugs"),
     params:
-        code=source_digest(C2S_CODE + "corpus_drugs"),
+        code=source_digest("raw2fig.papers.c2s.corpus_drugs"),
         samples=C2S["screen"]["samples"],
         sentence=C2S["sentence"],
         organism=C2S["organism"],
@@ -344,7 +340,7 @@ rule c2s_embedder:
     resources:
         **resources_for(config, "data", "c2s_embedder"),
     params:
-        code=source_digest(C2S_CODE + "embedder"),
+        code=source_digest("raw2fig.papers.c2s.embedder"),
         top=C2S["sentence"]["top"],
         dim=C2S["perturbation"]["embedding"],
     shell:

@@ -16,7 +16,7 @@ rule c2s_evaluate_scaling:
     resources:
         **resources_for(config, "generate", "c2s_evaluate_scaling"),
     params:
-        code=source_digest(C2S_CODE + "evaluate_scaling"),
+        code=source_digest("raw2fig.papers.c2s.evaluate_scaling"),
         sizes=C2S_SIZES,
         top=C2S["sentence"]["top"],
     shell:
@@ -37,7 +37,7 @@ rule c2s_annotate:
     resources:
         **resources_for(config, "generate", "c2s_annotate"),
     params:
-        code=source_digest(C2S_CODE + "annotate"),
+        code=source_digest("raw2fig.papers.c2s.annotate"),
         sentence=C2S["sentence"],
         organism=C2S["organism"],
     shell:
@@ -56,7 +56,7 @@ rule c2s_annotation_baselines:
     resources:
         **resources_for(config, "data", "c2s_annotation_baselines"),
     params:
-        code=source_digest(C2S_CODE + "baselines"),
+        code=source_digest("raw2fig.papers.c2s.baselines"),
     shell:
         "raw2fig c2s annotation-baselines --cells {input.cells} --predictions {output.predictions} &> {log}"
 
@@ -75,7 +75,7 @@ rule c2s_answer_spatial:
     resources:
         **resources_for(config, "generate", "c2s_answer_spatial"),
     params:
-        code=source_digest(C2S_CODE + "generate"),
+        code=source_digest("raw2fig.papers.c2s.generate"),
         engine=C2S["engine"],
     shell:
         "raw2fig c2s answer --models {input.models} --corpora {input.corpora} "
@@ -97,7 +97,7 @@ rule c2s_generate_perturbed:
     resources:
         **resources_for(config, "generate", "c2s_generate_perturbed"),
     params:
-        code=source_digest(C2S_CODE + "perturbation"),
+        code=source_digest("raw2fig.papers.c2s.perturbation"),
         method=lambda wildcards: wildcards.model.replace("grpo/", "GRPO ").replace("sft", "SFT"),
         perturbation={key: C2S["perturbation"][key] for key in ("cells", "seen", "family")},
         sentence=C2S["sentence"],
@@ -121,7 +121,7 @@ rule c2s_perturbation_baseline:
     resources:
         **resources_for(config, "data", "c2s_perturbation_baseline"),
     params:
-        code=source_digest(C2S_CODE + "baselines"),
+        code=source_digest("raw2fig.papers.c2s.baselines"),
         perturbation={key: C2S["perturbation"][key] for key in ("cells", "embedding")},
         top=C2S["sentence"]["top"],
     shell:
@@ -146,7 +146,7 @@ rule c2s_evaluate_perturbation:
     resources:
         **resources_for(config, "data", "c2s_evaluate_perturbation"),
     params:
-        code=source_digest(C2S_CODE + "evaluate_perturbation"),
+        code=source_digest("raw2fig.papers.c2s.evaluate_perturbation"),
         oracle=lambda wildcards, input: option("oracle", input.oracle),
         programme=C2S["grpo"]["programme"],
         perturbation={key: C2S["perturbation"][key] for key in ("cells", "seen")},
@@ -174,7 +174,7 @@ rule c2s_screen:
     resources:
         **resources_for(config, "generate", "c2s_screen"),
     params:
-        code=source_digest(C2S_CODE + "screen_drugs"),
+        code=source_digest("raw2fig.papers.c2s.screen_drugs"),
         screen={key: C2S["screen"][key] for key in ("programme", "cells")},
         sentence=C2S["sentence"],
         organism=C2S["organism"],

@@ -12,7 +12,7 @@ rule c2s_tokenizer:
     resources:
         **resources_for(config, "data", "c2s_tokenizer"),
     params:
-        code=source_digest(C2S_CODE + "train"),
+        code=source_digest("raw2fig.papers.c2s.train"),
     shell:
         "raw2fig c2s tokenizer --corpora {input.corpora} --panel {input.panel} --tokenizer {output.tokenizer} &> {log}"
 
@@ -34,7 +34,7 @@ if C2S["base"]["source"] == "procedural":
         resources:
             **resources_for(config, "train", "c2s_pretrain"),
         params:
-            code=source_digest(C2S_CODE + "train"),
+            code=source_digest("raw2fig.papers.c2s.train"),
             shapes=[size["shape"] for size in C2S["base"]["sizes"].values()],
             pretrain={key: C2S["pretrain"][key] for key in ("steps", "batch", "lr")},
             launch=command(C2S["launch"]),
@@ -57,7 +57,7 @@ else:
         resources:
             **resources_for(config, "data", "c2s_base"),
         params:
-            code=source_digest(C2S_CODE + "train"),
+            code=source_digest("raw2fig.papers.c2s.train"),
             source=lambda wildcards: C2S["base"]["sizes"][wildcards.size]["source"],
             revision=lambda wildcards: option("revision", C2S["base"]["sizes"][wildcards.size].get("revision")),
         shell:
@@ -79,7 +79,7 @@ rule c2s_sft_annotation:
     resources:
         **resources_for(config, "train", "c2s_sft_annotation"),
     params:
-        code=source_digest(C2S_CODE + "train"),
+        code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["annotation"][key] for key in ("steps", "batch", "lr", "accumulate")},
         launch=command(C2S["launch"]),
         tasks="annotation",
@@ -104,7 +104,7 @@ rule c2s_sft_spatial:
     resources:
         **resources_for(config, "train", "c2s_sft_spatial"),
     params:
-        code=source_digest(C2S_CODE + "train"),
+        code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["spatial_sft"][key] for key in ("steps", "batch", "lr", "accumulate")},
         launch=command(C2S["launch"]),
     shell:
@@ -128,7 +128,7 @@ rule c2s_sft_perturbation:
     resources:
         **resources_for(config, "train", "c2s_sft_perturbation"),
     params:
-        code=source_digest(C2S_CODE + "train"),
+        code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["perturbation"][key] for key in ("steps", "batch", "lr", "accumulate")},
         launch=command(C2S["launch"]),
     shell:
@@ -152,7 +152,7 @@ rule c2s_sft_drugs:
     resources:
         **resources_for(config, "train", "c2s_sft_drugs"),
     params:
-        code=source_digest(C2S_CODE + "train"),
+        code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["screen"][key] for key in ("steps", "batch", "lr", "accumulate")},
         launch=command(C2S["launch"]),
     shell:
@@ -178,7 +178,7 @@ rule c2s_grpo:
     resources:
         **resources_for(config, "train", "c2s_grpo"),
     params:
-        code=source_digest(C2S_CODE + "grpo"),
+        code=source_digest("raw2fig.papers.c2s.grpo"),
         grpo={key: value for key, value in C2S["grpo"].items() if key != "rewards"},
         family=C2S["perturbation"]["family"],
         sentence=C2S["sentence"],
