@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from raw2fig.config import validate
 from raw2fig.errors import InputError
+from raw2fig.leftovers import cancel_leftovers, comment
 from raw2fig.provenance import source_digest
 from raw2fig.resources import resources_for, threads_for
 
@@ -27,7 +28,7 @@ CLAIMS = {}
 
 def option(flag, value):
     """`--flag value` of a shell line, empty for None and a bare flag for True: what is not set is left to the step."""
-    if value is None or value is False or value == "":
+    if value is None or value is False or value == "" or value == []:
         return ""
     if isinstance(value, (list, tuple)):
         return f"--{flag} {' '.join(map(str, value))}"
@@ -42,3 +43,8 @@ def samples(counts):
 def command(launch):
     """How a training step is called: directly, or through a launcher such as accelerate."""
     return f"{launch} raw2fig" if launch else "raw2fig"
+
+
+onstart:
+    # jobs of a killed run that are still in the cluster's queue would work on the same files
+    cancel_leftovers([comment(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()], Path.cwd())

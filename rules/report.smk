@@ -16,9 +16,10 @@ rule claims_page:
         **resources_for(config, "light", "claims_page"),
     params:
         code=source_digest("raw2fig.report.claims_page"),
+        figures=lambda wildcards, input: option("figures", input.figures),
         results=subpath(output.html, parent=True),
     shell:
-        "raw2fig report claims-page --claims {input.claims} --figures {input.figures} "
+        "raw2fig report claims-page --claims {input.claims} {params.figures} "
         "--benchmarks {params.results} --html {output.html} &> {log}"
 
 
