@@ -17,7 +17,7 @@ test: lint
 lint: .venv/.installed-dev
 	@$(IN_VENV) ruff check workflow tests benchmarks
 	@$(IN_VENV) ruff format --check workflow tests benchmarks
-	@$(IN_VENV) snakefmt --check --quiet Snakefile rules
+	@$(IN_VENV) snakefmt --check Snakefile rules
 	@$(IN_VENV) sh tests/lint_workflow.sh
 	@$(IN_VENV) mypy
 
