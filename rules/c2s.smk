@@ -18,6 +18,7 @@ C2S_ORACLE = ["<results>/c2s/data/oracle.h5ad"] if C2S["cytokine"]["source"] == 
 include: "c2s/data.smk"
 include: "c2s/models.smk"
 include: "c2s/evals.smk"
+include: "c2s/figures.smk"
 include: "c2s/claims.smk"
 
 

@@ -1,0 +1,280 @@
+"""Figures of C2S-Scale on reference cells and tissue: rank fit, scaling, annotation, spatial (Fig. 4, 5B, 6C, 9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, bars_with_intervals, figure, line_with_band, save
+from raw2fig.stats import Estimate, Z, bootstrap_mean, proportion
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_json, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEED = 0
+"""Of every bootstrap of a figure."""
+SCALING = {"size": "string", "parameters": "number", "metric": "string", "task": "string", "value": "number"}
+TASK_NAMES = {"annotation": "cell type", "tissue_annotation": "tissue", "generation": "generation"}
+
+
+def stamp(scale: str, n: str, seeds: int = 1, intervals: str = "95 % intervals") -> str:
+    """What every figure says below itself."""
+    return f"{scale} scale · n = {n} · {seeds} seed{'s' if seeds > 1 else ''} · {intervals}"
+
+
+def principal_axes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (d,) and the first two principal axes (2, d) of `vectors` (n, d), n and d at least 2.
+
+    The largest entry of an axis is positive, so that equal data always face the same way.
+    """
+    centre = vectors.mean(axis=0)
+    axes = np.linalg.svd(vectors - centre, full_matrices=False)[2][:2]
+    largest = np.abs(axes).argmax(axis=1)
+    return centre, axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
+
+
+@step
+def fig_rank(*, fit: Input, pairs: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+    """Fig. 9: expression against rank with the fitted line, and original against reconstructed expression.
+
+    Parameters
+    ----------
+    fit
+        The rank fit.
+    pairs
+        Sampled (cell, gene) pairs of the rank fit; the held-out ones are shown.
+    """
+    kinds = {"split": "string", "log_rank": "number", "log_expression": "number", "reconstructed": "number"}
+    frame, line = read_table(pairs, kinds), read_json(fit)
+    frame = frame[frame["split"] == "test"].reset_index(drop=True)
+    score = line["test"]
+    if frame.empty or score is None:
+        raise InputError(pairs, "no held-out pair", "a rank fit with test cells")
+    fig, (left, right) = figure(8.4, 3.9, cols=2)
+    dots = {"s": 3, "alpha": 0.25, "linewidths": 0, "rasterized": True}
+    left.scatter(frame["log_rank"], frame["log_expression"], color=PALETTE[5], **dots)
+    ends = np.array([0, frame["log_rank"].max()])
+    text = f"y = {line['intercept']:.3f} {line['slope']:+.3f} x"
+    left.plot(ends, line["intercept"] + line["slope"] * ends, color=PALETTE[1], label=text)
+    low, high = score["r2_ci"]
+    left.set(xlabel="log10(1 + rank)", ylabel="log10 normalised expression")
+    left.set_title(f"R² {score['r2']:.3f} [{low:.3f}, {high:.3f}]")
+    left.legend()
+    right.scatter(frame["log_expression"], frame["reconstructed"], color=PALETTE[5], **dots)
+    top = frame[["log_expression", "reconstructed"]].max().max()
+    right.plot([0, top], [0, top], color=NEUTRAL, linestyle="--", label="identity")
+    right.set(xlabel="original expression (log10)", ylabel="reconstructed expression (log10)")
+    right.set_title(f"Pearson {score['pearson']:.3f}, Spearman {score['spearman']:.3f}")
+    right.legend()
+    items = f"{score['pairs']} pairs of {score['cells']} held-out cells ({len(frame)} drawn)"
+    save(
+        fig,
+        svg,
+        png,
+        csv,
+        frame,
+        stamp(scale, items, intervals="95 % interval of R² over cells; line of training cells"),
+    )
+
+
+@step
+def fig_scaling(*, scores: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+    """Fig. 4C: held-out loss, accuracy and gene overlap against model size.
+
+    Parameters
+    ----------
+    scores
+        Held-out scores of the pretrained models, one table for each seed.
+    """
+    import pandas as pd
+
+    kinds = SCALING | {"seed": "integer", "cell": "string"}
+    frame = pd.concat([read_table(path, kinds) for path in scores], ignore_index=True)
+    panels: dict[str, tuple[str, dict[str, str | None]]] = {
+        "loss": ("held-out loss, all tasks (nats per token)", {"all tasks": None}),
+        "accuracy": ("accuracy", {name: name for name in ("annotation", "tissue_annotation")}),
+        "overlap": ("gene overlap of generated cells", {"generation": "generation"}),
+    }
+    fig, axes = figure(10, 3.6, cols=3)
+    rows = []
+    for ax, (metric, (label, tasks)) in zip(axes, panels.items(), strict=True):
+        for index, (name, task) in enumerate(tasks.items()):
+            part = frame[(frame["metric"] == metric) & ((frame["task"] == task) | (task is None))]
+            if part.empty:
+                raise InputError(scores[0], f"no {metric} of {name}", "scores of all panels")
+            sizes = {}
+            for (parameters, size), group in part.groupby(["parameters", "size"]):
+                mean = bootstrap_mean(group["value"], SEED, groups=group["cell"].tolist())
+                sizes[parameters] = mean._replace(seeds=group["seed"].nunique())
+                rows.append({"metric": metric, "task": name, "size": size, "parameters": parameters})
+                rows[-1] |= sizes[parameters]._asdict()
+            line_with_band(ax, list(sizes), list(sizes.values()), TASK_NAMES.get(name, ""), index)
+        ax.set_xscale("log")
+        ax.set(xlabel="parameters", title=label)
+    axes[1].legend()
+    note = stamp(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
+    save(
+        fig, svg, png, csv, pd.DataFrame(rows), note + " (bootstrap over samples; every seed's scores of one together)"
+    )
+
+
+@step
+def fig_samples(*, logs: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+    """Fig. 4E: held-out loss against training samples seen, for each model size.
+
+    Parameters
+    ----------
+    logs
+        Pretraining logs of all sizes and seeds.
+    """
+    import pandas as pd
+
+    probes = []
+    for path in logs:
+        log = read_json(path)
+        found = [record for record in log["log"] if "held_out_loss" in record]
+        if not found:
+            raise InputError(path, "no held-out loss", "a log with probes")
+        for record in found:
+            probes.append({"size": log["size"], "parameters": log["parameters"], "run": path.stem})
+            probes[-1] |= {"samples": record["step"] * log["batch"], "loss": record["held_out_loss"]}
+            probes[-1] |= {"error": record["held_out_error"], "n": int(record["held_out_samples"])}
+    frame = pd.DataFrame(probes).sort_values(["parameters", "samples", "run"], ignore_index=True)
+    fig, ax = figure(5.6, 4.0)
+    rows = []
+    for index, (parameters, part) in enumerate(frame.groupby("parameters")):
+        means = {}
+        for samples, probe in part.groupby("samples"):
+            # all seeds are judged on the same held-out samples: their errors do not average out
+            value, half = probe["loss"].mean(), Z * probe["error"].mean()
+            means[samples] = Estimate(value, value - half, value + half, int(probe["n"].iloc[0]), len(probe))
+            runs = {f"seed {number}": loss for number, loss in enumerate(probe["loss"])}
+            rows.append({"parameters": parameters, "samples": samples} | means[samples]._asdict() | runs)
+        line_with_band(ax, list(means), list(means.values()), f"{parameters:,} parameters", index)
+        ax.scatter(
+            part["samples"], part["loss"], s=10, color="white", edgecolors=PALETTE[index % len(PALETTE)], zorder=3
+        )
+    ax.set(xlabel="training samples seen", ylabel="held-out loss (nats per token)")
+    ax.legend(title="mean; rings: single seeds")
+    table = pd.DataFrame(rows)
+    note = stamp(scale, f"{table['n'].max()} held-out samples", int(table["seeds"].max()))
+    save(fig, svg, png, csv, table, note + " over samples")
+
+
+@step
+def fig_annotation(*, predictions: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+    """Fig. 3 and 5B: annotation accuracy beside baselines, and the model's embeddings of the held-out cells.
+
+    Parameters
+    ----------
+    predictions
+        Predicted types with embeddings, then those of the baselines.
+    """
+    import pandas as pd
+
+    kinds = {"method": "string", "cell": "string", "cell_type": "string", "predicted": "string"}
+    model = read_table(predictions[0], kinds | {"embedding": "list"})
+    frame = pd.concat([model, *(read_table(path, kinds) for path in predictions[1:])], ignore_index=True)
+    frame["correct"] = frame["predicted"].str.lower() == frame["cell_type"].str.lower()
+    shares = {
+        str(method): proportion(int(part["correct"].sum()), len(part))
+        for method, part in frame.groupby("method", sort=False)
+    }
+    fig, (left, right) = figure(8.6, 3.9, cols=2)
+    bars_with_intervals(left, list(shares), {"accuracy": list(shares.values())})
+    left.set(ylabel="accuracy on held-out cells", ylim=(0, 1))
+    vectors = np.stack(model["embedding"].to_list()).astype(float)
+    centre, axes = principal_axes(vectors)
+    model[["pc1", "pc2"]] = (vectors - centre) @ axes.T
+    model["correct"] = frame["correct"].iloc[: len(model)]
+    for index, (kind, part) in enumerate(model.groupby("cell_type")):
+        style = {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)]}
+        right.scatter(part["pc1"], part["pc2"], s=14, alpha=0.8, linewidths=0, label=kind, **style)
+    wrong = model[~model["correct"]]
+    ring = {"facecolors": "none", "edgecolors": "black", "linewidths": 0.9}
+    right.scatter(wrong["pc1"], wrong["pc2"], s=46, label="wrong", **ring)
+    right.set(xlabel="PC 1", ylabel="PC 2", title="embeddings by true type (PCA)")
+    right.legend()
+    bars = pd.DataFrame([{"panel": "accuracy", "method": name, **share._asdict()} for name, share in shares.items()])
+    dots = model.drop(columns="embedding").assign(panel="pca")
+    table = pd.concat([bars, dots], ignore_index=True)
+    save(fig, svg, png, csv, table, stamp(scale, f"{len(model)} held-out cells") + " (Wilson)")
+
+
+@step
+def fig_tissue(*, scores: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+    """Accuracy of the sample label by the number of cells in the prompt.
+
+    Parameters
+    ----------
+    scores
+        Held-out scores of the pretrained models, one table for each seed.
+    """
+    import pandas as pd
+
+    kinds = SCALING | {"seed": "integer", "cell": "string", "count": "integer"}
+    frame = pd.concat([read_table(path, kinds) for path in scores], ignore_index=True)
+    frame = frame[(frame["metric"] == "accuracy") & (frame["task"] == "tissue_annotation")]
+    if frame.empty:
+        raise InputError(scores[0], "no accuracy of tissue_annotation", "scores of that task")
+    fig, ax = figure(5.4, 3.8)
+    rows: list[dict[str, Any]] = []
+    for index, (parameters, part) in enumerate(frame.groupby("parameters")):
+        counts = {}
+        for count, group in part.groupby("count"):
+            mean = bootstrap_mean(group["value"], SEED, groups=group["cell"].tolist())
+            counts[count] = mean._replace(seeds=group["seed"].nunique())
+            rows.append({"parameters": parameters, "cells": count} | counts[count]._asdict())
+        line_with_band(ax, list(counts), list(counts.values()), f"{parameters:,} parameters", index)
+    ax.set(xlabel="cells in the prompt", ylabel="accuracy of the sample label", xticks=sorted(frame["count"].unique()))
+    ax.legend()
+    note = stamp(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
+    save(fig, svg, png, csv, pd.DataFrame(rows), note + " over samples")
+
+
+@step
+def fig_spatial(*, answers: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+    """Fig. 6C: accuracy of the spatial tasks with each prior knowledge of interactions.
+
+    Parameters
+    ----------
+    answers
+        Answers of the models trained with each prior; the model's name is the prior.
+    """
+    import pandas as pd
+
+    frame = read_table(answers, {"model": "string", "task": "string", "response": "string", "correct": "boolean"})
+    tasks = [name for name in ("same_neighbourhood", "same_niche", "niche") if name in set(frame["task"])]
+    priors = [name for name in ("none", "cpdb", "biogrid", "both") if name in set(frame["model"])]
+    if not tasks or not priors:
+        raise InputError(
+            answers, "no spatial task or no prior", "same_neighbourhood with prior none, cpdb, biogrid, both"
+        )
+    series: dict[str, list[Estimate]] = {}
+    rows = []
+    for prior in priors:
+        for task in tasks:
+            right = frame["correct"][(frame["model"] == prior) & (frame["task"] == task)]
+            series.setdefault(prior, []).append(proportion(int(right.sum()), len(right)))
+            rows.append({"prior": prior, "task": task, "chance": _chance(frame, task)} | series[prior][-1]._asdict())
+    fig, ax = figure(6.6, 3.9)
+    bars_with_intervals(ax, [task.replace("_", " ") for task in tasks], series)
+    for place, task in enumerate(tasks):
+        label = "chance" if place == 0 else None
+        ax.hlines(_chance(frame, task), place - 0.45, place + 0.45, color=NEUTRAL, linestyle="--", label=label)
+    ax.set(ylabel="accuracy on held-out cells", ylim=(0, 1))
+    ax.legend(title="prior", ncols=len(priors) + 1)
+    table = pd.DataFrame(rows)
+    counts = ", ".join(
+        f"{n} {task.replace('_', ' ')}" for task, n in table.groupby("task", sort=False)["n"].max().items()
+    )
+    save(fig, svg, png, csv, table, stamp(scale, f"{counts} questions") + " (Wilson)")
+
+
+def _chance(frame: pd.DataFrame, task: str) -> float:
+    """Of guessing among the labels of a task: 1/2 for yes or no."""
+    return 1 / frame["response"][frame["task"] == task].nunique()
