@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, bars_with_intervals, figure, line_with_band, save
+from raw2fig.plotting import (
+    MARKERS,
+    NEUTRAL,
+    PALETTE,
+    bars_with_intervals,
+    figure,
+    line_with_band,
+    points_with_intervals,
+    save,
+)
 from raw2fig.stats import Estimate, Z, bootstrap_mean, proportion
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table
@@ -95,7 +104,7 @@ def fig_scaling(*, scores: list[Input], svg: Output, png: Output, csv: Output, s
     kinds = SCALING | {"seed": "integer", "cell": "string"}
     frame = pd.concat([read_table(path, kinds) for path in scores], ignore_index=True)
     panels: dict[str, tuple[str, dict[str, str | None]]] = {
-        "loss": ("held-out loss, all tasks (nats per token)", {"all tasks": None}),
+        "loss": ("held-out loss of responses, all tasks", {"all tasks": None}),
         "accuracy": ("accuracy", {name: name for name in ("annotation", "tissue_annotation")}),
         "overlap": ("gene overlap of generated cells", {"generation": "generation"}),
     }
@@ -118,7 +127,12 @@ def fig_scaling(*, scores: list[Input], svg: Output, png: Output, csv: Output, s
     axes[1].legend()
     note = stamp(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
     save(
-        fig, svg, png, csv, pd.DataFrame(rows), note + " (bootstrap over samples; every seed's scores of one together)"
+        fig,
+        svg,
+        png,
+        csv,
+        pd.DataFrame(rows),
+        note + " over samples (the scores of a sample stay together); loss in nats per token",
     )
 
 
@@ -158,7 +172,7 @@ def fig_samples(*, logs: list[Input], svg: Output, png: Output, csv: Output, sca
         ax.scatter(
             part["samples"], part["loss"], s=10, color="white", edgecolors=PALETTE[index % len(PALETTE)], zorder=3
         )
-    ax.set(xlabel="training samples seen", ylabel="held-out loss (nats per token)")
+    ax.set(xlabel="training samples seen", ylabel="held-out loss of whole texts (nats per token)")
     ax.legend(title="mean; rings: single seeds")
     table = pd.DataFrame(rows)
     note = stamp(scale, f"{table['n'].max()} held-out samples", int(table["seeds"].max()))
@@ -229,7 +243,8 @@ def fig_tissue(*, scores: list[Input], svg: Output, png: Output, csv: Output, sc
             mean = bootstrap_mean(group["value"], SEED, groups=group["cell"].tolist())
             counts[count] = mean._replace(seeds=group["seed"].nunique())
             rows.append({"parameters": parameters, "cells": count} | counts[count]._asdict())
-        line_with_band(ax, list(counts), list(counts.values()), f"{parameters:,} parameters", index)
+        beside = [count + 0.08 * index for count in counts]  # intervals of all sizes stay apart
+        points_with_intervals(ax, beside, list(counts.values()), f"{parameters:,} parameters", index)
     ax.set(xlabel="cells in the prompt", ylabel="accuracy of the sample label", xticks=sorted(frame["count"].unique()))
     ax.legend()
     note = stamp(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())

@@ -57,7 +57,7 @@ def fig_perturbation(*, scores: Input, svg: Output, png: Output, csv: Output, sc
     rows: list[dict[str, Any]] = []
     for ax, metric in zip(axes.flat, ("scfid", "scfid_programme", "mmd", "wasserstein"), strict=True):
         rows += _bars(ax, frame, metric, tiers, methods)
-    axes[0, 0].legend(ncols=2)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(methods))
     table = pd.DataFrame(rows)
     counts = table.groupby("tier", sort=False)["n"].max()
     items = ", ".join(f"{n} {tier}" for tier, n in counts.items()) + f" conditions x {frame['n'].max()} cells"
@@ -169,7 +169,7 @@ def fig_grpo(*, scores: Input, logs: list[Input], svg: Output, png: Output, csv:
     rows: list[dict[str, Any]] = []
     for ax, metric in zip(grid[0], ("kendall", "pearson_delta", "scfid_programme"), strict=False):
         rows += _bars(ax, frame, metric, tiers, methods)
-    grid[0, 0].legend(loc="lower left")
+    fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(methods))
     for column, run in enumerate(runs):
         rows += _curves(grid[1, column], grid[2, column], run)
     for ax in grid.flat:
@@ -224,11 +224,12 @@ def fig_screen(
     bars: dict[str, Any] = {"elinewidth": 0.8, "capsize": 0, "linestyle": "none"}
     for kind, (colour, marker) in styles:
         part = summary[summary["kind"] == kind]
-        x, y = part["delta_neutral"], part["delta_positive"]
-        xerr, yerr = ([v - part[f"{c}_low"], part[f"{c}_high"] - v] for v, c in ((x, NEUTRAL_CONTEXT), (y, POSITIVE)))
-        left.errorbar(x, y, xerr=xerr, yerr=yerr, color=colour, marker=marker, label=kind, **bars)
-        span = [part["split"] - part["low"], part["high"] - part["split"]]
-        right.errorbar(part["split"], part["rank"], xerr=span, color=colour, marker=marker, label=kind, **bars)
+        x, y, split = part["delta_neutral"], part["delta_positive"], part["split"]
+        across, up = (_whiskers(v, part, f"{c}_") for v, c in ((x, NEUTRAL_CONTEXT), (y, POSITIVE)))
+        left.errorbar(x, y, xerr=across, yerr=up, color=colour, marker=marker, label=kind, **bars)
+        right.errorbar(
+            split, part["rank"], xerr=_whiskers(split, part), color=colour, marker=marker, label=kind, **bars
+        )
     left.set(xlabel="effect in the neutral context", ylabel="effect in the positive context")
     left.legend()
     names = [
@@ -243,6 +244,11 @@ def fig_screen(
     save(
         fig, svg, png, csv, summary, stamp(scale, items) + " over cells; scores: mean log10 expression of the programme"
     )
+
+
+def _whiskers(value: pd.Series, table: pd.DataFrame, prefix: str = "") -> np.ndarray:
+    """Lengths below and above `value`, (2, n); an interval without width may miss it by rounding."""
+    return np.clip(np.stack([value - table[f"{prefix}low"], table[f"{prefix}high"] - value]), 0, None)
 
 
 def _kind(drug: dict[str, Any]) -> str:
@@ -273,7 +279,7 @@ def _bars(ax: Any, frame: pd.DataFrame, metric: str, tiers: list[str], methods: 
             estimate = bootstrap_mean(frame.loc[chosen, "value"], SEED)
             series.setdefault(method, []).append(estimate)
             rows.append({"metric": metric, "method": method, "tier": tier, **estimate._asdict()})
-    grpo = [name for name in methods if name not in COLOURS]
+    grpo = sorted(name for name in methods if name not in COLOURS)
     colours = COLOURS | {name: GRPO_COLOURS[index % len(GRPO_COLOURS)] for index, name in enumerate(grpo)}
     bars_with_intervals(ax, tiers, series, [colours[name] for name in methods])
     if legend := ax.get_legend():
