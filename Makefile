@@ -1,6 +1,6 @@
 # make figures: everything, from raw data to the report. make test: lint and tests. ARGS are passed on to Snakemake,
 # pytest or the benchmarks.
-.PHONY: figures test lint smoke bench lock new-paper clean
+.PHONY: figures test lint smoke bench lock clean
 .DEFAULT_GOAL := figures
 ARGS ?=
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONNOUSERSITE=1
@@ -31,9 +31,6 @@ lock: .venv/.installed-dev
 	@$(IN_VENV) pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links --extra dev -c envs/requirements.txt -o envs/requirements-dev.txt pyproject.toml
 	@sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' envs/requirements.txt envs/requirements-dev.txt
-
-new-paper: .venv/.installed-run
-	@$(IN_VENV) python docs/template/new_paper.py $(KEY)
 
 clean:
 	rm -rf .snakemake build results
