@@ -1,6 +1,6 @@
 # make figures: everything, from raw data to the report. make test: lint and tests. ARGS are passed on to Snakemake,
 # pytest or the benchmarks.
-.PHONY: figures test lint smoke bench lock clean
+.PHONY: figures test lint smoke bench new-paper lock clean
 .DEFAULT_GOAL := figures
 ARGS ?=
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONNOUSERSITE=1
@@ -23,6 +23,10 @@ lint: .venv/.installed-dev
 
 bench: .venv/.installed-run
 	@for file in benchmarks/*.py; do $(IN_VENV) python $$file $(ARGS) || exit 1; done
+
+# make new-paper KEY=my_paper TITLE="...": an eleventh paper that runs (docs/add-a-paper.md)
+new-paper: .venv/.installed-run
+	@$(IN_VENV) python -m raw2fig.new_paper "$$KEY" "$$TITLE"
 
 # Pin every dependency anew. torch's local version (+cpu) is left out, so that each machine takes its own build.
 lock: .venv/.installed-dev

@@ -3,17 +3,15 @@
 import sys
 from pathlib import Path
 
-import yaml
-from snakemake.exceptions import WorkflowError
 
-from raw2fig.config import validate
+from raw2fig.config import read_schema, validate
 from raw2fig.errors import InputError
 from raw2fig.leftovers import cancel_leftovers, comment
 from raw2fig.provenance import source_digest
 from raw2fig.resources import resources_for, threads_for
 
 try:
-    validate(config, yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text()))
+    validate(config, read_schema(Path(workflow.basedir) / "workflow/schemas"))
 except InputError as error:
     sys.exit(f"raw2fig: configuration: {error}")
 
@@ -40,9 +38,11 @@ def samples(counts):
     return [f"{task}={number}" for task, number in counts.items()]
 
 
-def command(launch):
-    """How a training step is called: directly, or through a launcher such as accelerate."""
-    return f"{launch} raw2fig" if launch else "raw2fig"
+def command(launch, rule="", reserved=0):
+    """How a training step is called: directly, or through a launcher such as accelerate, where `{processes}` stands for
+    the number of GPUs of the rule's job, less those `reserved` for something else."""
+    processes = max(1, resources_for(config, "train", rule).get("gpu", 0) - reserved)
+    return f"{launch} raw2fig".replace("{processes}", str(processes)) if launch else "raw2fig"
 
 
 onstart:

@@ -1,9 +1,40 @@
 """C2S-Scale, data: reference cells, simulated experiments, processed cells, rank fit and corpora."""
 
 
+rule c2s_fetch_data:
+    output:
+        file="<results>/c2s/sources/{dataset}.h5ad",
+        record="<results>/c2s/sources/{dataset}.json",
+    log:
+        "<results>/c2s/logs/fetch-{dataset}.log",
+    wildcard_constraints:
+        dataset="reference|cytokine|spatial|drugs",
+    resources:
+        **resources_for(config, "data", "c2s_fetch_data"),
+    params:
+        code=source_digest("raw2fig.papers.c2s.fetch"),
+        # the checksum of the first download stays when the file is fetched again
+        pin=subpath(output.record, strip_suffix=".json"),
+        origin=lambda wildcards: " ".join(
+            option(flag, C2S[wildcards.dataset].get(key))
+            for flag, key in (
+                ("source", "source"),
+                ("url", "url"),
+                ("dataset", "dataset"),
+                ("name", "file"),
+                ("revision", "revision"),
+                ("sha256", "sha256"),
+            )
+        ),
+    shell:
+        "raw2fig c2s fetch-data {params.origin} --file {output.file} --record {output.record} "
+        "--pin {params.pin}.pin.json &> {log}"
+
+
 rule c2s_reference:
     input:
-        path=C2S["reference"]["path"] or [],
+        path=c2s_file("reference"),
+        labels=C2S["reference"].get("labels") or [],
     output:
         raw="<results>/c2s/data/reference.raw.h5ad",
     log:
@@ -12,15 +43,12 @@ rule c2s_reference:
         **resources_for(config, "data", "c2s_reference"),
     params:
         code=source_digest("raw2fig.papers.c2s.reference"),
-        source=C2S["reference"]["source"],
-        path=option("path", C2S["reference"]["path"]),
-        columns=" ".join(
-            option(name.replace("_", "-"), C2S["reference"][name]) for name in ("cell_type_col", "gene_col", "layer")
-        ),
+        path=lambda wildcards, input: f"--source path --path {input.path}" if input.path else "",
+        reading=c2s_reading("reference"),
         test_share=C2S["reference"]["test_share"],
         organism=C2S["organism"],
     shell:
-        "raw2fig c2s reference --source {params.source} {params.path} {params.columns} --organism {params.organism} "
+        "raw2fig c2s reference {params.path} {params.reading} --organism {params.organism} "
         "--test-share {params.test_share} --raw {output.raw} &> {log}"
 
 
@@ -42,8 +70,8 @@ rule c2s_panel:
         "--panel {output.panel} &> {log}"
 
 
-# Experiments are simulated from real cells with planted effects, or read from your own files.
-if C2S["cytokine"]["source"] == "procedural":
+# Experiments are simulated from real cells with planted effects, or read from files.
+if "cytokine" in C2S_SIMULATED:
 
     rule c2s_cytokine:
         input:
@@ -67,25 +95,8 @@ if C2S["cytokine"]["source"] == "procedural":
             "raw2fig c2s simulate-cytokines --raw {input.raw} --effects {input.effects} --n-train {params.n_train} "
             "--n-test {params.n_test} --cytokine {output.raw} --oracle {output.oracle} --truth {output.truth} &> {log}"
 
-else:
 
-    rule c2s_cytokine:
-        input:
-            path=C2S["cytokine"]["path"],
-        output:
-            raw="<results>/c2s/data/cytokine.raw.h5ad",
-        log:
-            "<results>/c2s/logs/cytokine.log",
-        resources:
-            **resources_for(config, "data", "c2s_cytokine"),
-        params:
-            code=source_digest("raw2fig.papers.c2s.reference"),
-            organism=C2S["organism"],
-        shell:
-            "raw2fig c2s reference --source path --path {input.path} --organism {params.organism} --raw {output.raw} &> {log}"
-
-
-if C2S["spatial"]["source"] == "procedural":
+if "spatial" in C2S_SIMULATED:
 
     rule c2s_spatial:
         input:
@@ -107,25 +118,8 @@ if C2S["spatial"]["source"] == "procedural":
             "raw2fig c2s simulate-tissue --raw {input.raw} --effects {input.effects} --cells {params.cells} "
             "--radius {params.radius} --spatial {output.raw} &> {log}"
 
-else:
 
-    rule c2s_spatial:
-        input:
-            path=C2S["spatial"]["path"],
-        output:
-            raw="<results>/c2s/data/spatial.raw.h5ad",
-        log:
-            "<results>/c2s/logs/spatial.log",
-        resources:
-            **resources_for(config, "data", "c2s_spatial"),
-        params:
-            code=source_digest("raw2fig.papers.c2s.reference"),
-            organism=C2S["organism"],
-        shell:
-            "raw2fig c2s reference --source path --path {input.path} --organism {params.organism} --raw {output.raw} &> {log}"
-
-
-if C2S["drugs"]["source"] == "procedural":
+if "drugs" in C2S_SIMULATED:
 
     rule c2s_drugs:
         input:
@@ -151,22 +145,28 @@ if C2S["drugs"]["source"] == "procedural":
             "--programme {params.programme} --n-train {params.n_train} --n-test {params.n_test} "
             "--drugs {output.raw} --truth {output.truth} &> {log}"
 
-else:
 
-    rule c2s_drugs:
+if C2S_REAL:
+
+    rule c2s_experiment:
         input:
-            path=C2S["drugs"]["path"],
+            path=lambda wildcards: c2s_file(wildcards.dataset),
+            labels=lambda wildcards: C2S[wildcards.dataset].get("labels") or [],
         output:
-            raw="<results>/c2s/data/drugs.raw.h5ad",
+            raw="<results>/c2s/data/{dataset}.raw.h5ad",
         log:
-            "<results>/c2s/logs/drugs.log",
+            "<results>/c2s/logs/{dataset}.log",
+        wildcard_constraints:
+            dataset="|".join(C2S_REAL),
         resources:
-            **resources_for(config, "data", "c2s_drugs"),
+            **resources_for(config, "data", "c2s_experiment"),
         params:
             code=source_digest("raw2fig.papers.c2s.reference"),
+            reading=lambda wildcards: c2s_reading(wildcards.dataset),
             organism=C2S["organism"],
         shell:
-            "raw2fig c2s reference --source path --path {input.path} --organism {params.organism} --raw {output.raw} &> {log}"
+            "raw2fig c2s reference --source path --path {input.path} {params.reading} --organism {params.organism} "
+            "--raw {output.raw} &> {log}"
 
 
 rule c2s_preprocess:
@@ -180,6 +180,8 @@ rule c2s_preprocess:
         vocabulary="<results>/c2s/data/{dataset}.vocab.json",
     log:
         "<results>/c2s/logs/preprocess-{dataset}.log",
+    wildcard_constraints:
+        dataset="reference|cytokine|oracle|spatial|drugs",
     resources:
         **resources_for(config, "data", "c2s_preprocess"),
     params:
@@ -264,7 +266,8 @@ rule c2s_corpus_reference:
     shell:
         "raw2fig c2s corpus-reference --cells {input.cells} --panel {input.panel} --samples {params.samples} "
         "--test-samples {params.test_samples} --top {params.sentence[top]} --multi-top {params.sentence[multi_top]} "
-        "--style {params.sentence[style]} --organism {params.organism} --corpus {output.corpus} &> {log}"
+        "--multi-cells {params.sentence[multi_cells]} --style {params.sentence[style]} --organism {params.organism} "
+        "--corpus {output.corpus} &> {log}"
 
 
 rule c2s_corpus_cytokine:
@@ -291,23 +294,24 @@ rule c2s_corpus_spatial:
         cells="<results>/c2s/data/spatial.h5ad",
         effects=C2S["effects"],
     output:
-        corpus="<results>/c2s/data/corpus.spatial-{prior}.parquet",
+        corpora=expand("<results>/c2s/data/corpus.spatial-{prior}.parquet", prior=C2S_PRIORS),
     log:
-        "<results>/c2s/logs/corpus-spatial-{prior}.log",
+        "<results>/c2s/logs/corpus-spatial.log",
     resources:
         **resources_for(config, "data", "c2s_corpus_spatial"),
     params:
         code=source_digest("raw2fig.papers.c2s.corpus_tissue"),
+        priors=C2S_PRIORS,
         samples=samples(C2S["spatial_sft"]["samples"]),
         sft=C2S["spatial_sft"],
         radius=C2S["spatial"]["radius"],
         sentence=C2S["sentence"],
         organism=C2S["organism"],
     shell:
-        "raw2fig c2s corpus-tissue --cells {input.cells} --effects {input.effects} --prior {wildcards.prior} "
+        "raw2fig c2s corpus-tissue --cells {input.cells} --effects {input.effects} --priors {params.priors} "
         "--samples {params.samples} --test-samples {params.sft[test_samples]} --count {params.sft[cells]} "
         "--top {params.sentence[top]} --multi-top {params.sft[top]} --radius {params.radius} "
-        "--style {params.sentence[style]} --organism {params.organism} --corpus {output.corpus} &> {log}"
+        "--style {params.sentence[style]} --organism {params.organism} --corpora {output.corpora} &> {log}"
 
 
 rule c2s_corpus_drugs:

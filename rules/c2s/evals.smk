@@ -3,7 +3,7 @@
 
 rule c2s_evaluate_scaling:
     input:
-        models=expand("<results>/c2s/models/pretrain/{size}-s{{seed}}", size=C2S_SIZES),
+        models=[C2S_PRETRAINED.replace("{size}", size) for size in C2S_SIZES],
         corpus="<results>/c2s/data/corpus.reference.parquet",
         cells="<results>/c2s/data/reference.h5ad",
     output:
@@ -19,9 +19,11 @@ rule c2s_evaluate_scaling:
         code=source_digest("raw2fig.papers.c2s.evaluate_scaling"),
         sizes=C2S_SIZES,
         top=C2S["sentence"]["top"],
+        engine=C2S["engine"],
     shell:
         "raw2fig c2s evaluate-scaling --models {input.models} --sizes {params.sizes} --corpus {input.corpus} "
-        "--cells {input.cells} --top {params.top} --seed {wildcards.seed} --scores {output.scores} &> {log}"
+        "--cells {input.cells} --top {params.top} --engine {params.engine} --seed {wildcards.seed} "
+        "--scores {output.scores} &> {log}"
 
 
 rule c2s_annotate:
@@ -40,10 +42,42 @@ rule c2s_annotate:
         code=source_digest("raw2fig.papers.c2s.annotate"),
         sentence=C2S["sentence"],
         organism=C2S["organism"],
+        engine=C2S["engine"],
     shell:
         "raw2fig c2s annotate --model {input.model} --cells {input.cells} --top {params.sentence[top]} "
-        "--style {params.sentence[style]} --organism {params.organism} "
+        "--style {params.sentence[style]} --organism {params.organism} --engine {params.engine} "
         "--predictions {output.predictions} --pairs {output.pairs} &> {log}"
+
+
+rule c2s_foscttm:
+    input:
+        pairs="<results>/c2s/evals/pseudobulk.parquet",
+    output:
+        scores="<results>/c2s/evals/foscttm.parquet",
+    log:
+        "<results>/c2s/logs/foscttm.log",
+    resources:
+        **resources_for(config, "light", "c2s_foscttm"),
+    params:
+        code=source_digest("raw2fig.papers.c2s.foscttm"),
+    shell:
+        "raw2fig c2s foscttm --pairs {input.pairs} --scores {output.scores} &> {log}"
+
+
+rule c2s_reference_baselines:
+    input:
+        corpus="<results>/c2s/data/corpus.reference.parquet",
+    output:
+        scores="<results>/c2s/evals/reference.baselines.parquet",
+    log:
+        "<results>/c2s/logs/reference-baselines.log",
+    resources:
+        **resources_for(config, "data", "c2s_reference_baselines"),
+    params:
+        code=source_digest("raw2fig.papers.c2s.reference_baselines"),
+        top=C2S["sentence"]["top"],
+    shell:
+        "raw2fig c2s reference-baselines --corpus {input.corpus} --top {params.top} --scores {output.scores} &> {log}"
 
 
 rule c2s_annotation_baselines:
@@ -84,30 +118,34 @@ rule c2s_answer_spatial:
 
 rule c2s_generate_perturbed:
     input:
-        model="<results>/c2s/models/{model}",
+        models=[
+            "<results>/c2s/models/sft-s{seed}",
+            *expand("<results>/c2s/models/grpo/{reward}-s{{seed}}", reward=C2S["grpo"]["rewards"]),
+        ],
         cells="<results>/c2s/data/cytokine.h5ad",
         fit="<results>/c2s/data/panel_fit.json",
     output:
-        predictions="<results>/c2s/evals/generated/{model}.parquet",
+        predictions="<results>/c2s/evals/generated/s{seed}.parquet",
     log:
-        "<results>/c2s/logs/generate-{model}.log",
-    wildcard_constraints:
-        model=r"sft|grpo/\w+",
+        "<results>/c2s/logs/generate-s{seed}.log",
+    benchmark:
+        "<results>/c2s/benchmarks/generate-s{seed}.tsv"
     threads: threads_for(config, "generate", "c2s_generate_perturbed")
     resources:
         **resources_for(config, "generate", "c2s_generate_perturbed"),
     params:
         code=source_digest("raw2fig.papers.c2s.perturbation"),
-        method=lambda wildcards: wildcards.model.replace("grpo/", "GRPO ").replace("sft", "SFT"),
+        methods=["SFT", *(f"'GRPO {reward}'" for reward in C2S["grpo"]["rewards"])],
         perturbation={key: C2S["perturbation"][key] for key in ("cells", "seen", "family")},
         sentence=C2S["sentence"],
         organism=C2S["organism"],
         engine=C2S["engine"],
     shell:
-        "raw2fig c2s generate-perturbed --model {input.model} --cells {input.cells} --fit {input.fit} "
-        "--method '{params.method}' --n {params.perturbation[cells]} --seen {params.perturbation[seen]} "
+        "raw2fig c2s generate-perturbed --models {input.models} --methods {params.methods} --cells {input.cells} "
+        "--fit {input.fit} --n {params.perturbation[cells]} --seen {params.perturbation[seen]} "
         "--family {params.perturbation[family]} --top {params.sentence[top]} --style {params.sentence[style]} "
-        "--organism {params.organism} --engine {params.engine} --predictions {output.predictions} &> {log}"
+        "--organism {params.organism} --engine {params.engine} --seed {wildcards.seed} "
+        "--predictions {output.predictions} &> {log}"
 
 
 rule c2s_perturbation_baseline:
@@ -131,7 +169,10 @@ rule c2s_perturbation_baseline:
 
 rule c2s_evaluate_perturbation:
     input:
-        predictions=expand("<results>/c2s/evals/generated/{model}.parquet", model=["baselines", *C2S_POLICIES]),
+        predictions=[
+            "<results>/c2s/evals/generated/baselines.parquet",
+            *expand("<results>/c2s/evals/generated/s{seed}.parquet", seed=C2S["seeds"]),
+        ],
         cells="<results>/c2s/data/cytokine.h5ad",
         oracle=C2S_ORACLE,
         fit="<results>/c2s/data/panel_fit.json",
@@ -156,6 +197,34 @@ rule c2s_evaluate_perturbation:
         "--fit {input.fit} --panel {input.panel} --embedder {input.embedder} --programme {params.programme} "
         "--n {params.perturbation[cells]} --seen {params.perturbation[seen]} --top {params.top} "
         "--scores {output.scores} &> {log}"
+
+
+rule c2s_umap:
+    input:
+        annotation="<results>/c2s/evals/annotation.parquet",
+        cells="<results>/c2s/data/cytokine.h5ad",
+        predictions=[
+            f"<results>/c2s/evals/generated/s{C2S['seeds'][0]}.parquet",
+            "<results>/c2s/evals/generated/baselines.parquet",
+        ],
+        fit="<results>/c2s/data/panel_fit.json",
+        embedder="<results>/c2s/data/embedder.npz",
+    output:
+        annotated="<results>/c2s/evals/umap.annotation.parquet",
+        perturbed="<results>/c2s/evals/umap.cells.parquet",
+    log:
+        "<results>/c2s/logs/umap.log",
+    benchmark:
+        "<results>/c2s/benchmarks/umap.tsv"
+    resources:
+        **resources_for(config, "data", "c2s_umap"),
+    params:
+        code=source_digest("raw2fig.papers.c2s.umap"),
+        top=C2S["sentence"]["top"],
+    shell:
+        "raw2fig c2s umap --annotation {input.annotation} --cells {input.cells} --predictions {input.predictions} "
+        "--fit {input.fit} --embedder {input.embedder} --top {params.top} --annotated {output.annotated} "
+        "--perturbed {output.perturbed} &> {log}"
 
 
 rule c2s_screen:
@@ -187,9 +256,13 @@ rule c2s_screen:
 
 
 TARGETS["evals"] += [
-    *expand("<results>/c2s/evals/scaling-s{seed}.parquet", seed=C2S["seeds"]),
+    *expand("<results>/c2s/evals/scaling-s{seed}.parquet", seed=C2S_PRETRAINED_SEEDS),
     "<results>/c2s/evals/annotation.parquet",
     "<results>/c2s/evals/annotation.baselines.parquet",
+    "<results>/c2s/evals/reference.baselines.parquet",
+    "<results>/c2s/evals/foscttm.parquet",
+    "<results>/c2s/evals/umap.annotation.parquet",
+    "<results>/c2s/evals/umap.cells.parquet",
     "<results>/c2s/evals/spatial.parquet",
     "<results>/c2s/evals/perturbation.parquet",
     "<results>/c2s/evals/screen.scores.parquet",

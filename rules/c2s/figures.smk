@@ -21,9 +21,42 @@ rule c2s_fig_rank:
         "--png {output.png} --csv {output.csv} &> {log}"
 
 
+rule c2s_fig_summary:
+    input:
+        annotation=["<results>/c2s/evals/annotation.parquet", "<results>/c2s/evals/annotation.baselines.parquet"],
+        matches="<results>/c2s/evals/foscttm.parquet",
+        scaling=expand("<results>/c2s/evals/scaling-s{seed}.parquet", seed=C2S_PRETRAINED_SEEDS),
+        baselines="<results>/c2s/evals/reference.baselines.parquet",
+        spatial="<results>/c2s/evals/spatial.parquet",
+        perturbation="<results>/c2s/evals/perturbation.parquet",
+        screen="<results>/c2s/evals/screen.scores.parquet",
+        truth="<results>/c2s/data/drugs.truth.json" if "drugs" in C2S_SIMULATED else [],
+    output:
+        svg="<results>/c2s/figures/summary.svg",
+        png=report(
+            "<results>/c2s/figures/summary.png", category="C2S-Scale", caption="../../workflow/report/c2s/summary.rst"
+        ),
+        csv="<results>/c2s/figures/summary.csv",
+    log:
+        "<results>/c2s/logs/fig-summary.log",
+    resources:
+        **resources_for(config, "light", "c2s_fig_summary"),
+    params:
+        code=source_digest("raw2fig.papers.c2s.figures_summary"),
+        scale=config["scale"],
+        size=C2S["base"]["size"],
+        margin=C2S["screen"]["margin"],
+        truth=lambda wildcards, input: option("truth", input.truth),
+    shell:
+        "raw2fig c2s fig-summary --annotation {input.annotation} --matches {input.matches} --scaling {input.scaling} "
+        "--baselines {input.baselines} --spatial {input.spatial} --perturbation {input.perturbation} "
+        "--screen {input.screen} {params.truth} --size {params.size} --margin {params.margin} --scale {params.scale} "
+        "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
+
+
 rule c2s_fig_scaling:
     input:
-        scores=expand("<results>/c2s/evals/scaling-s{seed}.parquet", seed=C2S["seeds"]),
+        scores=expand("<results>/c2s/evals/scaling-s{seed}.parquet", seed=C2S_PRETRAINED_SEEDS),
     output:
         svg="<results>/c2s/figures/scaling.svg",
         png=report(
@@ -66,6 +99,8 @@ rule c2s_fig_samples:
 rule c2s_fig_annotation:
     input:
         predictions=["<results>/c2s/evals/annotation.parquet", "<results>/c2s/evals/annotation.baselines.parquet"],
+        matches="<results>/c2s/evals/foscttm.parquet",
+        coordinates="<results>/c2s/evals/umap.annotation.parquet",
     output:
         svg="<results>/c2s/figures/annotation.svg",
         png=report(
@@ -79,16 +114,17 @@ rule c2s_fig_annotation:
     resources:
         **resources_for(config, "light", "c2s_fig_annotation"),
     params:
-        code=source_digest("raw2fig.papers.c2s.figures"),
+        code=source_digest("raw2fig.papers.c2s.figures_maps"),
         scale=config["scale"],
     shell:
-        "raw2fig c2s fig-annotation --predictions {input.predictions} --scale {params.scale} --svg {output.svg} "
-        "--png {output.png} --csv {output.csv} &> {log}"
+        "raw2fig c2s fig-annotation --predictions {input.predictions} --matches {input.matches} --coordinates "
+        "{input.coordinates} --scale {params.scale} --svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
 rule c2s_fig_tissue:
     input:
-        scores=expand("<results>/c2s/evals/scaling-s{seed}.parquet", seed=C2S["seeds"]),
+        scores=expand("<results>/c2s/evals/scaling-s{seed}.parquet", seed=C2S_PRETRAINED_SEEDS),
+        baselines="<results>/c2s/evals/reference.baselines.parquet",
     output:
         svg="<results>/c2s/figures/tissue.svg",
         png=report(
@@ -103,8 +139,8 @@ rule c2s_fig_tissue:
         code=source_digest("raw2fig.papers.c2s.figures"),
         scale=config["scale"],
     shell:
-        "raw2fig c2s fig-tissue --scores {input.scores} --scale {params.scale} --svg {output.svg} --png "
-        "{output.png} --csv {output.csv} &> {log}"
+        "raw2fig c2s fig-tissue --scores {input.scores} --baselines {input.baselines} --scale {params.scale} "
+        "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
 rule c2s_fig_spatial:
@@ -153,9 +189,7 @@ rule c2s_fig_perturbation:
 
 rule c2s_fig_cells:
     input:
-        cells="<results>/c2s/data/cytokine.h5ad",
-        predictions=expand("<results>/c2s/evals/generated/{model}.parquet", model=["sft", "baselines"]),
-        fit="<results>/c2s/data/panel_fit.json",
+        coordinates="<results>/c2s/evals/umap.cells.parquet",
     output:
         svg="<results>/c2s/figures/cells.svg",
         png=report(
@@ -167,20 +201,17 @@ rule c2s_fig_cells:
     resources:
         **resources_for(config, "light", "c2s_fig_cells"),
     params:
-        code=source_digest("raw2fig.papers.c2s.figures_perturbation"),
+        code=source_digest("raw2fig.papers.c2s.figures_maps"),
         scale=config["scale"],
-        top=C2S["sentence"]["top"],
-        n=C2S["perturbation"]["cells"],
     shell:
-        "raw2fig c2s fig-cells --cells {input.cells} --predictions {input.predictions} --fit {input.fit} --top "
-        "{params.top} --n {params.n} --scale {params.scale} --svg {output.svg} --png {output.png} --csv "
-        "{output.csv} &> {log}"
+        "raw2fig c2s fig-cells --coordinates {input.coordinates} --scale {params.scale} --svg {output.svg} --png "
+        "{output.png} --csv {output.csv} &> {log}"
 
 
 rule c2s_fig_grpo:
     input:
         scores="<results>/c2s/evals/perturbation.parquet",
-        logs=expand("<results>/c2s/models/grpo/{reward}.json", reward=C2S["grpo"]["rewards"]),
+        logs=expand("<results>/c2s/models/grpo/{reward}-s{seed}.json", reward=C2S["grpo"]["rewards"], seed=C2S["seeds"]),
     output:
         svg="<results>/c2s/figures/grpo.svg",
         png=report("<results>/c2s/figures/grpo.png", category="C2S-Scale", caption="../../workflow/report/c2s/grpo.rst"),
@@ -220,9 +251,12 @@ rule c2s_fig_screen:
         "{params.scale} --svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
+# no course of training of released models, no planted truth beside real drugs
+C2S_NO_FIGURE = {"samples": not C2S_TRAINED, "screen": "drugs" not in C2S_SIMULATED}
 FIGURES["c2s"] = [
     f"<results>/c2s/figures/{name}.png"
     for name in (
+        "summary",
         "rank",
         "scaling",
         "samples",
@@ -234,5 +268,6 @@ FIGURES["c2s"] = [
         "grpo",
         "screen",
     )
+    if not C2S_NO_FIGURE.get(name)
 ]
 TARGETS["figures"] += FIGURES["c2s"]

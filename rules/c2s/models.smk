@@ -1,4 +1,6 @@
-"""C2S-Scale, models: tokenizer, pretraining over sizes, supervised fine-tuning, GRPO."""
+"""C2S-Scale, models: tokenizer, pretraining over sizes or released models, supervised fine-tuning, GRPO."""
+
+C2S_VLLM = C2S["grpo"]["vllm_mode"] if C2S["engine"] == "vllm" else None
 
 
 rule c2s_tokenizer:
@@ -17,7 +19,7 @@ rule c2s_tokenizer:
         "raw2fig c2s tokenizer --corpora {input.corpora} --panel {input.panel} --tokenizer {output.tokenizer} &> {log}"
 
 
-if C2S["base"]["source"] == "procedural":
+if C2S_TRAINED:
 
     rule c2s_pretrain:
         input:
@@ -35,9 +37,9 @@ if C2S["base"]["source"] == "procedural":
             **resources_for(config, "train", "c2s_pretrain"),
         params:
             code=source_digest("raw2fig.papers.c2s.train"),
-            shapes=[size["shape"] for size in C2S["base"]["sizes"].values()],
+            shapes=[model["shape"] for model in C2S_MODELS.values()],
             pretrain={key: C2S["pretrain"][key] for key in ("steps", "batch", "lr")},
-            launch=command(C2S["launch"]),
+            launch=command(C2S["launch"], "c2s_pretrain"),
         shell:
             "{params.launch} c2s pretrain --corpus {input.corpus} --tokenizer {input.tokenizer} --sizes {params.shapes} "
             "--steps {params.pretrain[steps]} --batch {params.pretrain[batch]} --lr {params.pretrain[lr]} "
@@ -47,19 +49,17 @@ else:
 
     rule c2s_base:
         input:
-            folder=lambda wildcards: (
-                C2S["base"]["sizes"][wildcards.size]["source"] if C2S["base"]["source"] == "path" else []
-            ),
+            folder=lambda wildcards: C2S_MODELS[wildcards.size]["source"] if C2S["base"]["source"] == "path" else [],
         output:
-            model=directory("<results>/c2s/models/pretrain/{size}-s{seed}"),
+            model=directory("<results>/c2s/models/base/{size}"),
         log:
-            "<results>/c2s/logs/base-{size}-s{seed}.log",
+            "<results>/c2s/logs/base-{size}.log",
         resources:
             **resources_for(config, "data", "c2s_base"),
         params:
-            code=source_digest("raw2fig.papers.c2s.train"),
-            source=lambda wildcards: C2S["base"]["sizes"][wildcards.size]["source"],
-            revision=lambda wildcards: option("revision", C2S["base"]["sizes"][wildcards.size].get("revision")),
+            code=source_digest("raw2fig.papers.c2s.fetch"),
+            source=lambda wildcards: C2S_MODELS[wildcards.size]["source"],
+            revision=lambda wildcards: option("revision", C2S_MODELS[wildcards.size].get("revision")),
         shell:
             "raw2fig c2s fetch-model --source {params.source} {params.revision} --model {output.model} &> {log}"
 
@@ -81,12 +81,13 @@ rule c2s_sft_annotation:
     params:
         code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["annotation"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        launch=command(C2S["launch"]),
+        training=c2s_training("max_length", "checkpoint_every", "gradient_checkpointing"),
+        launch=command(C2S["launch"], "c2s_sft_annotation"),
         tasks="annotation",
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} --tasks {params.tasks} "
         "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
-        "--lr {params.sft[lr]} --models {output.models} --logs {output.logs} &> {log}"
+        "--lr {params.sft[lr]} {params.training} --models {output.models} --logs {output.logs} &> {log}"
 
 
 rule c2s_sft_spatial:
@@ -106,35 +107,38 @@ rule c2s_sft_spatial:
     params:
         code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["spatial_sft"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        launch=command(C2S["launch"]),
+        training=c2s_training("max_length", "checkpoint_every", "gradient_checkpointing"),
+        launch=command(C2S["launch"], "c2s_sft_spatial"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
         "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
-        "--lr {params.sft[lr]} --models {output.models} --logs {output.logs} &> {log}"
+        "--lr {params.sft[lr]} {params.training} --models {output.models} --logs {output.logs} &> {log}"
 
 
 rule c2s_sft_perturbation:
     input:
         corpora="<results>/c2s/data/corpus.cytokine.parquet",
-        base=C2S_BASE,
+        base=C2S_PRETRAINED.replace("{size}", C2S["base"]["size"]),
     output:
-        models=directory("<results>/c2s/models/sft"),
-        logs="<results>/c2s/models/sft.json",
+        models=directory("<results>/c2s/models/sft-s{seed}"),
+        logs="<results>/c2s/models/sft-s{seed}.json",
     log:
-        "<results>/c2s/logs/sft-perturbation.log",
+        "<results>/c2s/logs/sft-perturbation-s{seed}.log",
     benchmark:
-        "<results>/c2s/benchmarks/sft-perturbation.tsv"
+        "<results>/c2s/benchmarks/sft-perturbation-s{seed}.tsv"
     threads: threads_for(config, "train", "c2s_sft_perturbation")
     resources:
         **resources_for(config, "train", "c2s_sft_perturbation"),
     params:
         code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["perturbation"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        launch=command(C2S["launch"]),
+        training=c2s_training("max_length", "checkpoint_every", "gradient_checkpointing"),
+        launch=command(C2S["launch"], "c2s_sft_perturbation"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
         "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
-        "--lr {params.sft[lr]} --models {output.models} --logs {output.logs} &> {log}"
+        "--lr {params.sft[lr]} {params.training} --seed {wildcards.seed} --models {output.models} "
+        "--logs {output.logs} &> {log}"
 
 
 rule c2s_sft_drugs:
@@ -154,51 +158,54 @@ rule c2s_sft_drugs:
     params:
         code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["screen"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        launch=command(C2S["launch"]),
+        training=c2s_training("max_length", "checkpoint_every", "gradient_checkpointing"),
+        launch=command(C2S["launch"], "c2s_sft_drugs"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
         "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
-        "--lr {params.sft[lr]} --models {output.models} --logs {output.logs} &> {log}"
+        "--lr {params.sft[lr]} {params.training} --models {output.models} --logs {output.logs} &> {log}"
 
 
 rule c2s_grpo:
     input:
-        base="<results>/c2s/models/sft",
+        base="<results>/c2s/models/sft-s{seed}",
         cells="<results>/c2s/data/cytokine.h5ad",
         fit="<results>/c2s/data/panel_fit.json",
         panel="<results>/c2s/data/panel.json",
     output:
-        model=directory("<results>/c2s/models/grpo/{reward}"),
-        log="<results>/c2s/models/grpo/{reward}.json",
+        models=directory(expand("<results>/c2s/models/grpo/{reward}-s{{seed}}", reward=C2S["grpo"]["rewards"])),
+        logs=expand("<results>/c2s/models/grpo/{reward}-s{{seed}}.json", reward=C2S["grpo"]["rewards"]),
     log:
-        "<results>/c2s/logs/grpo-{reward}.log",
+        "<results>/c2s/logs/grpo-s{seed}.log",
     benchmark:
-        "<results>/c2s/benchmarks/grpo-{reward}.tsv"
+        "<results>/c2s/benchmarks/grpo-s{seed}.tsv"
     threads: threads_for(config, "train", "c2s_grpo")
     resources:
         **resources_for(config, "train", "c2s_grpo"),
     params:
         code=source_digest("raw2fig.papers.c2s.grpo"),
-        grpo={key: value for key, value in C2S["grpo"].items() if key != "rewards"},
+        grpo={key: value for key, value in C2S["grpo"].items() if key != "vllm_mode"},
         family=C2S["perturbation"]["family"],
         sentence=C2S["sentence"],
         organism=C2S["organism"],
-        launch=command(C2S["launch"]),
-        vllm=option("vllm", C2S["engine"] == "vllm"),
+        launch=command(C2S["launch"], "c2s_grpo", reserved=int(C2S_VLLM == "server")),
+        vllm=option("vllm", C2S_VLLM),
+        training=c2s_training("checkpoint_every", "gradient_checkpointing"),
     shell:
         "{params.launch} c2s grpo --base {input.base} --cells {input.cells} --fit {input.fit} --panel {input.panel} "
-        "--reward {wildcards.reward} --programme {params.grpo[programme]} --steps {params.grpo[steps]} "
+        "--rewards {params.grpo[rewards]} --programme {params.grpo[programme]} --steps {params.grpo[steps]} "
         "--lrs {params.grpo[lrs]} --beta {params.grpo[beta]} --prompts-per-step {params.grpo[prompts]} "
         "--generations {params.grpo[generations]} --partners {params.grpo[partners]} "
         "--accumulate {params.grpo[accumulate]} --snapshot-every {params.grpo[snapshot_every]} "
         "--top {params.sentence[top]} --family {params.family} --style {params.sentence[style]} "
-        "--organism {params.organism} {params.vllm} --model {output.model} --log {output.log} &> {log}"
+        "--organism {params.organism} {params.vllm} {params.training} --seed {wildcards.seed} "
+        "--models {output.models} --logs {output.logs} &> {log}"
 
 
 TARGETS["models"] += [
-    *expand("<results>/c2s/models/pretrain/{size}-s{seed}", size=C2S_SIZES, seed=C2S["seeds"]),
+    *expand(C2S_PRETRAINED, size=C2S_SIZES, seed=C2S_PRETRAINED_SEEDS),
     "<results>/c2s/models/annotation",
     *expand("<results>/c2s/models/spatial/{prior}", prior=C2S_PRIORS),
     "<results>/c2s/models/drugs",
-    *expand("<results>/c2s/models/grpo/{reward}", reward=C2S["grpo"]["rewards"]),
+    *expand("<results>/c2s/models/grpo/{reward}-s{seed}", reward=C2S["grpo"]["rewards"], seed=C2S["seeds"]),
 ]

@@ -1,16 +1,20 @@
-"""Every figure step on a small made-up run: three files, and plotted values that follow from the tables."""
+"""Every figure step on a small made-up run: three files, plotted values that follow from the tables, nothing clipped
+and nothing on top of something else."""
 
+from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Drawing
 
+from raw2fig import plotting
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s import figures, figures_perturbation
-from raw2fig.papers.c2s.predictions import write_predictions
-from raw2fig.stats import proportion
+from raw2fig.papers.c2s import figures, figures_maps, figures_perturbation, figures_summary
+from raw2fig.stats import Estimate, bootstrap_mean, proportion
 from raw2fig.tables import write_json
 
 CONDITIONS = [
@@ -47,6 +51,28 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every figure that is saved is looked at: its legend is above the panels, and boxes lie apart and inside."""
+
+    def look(fig: Drawing, *arguments: Any) -> None:
+        plotting.save(fig, *arguments)
+        renderer = FigureCanvasAgg(fig).get_renderer()
+        panels = [ax for ax in fig.axes if ax.get_visible()]
+        assert not any(ax.get_legend() for ax in panels)
+        boxes = [ax.get_tightbbox(renderer) for ax in panels]
+        boxes += [item.get_window_extent(renderer) for item in (*fig.legends, *fig.texts)]
+        inside = fig.bbox.padded(1)
+        for box in boxes:
+            assert inside.x0 <= box.x0 <= box.x1 <= inside.x1
+            assert inside.y0 <= box.y0 <= box.y1 <= inside.y1
+        for one, other in combinations([box.padded(-1) for box in boxes], 2):
+            assert not one.overlaps(other), (one, other)
+
+    for module in (figures, figures_maps, figures_perturbation, figures_summary):
+        monkeypatch.setattr(module, "save", look)
+
+
 @pytest.fixture
 def scaling(tmp_path: Path) -> list[Path]:
     """Two seeds of two sizes on 6 samples; every score of a size is 0.1 x its parameters, plus noise of mean 0."""
@@ -66,13 +92,92 @@ def scaling(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def scores(tmp_path: Path, rng: np.random.Generator) -> Path:
-    methods = ("floor", "no_change", "SFT", "GRPO kendall", "GRPO mmd")
+def baselines(tmp_path: Path) -> Path:
+    """Guesses for the same 6 samples: right in half of the cases, chance 0.3."""
     rows = [
-        {"method": method, **dict(zip(LABELS, condition, strict=True)), "metric": metric, "value": rng.random(), "n": 8}
+        {"method": method, "metric": metric, "task": task, "cell": f"c{cell}"}
+        | {"value": 0.3 if method == "chance" else float(cell % 2)}
+        for metric, task, methods in (
+            ("accuracy", "tissue_annotation", ("majority", "chance")),
+            ("overlap", "generation", ("frequent_genes", "training_cell", "chance")),
+        )
         for method in methods
+        for cell in range(6)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "guesses.parquet")
+    return tmp_path / "guesses.parquet"
+
+
+@pytest.fixture
+def annotation(tmp_path: Path) -> list[Path]:
+    """Predicted types of 12 cells: 11 right by the model, one of them in other letters, 6 by the baseline."""
+    cells = pd.DataFrame({"cell": [f"c{i}" for i in range(12)], "cell_type": ["B", "T"] * 6})
+    predicted = {"C2S": ["b", "T"] * 5 + ["T", "T"], "majority": ["B"] * 12}
+    paths = []
+    for method, types in predicted.items():
+        paths.append(tmp_path / f"{method}.parquet")
+        cells.assign(method=method, predicted=types).to_parquet(paths[-1])
+    return paths
+
+
+@pytest.fixture
+def matches(tmp_path: Path) -> Path:
+    """Scores of 5 pairs with means 0.1 and 0.2."""
+    tables = [
+        pd.DataFrame({"method": method, "pair": range(5), "value": mean + 0.05 * np.arange(-2, 3)})
+        for method, mean in (("C2S", 0.1), ("log-expression", 0.2))
+    ]
+    pd.concat(tables).to_parquet(tmp_path / "matches.parquet")
+    return tmp_path / "matches.parquet"
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Path:
+    """With both lists a model is right in 6 of 8; without it says yes, or a, to everything."""
+    rows = [
+        {"model": prior, "task": task, "response": label}
+        | {"predicted": labels[0] if prior == "none" else label if i < 6 else "?"}
+        for prior in ("both", "none")
+        for task, labels in (("same_neighbourhood", ("yes.", "no.")), ("niche", ("a.", "b.", "c.", "d.")))
+        for i, label in enumerate(labels * (8 // len(labels)))
+    ]
+    frame = pd.DataFrame(rows)
+    frame.assign(correct=frame["predicted"] == frame["response"]).to_parquet(tmp_path / "answers.parquet")
+    return tmp_path / "answers.parquet"
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> dict[str, Path]:
+    """Three drugs, of which D1 works in one context only and D2 in both."""
+    rows = [
+        {"drug": drug, "context": context, "cell": f"B-{cell}"}
+        | {"score": 1 + 0.1 * cell + change[place] + 0.01 * (cell % 2)}
+        for drug, change in (("vehicle", (0, 0)), ("D1", (0, 1)), ("D2", (0.8, 0.8)), ("D3", (0, 0)))
+        for place, context in enumerate(("neutral", "positive"))
+        for cell in range(6)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "screen.parquet")
+    folds = {"D1": (0.0, 1.0), "D2": (1.0, 1.0), "D3": (0.0, 0.0)}
+    truth = {
+        drug: {"drug_class": "X", "planted": drug == "D1", "programme_fold": {"neutral": n, "positive": p}}
+        for drug, (n, p) in folds.items()
+    }
+    write_json({"drugs": truth}, tmp_path / "truth.json")
+    return {"screen": tmp_path / "screen.parquet", "truth": tmp_path / "truth.json"}
+
+
+@pytest.fixture
+def scores(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Trained methods have two seeds; scFID of SFT on interferon genes is half of that without change."""
+    seeds = {"floor": 1, "no_change": 1, "additive_shift": 1, "gaussian_monge": 1, "SFT": 2, "GRPO kendall": 2}
+    rows = [
+        {"method": method, **dict(zip(LABELS, condition, strict=True)), "metric": metric, "seed": seed, "n": 8}
+        | {"value": value / 2 if method == "SFT" else value}
         for condition in CONDITIONS
         for metric in figures_perturbation.METRICS
+        for value in rng.random(1)
+        for method, several in (seeds | {"GRPO mmd": 2}).items()
+        for seed in range(several)
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "scores.parquet")
     return tmp_path / "scores.parquet"
@@ -82,15 +187,6 @@ def whole(figure: Figure) -> None:
     assert figure.svg.read_text().startswith("<?xml")
     assert figure.png.read_bytes().startswith(b"\x89PNG")
     assert len(figure.table)
-
-
-def test_principal_axes_are_those_of_the_covariance(rng: np.random.Generator) -> None:
-    points = rng.normal(size=(50, 4)) * [3, 2, 1, 0.5] + 7
-    centre, axes = figures.principal_axes(points)
-    vectors = np.linalg.eigh(np.cov(points.T))[1]
-    np.testing.assert_allclose(centre, points.mean(0))
-    np.testing.assert_allclose(np.abs(axes @ vectors[:, :-3:-1]), np.eye(2), atol=1e-10)
-    np.testing.assert_allclose(figures.principal_axes(2 * centre - points)[1], axes, atol=1e-10)
 
 
 def test_rank(tmp_path: Path, drawn: Figure, rng: np.random.Generator) -> None:
@@ -109,17 +205,25 @@ def test_scaling(scaling: list[Path], drawn: Figure) -> None:
     whole(drawn)
     table = drawn.table
     assert len(table) == 4 * 2
+    # the noise of the two seeds cancels
     np.testing.assert_allclose(table["value"], 0.1 * table["parameters"])
     assert set(table["seeds"]) == {2}
-    # seeds cancel within each sample: a bootstrap over samples, and only that, has no width
-    np.testing.assert_allclose(table["high"] - table["low"], 0, atol=1e-12)
+    assert set(table["n"]) == {6}
+    noise = np.concatenate([0.01 * np.arange(6), -0.01 * np.arange(6)])
+    expected = bootstrap_mean(noise, figures.SEED, groups=[*range(6), *range(6)], seeds=[0] * 6 + [1] * 6)
+    np.testing.assert_allclose(table["high"] - table["value"], expected.high, atol=1e-12)
 
 
-def test_tissue(scaling: list[Path], drawn: Figure) -> None:
-    figures.fig_tissue(scores=scaling, **drawn.outputs)
+def test_tissue(scaling: list[Path], baselines: Path, drawn: Figure) -> None:
+    figures.fig_tissue(scores=scaling, baselines=baselines, **drawn.outputs)
     whole(drawn)
-    assert drawn.table.groupby("parameters")["cells"].apply(list).to_dict() == {2: [1, 2], 5: [1, 2]}
-    assert set(drawn.table["n"]) == {6}
+    points = drawn.table[drawn.table["method"] == "C2S"]
+    assert points.groupby("parameters")["cells"].apply(list).to_dict() == {2: [1, 2], 5: [1, 2]}
+    # half of the 6 samples have one cell, half two
+    assert set(points["n"]) == {3}
+    lines = drawn.table.set_index("method")["value"]
+    assert lines["majority"] == 0.5
+    assert lines["chance"] == pytest.approx(0.3)
 
 
 def test_samples(tmp_path: Path, drawn: Figure) -> None:
@@ -139,35 +243,33 @@ def test_samples(tmp_path: Path, drawn: Figure) -> None:
     assert drawn.table["high"][0] - drawn.table["value"][0] == pytest.approx(0.196, abs=1e-3)
 
 
-def test_annotation(tmp_path: Path, drawn: Figure, rng: np.random.Generator) -> None:
-    cells = pd.DataFrame({"cell": [f"c{i}" for i in range(12)], "cell_type": ["B", "T"] * 6})
-    model = cells.assign(method="C2S", predicted=["b", "T"] * 5 + ["T", "T"], embedding=list(rng.normal(size=(12, 5))))
-    model.to_parquet(tmp_path / "model.parquet")
-    cells.assign(method="majority", predicted="B").to_parquet(tmp_path / "baselines.parquet")
-    inputs = [tmp_path / "model.parquet", tmp_path / "baselines.parquet"]
-    figures.fig_annotation(predictions=inputs, **drawn.outputs)
+def test_annotation(
+    tmp_path: Path, annotation: list[Path], matches: Path, drawn: Figure, rng: np.random.Generator
+) -> None:
+    places = pd.DataFrame(rng.random((12, 2)), columns=["umap1", "umap2"])
+    cells = pd.read_parquet(annotation[0])[["cell", "cell_type", "predicted"]]
+    cells.loc[0, "predicted"] = "no such type"
+    pd.concat([cells, places], axis=1).to_parquet(tmp_path / "umap.parquet")
+    inputs = {"predictions": annotation, "matches": matches, "coordinates": tmp_path / "umap.parquet"}
+    figures_maps.fig_annotation(**inputs, **drawn.outputs)
     whole(drawn)
     bars = drawn.table[drawn.table["panel"] == "accuracy"].set_index("method")
     for method, right in (("C2S", 11), ("majority", 6)):
         np.testing.assert_allclose(bars.loc[method, ["value", "low", "high"]].astype(float), proportion(right, 12)[:3])
-    dots = drawn.table[drawn.table["panel"] == "pca"]
-    assert dots["correct"].tolist().count(False) == 1
-    assert dots["cell"].tolist() == cells["cell"].tolist()
+    fractions = drawn.table[drawn.table["panel"] == "foscttm"].set_index("method")
+    np.testing.assert_allclose(fractions["value"], [0.1, 0.2])
+    dots = drawn.table[drawn.table["panel"] == "umap"]
+    np.testing.assert_allclose(dots[["umap1", "umap2"]], places)
+    assert dots["predicted"].tolist() == ["other", "T", *["B", "T"] * 4, "T", "T"]
 
 
-def test_spatial(tmp_path: Path, drawn: Figure) -> None:
-    rows = [
-        {"model": prior, "task": task, "response": label, "correct": i < right}
-        for prior, right in (("both", 6), ("none", 4))
-        for task, labels in (("same_neighbourhood", ("yes.", "no.")), ("niche", ("a.", "b.", "c.", "d.")))
-        for i, label in enumerate(labels * 2)
-    ]
-    pd.DataFrame(rows).to_parquet(tmp_path / "answers.parquet")
-    figures.fig_spatial(answers=tmp_path / "answers.parquet", **drawn.outputs)
+def test_spatial(answers: Path, drawn: Figure) -> None:
+    figures.fig_spatial(answers=answers, **drawn.outputs)
     whole(drawn)
     assert drawn.table["prior"].tolist() == ["none", "none", "both", "both"]
     assert drawn.table["chance"].tolist() == [0.5, 0.25] * 2
-    assert drawn.table["value"].tolist() == [1.0, 0.5, 1.0, 0.75]
+    assert drawn.table["value"].tolist() == [0.5, 0.25, 0.75, 0.75]
+    assert drawn.table["most_common_answer"].tolist() == [1, 1, 3 / 8, 1 / 4]
 
 
 def test_perturbation(scores: Path, drawn: Figure) -> None:
@@ -176,80 +278,74 @@ def test_perturbation(scores: Path, drawn: Figure) -> None:
     frame = pd.read_parquet(scores)
     means = frame.groupby(["metric", "method", "tier"])["value"].mean()
     table = drawn.table.set_index(["metric", "method", "tier"])
-    assert len(table) == 4 * 5 * 3
+    assert len(table) == 4 * 7 * 3
     np.testing.assert_allclose(table["value"], means.loc[table.index])
-    # one condition gives a value without interval
+    # one condition gives a value without interval, however many seeds there are
     assert table["low"].isna().equals(table["n"] == 1)
+    assert (
+        table["seeds"].loc["scfid"].unstack()["seen"].to_dict() == frame.groupby("method")["seed"].nunique().to_dict()
+    )
 
 
 def test_cells(tmp_path: Path, drawn: Figure, rng: np.random.Generator) -> None:
-    from anndata import AnnData
-    from scipy.sparse import csr_matrix
-
-    from raw2fig.papers.c2s.counts import normalise, write_cells
-
-    genes = [f"G{i}" for i in range(12)]
-    obs = pd.DataFrame([c for c in CONDITIONS for _ in range(6)], columns=LABELS).assign(split="test")
-    obs.index = [f"c{i}" for i in range(len(obs))]
-    counts = csr_matrix(rng.poisson(3, (len(obs), 12)).astype(np.float32))
-    data = AnnData(normalise(counts, None), obs=obs, var=pd.DataFrame(index=genes), layers={"counts": counts})
-    data.uns["preprocess"] = {"target": 0}
-    write_cells(data, tmp_path / "cells.h5ad")
-    write_json({"slope": -0.5, "intercept": 1.5}, tmp_path / "fit.json")
-    methods = ("SFT", "no_change", "additive_shift", "gaussian_monge")
-    labels = pd.DataFrame(
-        [(m, *c, i) for m in methods for c in CONDITIONS for i in range(4)], columns=["method", *LABELS, "sample"]
-    )
-    write_predictions(labels, rng.random((len(labels), 12)), tmp_path / "predictions.parquet")
-    inputs = {"cells": tmp_path / "cells.h5ad", "predictions": [tmp_path / "predictions.parquet"]}
-    figures_perturbation.fig_cells(**inputs, fit=tmp_path / "fit.json", n=4, **drawn.outputs)
+    sources = ("real", "SFT", "no_change", "additive_shift", "gaussian_monge")
+    held_out = [condition for condition in CONDITIONS if condition[3] != "seen"]
+    rows = [(source, *condition) for source in sources for condition in held_out for _ in range(4)]
+    cells = pd.DataFrame(rows, columns=["source", *LABELS])
+    cells[["umap1", "umap2"]] = rng.random((len(cells), 2))
+    cells.to_parquet(tmp_path / "umap.parquet")
+    figures_maps.fig_cells(coordinates=tmp_path / "umap.parquet", **drawn.outputs)
     whole(drawn)
     sizes = drawn.table.groupby(["panel", "method", "source"]).size().unstack("panel")
     assert sizes.columns.tolist() == ["B IFNB+IL6 acute", "T IFNG acute", "all 3 held-out conditions"]
-    assert set(sizes.index.get_level_values("method")) == {"SFT", "no_change", "additive_shift"}
+    assert set(sizes.index.get_level_values("method")) == set(sources[1:])
     assert (sizes == [4, 4, 12]).all().all()
-    with pytest.raises(InputError, match="no held-out cells of GRPO"):
-        figures_perturbation.fig_cells(**inputs, fit=tmp_path / "fit.json", methods=["GRPO"], **drawn.outputs)
+    shown = drawn.table[(drawn.table["panel"] == "T IFNG acute") & (drawn.table["source"] == "no_change")]
+    there = (cells["source"] == "no_change") & (cells["cytokine"] == "IFNG")
+    np.testing.assert_allclose(shown[["umap1", "umap2"]], cells.loc[there, ["umap1", "umap2"]])
+    cells[cells["source"] != "real"].to_parquet(tmp_path / "umap.parquet")
+    with pytest.raises(InputError, match="real or predicted cells are absent"):
+        figures_maps.fig_cells(coordinates=tmp_path / "umap.parquet", **drawn.outputs)
 
 
-def test_grpo(tmp_path: Path, scores: Path, drawn: Figure) -> None:
+def test_grpo(tmp_path: Path, scores: Path, drawn: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
     logs = []
     for reward in ("kendall", "mmd"):
-        log = [{"step": 1, "reward": 0.5}, {"step": 2, "reward": 0.6}, {"step": 2, "validation_scfid": 0.3}]
-        run = {"reward": reward, "before": {"validation_scfid": 0.4}, "kept": {"lr": 0.1, "step": 2}}
-        logs.append(tmp_path / f"{reward}.json")
-        write_json(run | {"runs": [{"lr": 0.1, "log": log}, {"lr": 0.2, "log": log}]}, logs[-1])
+        for seed in (0, 1):
+            log = [{"step": 1, "reward": 0.5}, {"step": 2, "reward": 0.6}, {"step": 2, "validation_scfid": 0.3 + seed}]
+            run = {"reward": reward, "before": {"validation_scfid": 0.4 + seed}, "kept": {"lr": 0.1, "step": 2}}
+            logs.append(tmp_path / f"{reward}-s{seed}.json")
+            write_json(run | {"runs": [{"lr": 0.1, "log": log}, {"lr": 0.2, "log": log}]}, logs[-1])
+    colours: dict[str, set[str]] = {}
+    look = figures_perturbation.save
+
+    def lines(fig: Drawing, *arguments: Any) -> None:
+        look(fig, *arguments)
+        for line in fig.axes[6].get_lines():
+            colours.setdefault(line.get_label(), set()).add(line.get_color())
+        assert [len(fig.axes[number].get_lines()) for number in (3, 6)] == [5, 5]  # 2 seeds x 2 rates, models kept
+
+    monkeypatch.setattr(figures_perturbation, "save", lines)
     figures_perturbation.fig_grpo(scores=scores, logs=logs, **drawn.outputs)
     whole(drawn)
     table = drawn.table
-    curve = table[(table["metric"] == "validation_scfid") & (table["method"] == "GRPO mmd") & (table["lr"] == 0.1)]
-    assert curve[["step", "value"]].to_numpy().tolist() == [[0, 0.4], [2, 0.3]]
+    curves = table[(table["metric"] == "validation_scfid") & (table["method"] == "GRPO mmd") & (table["lr"] == 0.1)]
+    assert curves[["run", "step", "value", "kept"]].to_numpy().tolist() == [
+        ["mmd-s0", 0, 0.4, False],
+        ["mmd-s0", 2, 0.3, True],
+        ["mmd-s1", 0, 1.4, False],
+        ["mmd-s1", 2, 1.3, True],
+    ]
+    # a colour for each learning rate, the same for its seeds and not that of the other
+    assert [len(colours[f"learning rate {lr}"]) for lr in (0.1, 0.2)] == [1, 1]
+    assert colours["learning rate 0.1"] != colours["learning rate 0.2"]
     bars = table[table["tier"].notna()]
     assert set(bars["method"]) == {"SFT", "GRPO kendall", "GRPO mmd"}
     assert len(bars) == 3 * 3 * 2
 
 
-def test_screen(tmp_path: Path, drawn: Figure) -> None:
-    rows = [
-        {
-            "drug": drug,
-            "context": context,
-            "cell": f"B-{cell}",
-            "score": 1 + 0.1 * cell + change[place] + 0.01 * (cell % 2),
-        }
-        for drug, change in (("vehicle", (0, 0)), ("D1", (0, 1)), ("D2", (0.8, 0.8)), ("D3", (0, 0)))
-        for place, context in enumerate(("neutral", "positive"))
-        for cell in range(6)
-    ]
-    pd.DataFrame(rows).to_parquet(tmp_path / "screen.parquet")
-    folds = {"D1": (0.0, 1.0), "D2": (1.0, 1.0), "D3": (0.0, 0.0)}
-    truth = {
-        drug: {"drug_class": "X", "planted": drug == "D1", "programme_fold": {"neutral": n, "positive": p}}
-        for drug, (n, p) in folds.items()
-    }
-    write_json({"drugs": truth}, tmp_path / "truth.json")
-    inputs = {"screen": tmp_path / "screen.parquet", "truth": tmp_path / "truth.json"}
-    figures_perturbation.fig_screen(**inputs, **drawn.outputs)
+def test_screen(screen: dict[str, Path], drawn: Figure) -> None:
+    figures_perturbation.fig_screen(**screen, **drawn.outputs)
     whole(drawn)
     table = drawn.table.set_index("drug")
     assert table.index[0] == "D1"
@@ -259,3 +355,50 @@ def test_screen(tmp_path: Path, drawn: Figure) -> None:
     # cells are paired: the drug's effect has no spread, whatever that of the cells
     np.testing.assert_allclose(table["positive_high"] - table["positive_low"], 0, atol=1e-9)
     assert table["kind"].str.split().str[0].to_dict() == {"D1": "conditional", "D2": "other", "D3": "without"}
+
+
+def test_summary(
+    annotation: list[Path],
+    matches: Path,
+    scaling: list[Path],
+    baselines: Path,
+    answers: Path,
+    scores: Path,
+    screen: dict[str, Path],
+    drawn: Figure,
+) -> None:
+    inputs = {"annotation": annotation, "matches": matches, "scaling": scaling, "baselines": baselines}
+    inputs |= {"spatial": answers, "perturbation": scores}
+    figures_summary.fig_summary(**inputs, **screen, size="S", **drawn.outputs)
+    whole(drawn)
+    table = drawn.table.set_index(["task", "method"])
+    seen = {
+        ("cell type annotation", "C2S"): proportion(11, 12),
+        ("same spatial neighbourhood", "C2S with interactions"): proportion(6, 8),
+        ("same spatial neighbourhood", "most common answer"): proportion(4, 8),
+    }
+    for row, share in seen.items():
+        np.testing.assert_allclose(table.loc[row, list(Estimate._fields)].astype(float), share)
+    means = {
+        ("matching cells to pseudobulks", "C2S"): 0.1,
+        # of size S only, over both seeds, and the guesses on the same samples
+        ("generation of a cell of a type", "C2S"): 0.5,
+        ("generation of a cell of a type", "most frequent genes"): 0.5,
+        ("unseen cytokine combination", "C2S"): 0.5,
+        ("unseen cytokine combination", "floor: other real cells"): 1,
+        ("planted drugs by two contexts", "C2S"): 1,
+    }
+    assert {row: table["value"][row] for row in means} == pytest.approx(means)
+    assert table["chance"].groupby("task").first().to_dict() == {
+        "cell type annotation": 0.5,
+        "matching cells to pseudobulks": 0.5,
+        "tissue of a sample": pytest.approx(0.3),
+        "generation of a cell of a type": pytest.approx(0.3),
+        "same spatial neighbourhood": 0.5,
+        "unseen cytokine combination": 1,
+        "planted drugs by two contexts": 0.5,
+    }
+    assert table["seeds"].max() == 2
+    # real drugs: nobody knows which of them work
+    figures_summary.fig_summary(**inputs, size="S", **drawn.outputs)
+    assert set(table["score"]) - set(drawn.table["score"]) == {"AUROC"}

@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
-from raw2fig.config import load, merge, validate
+from raw2fig.config import load, merge, read_schema, validate
 from raw2fig.errors import InputError
+from raw2fig.resources import KEYS
 
+ROOT = Path(__file__).parents[2]
 SCHEMA = {
     "type": "object",
     "additionalProperties": False,
@@ -49,9 +52,9 @@ mappings = st.recursive(leaves, lambda inner: st.dictionaries(keys, inner, max_s
 configs = st.dictionaries(keys, st.dictionaries(keys, leaves), max_size=3)
 
 
-def message(config: dict) -> str:
+def message(config: dict, schema: dict = SCHEMA) -> str:
     with pytest.raises(InputError) as caught:
-        validate(config, SCHEMA)
+        validate(config, schema)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -155,3 +158,48 @@ def test_import_is_cheap() -> None:
     program = "import sys, raw2fig.config; print([m for m in ('numpy', 'pandas', 'jsonschema') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_repository_s_configurations_fit_its_schema() -> None:
+    schema = read_schema(ROOT / "workflow/schemas")
+    for overlay in ([], [ROOT / "config/smoke.yaml"]):
+        validate(load([ROOT / "config/config.yaml", *overlay]), schema)
+    assert tuple(schema["$defs"]["request"]["properties"]) == KEYS
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        ({"c2z": {}}, "c2z: unknown key; expected 'c2s'"),
+        ({"c2s": {"seed": [0]}}, "c2s.seed: unknown key; expected 'seeds'"),
+        ({"c2s": {"seeds": [-1]}}, "c2s.seeds.0: is -1; expected integer, at least 0"),
+        ({"resources": {"classes": {"trian": {}}}}, "resources.classes.trian: unknown key; expected 'train'"),
+        ({"resources": {"classes": {"light": 3}}}, "resources.classes.light: is 3; expected object"),
+        (
+            {"resources": {"classes": {"data": {"mem_mb": "2GB"}}}},
+            "resources.classes.data.mem_mb: is '2GB'; expected integer, at least 1",
+        ),
+        (
+            {"resources": {"rules": {"c2s_grpo": {"gpus": 1}}}},
+            "resources.rules.c2s_grpo.gpus: unknown key; expected 'gpu'",
+        ),
+        ({"resources": {"rules": {"c2s_grpo": None}}}, "resources.rules.c2s_grpo: is None; expected object"),
+    ],
+)
+def test_mistakes_are_named_in_a_paper_s_section_and_through_definitions(overlay: dict, expected: str) -> None:
+    config = merge(load([ROOT / "config/config.yaml"]), overlay)
+    assert message(config, read_schema(ROOT / "workflow/schemas")) == expected
+
+
+def test_each_paper_has_a_required_section_with_definitions_of_its_own(tmp_path) -> None:
+    common = "type: object\nadditionalProperties: false\nproperties: {scale: {type: string}}\nrequired: [scale]\n"
+    (tmp_path / "config.schema.yaml").write_text(common)
+    for paper, kind in (("one", "integer"), ("other", "string")):
+        text = "type: object\nproperties: {size: {$ref: '#/$defs/size'}}\n$defs: {size: {type: KIND}}\n"
+        (tmp_path / f"{paper}.schema.yaml").write_text(text.replace("KIND", kind))
+    schema = read_schema(tmp_path)
+    good = {"scale": "smoke", "one": {"size": 3}, "other": {"size": "XS"}}
+    validate(good, schema)
+    assert message({**good, "one": {"size": "XS"}}, schema) == "one.size: is 'XS'; expected integer"
+    assert message({**good, "other": {"size": 3}}, schema) == "other.size: is 3; expected string"
+    assert message({key: good[key] for key in ("scale", "one")}, schema) == "other: is missing; expected object"

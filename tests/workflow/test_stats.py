@@ -5,9 +5,9 @@ import pytest
 
 from raw2fig.errors import InputError
 from raw2fig.stats import (
-    Estimate,
     auroc,
-    bootstrap_auroc,
+    auroc_gain,
+    auroc_interval,
     bootstrap_mean,
     difference,
     proportion,
@@ -130,16 +130,71 @@ def test_auroc_agrees_with_sklearn_also_with_ties() -> None:
         assert auroc(~labels, scores) == pytest.approx(1 - auroc(labels, scores), abs=1e-12)
 
 
-def test_bootstrap_auroc_covers_and_degenerates_only_when_separated() -> None:
+@pytest.mark.parametrize(("positives", "negatives", "shift"), [(20, 40, 1.0), (4, 20, 2.0), (10, 10, 0.0)])
+def test_auroc_interval_covers(positives: int, negatives: int, shift: float) -> None:
+    from scipy.special import ndtr
+
     rng = np.random.default_rng(1)
-    labels = np.arange(60) < 20
-    truth = 0.7602  # Phi(1 / sqrt(2)): two unit normals, means 1 apart
+    labels = np.arange(positives + negatives) < positives
+    truth = ndtr(shift / np.sqrt(2))  # two unit normals, means `shift` apart
     inside = 0
-    for _ in range(200):
-        estimate = bootstrap_auroc(labels, rng.normal(size=60) + labels, rng, resamples=300)
+    for _ in range(600):
+        estimate = auroc_interval(labels, rng.normal(size=len(labels)) + shift * labels)
         inside += estimate.low <= truth <= estimate.high
-    assert 0.9 <= inside / 200 <= 0.99
-    assert bootstrap_auroc(labels, labels * 1.0, 0) == Estimate(1.0, 1.0, 1.0, 60)
+    assert 0.92 <= inside / 600 <= 0.99
+
+
+def test_auroc_interval_mirrors_and_keeps_its_width() -> None:
+    rng = np.random.default_rng(2)
+    labels, scores = np.arange(24) < 4, rng.normal(size=24)
+    one, other = auroc_interval(labels, scores), auroc_interval(labels, -scores)
+    assert other[:3] == pytest.approx((1 - one.value, 1 - one.high, 1 - one.low), abs=1e-9)
+    apart = auroc_interval(labels, labels * 1.0)
+    assert apart.value == apart.high == 1
+    assert 0.6 < apart.low < 0.9  # 4 of 24 separated cannot tell 0.9 from 1
+    many = auroc_interval(np.arange(400) < 200, (np.arange(400) < 200) * 1.0)
+    assert many.low > 0.98
+
+
+def test_auroc_gain_is_that_of_pairs() -> None:
+    rng = np.random.default_rng(3)
+    labels = np.arange(80) < 30
+    a = rng.normal(size=80) + 0.5 * labels
+    b = a + 1.5 * labels + rng.normal(scale=0.3, size=80)
+    gain = auroc_gain(labels, a, b, 0)
+    assert gain.value == pytest.approx(auroc(labels, b) - auroc(labels, a))
+    assert 0 < gain.low < gain.value < gain.high
+    assert auroc_gain(labels, a, 3 * a + 1, 0)[:3] == (0, 0, 0)
+
+
+def test_seeds_are_crossed_with_items() -> None:
+    rng = np.random.default_rng(0)
+    items, shifts = rng.normal(size=40), np.array([-1.0, 0.0, 1.5])
+    values = (items[None] + shifts[:, None]).ravel()
+    seeds, groups = np.repeat([0, 1, 2], 40).tolist(), list(range(40)) * 3
+    crossed = bootstrap_mean(values, 0, groups, seeds)
+    clustered = bootstrap_mean(values, 0, groups)
+    assert (crossed.n, crossed.seeds) == (40, 3)
+    assert crossed.value == clustered.value
+    # seeds that differ widen the interval, seeds that agree do not
+    assert crossed.high - crossed.low > 2 * (clustered.high - clustered.low)
+    same = bootstrap_mean(np.tile(items, 3), 0, groups, seeds)
+    alone = bootstrap_mean(items, 0)
+    assert same[:3] == pytest.approx(alone[:3], rel=0.2)
+    # without groups, item i of each seed is one unit
+    assert bootstrap_mean(values, 0, seeds=seeds) == crossed
+    change = relative_change(np.tile(np.exp(items), 3), np.tile(0.5 * np.exp(items), 3), 0, groups, seeds)
+    assert change[:3] == pytest.approx((-0.5, -0.5, -0.5))
+
+
+def test_intervals_over_two_seeds_cover_when_items_dominate() -> None:
+    rng = np.random.default_rng(5)
+    inside = 0
+    for _ in range(400):
+        values = rng.normal(size=12)[None] + rng.normal(scale=0.15, size=(2, 1)) + rng.normal(scale=0.3, size=(2, 12))
+        estimate = bootstrap_mean(values.ravel(), rng, list(range(12)) * 2, [0] * 12 + [1] * 12, resamples=300)
+        inside += estimate.low <= 0 <= estimate.high
+    assert 0.92 <= inside / 400 <= 0.995
 
 
 def test_a_single_item_has_no_interval() -> None:

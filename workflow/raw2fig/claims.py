@@ -16,6 +16,8 @@ paper's `claims` step measures, and this module alone turns a measurement into a
         kind: {above: 0.88}
         disclosure: 700 cells and 765 genes that ship with scanpy, not the paper's datasets
 
+`disclosure` is text, or a mapping from scales to text where they differ: `{paper: ..., others: ...}`.
+
 `kind` is one of `above: t`, `below: t`, `within: [low, high]`, `all_of: {part: kind, ...}` and
 `out_of_scale: reason` for a claim that no scale of this repository can measure.
 """
@@ -30,6 +32,8 @@ from raw2fig.tables import read_json, read_yaml, write_json
 
 if TYPE_CHECKING:
     from raw2fig.stats import Estimate
+
+    Measured = Estimate | Mapping[str, Estimate | Mapping[str, Estimate]]
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 INCONCLUSIVE, OUT_OF_SCALE = "inconclusive", "out of scale"
@@ -114,7 +118,7 @@ def all_of(verdicts: Sequence[str]) -> str:
 
 def decide(
     claim: Claim,
-    estimate: "Estimate | Mapping[str, Estimate] | None" = None,
+    estimate: "Measured | None" = None,
     *,
     unit: str = "",
     measured: str = "",
@@ -128,7 +132,9 @@ def decide(
     claim
         The claim with its rules.
     estimate
-        What was measured: one estimate, or one per part of an `all_of`, the first being the headline.
+        What was measured: one estimate, or one per part of an `all_of`, the first being the headline. A part that
+        was measured several times (at each step between model sizes, say) has a mapping from names to estimates, and
+        must hold each time.
     unit
         Unit of the estimate.
     measured
@@ -154,10 +160,13 @@ def decide(
         named = estimate if isinstance(estimate, Mapping) else {"": estimate}
         if set(named) != set(claim.rules):
             raise ValueError(f"claim {claim.id}: estimates of {sorted(named)} for the parts {sorted(claim.rules)}")
-        parts = [
-            {"name": name, "estimate": as_record(item, unit), "verdict": verdict(item, claim.rules[name])}
-            for name, item in named.items()
-        ]
+        for name, items in named.items():
+            times = items if isinstance(items, Mapping) else {"": items}
+            if not times:
+                raise ValueError(f"claim {claim.id}: no estimate of {name}")
+            for time, item in times.items():
+                met = verdict(item, claim.rules[name])
+                parts.append({"name": f"{name} {time}".strip(), "estimate": as_record(item, unit), "verdict": met})
     numbers = "; ".join(f"{part['name']} {describe(part['estimate'])}".strip() for part in parts)
     return {
         "id": claim.id,
@@ -231,8 +240,8 @@ def read_claims(path: Path) -> dict[str, Any]:
     return value
 
 
-def load_published(path: Path) -> Paper:
-    """Read `config/published/<paper>.yaml` (form above).
+def load_published(path: Path, scale: str = "") -> Paper:
+    """Read `config/published/<paper>.yaml` (form above), with the disclosures of `scale`.
 
     Raises `InputError` that names the claim for an unknown or missing key, a number without a source mark, a
     mark that `sources` does not explain, two claims with one id, or a rule that is none.
@@ -241,16 +250,20 @@ def load_published(path: Path) -> Paper:
     sources = {str(mark): str(meaning) for mark, meaning in value["sources"].items()}
     claims: dict[str, Claim] = {}
     for number, item in enumerate(value["claims"], 1):
-        claim = _claim(path, f"claim {item.get('id', number) if isinstance(item, dict) else number}", item, sources)
+        where = f"claim {item.get('id', number) if isinstance(item, dict) else number}"
+        claim = _claim(path, where, item, sources, scale)
         if claim.id in claims:
             raise InputError(path, f"two claims {claim.id}", "an id for each claim")
         claims[claim.id] = claim
     return Paper(value["title"], sources, claims)
 
 
-def _claim(path: Path, where: str, item: Any, sources: Mapping[str, str]) -> Claim:
+def _claim(path: Path, where: str, item: Any, sources: Mapping[str, str], scale: str) -> Claim:
     required = {"id": str, "claim": str, "where": str, "published": list, "criterion": str, "kind": dict}
-    value = _keys(path, where, item, required, {"disclosure": str})
+    value = _keys(path, where, item, required, {"disclosure": (str, dict)})
+    disclosure = value.get("disclosure", "")
+    if isinstance(disclosure, dict):
+        disclosure = disclosure.get(scale, disclosure.get("others", ""))
     published = []
     for number in value["published"]:
         entry = _keys(
@@ -270,7 +283,8 @@ def _claim(path: Path, where: str, item: Any, sources: Mapping[str, str]) -> Cla
     kind = value.pop("kind")
     reason = kind.get("out_of_scale", "") if set(kind) == {"out_of_scale"} else ""
     rules = {} if reason else _rules(path, where, kind)
-    return Claim(**{**value, "published": tuple(published)}, rules=rules, out_of_scale=reason)
+    value |= {"published": tuple(published), "disclosure": disclosure}
+    return Claim(**value, rules=rules, out_of_scale=reason)
 
 
 def _rules(path: Path, where: str, kind: Mapping[str, Any]) -> dict[str, Rule]:

@@ -37,6 +37,17 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
+def read_schema(folder: Path) -> dict[str, Any]:
+    """The schema of a whole configuration: `config.schema.yaml` of `folder` with what all papers share, and a required
+    section for each `<paper>.schema.yaml` beside it."""
+    suffix = ".schema.yaml"
+    sections = {path.name.removesuffix(suffix): read_yaml(path) for path in sorted(folder.glob(f"*{suffix}"))}
+    common = sections.pop("config")
+    # with an $id of its own, `#/$defs/...` in a paper's schema means the paper's file
+    papers = {name: {"$id": name, **section} for name, section in sections.items()}
+    return {**common, "properties": common["properties"] | papers, "required": [*common["required"], *papers]}
+
+
 MISSING = "is missing"
 
 

@@ -6,15 +6,15 @@ installed fonts. pyplot is not imported: figure steps must start in about a seco
 """
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import matplotlib as mpl
 import numpy as np
-from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.rcsetup import cycler
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,6 +142,28 @@ def points_with_intervals(
         capsize=2.5,
         label=label or "_nolegend_",
     )
+
+
+def legend_above(fig: Figure, axes: Iterable["Axes"]) -> None:
+    """One legend for all of `axes` above the figure's panels, in place of their own: it lies on no data.
+
+    Each label occurs once, with the first line or bar that has it.
+    """
+    entries: dict[str, Any] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+        if legend := ax.get_legend():
+            legend.remove()
+    # a line or patch, and the space between two entries, take about six characters
+    width = (max(map(len, entries)) + 6) * 0.54 * STYLE["legend.fontsize"] / 72
+    columns = max(1, int(fig.get_size_inches()[0] / width))
+    fig.legend(list(entries.values()), list(entries), loc="outside upper left", ncols=min(columns, len(entries)))
+
+
+def footnote(scale: str, n: str, seeds: int = 1, intervals: str = "95 % intervals") -> str:
+    """The note of a figure: at what scale, from how many items and training seeds, and what the intervals are."""
+    return f"{scale} scale · n = {n} · {seeds} seed{'s' if seeds > 1 else ''} · {intervals}"
 
 
 def save(fig: Figure, svg: Path, png: Path, csv: Path, values: "DataFrame", note: str) -> None:

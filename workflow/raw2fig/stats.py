@@ -3,7 +3,8 @@
 Bootstrap intervals are percentile intervals with their tails widened for few items, as a t interval is wider than a
 normal one (Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3); the plain percentile
 interval is too short below about 30 items. With 2 to 4 items they still cover less than 95 % (about 87 % for 4), since
-no resample leaves the range of the data. Resampling is vectorised over resamples.
+no resample leaves the range of the data; so do intervals over few training seeds, whose spread two seeds show only in
+part. Resampling is vectorised over resamples.
 """
 
 from collections.abc import Sequence
@@ -38,24 +39,33 @@ class Estimate(NamedTuple):
 
 
 def bootstrap_mean(
-    values: ArrayLike, rng: Seed, groups: Sequence[object] | None = None, resamples: int = RESAMPLES
+    values: ArrayLike,
+    rng: Seed,
+    groups: Sequence[object] | None = None,
+    seeds: Sequence[object] | None = None,
+    resamples: int = RESAMPLES,
 ) -> Estimate:
-    """Mean of `values` (n,); with `groups` (n,) whole groups are resampled (cluster bootstrap).
+    """Mean of `values` (n,); with `groups` (n,) whole groups are resampled (cluster bootstrap), with `seeds` (n,)
+    training seeds too, crossed with the groups (with the items, where there are no groups).
 
-    The value is the mean over items, not over groups; `n` counts items. Raises `InputError` for no values, values that
-    are not finite, or a group for not every value.
+    The value is the mean over items, not over groups; `n` counts items of one seed. Raises `InputError` for no values,
+    values that are not finite, or a group or seed for not every value.
     """
     values = _vector(values, "values")
-    sums, counts = values, np.ones(len(values))
-    if groups is not None:
-        member = _group_index(groups, len(values))
-        sums, counts = np.bincount(member, values), np.bincount(member).astype(float)
-    means = _resampled_ratios(sums, counts, np.random.default_rng(rng), resamples)
-    return _interval(float(values.mean()), means, len(values), units=len(sums))
+    return _ratio(values, np.ones(len(values)), rng, groups, seeds, resamples)
 
 
-def difference(a: ArrayLike, b: ArrayLike, rng: Seed, paired: bool = False, resamples: int = RESAMPLES) -> Estimate:
-    """Change from `a` to `b`: mean(b) - mean(a). `paired`: item i of both is the same condition.
+def difference(
+    a: ArrayLike,
+    b: ArrayLike,
+    rng: Seed,
+    paired: bool = False,
+    groups: Sequence[object] | None = None,
+    seeds: Sequence[object] | None = None,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Change from `a` to `b`: mean(b) - mean(a). `paired`: item i of both is the same condition, and `groups` and
+    `seeds` are those of the pairs, as in `bootstrap_mean`.
 
     `n` is the number of pairs, or the smaller sample. Raises `InputError` as `bootstrap_mean`, and for pairs of unequal
     number.
@@ -63,15 +73,23 @@ def difference(a: ArrayLike, b: ArrayLike, rng: Seed, paired: bool = False, resa
     a, b = _vector(a, "a"), _vector(b, "b")
     if paired:
         _check_pairs(a, b)
-        return bootstrap_mean(b - a, rng, resamples=resamples)
+        return bootstrap_mean(b - a, rng, groups, seeds, resamples)
     generator = np.random.default_rng(rng)
-    means_a, means_b = (_resampled_ratios(x, np.ones(len(x)), generator, resamples) for x in (a, b))
+    means_a, means_b = (_resampled_ratios(x[None], np.ones((1, len(x))), generator, resamples) for x in (a, b))
     smaller = min(len(a), len(b))
     return _interval(float(b.mean() - a.mean()), means_b - means_a, smaller, units=smaller)
 
 
-def relative_change(a: ArrayLike, b: ArrayLike, rng: Seed, resamples: int = RESAMPLES) -> Estimate:
-    """(mean(b) - mean(a)) / mean(a) over paired conditions, which are resampled as pairs; -0.16 is "16 % lower".
+def relative_change(
+    a: ArrayLike,
+    b: ArrayLike,
+    rng: Seed,
+    groups: Sequence[object] | None = None,
+    seeds: Sequence[object] | None = None,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """(mean(b) - mean(a)) / mean(a) over paired conditions, which are resampled as pairs (`groups` and `seeds` as in
+    `bootstrap_mean`); -0.16 is "16 % lower".
 
     For positive quantities. Raises `InputError` as `difference`, and when `a` is not positive throughout.
     """
@@ -79,8 +97,8 @@ def relative_change(a: ArrayLike, b: ArrayLike, rng: Seed, resamples: int = RESA
     _check_pairs(a, b)
     if a.min() <= 0:
         raise InputError("a", f"has {a.min():g}", "positive values, for a change relative to them")
-    ratios = _resampled_ratios(b, a, np.random.default_rng(rng), resamples)
-    return _interval(float(b.mean() / a.mean() - 1), ratios - 1, len(a), units=len(a))
+    change = _ratio(b, a, rng, groups, seeds, resamples)
+    return change._replace(value=change.value - 1, low=change.low - 1, high=change.high - 1)
 
 
 def proportion(k: int, n: int) -> Estimate:
@@ -101,17 +119,36 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(_wins(labels, scores).mean())
 
 
-def bootstrap_auroc(labels: ArrayLike, scores: ArrayLike, rng: Seed, resamples: int = RESAMPLES) -> Estimate:
-    """`auroc` with an interval from resampling positives and negatives separately; `n` counts both.
+def auroc_interval(labels: ArrayLike, scores: ArrayLike) -> Estimate:
+    """`auroc` with a score interval that keeps its width where the classes do not overlap; `n` counts both classes.
 
-    Where the classes do not overlap every resample gives 1, and the interval has no width.
+    Newcombe (2006, part 2, method 5): all areas that differ from the one seen by less than Z standard errors of Hanley
+    and McNeil, the error being that of the area in question, with the mean class size in both of its terms.
     """
+    from scipy.optimize import brentq
+
     wins = _wins(labels, scores)
+    seen, size = float(wins.mean()), (sum(wins.shape) - 2) / 2
+
+    def surplus(area: float) -> float:
+        share = 1 + size * ((1 - area) / (2 - area) + area / (1 + area))
+        return (seen - area) ** 2 - Z**2 * area * (1 - area) * share / wins.size
+
+    # at 0 and 1 the error vanishes too: the bracket stays off them
+    low = 0.0 if seen == 0 else brentq(surplus, 0, min(seen, 1 - 1e-9))
+    high = 1.0 if seen == 1 else brentq(surplus, max(seen, 1e-9), 1)
+    return Estimate(seen, float(low), float(high), sum(wins.shape))
+
+
+def auroc_gain(labels: ArrayLike, a: ArrayLike, b: ArrayLike, rng: Seed, resamples: int = RESAMPLES) -> Estimate:
+    """auroc(b) - auroc(a) of two scores of the same items, with an interval from resampling positives and negatives
+    separately; `n` counts both."""
+    gains = _wins(labels, b) - _wins(labels, a)
     generator = np.random.default_rng(rng)
-    positives, negatives = (generator.multinomial(size, np.full(size, 1 / size), resamples) for size in wins.shape)
+    positives, negatives = (_times_drawn(size, resamples, generator) for size in gains.shape)
     # times each positive and each negative was drawn, applied to the table of pairs
-    areas = ((positives @ wins) * negatives).sum(axis=1) / wins.size
-    return _interval(float(wins.mean()), areas, sum(wins.shape), units=min(wins.shape))
+    resampled = ((positives @ gains) * negatives).sum(axis=1) / gains.size
+    return _interval(float(gains.mean()), resampled, sum(gains.shape), units=min(gains.shape))
 
 
 def _wins(labels: ArrayLike, scores: ArrayLike) -> np.ndarray:
@@ -140,28 +177,64 @@ def _check_pairs(a: np.ndarray, b: np.ndarray) -> None:
         raise InputError("pairs", f"{len(a)} and {len(b)} values", "one partner for each")
 
 
-def _group_index(groups: Sequence[object], n: int) -> np.ndarray:
-    """Number of each item's group, in order of first appearance; shape (n,)."""
-    if len(groups) != n:
-        raise InputError("groups", f"{len(groups)} for {n} values", "one for each value")
+def _ratio(
+    numerators: np.ndarray,
+    denominators: np.ndarray,
+    rng: Seed,
+    groups: Sequence[object] | None,
+    seeds: Sequence[object] | None,
+    resamples: int,
+) -> Estimate:
+    """sum(numerators) / sum(denominators) of items (n,), resampled by groups crossed with seeds.
+
+    Means, cluster means and ratios of means are all of this form.
+    """
+    n = len(numerators)
+    row = np.zeros(n, dtype=np.int64) if seeds is None else _index(seeds, n, "seeds")
+    n_seeds = int(row.max()) + 1
+    if groups is None:  # item i of each seed is one unit
+        groups = [int((row[:i] == row[i]).sum()) for i in range(n)]
+    column = _index(groups, n, "groups")
+    shape = (n_seeds, int(column.max()) + 1)
+    above, below = np.zeros(shape), np.zeros(shape)
+    np.add.at(above, (row, column), numerators)
+    np.add.at(below, (row, column), denominators)
+    resampled = _resampled_ratios(above, below, np.random.default_rng(rng), resamples)
+    value = float(numerators.sum() / denominators.sum())
+    return _interval(value, resampled, n // n_seeds, units=shape[1])._replace(seeds=n_seeds)
+
+
+def _index(labels: Sequence[object], n: int, name: str) -> np.ndarray:
+    """Number of each item's label, in order of first appearance; shape (n,)."""
+    if len(labels) != n:
+        raise InputError(name, f"{len(labels)} for {n} values", "one for each value")
     numbers: dict[object, int] = {}
-    return np.array([numbers.setdefault(group, len(numbers)) for group in groups])
+    return np.array([numbers.setdefault(label, len(numbers)) for label in labels])
 
 
 def _resampled_ratios(
     numerators: np.ndarray, denominators: np.ndarray, rng: np.random.Generator, resamples: int
 ) -> np.ndarray:
-    """sum(numerators) / sum(denominators) over units drawn with replacement; shape (resamples,).
-
-    Means, cluster means and ratios of means are all of this form.
-    """
-    n = len(numerators)
-    block = max(1, 4_000_000 // n)  # bounds the memory of the drawn indices
+    """sum(numerators) / sum(denominators) of tables (seeds, units), both drawn with replacement; shape (resamples,)."""
+    n_seeds, n = numerators.shape
+    block = max(1, 4_000_000 // n)  # bounds the memory of the drawn weights
     ratios = []
     for start in range(0, resamples, block):
-        drawn = rng.integers(n, size=(min(block, resamples - start), n))
-        ratios.append(numerators[drawn].sum(axis=1) / denominators[drawn].sum(axis=1))
+        size = min(block, resamples - start)
+        weights = _times_drawn(n, size, rng)
+        if n_seeds > 1:
+            by_seed = _times_drawn(n_seeds, size, rng)
+            sums = [((by_seed @ table) * weights).sum(axis=1) for table in (numerators, denominators)]
+        else:
+            sums = [weights @ table[0] for table in (numerators, denominators)]
+        ratios.append(sums[0] / sums[1])
     return np.concatenate(ratios)
+
+
+def _times_drawn(n: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each of `n` units occurs in each resample of n draws, (resamples, n)."""
+    drawn = rng.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n * resamples).reshape(resamples, n).astype(np.float64)
 
 
 def _interval(value: float, resampled: np.ndarray, n: int, units: int) -> Estimate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,20 +27,33 @@ def checkpoint_folder(output: Path, recipe: dict[str, Any], data: Iterable[bytes
         digest.update(name.encode() + weight.detach().flatten()[:8].float().cpu().numpy().tobytes())
     name = output.name.removeprefix(".partial-")
     folder = output.with_name(f".checkpoints-{name}-{digest.hexdigest()[:12]}")
-    for other in output.parent.glob(f".checkpoints-{name}-*"):
+    for other in _folders(output):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
     return folder
 
 
+def _folders(output: Path) -> list[Path]:
+    """Checkpoint folders of `output`, whatever their digest; not those of an output whose name begins alike."""
+    form = re.compile(rf"\.checkpoints-{re.escape(output.name.removeprefix('.partial-'))}-[0-9a-f]{{12}}")
+    return [path for path in output.parent.glob(".checkpoints-*") if form.fullmatch(path.name)]
+
+
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint of `folder` (the Trainer writes `trainer_state.json` last), None without one."""
-    whole = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    """The newest whole checkpoint of `folder`, None without one: the Trainer writes `trainer_state.json` last."""
+    whole = [path for path in folder.glob("checkpoint-*") if _is_json(path / "trainer_state.json")]
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def discard(output: Path) -> None:
     """Remove the checkpoints of a run whose output is whole."""
-    name = output.name.removeprefix(".partial-")
-    for folder in output.parent.glob(f".checkpoints-{name}-*"):
+    for folder in _folders(output):
         shutil.rmtree(folder, ignore_errors=True)

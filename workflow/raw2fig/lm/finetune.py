@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -20,15 +20,23 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 
+LOGITS = 1 << 30
+"""Entries of the largest matrix of scores (tokens x vocabulary) that is made at a time, 4 GB."""
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """Hyper-parameters of a run. `batch` is per process; AdamW with a cosine schedule and linear warm-up."""
+    """Hyper-parameters of a run. `batch` is per process; AdamW with a cosine schedule and linear warm-up.
+
+    `beta2` below PyTorch's 0.999: runs of a few hundred steps are too short for so long a memory.
+    """
 
     steps: int
     batch: int = 64
     accumulate: int = 1
     lr: float = 3e-3
     weight_decay: float = 0.01
+    beta2: float = 0.98
     warmup: float = 0.05
     prompt_loss: bool = False
     gradient_checkpointing: bool = False
@@ -53,13 +61,13 @@ def fine_tune(
     a killed run that is started again with nothing changed goes on from the last one, with the same result to the byte
     as an uninterrupted run (on CPU); with anything changed it starts anew.
     """
-    import logging
-
-    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+    import torch
+    from transformers import Trainer, TrainerCallback, TrainingArguments
 
     if not examples:
         raise InputError("examples", "no training example", "at least one")
-    folder = checkpoint_folder(output, asdict(recipe), [example.ids.tobytes() for example in examples], model)
+    data = [example.ids.tobytes() + example.prompt_length.to_bytes(8, "little") for example in examples]
+    folder = checkpoint_folder(output, asdict(recipe), data, model)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=recipe.steps,
@@ -67,9 +75,11 @@ def fine_tune(
         gradient_accumulation_steps=recipe.accumulate,
         learning_rate=recipe.lr,
         weight_decay=recipe.weight_decay,
+        adam_beta2=recipe.beta2,
         warmup_steps=int(recipe.warmup * recipe.steps),
         lr_scheduler_type="cosine",
         gradient_checkpointing=recipe.gradient_checkpointing,
+        bf16=torch.cuda.is_available(),
         save_steps=recipe.checkpoint_every,
         save_total_limit=1,
         logging_steps=max(1, recipe.steps // 50),
@@ -102,12 +112,7 @@ def fine_tune(
         processing_class=tokenizer,
         callbacks=[Probe()],
     )
-    trainer.remove_callback(PrinterCallback)
-    resume = last_checkpoint(folder)
-    if resume:
-        logging.info("resuming from step %s", resume.name.rpartition("-")[2])
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    save_trained(trainer, output)
+    train_and_save(trainer, folder, output)
     kept = ("step", "loss", "learning_rate", "held_out_loss", "held_out_error", "held_out_samples")
     return [
         {name: float(record[name]) for name in kept if name in record}
@@ -116,8 +121,24 @@ def fine_tune(
     ]
 
 
-def save_trained(trainer: Trainer, output: Path) -> None:
-    """Save model and tokenizer at `output`; under FSDP every process takes part, the first one writes."""
+def train_and_save(trainer: Trainer, folder: Path, output: Path) -> None:
+    """Train from the last whole checkpoint in `folder`, if there is one, and save model and tokenizer at `output`.
+
+    Under FSDP every process takes part in saving, the first one writes.
+    """
+    import logging
+
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    resume = last_checkpoint(folder)
+    if resume:
+        logging.info("resuming from step %s", resume.name.rpartition("-")[2])
+        if any(resume.glob("model*.safetensors")):  # FSDP shards its checkpoints, and reads them itself
+            # the Trainer does not undo the renaming of weights on saving: GPT-NeoX would keep its untrained head
+            model = cast("PreTrainedModel", trainer.model)
+            model.load_state_dict(type(model).from_pretrained(resume, dtype=model.dtype).state_dict())
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     trainer.save_model(str(output))
     # a pickle of the arguments, with this machine's paths: neither needed nor reproducible
     (output / "training_args.bin").unlink(missing_ok=True)
@@ -133,6 +154,9 @@ def sample_losses(
     """Mean next-token loss (nats per token) of each example, (examples,)."""
     import torch
 
+    # the scores of a batch over the whole vocabulary must fit into memory
+    entries = max(len(example.ids) for example in examples) * model.get_output_embeddings().weight.shape[0]
+    batch = max(1, min(batch, LOGITS // entries))
     losses = []
     was_training = model.training
     model.eval()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from raw2fig.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
 
 Engine = Literal["sampler", "vllm"]
 
-Complete = Callable[[Sequence[str], int, int, float], list[str]]
-"""`complete(prompts, max_new_tokens, seed, temperature)`: one completion for each prompt; temperature 0 is greedy."""
+Complete = Callable[[Sequence[str], int, Sequence[int] | None], list[str]]
+"""`complete(prompts, max_new_tokens, seeds)`: one completion for each prompt, drawn at temperature 1 with the prompt's
+own seed (equal seeds pair prompts by common random numbers), or greedy without seeds."""
 
 
 def once_mask(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> torch.Tensor | None:
@@ -32,25 +35,33 @@ def once_mask(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> torch
     return mask
 
 
+def draw_seeds(n: int, *entropy: int) -> list[int]:
+    """`n` seeds of single completions, drawn from `entropy`."""
+    return np.random.default_rng(entropy).integers(2**31, size=n).tolist()
+
+
 def completer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, once_words: Sequence[str] = ()) -> Complete:
     """`Complete` over our sampler."""
-    import torch
-
     from raw2fig.lm.sample import sample
 
     once = once_mask(tokenizer, once_words) if once_words else None
 
-    def complete(prompts: Sequence[str], max_new_tokens: int, seed: int, temperature: float) -> list[str]:
-        generator = torch.Generator().manual_seed(seed)
+    def complete(prompts: Sequence[str], max_new_tokens: int, seeds: Sequence[int] | None) -> list[str]:
+        uniforms = None
+        if seeds is not None:
+            uniforms = np.stack([np.random.default_rng(seed).random(max_new_tokens) for seed in seeds])
         ids = tokenizer(list(prompts))["input_ids"]
-        drawn = sample(model, tokenizer, ids, max_new_tokens, generator, temperature, once)
+        drawn = sample(model, tokenizer, ids, max_new_tokens, uniforms, once=once)
         return tokenizer.batch_decode(drawn.ids, skip_special_tokens=True)
 
     return complete
 
 
 def load_completer(source: str, engine: Engine = "sampler", once_words: Sequence[str] = ()) -> Complete:
-    """`Complete` for a model folder or hub id. vLLM knows no repeat mask: duplicates are left to the cleaning rule."""
+    """`Complete` for a model folder or hub id. vLLM knows no repeat mask: duplicates are left to the cleaning rule.
+
+    vLLM takes a GPU for itself: call what is returned without keeping it, when another model follows.
+    """
     if engine == "vllm":
         return _vllm(source)
     from raw2fig.lm.models import load
@@ -66,14 +77,14 @@ def _vllm(source: str) -> Complete:
             "engine", "vllm is not installed", "`pip install raw2fig[paper]`, or engine sampler"
         ) from error
 
-    llm = LLM(model=source, trust_remote_code=False)
+    # bfloat16 also for weights saved in float32, as `raw2fig.lm.models.load` does on a GPU
+    llm = LLM(model=source, dtype="bfloat16", trust_remote_code=False)
 
-    def complete(prompts: Sequence[str], max_new_tokens: int, seed: int, temperature: float) -> list[str]:
-        # one seed per request: a single one would give equal completions to equal prompts
-        settings = [
-            SamplingParams(temperature=temperature, max_tokens=max_new_tokens, seed=seed + index)
-            for index in range(len(prompts))
-        ]
+    def complete(prompts: Sequence[str], max_new_tokens: int, seeds: Sequence[int] | None) -> list[str]:
+        if seeds is None:
+            settings = [SamplingParams(temperature=0.0, max_tokens=max_new_tokens)] * len(prompts)
+        else:
+            settings = [SamplingParams(temperature=1.0, max_tokens=max_new_tokens, seed=seed) for seed in seeds]
         return [output.outputs[0].text for output in llm.generate(list(prompts), settings, use_tqdm=False)]
 
     return complete

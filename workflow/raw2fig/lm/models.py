@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raw2fig.errors import InputError
 
@@ -50,23 +50,47 @@ def build_gpt_neox(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: i
     return GPTNeoXForCausalLM(config)
 
 
-def load(source: str, revision: str | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer from a local folder or a hub id; code that comes with a model is never executed.
+def load(
+    source: str, revision: str | None = None, train: bool = False
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Model and tokenizer from a local folder or a hub id; code that comes with a model is never executed, and weights
+    are never unpickled.
 
-    Loaded in the precision it was saved in. Raises `InputError` when neither can be found.
+    To `train`: float32, for bfloat16 rounds small updates away, and on the CPU, for the trainer to place. Otherwise on
+    the GPUs in bfloat16; without any, on the CPU in the precision it was saved in. Raises `InputError` when neither can
+    be found.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    import torch
+    from transformers import AutoModelForCausalLM
 
+    tokenizer = load_tokenizer(source, revision)
+    place: dict[str, Any] = {"dtype": "auto"}
+    if train:
+        place = {"dtype": torch.float32}
+    elif torch.cuda.is_available():
+        place = {"dtype": torch.bfloat16, "device_map": "auto"}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, dtype="auto")
+        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, use_safetensors=True, **place)
     except (OSError, ValueError) as error:
         raise InputError(
             source, f"cannot load the model ({str(error).splitlines()[0]})", "a Hugging Face model folder or hub id"
         ) from error
+    return model, tokenizer
+
+
+def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokenizerBase:
+    """Tokenizer from a local folder or a hub id; pads with end-of-sequence where it has no padding token."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            source, f"cannot load the tokenizer ({str(error).splitlines()[0]})", "a Hugging Face folder or hub id"
+        ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return model, tokenizer
+    return tokenizer
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -23,33 +25,36 @@ def sample(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
-    generator: torch.Generator,
+    uniforms: np.ndarray | None,
     temperature: float = 1.0,
     once: torch.Tensor | None = None,
-    batch: int = 256,
+    batch: int = 512,
 ) -> Sampled:
-    """Draw one completion for each prompt (token ids). Temperature 0 is greedy.
+    """Draw one completion for each prompt (token ids).
 
-    `once` (bool, vocabulary) marks tokens that a completion may hold once: the genes of a cell sentence. Uniform random
-    numbers are drawn for a whole batch at each position, so that a completion depends on the generator's state, on its
-    place in the batch and on its own prompt, not on the other prompts: two calls with generators in the same state are
-    paired by common random numbers.
+    `uniforms` (prompts, max_new_tokens) in [0, 1) are the random numbers of each completion, None is greedy: a
+    completion depends on its own prompt and its own numbers alone, and two prompts with equal numbers are paired.
+    Prompts of similar length share a batch. `once` (bool, vocabulary) marks tokens that a completion may hold once: the
+    genes of a cell sentence.
     """
     import torch
 
-    ids: list[list[int]] = []
-    logprobs: list[list[float]] = []
+    ids: list[list[int]] = [[] for _ in prompts]
+    logprobs: list[list[float]] = [[] for _ in prompts]
+    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        for start in range(0, len(prompts), batch):
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            drawn = None if uniforms is None else torch.from_numpy(uniforms[rows]).to(model.device, torch.float32)
             tokens, scores = _sample_batch(
-                model, tokenizer, prompts[start : start + batch], max_new_tokens, generator, temperature, once
+                model, tokenizer, [prompts[row] for row in rows], max_new_tokens, drawn, temperature, once
             )
             ends = (tokens == tokenizer.eos_token_id).int()
             lengths = torch.where(ends.any(1), ends.argmax(1) + 1, tokens.shape[1]).tolist()
-            ids += [row[:length] for row, length in zip(tokens.tolist(), lengths, strict=True)]
-            logprobs += [row[:length] for row, length in zip(scores.tolist(), lengths, strict=True)]
+            for row, length, line, score in zip(rows, lengths, tokens.tolist(), scores.tolist(), strict=True):
+                ids[row], logprobs[row] = line[:length], score[:length]
     model.train(was_training)
     return Sampled(ids, logprobs)
 
@@ -59,7 +64,7 @@ def _sample_batch(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
-    generator: torch.Generator,
+    uniforms: torch.Tensor | None,
     temperature: float,
     once: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -75,11 +80,12 @@ def _sample_batch(
         attended[row, width - len(prompt) :] = 1
     ids, attended = ids.to(device), attended.to(device)
     positions = (attended.cumsum(1) - 1).clamp(min=0)
+    once = None if once is None else once.to(device)
     used = torch.zeros(len(prompts), model.get_output_embeddings().weight.shape[0], dtype=torch.bool, device=device)
     alive = torch.ones(len(prompts), dtype=torch.bool, device=device)
     cache = None
     tokens, scores = [], []
-    for _ in range(max_new_tokens):
+    for place in range(max_new_tokens):
         output = model(
             input_ids=ids,
             attention_mask=attended,
@@ -92,13 +98,12 @@ def _sample_batch(
         logits = output.logits[:, -1].float()
         if once is not None:
             logits = logits.masked_fill(used, float("-inf"))
-        distribution = torch.log_softmax(logits / (temperature or 1.0), dim=-1)
-        if temperature:
+        distribution = torch.log_softmax(logits / temperature, dim=-1)
+        if uniforms is not None:
             # inverse of the cumulative distribution: one uniform number per row, whatever the vocabulary
-            uniform = torch.rand(len(prompts), 1, generator=generator).to(device)
-            drawn = torch.searchsorted(distribution.exp().cumsum(-1), uniform, right=True).clamp(
-                max=logits.shape[1] - 1
-            )
+            cumulative = distribution.exp().cumsum(-1)
+            drawn = torch.searchsorted(cumulative, uniforms[:, place, None].contiguous(), right=True)
+            drawn = drawn.clamp(max=logits.shape[1] - 1)
             # rounding can let the last cumulative value fall below the uniform number: take the likeliest token then
             impossible = distribution.gather(1, drawn).isneginf()
             drawn = torch.where(impossible, distribution.argmax(-1, keepdim=True), drawn)
@@ -110,7 +115,7 @@ def _sample_batch(
         if not alive.any():
             break
         if once is not None:
-            used |= torch.zeros_like(used).scatter_(1, drawn, True) & once.to(device)
+            used |= torch.zeros_like(used).scatter_(1, drawn, True) & once
         ids = drawn
         attended = torch.cat([attended, torch.ones_like(drawn)], dim=1)
         positions = positions[:, -1:] + 1

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from raw2fig.claims import VERDICTS, read_claims
 from raw2fig.errors import InputError
 from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_json
 
 TEMPLATE = Path(__file__).with_name("claims.html.j2")
 IMAGES = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -88,7 +89,7 @@ def claims_page(
 
 
 @step
-def table(*, claims: Input, markdown: Output) -> None:
+def table(*, claims: Input, markdown: Output, fetched: list[Input] | None = None) -> None:
     """Write one paper's numbers beside this run's as a Markdown table.
 
     Parameters
@@ -97,6 +98,8 @@ def table(*, claims: Input, markdown: Output) -> None:
         The paper's claims.json.
     markdown
         The table. Every number in its paper column carries the mark of its source.
+    fetched
+        Records of data sets (.json) and model folders (their source.json) that came from outside.
     """
     paper = read_claims(claims)
     rows = [
@@ -114,6 +117,8 @@ def table(*, claims: Input, markdown: Output) -> None:
     columns = ["", "claim", "paper", f"this run ({paper['scale']} scale)", "criterion", "verdict", "disclosure"]
     lines = [f"# {paper['title']}", "", _row(columns), _row(["---"] * len(columns)), *map(_row, rows), ""]
     lines += [f"- [{mark}] {meaning}" for mark, meaning in paper["sources"].items()]
+    if fetched:
+        lines += ["", "Fetched for this run:", "", *map(_fetched, fetched)]
     markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -157,6 +162,13 @@ def _number(text: str | None) -> float:
         return float(text or 0)
     except ValueError:
         return 0.0
+
+
+def _fetched(path: Path) -> str:
+    """One line on a record: name, and what of it is known."""
+    record = read_json(path / "source.json" if path.is_dir() else path)
+    known = [f"{key} {value}" for key, value in sorted(record.items()) if value is not None]
+    return f"- {path.stem}: {', '.join(known)}"
 
 
 def _row(cells: Iterable[Any]) -> str:

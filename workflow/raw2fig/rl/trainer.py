@@ -6,6 +6,8 @@ Overrides of `GRPOTrainer`, and why:
   whole batch and can forbid repeats; not used when vLLM generates.
 * `_get_per_token_logps_and_entropies`: the policy that is scored must be the policy that was sampled, so the repeat
   mask is applied to the logits here too. Without a mask the method is trl's own.
+* `_get_train_sampler`: the order of prompts in an epoch depends on seed and epoch alone. trl's goes on from epoch to
+  epoch in one stream, which a resumed run would start anew.
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from raw2fig.lm.checkpoint import checkpoint_folder, last_checkpoint
-from raw2fig.lm.finetune import save_trained
+import numpy as np
+
+from raw2fig.lm.checkpoint import checkpoint_folder
+from raw2fig.lm.finetune import train_and_save
 from raw2fig.lm.generate import once_mask
 from raw2fig.lm.models import load
 from raw2fig.lm.sample import sample
+from raw2fig.rl.vllm_server import Vllm, vllm_generation
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +37,11 @@ draws at random must depend on `step` alone, so that a resumed run goes on as an
 
 @dataclass(frozen=True)
 class GrpoRecipe:
-    """Hyper-parameters of GRPO. `prompts` and `generations` are per process and step; `checkpoint_every` 0: none."""
+    """Hyper-parameters of GRPO. `prompts` and `generations` are per process and step; `checkpoint_every` 0: none.
+
+    `vllm`: completions come from vLLM, in each process of the training (colocate) or from a server on the GPUs that no
+    process has (server).
+    """
 
     steps: int
     prompts: int = 8
@@ -45,7 +54,7 @@ class GrpoRecipe:
     accumulate: int = 1
     checkpoint_every: int = 100
     gradient_checkpointing: bool = False
-    vllm: bool = False
+    vllm: Vllm | None = None
     seed: int = 0
 
 
@@ -77,11 +86,10 @@ def grpo(
     `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. A run killed and
     started again resumes from its last checkpoint beside `output`.
     """
-    import logging
 
     import torch
     from datasets import Dataset
-    from transformers import PrinterCallback, TrainerCallback
+    from transformers import TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
 
     class Trainer(GRPOTrainer):
@@ -108,14 +116,18 @@ def grpo(
             entropy = -(logps.exp() * logps.masked_fill(forbidden, 0.0)).sum(-1)
             return chosen, entropy.detach(), None
 
-    generator = torch.Generator()
+        def _get_train_sampler(self, dataset: Any = None) -> Any:
+            sampler: Any = super()._get_train_sampler(dataset)
+            sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
+            return sampler
 
     def rollout(texts: list[str], trainer: GRPOTrainer) -> dict[str, list[Any]]:
-        # the stream depends on the step alone, so that a resumed run draws what an uninterrupted one would have
-        generator.manual_seed(recipe.seed * 1_000_003 + trainer.state.global_step)
+        # the stream depends on step and process alone, so that a resumed run draws what an uninterrupted one would have
+        rng = np.random.default_rng([recipe.seed, trainer.state.global_step, trainer.accelerator.process_index])
+        uniforms = rng.random((len(texts), recipe.max_new_tokens))
         ids = tokenizer(texts)["input_ids"]
         policy = trainer.accelerator.unwrap_model(trainer.model)
-        drawn = sample(policy, tokenizer, ids, recipe.max_new_tokens, generator, recipe.temperature, once)
+        drawn = sample(policy, tokenizer, ids, recipe.max_new_tokens, uniforms, recipe.temperature, once)
         return {"prompt_ids": ids, "completion_ids": drawn.ids, "logprobs": drawn.logprobs}
 
     def reward(completions: Any, prompt_index: Any, trainer_state: Any, **_: Any) -> list[float | None]:
@@ -127,49 +139,47 @@ def grpo(
                 policy = trainer.accelerator.unwrap_model(trainer.model)
                 state.log_history.append({"step": state.global_step, **on_snapshot(state.global_step, policy)})
 
-    model, tokenizer = load(str(base))
-    once = once_mask(tokenizer, once_words) if once_words else None
-    folder = checkpoint_folder(output, asdict(recipe), [prompt.encode() for prompt in prompts], model)
-    arguments = GRPOConfig(
-        output_dir=str(folder),
-        max_steps=recipe.steps,
-        per_device_train_batch_size=recipe.prompts * recipe.generations // recipe.accumulate,
-        gradient_accumulation_steps=recipe.accumulate,
-        num_generations=recipe.generations,
-        learning_rate=recipe.lr,
-        lr_scheduler_type="constant",
-        beta=recipe.beta,
-        epsilon=recipe.clip,
-        loss_type="grpo",
-        scale_rewards="group",
-        temperature=recipe.temperature,
-        max_completion_length=recipe.max_new_tokens,
-        use_vllm=recipe.vllm,
-        save_strategy="steps" if recipe.checkpoint_every else "no",
-        save_steps=recipe.checkpoint_every or 1,
-        save_total_limit=1,
-        logging_steps=1,
-        seed=recipe.seed,
-        report_to=[],
-        disable_tqdm=True,
-        bf16=torch.cuda.is_available(),
-        gradient_checkpointing=recipe.gradient_checkpointing,
-    )
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        processing_class=tokenizer,
-        train_dataset=Dataset.from_dict({"prompt": list(prompts), "prompt_index": list(range(len(prompts)))}),
-        reward_funcs=cast(Any, reward),
-        rollout_func=None if recipe.vllm else rollout,
-        callbacks=[Snapshot()],
-    )
-    trainer.remove_callback(PrinterCallback)
-    resume = last_checkpoint(folder)
-    if resume:
-        logging.info("resuming from step %s", resume.name.rpartition("-")[2])
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    save_trained(trainer, output)
+    model, tokenizer = load(str(base), train=True)
+    # vLLM knows no repeat mask
+    once = once_mask(tokenizer, once_words) if once_words and not recipe.vllm else None
+    data = [text.encode() + b"\n" for texts in (prompts, [""], once_words) for text in texts]
+    folder = checkpoint_folder(output, asdict(recipe), data, model)
+    with vllm_generation(recipe.vllm, base) as generation:
+        arguments = GRPOConfig(
+            output_dir=str(folder),
+            max_steps=recipe.steps,
+            per_device_train_batch_size=recipe.prompts * recipe.generations // recipe.accumulate,
+            gradient_accumulation_steps=recipe.accumulate,
+            num_generations=recipe.generations,
+            learning_rate=recipe.lr,
+            lr_scheduler_type="constant",
+            beta=recipe.beta,
+            epsilon=recipe.clip,
+            loss_type="grpo",
+            scale_rewards="group",
+            temperature=recipe.temperature,
+            max_completion_length=recipe.max_new_tokens,
+            save_strategy="steps" if recipe.checkpoint_every else "no",
+            save_steps=recipe.checkpoint_every or 1,
+            save_total_limit=1,
+            logging_steps=1,
+            seed=recipe.seed,
+            report_to=[],
+            disable_tqdm=True,
+            bf16=torch.cuda.is_available(),
+            gradient_checkpointing=recipe.gradient_checkpointing,
+            **generation,
+        )
+        trainer = Trainer(
+            model=model,
+            args=arguments,
+            processing_class=tokenizer,
+            train_dataset=Dataset.from_dict({"prompt": list(prompts), "prompt_index": list(range(len(prompts)))}),
+            reward_funcs=cast(Any, reward),
+            rollout_func=None if recipe.vllm else rollout,
+            callbacks=[Snapshot()],
+        )
+        train_and_save(trainer, folder, output)
     kept = {"step", "reward", "reward_std", "kl", "entropy", "loss", "grad_norm", "completions/mean_length"}
     return [
         {name: float(value) for name, value in record.items() if name in kept or name.startswith("validation")}

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from raw2fig.lm.generate import Engine, load_completer
 from raw2fig.papers.c2s.corpus import sentences_of
-from raw2fig.papers.c2s.counts import normalise, read_cells
+from raw2fig.papers.c2s.counts import median_total, normalise, read_cells
+from raw2fig.papers.c2s.generate import answer_tokens
 from raw2fig.papers.c2s.prompts import Style, draw
 from raw2fig.papers.c2s.sentences import rank_genes, to_sentences
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
-METHOD = "C2S"
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+METHOD, EXPRESSION = "C2S", "log-expression"
+"""Whose vectors are compared: the model's embeddings, and the cells themselves."""
 
 
 def pseudobulks(kinds: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -34,6 +42,7 @@ def annotate(
     bulk_size: int = 10,
     style: Style = "terse",
     organism: str = "human",
+    engine: Engine = "sampler",
     seed: int = 0,
 ) -> None:
     """Predict the type of every held-out cell, and embed cells and pseudobulks.
@@ -47,15 +56,15 @@ def annotate(
     predictions
         Table with method, cell, cell_type, predicted and the cell's embedding.
     pairs
-        Table with one row per pseudobulk: cell_type, the embeddings of one of its cells and of the sum of the others.
+        Table with method (C2S, or log-expression without a model), pair, cell_type, and two vectors: single, of one
+        cell of a pseudobulk, and bulk, of the sum of its others.
     bulk_size
         Cells per pseudobulk, the matched single cell not counted.
     """
     import pandas as pd
 
     from raw2fig.lm.embed import embed
-    from raw2fig.lm.generate import completer
-    from raw2fig.lm.models import load
+    from raw2fig.lm.models import load, load_tokenizer
 
     data = read_cells(cells, columns=("cell_type", "split"))
     rng = np.random.default_rng(seed)
@@ -68,9 +77,10 @@ def annotate(
             for t in texts
         ]
 
-    network, words = load(str(model))
     asked = prompts(sentences_of(data, rows, top, seed))
-    predicted = completer(network, words)(asked, 16, seed, 0.0)
+    length = answer_tokens(load_tokenizer(str(model)), [f"{kind}." for kind in set(kinds)])
+    predicted = load_completer(str(model), engine)(asked, length, None)
+    network, words = load(str(model))
     vectors = embed(network, words, asked)
     table = pd.DataFrame({"method": METHOD, "cell": data.obs_names[rows], "cell_type": kinds[rows]})
     table["predicted"] = [text.strip().rstrip(".").strip() for text in predicted]
@@ -80,13 +90,29 @@ def annotate(
     groups = pseudobulks(kinds[rows], bulk_size + 1, rng)
     # the matched cell is not part of its bulk: a match must come from the type and state, not from shared counts
     singles = rows[[group[0] for group in groups]]
-    bulk = normalise(sum_rows(data.layers["counts"], [rows[group[1:]] for group in groups]))
+    bulk = bulk_expression(data.X, data.layers["counts"], [rows[group[1:]] for group in groups])
     bulk_texts = to_sentences(rank_genes(bulk, top, seed=seed), list(data.var_names))
     one, other = (embed(network, words, prompts(t)) for t in (sentences_of(data, singles, top, seed), bulk_texts))
-    write_table(pd.DataFrame({"cell_type": kinds[singles], "single": list(one), "bulk": list(other)}), pairs)
+    vectors_of = {METHOD: (one, other), EXPRESSION: (data.X[singles].toarray(), bulk.toarray())}
+    tables = [
+        pd.DataFrame({"method": method, "cell_type": kinds[singles], "single": list(single), "bulk": list(bulks)})
+        for method, (single, bulks) in vectors_of.items()
+    ]
+    write_table(pd.concat([table.reset_index(names="pair") for table in tables], ignore_index=True), pairs)
 
 
-def sum_rows(matrix, groups: list[np.ndarray]):  # type: ignore[no-untyped-def]
+def bulk_expression(X: csr_matrix, counts: csr_matrix, groups: list[np.ndarray]) -> csr_matrix:
+    """log10(1 + normalised counts) of the sums of groups of cells, CSR (groups, genes).
+
+    `X` and `counts` (cells, genes) are those of a cells file. The sums are scaled to the median total that its
+    normalised cells have in these genes: a cosine of logarithms depends on the scale.
+    """
+    linear = X.copy()
+    linear.data = 10**linear.data - 1
+    return normalise(sum_rows(counts, groups), median_total(linear))
+
+
+def sum_rows(matrix: csr_matrix, groups: list[np.ndarray]) -> csr_matrix:
     """Sums of rows, CSR (groups, columns)."""
     from scipy.sparse import csr_matrix
 

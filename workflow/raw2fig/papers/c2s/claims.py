@@ -3,71 +3,90 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from raw2fig.claims import decide, load_published, write_claims
+from raw2fig.papers.c2s.foscttm import change, estimate
+from raw2fig.papers.c2s.predictions import CONDITION
 from raw2fig.papers.c2s.screen import context_split
-from raw2fig.stats import RESAMPLES, Estimate, auroc, bootstrap_mean, difference, relative_change
+from raw2fig.stats import Estimate, auroc_gain, auroc_interval, bootstrap_mean, difference, relative_change
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Said = Estimate | Mapping[str, Estimate | Mapping[str, Estimate]] | str
+"""What a run says of a claim: an estimate, one for each part, or why this scale cannot measure it."""
 SEED = 0
 
 
-def scaling_steps(scores: pd.DataFrame) -> dict[str, Estimate]:
-    """Parts of C2: changes between sizes, paired by held-out sample and seed, clustered by cell."""
+def scaling_steps(scores: pd.DataFrame) -> Said:
+    """Parts of C2: changes between sizes, paired by held-out sample and seed, clustered by cell; the loss at each step
+    from one size to the next."""
     sizes = list(scores.sort_values("parameters")["size"].unique())
+    if len(sizes) < 2:
+        return "one model size only"
 
     def change(metric: str, task: str | None, first: str, last: str) -> Estimate:
         chosen = scores[(scores["metric"] == metric) & ((scores["task"] == task) if task else True)]
         one, other = (chosen[chosen["size"] == size].reset_index(drop=True) for size in (first, last))
-        estimate = bootstrap_mean(other["value"] - one["value"], SEED, groups=one["cell"].tolist())
-        return estimate._replace(seeds=one["seed"].nunique())
+        seeds = one["seed"].tolist()
+        return difference(one["value"], other["value"], SEED, True, groups=one["cell"].tolist(), seeds=seeds)
 
-    parts = {f"{a} to {b} loss": change("loss", None, a, b) for a, b in itertools.pairwise(sizes)}
     first, last = sizes[0], sizes[-1]
-    parts[f"{first} to {last} annotation accuracy"] = change("accuracy", "annotation", first, last)
-    parts[f"{first} to {last} gene overlap"] = change("overlap", "generation", first, last)
-    return parts
+    ends = f"{first} to {last}"
+    return {
+        "loss": {f"{a} to {b}": change("loss", None, a, b) for a, b in itertools.pairwise(sizes)},
+        "annotation accuracy": {ends: change("accuracy", "annotation", first, last)},
+        "gene overlap": {ends: change("overlap", "generation", first, last)},
+    }
 
 
-def perturbation_values(scores: pd.DataFrame, method: str, metric: str, tier: str = "tier1") -> np.ndarray:
-    """Values over the conditions of a tier, in one order for all methods."""
-    rows = scores[(scores["method"] == method) & (scores["metric"] == metric) & (scores["tier"] == tier)]
-    return rows.sort_values(["cell_type", "cytokine", "exposure"])["value"].to_numpy()
+def together(parts: Mapping[str, Estimate | str]) -> Said:
+    """The parts of a criterion; what keeps one from being measured keeps the claim."""
+    estimates = {name: said for name, said in parts.items() if not isinstance(said, str)}
+    return estimates if len(estimates) == len(parts) else next(s for s in parts.values() if isinstance(s, str))
+
+
+class Pairs(NamedTuple):
+    """Scores of two methods on the same conditions and seeds, for the functions of `raw2fig.stats`."""
+
+    a: np.ndarray
+    b: np.ndarray
+    groups: list[tuple[str, ...]]  # conditions
+    seeds: list[int]
+
+
+def method_pairs(scores: pd.DataFrame, base: str, method: str, metric: str, tier: str = "tier1") -> Pairs | str:
+    """Scores of `base` and `method` over the conditions of a tier, or why there are none; a base without training seeds
+    stands beside each."""
+    rows = scores[(scores["metric"] == metric) & (scores["tier"] == tier)]
+    first, last = (rows[rows["method"] == name] for name in (base, method))
+    if rows.empty:
+        return f"no condition of {tier} in the data"
+    if last.empty:
+        return f"no run of {method}"
+    on = [*CONDITION, "seed"] if len(set(first["seed"])) > 1 else CONDITION
+    both = last.merge(first[[*on, "value"]], on=on, suffixes=("", "_base"), validate="many_to_one")
+    return Pairs(
+        both["value_base"].to_numpy(),
+        both["value"].to_numpy(),
+        list(both[CONDITION].itertuples(index=False, name=None)),
+        both["seed"].tolist(),
+    )
 
 
 def screen_ranking(scores: pd.DataFrame, planted: set[str], margin: float) -> dict[str, Estimate]:
-    """Parts of C11: AUROC by context split, and its gain over the positive context, with intervals from resampling the
-    screened cells within each context (the drugs are fixed)."""
-    rng = np.random.default_rng(SEED)
-    summary = context_split(scores, rng, margin)
-    labels = summary["drug"].isin(planted).to_numpy()
-    tables = {
-        name: part.pivot(index="drug", columns="cell", values="score") for name, part in scores.groupby("context")
-    }
-    values = {name: (table.drop("vehicle") - table.loc["vehicle"]) for name, table in tables.items()}
-    order = values["positive"].index
-    known = np.isin(order, list(planted))
-    draws = np.empty((RESAMPLES, 2))
-    for row in range(RESAMPLES):
-        means = {
-            name: table.to_numpy()[:, rng.integers(table.shape[1], size=table.shape[1])].mean(1)
-            for name, table in values.items()
-        }
-        split = auroc(known, means["positive"] - means["neutral"])
-        draws[row] = split, split - auroc(known, means["positive"])
-    both = auroc(labels, summary["split"].to_numpy())
-    alone = auroc(labels, summary["delta_positive"].to_numpy())
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    """Parts of C11: AUROC by context split, and its gain over the positive context alone, with intervals over drugs."""
+    summary = context_split(scores, np.random.default_rng(SEED), margin)
+    labels = summary["drug"].isin(planted)
     return {
-        "AUROC by context split": Estimate(both, float(low[0]), float(high[0]), len(labels)),
-        "gain over one context": Estimate(both - alone, float(low[1]), float(high[1]), len(labels)),
+        "AUROC by context split": auroc_interval(labels, summary["split"]),
+        "gain over one context": auroc_gain(labels, summary["delta_positive"], summary["split"], SEED),
     }
 
 
@@ -77,13 +96,14 @@ def claims(
     published: Input,
     fit: Input,
     scaling: list[Input],
-    logs: list[Input],
     annotation: list[Input],
+    foscttm: Input,
     spatial: Input,
     perturbation: Input,
-    screen: Input,
-    truth: Input,
     claims: Output,
+    logs: list[Input] | None = None,
+    screen: Input | None = None,
+    truth: Input | None = None,
     scale: str = "laptop",
     margin: float = 0.25,
 ) -> None:
@@ -97,16 +117,18 @@ def claims(
         Rank fit over all genes.
     scaling
         Scores of the pretrained models, one table per seed.
-    logs
-        Training logs of the fine-tuned size, one per seed.
     annotation
         Predictions of the model and of the baselines.
+    foscttm
+        FOSCTTM scores of the pairs of cells and pseudobulks.
     spatial
         Answers to the spatial prompts.
     perturbation
         Scores per condition and method.
+    logs
+        Training logs of the fine-tuned size, one per seed; none of models that were not trained here.
     screen
-        Scores of the drug screen.
+        Scores of the drug screen, where drugs are simulated.
     truth
         What the drug simulator planted.
     margin
@@ -114,7 +136,7 @@ def claims(
     """
     import pandas as pd
 
-    paper = load_published(published)
+    paper = load_published(published, scale)
     line = read_json(fit)["test"]
     low, high = line["r2_ci"]
     r2 = Estimate(line["r2"], low, high, line["cells"])
@@ -124,47 +146,59 @@ def claims(
     )
     labelled["correct"] = (labelled["predicted"].str.lower() == labelled["cell_type"].str.lower()).astype(float)
     accuracy = labelled.pivot(index="cell", columns="method", values="correct")
+    matched = read_table(foscttm, {"method": "string", "pair": "integer", "value": "number"})
     answers = read_table(spatial, {"model": "string", "task": "string", "correct": "boolean"})
     answers = answers[answers["task"] == "same_neighbourhood"]
     same = {name: part["correct"].to_numpy(dtype=float) for name, part in answers.groupby("model")}
-    scores = read_table(perturbation, {"method": "string", "metric": "string", "value": "number"})
-    screened = read_table(screen, {"drug": "string", "context": "string", "cell": "string", "score": "number"})
-    planted = {name for name, drug in read_json(truth)["drugs"].items() if drug["planted"]}
+    scores = read_table(perturbation, {"method": "string", "seed": "integer", "metric": "string", "value": "number"})
 
-    def relative(base: str, method: str) -> Estimate:
-        first, last = (perturbation_values(scores, name, "scfid_programme") for name in (base, method))
-        return relative_change(first, last, SEED)
+    def relative(base: str, method: str) -> Estimate | str:
+        pairs = method_pairs(scores, base, method, "scfid_programme")
+        return pairs if isinstance(pairs, str) else relative_change(pairs.a, pairs.b, SEED, pairs.groups, pairs.seeds)
 
-    def gain(metric: str, method: str) -> Estimate:
-        first, last = (perturbation_values(scores, name, metric) for name in ("SFT", method))
-        return difference(first, last, SEED, paired=True)
+    def gain(metric: str, method: str) -> Estimate | str:
+        pairs = method_pairs(scores, "SFT", method, metric)
+        return pairs if isinstance(pairs, str) else difference(pairs.a, pairs.b, SEED, True, pairs.groups, pairs.seeds)
 
-    measured: dict[str, Estimate | dict[str, Estimate]] = {
+    measured: dict[str, Said] = {
         "C1": r2,
         "C1b": r2,
         "C2": scaling_steps(sized),
-        "C2c": first_to_last(logs),
+        "C2c": first_to_last(logs) if logs else "the models were not trained here",
         "C4": {
             "accuracy minus logistic regression": difference(accuracy["logistic"], accuracy["C2S"], SEED, paired=True),
             "accuracy minus majority": difference(accuracy["majority"], accuracy["C2S"], SEED, paired=True),
+        },
+        "C4c": {
+            "FOSCTTM": estimate(matched, "C2S"),
+            "FOSCTTM minus log-expression": change(matched, "log-expression", "C2S"),
         },
         "C6": bootstrap_mean(same["none"], SEED),
         "C6b": {
             f"{prior} minus none": difference(same["none"], same[prior], SEED, paired=True)
             for prior in ("cpdb", "biogrid", "both")
         },
-        "C7": {
-            "relative to no change": relative("no_change", "SFT"),
-            "relative to additive shift": relative("additive_shift", "SFT"),
-            "relative to Gaussian Monge map": relative("gaussian_monge", "SFT"),
-        },
+        "C7": together(
+            {
+                "relative to no change": relative("no_change", "SFT"),
+                "relative to additive shift": relative("additive_shift", "SFT"),
+                "relative to Gaussian Monge map": relative("gaussian_monge", "SFT"),
+            }
+        ),
         "C8": relative("SFT", "GRPO mse_pair"),
         "C8x": relative("SFT", "GRPO mmd"),
         "C9": gain("kendall", "GRPO kendall"),
         "C9b": gain("pearson_delta", "GRPO kendall"),
-        "C11": screen_ranking(screened, planted, margin),
+        "C11": "real drugs: which of them raise the programme is not known, and there is one context only",
     }
-    entries = [decide(claim, measured.get(name)) for name, claim in paper.claims.items()]
+    if screen and truth:
+        screened = read_table(screen, {"drug": "string", "context": "string", "cell": "string", "score": "number"})
+        planted = {name for name, drug in read_json(truth)["drugs"].items() if drug["planted"]}
+        measured["C11"] = screen_ranking(screened, planted, margin)
+    entries = []
+    for name, claim in paper.claims.items():
+        said = measured.get(name)
+        entries.append(decide(claim, out_of_scale=said) if isinstance(said, str) else decide(claim, said))
     write_claims(claims, "c2s", paper, scale, entries)
 
 

@@ -6,11 +6,12 @@ words of two different cells of the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import permutations
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from raw2fig.errors import InputError
 from raw2fig.papers.c2s.corpus import Maker, Rows, build, draw_seed, parse_samples, sentences_of, write_corpus
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.neighbourhood_sets import neighbours_of_cells, sample_neighbourhoods, sample_niches
@@ -23,11 +24,14 @@ TISSUE_TASKS = ("niche", "neighbour", "same_neighbourhood", "same_niche")
 
 def statements(sentences: Sequence[str], prior: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Pairs of `prior` with one gene in one sentence and its partner in another, in the prior's order."""
-    words = [set(sentence.split()) for sentence in sentences]
+    holders: dict[str, set[int]] = defaultdict(set)
+    for number, sentence in enumerate(sentences):
+        for word in sentence.split():
+            holders[word].add(number)
     return [
         (first, second)
         for first, second in prior
-        if any(first in one and second in other for one, other in permutations(words, 2))
+        if first in holders and second in holders and len(holders[first] | holders[second]) > 1
     ]
 
 
@@ -36,9 +40,9 @@ def corpus_tissue(
     *,
     cells: Input,
     effects: Input,
-    corpus: Output,
+    priors: list[str],
+    corpora: list[Output],
     samples: list[str],
-    prior: str = "none",
     radius: float = 20.0,
     count: int = 3,
     top: int = 32,
@@ -48,7 +52,7 @@ def corpus_tissue(
     organism: str = "human",
     seed: int = 0,
 ) -> None:
-    """Samples of the four spatial tasks, with interaction statements from one prior.
+    """Samples of the four spatial tasks, the same for each prior but for the interaction statements.
 
     Parameters
     ----------
@@ -56,10 +60,12 @@ def corpus_tissue(
         Processed cells with obs cell_type, niche, split and coordinates in obsm spatial.
     effects
         Table with the interaction priors.
+    priors
+        Interaction statements: none, cpdb, biogrid or both.
+    corpora
+        Corpus tables, one for each prior.
     samples
         Training samples per task, as task=number.
-    prior
-        Interaction statements: none, cpdb, biogrid or both.
     radius
         Radius of a neighbourhood, in the unit of the coordinates (micrometres).
     count
@@ -69,39 +75,44 @@ def corpus_tissue(
     multi_top
         Genes per sentence where a prompt holds several cells.
     """
+    if len(priors) != len(corpora):
+        raise InputError("priors", f"{len(priors)} priors for {len(corpora)} corpora", "one for each")
     data = read_cells(cells, columns=("cell_type", "niche", "split"))
     xy = np.asarray(data.obsm["spatial"])
     kinds, niches = data.obs["cell_type"].to_numpy(), data.obs["niche"].to_numpy()
     names = data.obs_names.to_numpy()
-    pairs = interaction_prior(read_tissue_effects(effects), prior, list(data.var_names))
+    table = read_tissue_effects(effects)
+    pairs = {prior: interaction_prior(table, prior, list(data.var_names)) for prior in priors}
 
     def texts_of(rows: np.ndarray, genes: int, rng: np.random.Generator) -> np.ndarray:
         texts = sentences_of(data, rows.ravel(), genes, draw_seed(rng))
         return np.array(texts, dtype=object).reshape(rows.shape)
 
+    def drawn(task: str, fields: Mapping[str, object], texts: Sequence[str], rng: np.random.Generator) -> dict:
+        """Response, and the prompt with each prior's statements on `texts`, all in one wording."""
+        wording, prompts = draw_seed(rng), {}
+        for prior in priors:
+            block = interaction_block(statements(texts, pairs[prior]), style)
+            every = {**fields, "interactions": block, "organism": organism}
+            prompts[prior], response = draw(style, task, every, np.random.default_rng(wording))
+        return {"prompt": prompts, "response": response}
+
     def niche(pool: np.ndarray, n: int, rng: np.random.Generator) -> Rows:
         rows = rng.choice(pool, n)
-        made = []
-        for row, text in zip(rows, texts_of(rows, top, rng), strict=True):
-            fields = {"cell": text, "n": len(text.split()), "niche": str(niches[row]), "organism": organism}
-            prompt, response = draw(style, "niche", fields, rng)
-            made.append({"prompt": prompt, "response": response, "cell": names[row], "niche": niches[row]})
-        return made
+        return [
+            drawn("niche", {"cell": text, "n": len(text.split()), "niche": str(niches[row])}, (), rng)
+            | {"cell": names[row], "niche": niches[row]}
+            for row, text in zip(rows, texts_of(rows, top, rng), strict=True)
+        ]
 
     def neighbour(pool: np.ndarray, n: int, rng: np.random.Generator) -> Rows:
         centres, around = neighbours_of_cells(xy[pool], radius, count, n, rng)
         targets, contexts = texts_of(pool[centres], multi_top, rng), texts_of(pool[around], multi_top, rng)
         made = []
         for row, target, context in zip(pool[centres], targets, contexts, strict=True):
-            fields = {
-                "cell": target,
-                "cells": cell_block(context, style),
-                "interactions": interaction_block(statements(context, pairs), style),
-                "n": len(target.split()),
-                "organism": organism,
-            }
-            prompt, response = draw(style, "neighbour", fields, rng)
-            made.append({"prompt": prompt, "response": response, "cell": names[row], "cell_type": kinds[row]})
+            fields = {"cell": target, "cells": cell_block(context, style), "n": len(target.split())}
+            labels = {"cell": names[row], "cell_type": kinds[row]}
+            made.append(drawn("neighbour", fields, context, rng) | labels)
         return made
 
     def yes_or_no(task: str) -> Maker:
@@ -113,15 +124,8 @@ def corpus_tissue(
             rows = pool[sets.cells]
             made = []
             for members, texts, same in zip(rows, texts_of(rows, multi_top, rng), sets.same, strict=True):
-                fields = {
-                    "cells": cell_block(texts, style),
-                    "interactions": interaction_block(statements(texts, pairs), style),
-                    "answer": "yes" if same else "no",
-                    "n": multi_top,
-                    "organism": organism,
-                }
-                prompt, response = draw(style, task, fields, rng)
-                made.append({"prompt": prompt, "response": response, "cell": " ".join(names[members])})
+                fields = {"cells": cell_block(texts, style), "answer": "yes" if same else "no", "n": multi_top}
+                made.append(drawn(task, fields, texts, rng) | {"cell": " ".join(names[members])})
             return made
 
         return make
@@ -132,4 +136,6 @@ def corpus_tissue(
         "same_neighbourhood": yes_or_no("same_neighbourhood"),
         "same_niche": yes_or_no("same_niche"),
     }
-    write_corpus(build(data, parse_samples(samples, TISSUE_TASKS), makers, test_samples, seed), corpus)
+    rows = build(data, parse_samples(samples, TISSUE_TASKS), makers, test_samples, seed)
+    for prior, corpus in zip(priors, corpora, strict=True):
+        write_corpus([{**row, "prompt": row["prompt"][prior]} for row in rows], corpus)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 SPLITS = ("train", "test")
+TEST_WIDTH = 0.25
+"""Of a tissue."""
 
 Z_SCORED = "so it looks z-scored"
 LOGGED = "so it looks log-transformed"
@@ -178,6 +180,15 @@ def split_cells(cell_types: Sequence[str], test_share: float, rng: np.random.Gen
         n_test = min(max(round(test_share * len(cells)), 1), len(cells) - 1)
         split[cells[:n_test]] = "test"
     return split
+
+
+def coordinate_split(xy: np.ndarray, radius: float) -> np.ndarray:
+    """ "train" on the left, "test" on the right, "" (dropped) in between: no two cells across are within a radius.
+
+    `xy` (n, 2) are coordinates in the unit of `radius`; `TEST_WIDTH` of the width is for testing. C2S sheet 5.
+    """
+    boundary = xy[:, 0].min() + (1 - TEST_WIDTH) * np.ptp(xy[:, 0])
+    return np.where(xy[:, 0] < boundary - radius / 2, "train", np.where(xy[:, 0] > boundary + radius / 2, "test", ""))
 
 
 def write_cells(adata: "AnnData", path: Path) -> None:

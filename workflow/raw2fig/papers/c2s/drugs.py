@@ -1,6 +1,6 @@
 """The drug screen in miniature: planted drug effects in two interferon contexts (sheet sections 3.9 and 9).
 
-24 made-up drugs in six target classes. One class raises the antigen programme only where there is a low interferon
+72 made-up drugs in six target classes. One class raises the antigen programme only where there is a low interferon
 tone, two raise it anywhere, three act on other genes. The programme stands in for antigen presentation: on
 pbmc68k_reduced it is a surrogate without the genes of MHC class I.
 """

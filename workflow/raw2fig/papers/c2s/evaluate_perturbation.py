@@ -15,11 +15,12 @@ from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.embedder import load_embedder, project, through_sentences
 from raw2fig.papers.c2s.metrics import kendall, mmd, pearson, scfid, spread_ratio, wasserstein2
 from raw2fig.papers.c2s.perturbation import COLUMNS, Condition, conditions, members
-from raw2fig.papers.c2s.predictions import read_predictions
+from raw2fig.papers.c2s.predictions import CONDITION, read_predictions
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
     from raw2fig.papers.c2s.embedder import Embedder
@@ -76,7 +77,7 @@ def evaluate_perturbation(
     embedder
         The embedder of scFID, MMD and Wasserstein.
     scores
-        Table with method, condition, metric, value, n.
+        Table with method, training seed, condition, metric, value, n.
     oracle
         Fresh cells of the simulator, processed.
     programme
@@ -101,37 +102,38 @@ def evaluate_perturbation(
         return through_sentences(source.X[rows], fit, top, seed)
 
     rows = []
-    for condition in conditions(data, seen):
+    # half of the cells are the target, the other half the floor
+    for condition in conditions(data, seen, 2 * n):
         real = members(data, condition, "test")
-        if len(real) < 2 * n:
-            raise InputError(cells, f"{len(real)} test cells of {' '.join(condition)}", f"{2 * n}: target and floor")
         control = expression(data, members(data, condition, "test", control=True))
-        candidates = {"floor": expression(data, real[n : 2 * n])}
+        candidates = {("floor", 0): expression(data, real[n : 2 * n])}
         if fresh is not None:
-            candidates["oracle"] = expression(fresh, members(fresh, condition, "test")[:n])
+            candidates["oracle", 0] = expression(fresh, members(fresh, condition, "test")[:n])
         for table, path in zip(tables, predictions, strict=True):
             candidates |= _of_condition(table.labels, table.expression, condition, n, path)
         target, unprocessed = expression(data, real[:n]), data.X[real[:n]].toarray()
-        for method, generated in candidates.items():
+        for (method, run), generated in candidates.items():
             values = score(target, unprocessed, generated, control, chosen, space)
             rows += [
-                {"method": method, **condition._asdict(), "metric": metric, "value": value, "n": n}
+                {"method": method, "seed": run, **condition._asdict(), "metric": metric, "value": value, "n": n}
                 for metric, value in values.items()
             ]
     write_table(pd.DataFrame(rows), scores)
 
 
-def _of_condition(labels, expression: np.ndarray, condition: Condition, n: int, path: Path):  # type: ignore[no-untyped-def]
-    """Method → its first `n` cells of a condition."""
+def _of_condition(
+    labels: pd.DataFrame, expression: np.ndarray, condition: Condition, n: int, path: Path
+) -> dict[tuple[str, int], np.ndarray]:
+    """(method, training seed) → its first `n` cells of a condition."""
     same = np.ones(len(labels), dtype=bool)
-    for column in ("cell_type", "cytokine", "exposure"):
+    for column in CONDITION:
         same &= (labels[column] == getattr(condition, column)).to_numpy()
+    there = labels[["method", "seed"]][same].reset_index(names="row")
     found = {}
-    for method in labels["method"][same].unique():
-        rows = np.flatnonzero(same & (labels["method"] == method).to_numpy())
-        if len(rows) < n:
-            raise InputError(path, f"{len(rows)} cells of {method} for {' '.join(condition)}", f"{n} as for the others")
-        found[method] = expression[rows[:n]]
+    for (method, run), part in there.groupby(["method", "seed"], sort=False):
+        if len(part) < n:
+            raise InputError(path, f"{len(part)} cells of {method} for {' '.join(condition)}", f"{n} as for the others")
+        found[str(method), int(run)] = expression[part["row"].to_numpy()[:n]]
     if not found:
         raise InputError(path, f"no cells for {' '.join(condition)}", "cells for each evaluated condition")
     return found

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from raw2fig.lm.generate import Engine, draw_seeds, load_completer
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.generate import normalise_answer, sentence_tokens
+from raw2fig.papers.c2s.generate import answer_tokens, normalise_answer, sentence_tokens
 from raw2fig.papers.c2s.metrics import gene_overlap
 from raw2fig.papers.c2s.train import CORPUS
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 LABEL_TASKS = ("annotation", "tissue_annotation")
-ANSWER_TOKENS = 16
 
 
 @step
@@ -22,6 +27,7 @@ def evaluate_scaling(
     cells: Input,
     scores: Output,
     top: int = 32,
+    engine: Engine = "sampler",
     seed: int = 0,
 ) -> None:
     """Score models of several sizes on the held-out samples of the corpus.
@@ -37,41 +43,56 @@ def evaluate_scaling(
     cells
         Processed cells, whose genes are the vocabulary.
     scores
-        Table with size, parameters, seed, metric (loss, accuracy, overlap), task, cell, count and value: one row per
-        held-out sample and metric.
+        Table with size, parameters, seed, metric (loss: nats per word of the response; accuracy, overlap), task, cell,
+        count and value: one row per held-out sample and metric.
     """
     import pandas as pd
-
-    from raw2fig.lm.examples import encode
-    from raw2fig.lm.finetune import sample_losses
-    from raw2fig.lm.generate import completer
-    from raw2fig.lm.models import load
 
     frame = read_table(corpus, CORPUS)
     frame = frame[frame["split"] == "test"].reset_index(drop=True)
     genes = list(read_cells(cells).var_names)
     rows = []
     for source, size in zip(models, sizes, strict=True):
-        model, words = load(str(source))
-        common = {"size": size, "parameters": model.num_parameters(), "seed": seed}
-        losses = sample_losses(model, words, encode(words, frame["prompt"], frame["response"], 8192))
-        rows += _rows(common, "loss", frame, losses)
-        labelled = frame[frame["task"].isin(LABEL_TASKS)]
-        answers = completer(model, words)(labelled["prompt"].tolist(), ANSWER_TOKENS, seed, 0.0)
-        correct = [
-            float(normalise_answer(one) == normalise_answer(other))
-            for one, other in zip(answers, labelled["response"], strict=True)
-        ]
-        rows += _rows(common, "accuracy", labelled, correct)
-        generation = frame[frame["task"] == "generation"]
-        length = sentence_tokens(words, genes, top)
-        drawn = completer(model, words, genes)(generation["prompt"].tolist(), length, seed, 1.0)
-        overlaps = [
-            gene_overlap(one, other, top)
-            for one, other in zip(_genes(drawn, genes), _genes(generation["response"].tolist(), genes), strict=True)
-        ]
-        rows += _rows(common, "overlap", generation, overlaps)
+        rows += [{"size": size, "seed": seed, **row} for row in _score(str(source), engine, frame, genes, top, seed)]
     write_table(pd.DataFrame(rows), scores)
+
+
+def _score(
+    source: str, engine: Engine, frame: pd.DataFrame, genes: list[str], top: int, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of one model; nothing of it stays on the GPU."""
+    import torch
+
+    from raw2fig.lm.examples import encode
+    from raw2fig.lm.finetune import sample_losses
+    from raw2fig.lm.models import load
+
+    model, words = load(source)
+    parameters = model.num_parameters()
+    examples = encode(words, frame["prompt"], frame["response"], 8192)
+    tokens = [len(example.ids) - example.prompt_length for example in examples]
+    # per word, not per token: models with different tokenizers compare
+    losses = sample_losses(model, words, examples) * tokens / frame["response"].str.split().str.len()
+    rows = _rows("loss", frame, losses)
+    del model
+    torch.cuda.empty_cache()
+    complete = load_completer(source, engine, genes)
+    labelled = frame[frame["task"].isin(LABEL_TASKS)]
+    answers = complete(labelled["prompt"].tolist(), answer_tokens(words, labelled["response"].tolist()), None)
+    correct = [
+        float(normalise_answer(one) == normalise_answer(other))
+        for one, other in zip(answers, labelled["response"], strict=True)
+    ]
+    rows += _rows("accuracy", labelled, correct)
+    generation = frame[frame["task"] == "generation"]
+    seeds = draw_seeds(len(generation), seed)
+    drawn = complete(generation["prompt"].tolist(), sentence_tokens(words, genes, top), seeds)
+    overlaps = [
+        gene_overlap(one, other, top)
+        for one, other in zip(_genes(drawn, genes), _genes(generation["response"].tolist(), genes), strict=True)
+    ]
+    rows += _rows("overlap", generation, overlaps)
+    return [{**row, "parameters": parameters} for row in rows]
 
 
 def _genes(texts: list[str], genes: list[str]) -> list[list[int]]:
@@ -82,9 +103,9 @@ def _genes(texts: list[str], genes: list[str]) -> list[list[int]]:
     return [clean(text, index).genes for text in texts]
 
 
-def _rows(common, metric, frame, values):  # type: ignore[no-untyped-def]
+def _rows(metric, frame, values):  # type: ignore[no-untyped-def]
     counts = frame["count"].fillna(1) if "count" in frame else [1] * len(frame)
     return [
-        {**common, "metric": metric, "task": task, "cell": cell, "count": int(count), "value": float(value)}
+        {"metric": metric, "task": task, "cell": cell, "count": int(count), "value": float(value)}
         for task, cell, count, value in zip(frame["task"], frame["cell"], counts, values, strict=True)
     ]

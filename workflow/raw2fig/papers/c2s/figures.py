@@ -1,4 +1,4 @@
-"""Figures of C2S-Scale on reference cells and tissue: rank fit, scaling, annotation, spatial (Fig. 4, 5B, 6C, 9)."""
+"""Figures of C2S-Scale on reference cells and tissue: rank fit, scaling, sample labels, spatial (Fig. 4, 6C, 9)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.plotting import (
-    MARKERS,
     NEUTRAL,
     PALETTE,
     bars_with_intervals,
     figure,
+    footnote,
+    legend_above,
     line_with_band,
     points_with_intervals,
     save,
@@ -27,23 +28,13 @@ if TYPE_CHECKING:
 SEED = 0
 """Of every bootstrap of a figure."""
 SCALING = {"size": "string", "parameters": "number", "metric": "string", "task": "string", "value": "number"}
-TASK_NAMES = {"annotation": "cell type", "tissue_annotation": "tissue", "generation": "generation"}
-
-
-def stamp(scale: str, n: str, seeds: int = 1, intervals: str = "95 % intervals") -> str:
-    """What every figure says below itself."""
-    return f"{scale} scale · n = {n} · {seeds} seed{'s' if seeds > 1 else ''} · {intervals}"
-
-
-def principal_axes(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (d,) and the first two principal axes (2, d) of `vectors` (n, d), n and d at least 2.
-
-    The largest entry of an axis is positive, so that equal data always face the same way.
-    """
-    centre = vectors.mean(axis=0)
-    axes = np.linalg.svd(vectors - centre, full_matrices=False)[2][:2]
-    largest = np.abs(axes).argmax(axis=1)
-    return centre, axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
+NAMES = {"annotation": "cell type", "tissue_annotation": "tissue"} | {
+    "none": "no statements",
+    "cpdb": "CellPhoneDB",
+    "biogrid": "BioGRID",
+    "both": "both lists",
+}
+"""What figures call the tasks and priors of the tables."""
 
 
 @step
@@ -63,31 +54,23 @@ def fig_rank(*, fit: Input, pairs: Input, svg: Output, png: Output, csv: Output,
     score = line["test"]
     if frame.empty or score is None:
         raise InputError(pairs, "no held-out pair", "a rank fit with test cells")
-    fig, (left, right) = figure(8.4, 3.9, cols=2)
+    fig, (left, right) = figure(8.4, 4.1, cols=2)
     dots = {"s": 3, "alpha": 0.25, "linewidths": 0, "rasterized": True}
     left.scatter(frame["log_rank"], frame["log_expression"], color=PALETTE[5], **dots)
     ends = np.array([0, frame["log_rank"].max()])
-    text = f"y = {line['intercept']:.3f} {line['slope']:+.3f} x"
+    text = f"fit to training cells: y = {line['intercept']:.3f} {line['slope']:+.3f} x"
     left.plot(ends, line["intercept"] + line["slope"] * ends, color=PALETTE[1], label=text)
     low, high = score["r2_ci"]
     left.set(xlabel="log10(1 + rank)", ylabel="log10 normalised expression")
     left.set_title(f"R² {score['r2']:.3f} [{low:.3f}, {high:.3f}]")
-    left.legend()
     right.scatter(frame["log_expression"], frame["reconstructed"], color=PALETTE[5], **dots)
     top = frame[["log_expression", "reconstructed"]].max().max()
     right.plot([0, top], [0, top], color=NEUTRAL, linestyle="--", label="identity")
     right.set(xlabel="original expression (log10)", ylabel="reconstructed expression (log10)")
     right.set_title(f"Pearson {score['pearson']:.3f}, Spearman {score['spearman']:.3f}")
-    right.legend()
+    legend_above(fig, (left, right))
     items = f"{score['pairs']} pairs of {score['cells']} held-out cells ({len(frame)} drawn)"
-    save(
-        fig,
-        svg,
-        png,
-        csv,
-        frame,
-        stamp(scale, items, intervals="95 % interval of R² over cells; line of training cells"),
-    )
+    save(fig, svg, png, csv, frame, footnote(scale, items, intervals="95 % interval of R² over cells"))
 
 
 @step
@@ -104,7 +87,7 @@ def fig_scaling(*, scores: list[Input], svg: Output, png: Output, csv: Output, s
     kinds = SCALING | {"seed": "integer", "cell": "string"}
     frame = pd.concat([read_table(path, kinds) for path in scores], ignore_index=True)
     panels: dict[str, tuple[str, dict[str, str | None]]] = {
-        "loss": ("held-out loss of responses, all tasks", {"all tasks": None}),
+        "loss": ("held-out loss (nats per word)", {"all tasks": None}),
         "accuracy": ("accuracy", {name: name for name in ("annotation", "tissue_annotation")}),
         "overlap": ("gene overlap of generated cells", {"generation": "generation"}),
     }
@@ -117,23 +100,15 @@ def fig_scaling(*, scores: list[Input], svg: Output, png: Output, csv: Output, s
                 raise InputError(scores[0], f"no {metric} of {name}", "scores of all panels")
             sizes = {}
             for (parameters, size), group in part.groupby(["parameters", "size"]):
-                mean = bootstrap_mean(group["value"], SEED, groups=group["cell"].tolist())
-                sizes[parameters] = mean._replace(seeds=group["seed"].nunique())
+                sizes[parameters] = _mean(group)
                 rows.append({"metric": metric, "task": name, "size": size, "parameters": parameters})
                 rows[-1] |= sizes[parameters]._asdict()
-            line_with_band(ax, list(sizes), list(sizes.values()), TASK_NAMES.get(name, ""), index)
+            line_with_band(ax, list(sizes), list(sizes.values()), NAMES.get(name, ""), index)
         ax.set_xscale("log")
         ax.set(xlabel="parameters", title=label)
-    axes[1].legend()
-    note = stamp(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
-    save(
-        fig,
-        svg,
-        png,
-        csv,
-        pd.DataFrame(rows),
-        note + " over samples (the scores of a sample stay together); loss in nats per token",
-    )
+    legend_above(fig, axes)
+    note = footnote(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
+    save(fig, svg, png, csv, pd.DataFrame(rows), note + " over samples and seeds; loss of responses, all tasks")
 
 
 @step
@@ -173,60 +148,24 @@ def fig_samples(*, logs: list[Input], svg: Output, png: Output, csv: Output, sca
             part["samples"], part["loss"], s=10, color="white", edgecolors=PALETTE[index % len(PALETTE)], zorder=3
         )
     ax.set(xlabel="training samples seen", ylabel="held-out loss of whole texts (nats per token)")
-    ax.legend(title="mean; rings: single seeds")
+    legend_above(fig, [ax])
     table = pd.DataFrame(rows)
-    note = stamp(scale, f"{table['n'].max()} held-out samples", int(table["seeds"].max()))
-    save(fig, svg, png, csv, table, note + " over samples")
+    note = footnote(scale, f"{table['n'].max()} held-out samples", int(table["seeds"].max()))
+    save(fig, svg, png, csv, table, note + " over samples; rings: single seeds")
 
 
 @step
-def fig_annotation(*, predictions: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
-    """Fig. 3 and 5B: annotation accuracy beside baselines, and the model's embeddings of the held-out cells.
-
-    Parameters
-    ----------
-    predictions
-        Predicted types with embeddings, then those of the baselines.
-    """
-    import pandas as pd
-
-    kinds = {"method": "string", "cell": "string", "cell_type": "string", "predicted": "string"}
-    model = read_table(predictions[0], kinds | {"embedding": "list"})
-    frame = pd.concat([model, *(read_table(path, kinds) for path in predictions[1:])], ignore_index=True)
-    frame["correct"] = frame["predicted"].str.lower() == frame["cell_type"].str.lower()
-    shares = {
-        str(method): proportion(int(part["correct"].sum()), len(part))
-        for method, part in frame.groupby("method", sort=False)
-    }
-    fig, (left, right) = figure(8.6, 3.9, cols=2)
-    bars_with_intervals(left, list(shares), {"accuracy": list(shares.values())})
-    left.set(ylabel="accuracy on held-out cells", ylim=(0, 1))
-    vectors = np.stack(model["embedding"].to_list()).astype(float)
-    centre, axes = principal_axes(vectors)
-    model[["pc1", "pc2"]] = (vectors - centre) @ axes.T
-    model["correct"] = frame["correct"].iloc[: len(model)]
-    for index, (kind, part) in enumerate(model.groupby("cell_type")):
-        style = {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)]}
-        right.scatter(part["pc1"], part["pc2"], s=14, alpha=0.8, linewidths=0, label=kind, **style)
-    wrong = model[~model["correct"]]
-    ring = {"facecolors": "none", "edgecolors": "black", "linewidths": 0.9}
-    right.scatter(wrong["pc1"], wrong["pc2"], s=46, label="wrong", **ring)
-    right.set(xlabel="PC 1", ylabel="PC 2", title="embeddings by true type (PCA)")
-    right.legend()
-    bars = pd.DataFrame([{"panel": "accuracy", "method": name, **share._asdict()} for name, share in shares.items()])
-    dots = model.drop(columns="embedding").assign(panel="pca")
-    table = pd.concat([bars, dots], ignore_index=True)
-    save(fig, svg, png, csv, table, stamp(scale, f"{len(model)} held-out cells") + " (Wilson)")
-
-
-@step
-def fig_tissue(*, scores: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+def fig_tissue(
+    *, scores: list[Input], baselines: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop"
+) -> None:
     """Accuracy of the sample label by the number of cells in the prompt.
 
     Parameters
     ----------
     scores
         Held-out scores of the pretrained models, one table for each seed.
+    baselines
+        Scores of guesses without a model.
     """
     import pandas as pd
 
@@ -235,20 +174,25 @@ def fig_tissue(*, scores: list[Input], svg: Output, png: Output, csv: Output, sc
     frame = frame[(frame["metric"] == "accuracy") & (frame["task"] == "tissue_annotation")]
     if frame.empty:
         raise InputError(scores[0], "no accuracy of tissue_annotation", "scores of that task")
-    fig, ax = figure(5.4, 3.8)
+    guesses = read_table(baselines, {"method": "string", "task": "string", "value": "number"})
+    guesses = guesses[guesses["task"] == "tissue_annotation"]
+    fig, ax = figure(5.6, 4.0)
     rows: list[dict[str, Any]] = []
     for index, (parameters, part) in enumerate(frame.groupby("parameters")):
         counts = {}
         for count, group in part.groupby("count"):
-            mean = bootstrap_mean(group["value"], SEED, groups=group["cell"].tolist())
-            counts[count] = mean._replace(seeds=group["seed"].nunique())
-            rows.append({"parameters": parameters, "cells": count} | counts[count]._asdict())
+            counts[count] = _mean(group)
+            rows.append({"method": "C2S", "parameters": parameters, "cells": count} | counts[count]._asdict())
         beside = [count + 0.08 * index for count in counts]  # intervals of all sizes stay apart
         points_with_intervals(ax, beside, list(counts.values()), f"{parameters:,} parameters", index)
+    for method, label, style in (("majority", "most common label", "--"), ("chance", "chance", ":")):
+        values = guesses["value"][guesses["method"] == method]
+        ax.axhline(values.mean(), color=NEUTRAL, linestyle=style, label=label)
+        rows.append({"method": method, "value": values.mean(), "n": len(values)})
     ax.set(xlabel="cells in the prompt", ylabel="accuracy of the sample label", xticks=sorted(frame["count"].unique()))
-    ax.legend()
-    note = stamp(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
-    save(fig, svg, png, csv, pd.DataFrame(rows), note + " over samples")
+    legend_above(fig, [ax])
+    note = footnote(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
+    save(fig, svg, png, csv, pd.DataFrame(rows), note + " over samples and seeds")
 
 
 @step
@@ -262,7 +206,8 @@ def fig_spatial(*, answers: Input, svg: Output, png: Output, csv: Output, scale:
     """
     import pandas as pd
 
-    frame = read_table(answers, {"model": "string", "task": "string", "response": "string", "correct": "boolean"})
+    kinds = dict.fromkeys(("model", "task", "response", "predicted"), "string")
+    frame = read_table(answers, kinds | {"correct": "boolean"})
     tasks = [name for name in ("same_neighbourhood", "same_niche", "niche") if name in set(frame["task"])]
     priors = [name for name in ("none", "cpdb", "biogrid", "both") if name in set(frame["model"])]
     if not tasks or not priors:
@@ -273,21 +218,32 @@ def fig_spatial(*, answers: Input, svg: Output, png: Output, csv: Output, scale:
     rows = []
     for prior in priors:
         for task in tasks:
-            right = frame["correct"][(frame["model"] == prior) & (frame["task"] == task)]
-            series.setdefault(prior, []).append(proportion(int(right.sum()), len(right)))
-            rows.append({"prior": prior, "task": task, "chance": _chance(frame, task)} | series[prior][-1]._asdict())
-    fig, ax = figure(6.6, 3.9)
+            part = frame[(frame["model"] == prior) & (frame["task"] == task)]
+            share = proportion(int(part["correct"].sum()), len(part))
+            series.setdefault(NAMES[prior], []).append(share)
+            rows.append({"prior": prior, "task": task, "chance": _chance(frame, task)} | share._asdict())
+            # 1: the model gives one answer to every question
+            rows[-1]["most_common_answer"] = float(part["predicted"].value_counts(normalize=True).iloc[0])
+    fig, ax = figure(6.6, 4.1)
     bars_with_intervals(ax, [task.replace("_", " ") for task in tasks], series)
     for place, task in enumerate(tasks):
         label = "chance" if place == 0 else None
         ax.hlines(_chance(frame, task), place - 0.45, place + 0.45, color=NEUTRAL, linestyle="--", label=label)
     ax.set(ylabel="accuracy on held-out cells", ylim=(0, 1))
-    ax.legend(title="prior", ncols=len(priors) + 1)
+    legend_above(fig, [ax])
     table = pd.DataFrame(rows)
     counts = ", ".join(
         f"{n} {task.replace('_', ' ')}" for task, n in table.groupby("task", sort=False)["n"].max().items()
     )
-    save(fig, svg, png, csv, table, stamp(scale, f"{counts} questions") + " (Wilson)")
+    constant = table[table["most_common_answer"] == 1].groupby("task", sort=False)["prior"].apply(list)
+    cases = "; ".join(f"{t.replace('_', ' ')} ({', '.join(NAMES[p] for p in these)})" for t, these in constant.items())
+    note = footnote(scale, f"{counts} questions") + " (Wilson)"
+    save(fig, svg, png, csv, table, note + (f" · one answer to every question: {cases}" if cases else ""))
+
+
+def _mean(scores: pd.DataFrame) -> Estimate:
+    """Mean over samples, the scores of a sample staying together, and seeds."""
+    return bootstrap_mean(scores["value"], SEED, scores["cell"].tolist(), scores["seed"].tolist())
 
 
 def _chance(frame: pd.DataFrame, task: str) -> float:

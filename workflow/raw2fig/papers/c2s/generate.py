@@ -9,6 +9,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine, load_completer
+from raw2fig.lm.models import load_tokenizer
 from raw2fig.papers.c2s.inverse import reconstruct
 from raw2fig.papers.c2s.sentences import Ranked, clean
 from raw2fig.step import Input, Output, step
@@ -42,6 +43,12 @@ def sentence_tokens(tokenizer: PreTrainedTokenizerBase, genes: Sequence[str], to
     return sum(longest[-top:]) + 2
 
 
+def answer_tokens(tokenizer: PreTrainedTokenizerBase, answers: Sequence[str]) -> int:
+    """Tokens of the longest of the possible answers, with its end: a longer text is none of them."""
+    rows = tokenizer([" " + text for text in answers], add_special_tokens=False)["input_ids"]
+    return max(map(len, rows)) + 1
+
+
 @step
 def answer(
     *,
@@ -49,9 +56,7 @@ def answer(
     corpora: list[Input],
     answers: Output,
     tasks: list[str],
-    max_new_tokens: int = 16,
     engine: Engine = "sampler",
-    seed: int = 0,
 ) -> None:
     """Greedy answers of models to the held-out prompts of corpora.
 
@@ -78,7 +83,8 @@ def answer(
         frame = frame[(frame["split"] == "test") & frame["task"].isin(tasks)].reset_index(drop=True)
         if frame.empty:
             raise InputError(corpus, "no held-out sample of the tasks", ", ".join(tasks))
-        predicted = load_completer(str(model), engine)(frame["prompt"].tolist(), max_new_tokens, seed, 0.0)
+        length = answer_tokens(load_tokenizer(str(model)), frame["response"].tolist())
+        predicted = load_completer(str(model), engine)(frame["prompt"].tolist(), length, None)
         correct = [
             normalise_answer(one) == normalise_answer(other)
             for one, other in zip(predicted, frame["response"], strict=True)

@@ -2,45 +2,49 @@
 
 Rewards see the genes of one programme only, on expression recovered from the generated sentence. Training prompts and
 the real cells of the reward are training conditions and training cells; every fifth training cell is kept from the
-rewards, and scFID against those chooses the learning rate and the step, with the same effort for each reward.
+rewards, and what a reward is meant to improve, measured against those, chooses its learning rate and step, with the
+same effort for each reward.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.lm.generate import draw_seeds
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.embedder import through_sentences
 from raw2fig.papers.c2s.generate import sentence_tokens, to_expression
 from raw2fig.papers.c2s.metrics import kendall, scfid, spread_ratio
-from raw2fig.papers.c2s.perturbation import (
-    COLUMNS,
-    CONTROL,
-    Condition,
-    generate_condition,
-    members,
-    prompts_for,
-)
+from raw2fig.papers.c2s.perturbation import COLUMNS, CONTROL, Condition, members, prompts_for
 from raw2fig.papers.c2s.prompts import Style
 from raw2fig.papers.c2s.rewards import rewards_kendall, rewards_mmd, rewards_mse_pair
+from raw2fig.rl.vllm_server import Vllm
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_json
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from raw2fig.rl.trainer import Rewards
 
 Reward = Literal["mse_pair", "kendall", "mmd"]
 VALIDATION_EVERY = 5
+MEANT = {"mse_pair": ("validation_scfid", 1), "kendall": ("validation_kendall", -1), "mmd": ("validation_scfid", 1)}
+"""What a reward is meant to improve (the metric that the paper reports for it), and 1 where lower is better."""
 
 
 def training_conditions(cells: AnnData) -> list[Condition]:
-    """Conditions with training cells, without the untreated ones, sorted."""
+    """Conditions with at least 2 training cells that validation keeps, without the untreated ones, sorted."""
     train = cells.obs[(cells.obs["split"] == "train") & (cells.obs["cytokine"] != CONTROL)]
-    return sorted({Condition(*row) for row in train[list(Condition._fields)].itertuples(index=False)})
+    there = Counter(Condition(*row) for row in train[list(Condition._fields)].itertuples(index=False))
+    return sorted(condition for condition, count in there.items() if count > VALIDATION_EVERY)
 
 
 def score_group(
@@ -59,6 +63,78 @@ def score_group(
     return rewards_mmd(generated, drawn)
 
 
+class Task(NamedTuple):
+    """What rewards and validation see of the training conditions, one entry of each list per condition."""
+
+    prompts: list[str]
+    real: list[np.ndarray]  # (cells, programme genes): cells that rewards compare with
+    held_out: list[np.ndarray]  # (cells, programme genes): cells kept from the rewards, for validation
+    genes: list[str]  # vocabulary
+    chosen: np.ndarray  # indices of the programme's genes
+    line: dict[str, float]  # rank fit
+
+    def expression(self, texts: list[str]) -> np.ndarray:
+        """Expression of the programme's genes in generated sentences, (texts, programme genes)."""
+        return to_expression(texts, self.genes, self.line["slope"], self.line["intercept"])[0][:, self.chosen]
+
+
+def reward_function(task: Task, reward: Reward, generations: int, partners: int, seed: int) -> Rewards:
+    """The reward of generated sentences, those of one prompt being adjacent groups of `generations`."""
+
+    def rewards(completions: list[str], prompt_indices: list[int], step: int) -> list[float]:
+        draws = np.random.default_rng([seed, step])
+        expression = task.expression(completions)
+        values = np.empty(len(completions))
+        for start in range(0, len(completions), generations):
+            group = slice(start, start + generations)
+            real = task.real[prompt_indices[start]]
+            values[group] = score_group(reward, expression[group], real, partners, draws)
+        return values.tolist()
+
+    return rewards
+
+
+def validation(
+    task: Task, words: PreTrainedTokenizerBase, length: int, conditions: int, cells: int, seed: int
+) -> Callable[[PreTrainedModel], dict[str, float]]:
+    """`validate(policy)`: scFID, tau and spread on the programme, mean over some training conditions, against cells
+    that no reward sees; with the same prompts and random numbers at every call."""
+    from raw2fig.lm.generate import completer
+
+    chosen = np.random.default_rng(seed).permutation(len(task.prompts))[:conditions]
+    prompts = [task.prompts[index] for index in chosen for _ in range(cells)]
+    seeds = draw_seeds(len(prompts), seed, 1)
+
+    def validate(policy: PreTrainedModel) -> dict[str, float]:
+        expression = task.expression(completer(policy, words, task.genes)(prompts, length, seeds))
+        scores = []
+        for index, generated in zip(chosen, np.split(expression, len(chosen)), strict=True):
+            target = task.held_out[index]
+            tau = kendall(generated.mean(0)[None], target.mean(0)[None])[0]
+            scores.append((scfid(target, generated), tau, spread_ratio(target, generated)))
+        names = ("validation_scfid", "validation_kendall", "validation_spread")
+        return dict(zip(names, map(float, np.mean(scores, axis=0)), strict=True))
+
+    return validate
+
+
+def keep_best(
+    best: dict[str, Any], validate: Callable[[PreTrainedModel], dict[str, float]], reward: Reward, lr: float
+) -> Callable[[int, PreTrainedModel], dict[str, float]]:
+    """The snapshot callback of a run: validates, and keeps value, learning rate, step and weights in `best`."""
+    metric, sign = MEANT[reward]
+
+    def snapshot(step: int, policy: PreTrainedModel) -> dict[str, float]:
+        scores = validate(policy)
+        value = sign * scores[metric]
+        if not best or value < best["value"]:
+            weights = {name: tensor.detach().clone() for name, tensor in policy.state_dict().items()}
+            best.update(value=value, kept={"lr": lr, "step": step}, weights=weights)
+        return scores
+
+    return snapshot
+
+
 @step
 def grpo(
     *,
@@ -66,9 +142,9 @@ def grpo(
     cells: Input,
     fit: Input,
     panel: Input,
-    model: Output,
-    log: Output,
-    reward: Reward,
+    rewards: list[Reward],
+    models: list[Output],
+    logs: list[Output],
     steps: int,
     lrs: list[float],
     beta: float = 0.02,
@@ -78,17 +154,18 @@ def grpo(
     partners: int = 32,
     accumulate: int = 1,
     snapshot_every: int = 10,
-    validation_conditions: int = 6,
+    validation_conditions: int = 12,
     validation_cells: int = 40,
     top: int = 32,
     family: str = "perturbation_generation",
     style: Style = "terse",
     organism: str = "human",
+    checkpoint_every: int = 100,
     gradient_checkpointing: bool = False,
-    vllm: bool = False,
+    vllm: Vllm | None = None,
     seed: int = 0,
 ) -> None:
-    """GRPO from an SFT model with one reward.
+    """GRPO from an SFT model, with each reward by itself.
 
     Parameters
     ----------
@@ -100,10 +177,12 @@ def grpo(
         The rank fit.
     panel
         The gene panel with its programmes.
-    log
-        Rewards, KL and validation of every run, and which was kept.
-    reward
-        mse_pair, kendall or mmd.
+    rewards
+        mse_pair, kendall, mmd.
+    models
+        Model folders, one for each reward.
+    logs
+        Rewards, KL and validation of every run, and which was kept; one for each reward.
     lrs
         Learning rates, one run each.
     beta
@@ -114,85 +193,75 @@ def grpo(
         Real cells per prompt that the kendall and mmd rewards compare with.
     snapshot_every
         Steps between validations; 0 keeps the last step of the first learning rate.
+    checkpoint_every
+        Steps between checkpoints of runs without validations; a killed job resumes from the last one.
+    vllm
+        Generate by vLLM in the training's processes (colocate), or by a server on GPUs that these leave (server).
     """
+    import torch
+
     from raw2fig.lm.checkpoint import discard
-    from raw2fig.lm.generate import completer
     from raw2fig.lm.models import load, save
     from raw2fig.rl.trainer import GrpoRecipe
     from raw2fig.rl.trainer import grpo as train
 
-    data, line = read_cells(cells, columns=COLUMNS), read_json(fit)
+    if not len(rewards) == len(models) == len(logs):
+        raise InputError(
+            "rewards", f"{len(rewards)} rewards, {len(models)} models, {len(logs)} logs", "as many of each"
+        )
+    data = read_cells(cells, columns=COLUMNS)
     genes = list(data.var_names)
     chosen = np.flatnonzero(np.isin(genes, read_json(panel)["programmes"].get(programme, [])))
     if len(chosen) < 2:
         raise InputError(panel, f"{len(chosen)} genes of programme {programme!r}", "at least 2")
     known = training_conditions(data)
     rng = np.random.default_rng(seed)
-    prompts = [prompts_for(data, c, 1, top, family, style, organism, rng)[0] for c in known]
-    real, held_out = [], []
+    prompts = [prompts_for(data, c, 1, top, family, style, organism, rng, "train")[0] for c in known]
+    task = Task(prompts, [], [], genes, chosen, read_json(fit))
     for condition in known:
         rows = members(data, condition, "train")
         expression = through_sentences(data.X[rows], fit, top, seed)[:, chosen]
         kept_back = np.arange(len(rows)) % VALIDATION_EVERY == 0
-        real.append(expression[~kept_back])
-        held_out.append(expression[kept_back])
-    network, words = load(str(base))
+        task.real.append(expression[~kept_back])
+        task.held_out.append(expression[kept_back])
+    network, words = load(str(base), train=True)
     length = sentence_tokens(words, genes, top)
-    validated = np.random.default_rng(seed).permutation(len(known))[:validation_conditions]
-
-    def rewards(completions: list[str], prompt_indices: list[int], step: int) -> list[float]:
-        draws = np.random.default_rng([seed, step])
-        expression = to_expression(completions, genes, line["slope"], line["intercept"])[0][:, chosen]
-        indices = np.array(prompt_indices)
-        values = np.empty(len(indices))
-        for start in range(0, len(indices), generations):
-            group = slice(start, start + generations)
-            values[group] = score_group(reward, expression[group], real[indices[start]], partners, draws)
-        return values.tolist()
-
-    def validate(policy: PreTrainedModel) -> dict[str, float]:
-        complete = completer(policy, words, genes)
-        scores = []
-        for index in validated:
-            texts = [prompts[index]] * validation_cells
-            expression, _ = generate_condition(complete, texts, data, length, line, 7919 + int(index))
-            generated, target = expression[:, chosen], held_out[index]
-            tau = kendall(generated.mean(0)[None], target.mean(0)[None])[0]
-            scores.append((scfid(target, generated), tau, spread_ratio(target, generated)))
-        fid, tau, spread = np.mean(scores, axis=0)
-        return {"validation_scfid": float(fid), "validation_kendall": float(tau), "validation_spread": float(spread)}
-
-    best: tuple[float, dict[str, float], dict | None] = (np.inf, {}, None)
-    runs = []
-    start = validate(network)
-    for lr in lrs[: None if snapshot_every else 1]:
-
-        def snapshot(step: int, policy: PreTrainedModel, lr: float = lr) -> dict[str, float]:
-            nonlocal best
-            scores = validate(policy)
-            if scores["validation_scfid"] < best[0]:
-                weights = {name: tensor.detach().clone() for name, tensor in policy.state_dict().items()}
-                best = (scores["validation_scfid"], {"lr": lr, "step": step}, weights)
-            return scores
-
-        recipe = GrpoRecipe(
-            steps=steps,
-            prompts=prompts_per_step,
-            generations=generations,
-            lr=lr,
-            beta=beta,
-            max_new_tokens=length,
-            accumulate=accumulate,
-            gradient_checkpointing=gradient_checkpointing,
-            # validated runs keep their best weights in memory: they are short, and start again when killed
-            checkpoint_every=0 if snapshot_every else 100,
-            vllm=vllm,
-            seed=seed,
-        )
-        records = train(base, prompts, rewards, recipe, model, genes, snapshot_every, snapshot)
-        runs.append({"lr": lr, "log": records})
-    if best[2] is not None:
-        network.load_state_dict(best[2])
-        save(network, words, model)
-    write_json({"reward": reward, "beta": beta, "before": start, "kept": best[1], "runs": runs}, log)
-    discard(model)
+    validate = validation(task, words, length, validation_conditions, validation_cells, seed)
+    if snapshot_every and torch.cuda.is_available():
+        cast(Any, network).cuda()
+    before = validate(network) if snapshot_every else {}
+    recipe = GrpoRecipe(
+        steps=steps,
+        prompts=prompts_per_step,
+        generations=generations,
+        beta=beta,
+        max_new_tokens=length,
+        accumulate=accumulate,
+        gradient_checkpointing=gradient_checkpointing,
+        # validated runs keep their best weights in memory: they are short, and start again when killed
+        checkpoint_every=0 if snapshot_every else checkpoint_every,
+        vllm=vllm,
+        seed=seed,
+    )
+    for reward, model, log in zip(rewards, models, logs, strict=True):
+        best: dict[str, Any] = {}
+        runs = []
+        for lr in lrs[: None if snapshot_every else 1]:
+            scorer = reward_function(task, reward, generations, partners, seed)
+            records = train(
+                base,
+                prompts,
+                scorer,
+                replace(recipe, lr=lr),
+                model,
+                genes,
+                snapshot_every,
+                keep_best(best, validate, reward, lr),
+            )
+            runs.append({"lr": lr, "log": records})
+        if best:
+            network.load_state_dict(best["weights"])
+            save(network, words, model)
+        write_json({"reward": reward, "beta": beta, "before": before, "kept": best.get("kept", {}), "runs": runs}, log)
+    for model in models:
+        discard(model)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.lm.generate import Complete, Engine, load_completer
+from raw2fig.lm.generate import Engine, draw_seeds, load_completer
+from raw2fig.lm.models import load_tokenizer
 from raw2fig.papers.c2s.corpus import sentences_of
 from raw2fig.papers.c2s.corpus_cytokines import stimulus_text
 from raw2fig.papers.c2s.counts import read_cells
@@ -33,10 +36,17 @@ class Condition(NamedTuple):
     tier: str
 
 
-def conditions(cells: AnnData, seen: int, seed: int = 0) -> list[Condition]:
-    """Every held-out condition with test cells, and `seen` of the training ones (drawn by `seed`), sorted."""
+def conditions(cells: AnnData, seen: int, least: int, seed: int = 0) -> list[Condition]:
+    """Every held-out condition with at least `least` test cells, and `seen` of the training ones (drawn by `seed`),
+    sorted; the log names those with fewer. Raises `InputError` when none has as many."""
     test = cells.obs[(cells.obs["split"] == "test") & (cells.obs["cytokine"] != CONTROL)]
-    found = sorted({Condition(*row) for row in test[list(Condition._fields)].itertuples(index=False)})
+    there = Counter(Condition(*row) for row in test[list(Condition._fields)].itertuples(index=False))
+    found = sorted(condition for condition, count in there.items() if count >= least)
+    few = sorted(" ".join(condition[:3]) for condition in there.keys() - set(found))
+    if few:
+        logging.info("left out, with fewer than %d test cells: %s", least, ", ".join(few))
+    if not found:
+        raise InputError("cells", f"no condition with {least} test cells", "twice as many as are evaluated of each")
     trained = [condition for condition in found if condition.tier == "seen"]
     kept = np.random.default_rng(seed).permutation(len(trained))[:seen]
     chosen = {trained[index] for index in kept}
@@ -61,34 +71,29 @@ def prompts_for(
     style: Style,
     organism: str,
     rng: np.random.Generator,
+    split: str = "test",
 ) -> list[str]:
-    """`n` generation prompts of a condition; in the paired family each holds another control cell of the test split."""
+    """`n` generation prompts of a condition; in the paired family each holds another control cell of `split`."""
     controls = [""] * n
     if family == "perturbation_paired":
-        pool = members(cells, condition, "test", control=True)
+        pool = members(cells, condition, split, control=True)
         if not len(pool):
-            raise InputError("cells", f"no untreated test cell of type {condition.cell_type}", "controls for each type")
+            raise InputError(
+                "cells", f"no untreated {split} cell of type {condition.cell_type}", "controls for each type"
+            )
         controls = sentences_of(cells, rng.choice(pool, n), top, int(rng.integers(2**31)))
     fields = {**condition._asdict(), "stimulus": stimulus_text(condition.cytokine), "cell": "", "n": top}
     return [draw(style, family, {**fields, "control": text, "organism": organism}, rng)[0] for text in controls]
 
 
-def generate_condition(
-    complete: Complete, prompts: list[str], cells: AnnData, max_new_tokens: int, fit: dict[str, float], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Expression (n, genes) of cells generated for `prompts`, and their unknown and duplicate words (n, 2)."""
-    texts = complete(prompts, max_new_tokens, seed, 1.0)
-    return to_expression(texts, list(cells.var_names), fit["slope"], fit["intercept"])
-
-
 @step
 def generate_perturbed(
     *,
-    model: Input,
+    models: list[Input],
+    methods: list[str],
     cells: Input,
     fit: Input,
     predictions: Output,
-    method: str,
     n: int = 64,
     seen: int = 10,
     top: int = 32,
@@ -98,18 +103,18 @@ def generate_perturbed(
     engine: Engine = "sampler",
     seed: int = 0,
 ) -> None:
-    """Generate cells for every held-out condition and some seen ones.
+    """Generate cells for every held-out condition and some seen ones; all models get the same prompts and seeds.
 
     Parameters
     ----------
-    model
-        Model folder.
+    models
+        Model folders.
+    methods
+        Their names in tables and figures, in the same order.
     cells
         Processed cytokine cells.
     fit
         The rank fit, which turns sentences back into expression.
-    method
-        Name of the model in tables and figures.
     n
         Cells per condition.
     seen
@@ -119,20 +124,20 @@ def generate_perturbed(
     """
     import pandas as pd
 
+    if len(models) != len(methods):
+        raise InputError("methods", f"{len(methods)} names for {len(models)} models", "one for each")
     data, line = read_cells(cells, columns=COLUMNS), read_json(fit)
-    complete = load_completer(str(model), engine, list(data.var_names))
-    length = _sentence_tokens(str(model), list(data.var_names), top)
-    labels, expressions = [], []
-    for number, condition in enumerate(conditions(data, seen)):
+    genes = list(data.var_names)
+    prompts, labels = [], []
+    for number, condition in enumerate(conditions(data, seen, 2 * n)):
         rng = np.random.default_rng([seed, number])
-        prompts = prompts_for(data, condition, n, top, family, style, organism, rng)
-        expression, _ = generate_condition(complete, prompts, data, length, line, seed * 10_007 + number)
-        expressions.append(expression)
-        labels.append(pd.DataFrame({"method": method, **condition._asdict(), "sample": np.arange(n)}))
-    write_predictions(pd.concat(labels, ignore_index=True), np.concatenate(expressions), predictions)
-
-
-def _sentence_tokens(model: str, genes: list[str], top: int) -> int:
-    from transformers import AutoTokenizer
-
-    return sentence_tokens(AutoTokenizer.from_pretrained(model), genes, top)
+        prompts += prompts_for(data, condition, n, top, family, style, organism, rng)
+        labels.append(pd.DataFrame({**condition._asdict(), "sample": np.arange(n)}))
+    seeds = draw_seeds(len(prompts), seed)
+    frames, blocks = [], []
+    for model, method in zip(models, methods, strict=True):
+        length = sentence_tokens(load_tokenizer(str(model)), genes, top)
+        texts = load_completer(str(model), engine, genes)(prompts, length, seeds)
+        blocks.append(to_expression(texts, genes, line["slope"], line["intercept"])[0])
+        frames.append(pd.concat(labels, ignore_index=True).assign(method=method, seed=seed))
+    write_predictions(pd.concat(frames, ignore_index=True), np.concatenate(blocks), predictions)

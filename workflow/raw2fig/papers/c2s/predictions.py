@@ -1,8 +1,8 @@
 """Predicted cells: the one file format in which a model, a baseline and the oracle hand over their cells.
 
-A Parquet table with one row per cell: method, cell_type, cytokine, exposure, tier, sample (number of the cell within
-its method and condition), rule (how a baseline got there, empty for others), and expression, a list of float32 with
-the log10 expression of every panel gene in the panel's order.
+A Parquet table with one row per cell: method, seed (of training; 0 where nothing is drawn), cell_type, cytokine,
+exposure, tier, sample (number of the cell within its method, seed and condition), rule (how a baseline got there, empty
+for others), and expression, a list of float32 with the log10 expression of every panel gene in the panel's order.
 """
 
 from pathlib import Path
@@ -16,8 +16,11 @@ from raw2fig.tables import read_table, write_table
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+CONDITION = ["cell_type", "cytokine", "exposure"]
+"""What a condition is, in the columns of every table."""
 LABELS = {
     "method": "string",
+    "seed": "integer",
     "cell_type": "string",
     "cytokine": "string",
     "exposure": "string",
@@ -26,6 +29,8 @@ LABELS = {
     "rule": "string",
 }
 """Label columns and their kinds."""
+DEFAULTS = {"seed": 0, "rule": ""}
+"""Of labels that may be left out."""
 
 
 class Predictions(NamedTuple):
@@ -36,11 +41,12 @@ class Predictions(NamedTuple):
 
 
 def write_predictions(labels: "DataFrame", expression: np.ndarray, path: Path) -> None:
-    """Write predicted cells: `labels` with the columns of `LABELS` ("rule" may be left out), `expression` (n, genes).
+    """Write predicted cells: `labels` with the columns of `LABELS` (those of `DEFAULTS` may be left out), `expression`
+    (n, genes).
 
     Raises `InputError` for a missing column, another number of rows, or expression that is not finite.
     """
-    missing = [name for name in LABELS if name not in labels and name != "rule"]
+    missing = [name for name in LABELS if name not in labels and name not in DEFAULTS]
     if missing:
         raise InputError(path, f"no label {missing[0]!r}", ", ".join(LABELS))
     expression = np.asarray(expression, dtype=np.float32)
@@ -48,8 +54,8 @@ def write_predictions(labels: "DataFrame", expression: np.ndarray, path: Path) -
         raise InputError(path, f"expression of shape {expression.shape}", f"{len(labels)} cells x genes")
     if not np.isfinite(expression).all():
         raise InputError(path, "expression that is not finite", "finite numbers")
-    frame = labels if "rule" in labels else labels.assign(rule="")
-    columns = frame[list(LABELS)].reset_index(drop=True)
+    columns = labels.assign(**{k: v for k, v in DEFAULTS.items() if k not in labels})[list(LABELS)]
+    columns = columns.reset_index(drop=True)
     write_table(columns.assign(expression=list(expression)), path)
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import (
     LOGGED,
     Z_SCORED,
     check_split,
+    coordinate_split,
     count_fault,
     merge_types,
     recover_counts,
@@ -26,12 +28,15 @@ from raw2fig.papers.c2s.counts import (
     split_cells,
     write_cells,
 )
+from raw2fig.papers.c2s.labels import read_labels, relabel
 from raw2fig.step import Input, Output, step
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from pandas import DataFrame
 
+SPATIAL = "spatial"
+"""The entry of obsm with the cells' coordinates."""
 BLOCK = 8_000_000
 """Matrix entries examined at a time (64 MB as float64)."""
 
@@ -53,11 +58,14 @@ def reference(
     cell_type_col: str = "cell_type",
     gene_col: str | None = None,
     layer: str | None = None,
+    labels: Input | None = None,
+    sha256: str | None = None,
+    radius: float = 0.0,
     organism: str = "human",
     test_share: float = 0.2,
     seed: int = 0,
 ) -> None:
-    """Take the reference cells as raw counts: the data inside scanpy, or your own .h5ad or 10x .h5 file.
+    """Take real cells as raw counts: the data inside scanpy, or your own .h5ad or 10x .h5 file.
 
     Parameters
     ----------
@@ -73,6 +81,12 @@ def reference(
         The var column that holds the gene symbols; found by itself when the names are Ensembl ids.
     layer
         The layer of a .h5ad file that holds raw counts. Without it X, the layer counts and .raw are tried.
+    labels
+        From the file's columns and words to ours, a YAML file (form: `raw2fig.papers.c2s.labels`).
+    sha256
+        What the SHA-256 of the file must be.
+    radius
+        Of a neighbourhood. Cells with coordinates (obsm spatial) are then split by place, not at random.
     organism
         The organism, as prompts call it.
     test_share
@@ -87,9 +101,14 @@ def reference(
     if path is None:
         adata, matrix = merge_types(recover_pbmc68k()), "raw"
     else:
-        adata, matrix = read_reference(path, cell_type_col, gene_col, layer)
+        if sha256:
+            check_sha256(path, sha256, path)
+        adata, matrix = read_reference(path, cell_type_col, gene_col, layer, labels)
     if "split" in adata.obs:
         check_split(adata.obs, path or "pbmc68k_reduced")
+    elif radius and SPATIAL in adata.obsm:
+        adata.obs["split"] = coordinate_split(np.asarray(adata.obsm[SPATIAL]), radius)
+        adata = adata[adata.obs["split"] != ""].copy()
     else:
         adata.obs["split"] = split_cells(list(adata.obs["cell_type"]), test_share, np.random.default_rng(seed))
     adata.uns["reference"] = {"source": source, "organism": organism, "matrix": matrix}
@@ -98,9 +117,14 @@ def reference(
 
 
 def read_reference(
-    path: Path, cell_type_col: str = "cell_type", gene_col: str | None = None, layer: str | None = None
+    path: Path,
+    cell_type_col: str = "cell_type",
+    gene_col: str | None = None,
+    layer: str | None = None,
+    labels: Path | None = None,
 ) -> tuple["AnnData", str]:
-    """Raw counts of a user's file (CSR float32, cells x genes) with obs "cell_type", and their place in it.
+    """Raw counts of a user's file (CSR float32, cells x genes) with obs "cell_type" and what `labels` makes, and
+    coordinates where it has them; and the place of the counts in the file.
 
     Raises `InputError` for: not an HDF5 file, a truncated one, neither `.h5ad` nor 10x, no counts in it, no
     cells or genes, duplicate genes or names equal after upper-casing, cell names that repeat, no cell
@@ -113,8 +137,8 @@ def read_reference(
     try:
         with h5py.File(path, "r") as file:
             if "obs" in file and "var" in file:
-                return _read_h5ad(path, file, cell_type_col, gene_col, layer)
-            if layer is not None or cell_type_col != "cell_type":
+                return _read_h5ad(path, file, cell_type_col, gene_col, layer, labels)
+            if layer is not None or labels is not None or cell_type_col != "cell_type":
                 raise InputError(path, "not a .h5ad file, so it has no layers and no cell types", "a .h5ad file")
             return _read_10x(path, file, gene_col)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
@@ -130,14 +154,22 @@ class Stored(NamedTuple):
 
 
 def _read_h5ad(
-    path: Path, file: Any, cell_type_col: str, gene_col: str | None, layer: str | None
+    path: Path, file: Any, cell_type_col: str, gene_col: str | None, layer: str | None, labels: Path | None
 ) -> tuple["AnnData", str]:
+    from anndata.io import read_elem
+
     obs = _frame(path, file, "obs")
-    require_column(obs, cell_type_col, path)
+    keep = np.ones(len(obs), dtype=bool)
+    if labels is not None:
+        obs, keep = relabel(obs, read_labels(labels), path)
+    require_column(obs[keep], cell_type_col, path)
     key, X = _find_counts(path, file, obs, layer)
     names = gene_names(_frame(path, file, "raw/var" if key == "raw/X" else "var"), gene_col, path)
     obs["cell_type"] = obs[cell_type_col].astype(str)
-    return _assemble(path, X, obs, names), key
+    adata = _assemble(path, X, obs, names)
+    if f"obsm/{SPATIAL}" in file:
+        adata.obsm[SPATIAL] = np.asarray(read_elem(file[f"obsm/{SPATIAL}"]))
+    return adata if keep.all() else adata[keep].copy(), key
 
 
 def _find_counts(path: Path, file: Any, obs: "DataFrame", layer: str | None) -> tuple[str, sparse.csr_matrix]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.lm.generate import Engine, load_completer
+from raw2fig.lm.generate import Engine, draw_seeds, load_completer
+from raw2fig.lm.models import load_tokenizer
 from raw2fig.papers.c2s.corpus import sentences_of
 from raw2fig.papers.c2s.corpus_drugs import UNNAMED
 from raw2fig.papers.c2s.counts import read_cells
@@ -55,17 +56,17 @@ def screen(
         Cells per drug, context and type.
     """
     import pandas as pd
-    from transformers import AutoTokenizer
 
     data = read_cells(cells, columns=("cell_type", "drug", "drug_class", "context", "split", "seen"))
     line, genes = read_json(fit), list(data.var_names)
     chosen = np.flatnonzero(np.isin(genes, read_json(panel)["programmes"].get(programme, [])))
     complete = load_completer(str(model), engine, genes)
-    length = sentence_tokens(AutoTokenizer.from_pretrained(str(model)), genes, top)
+    length = sentence_tokens(load_tokenizer(str(model)), genes, top)
     obs = data.obs
-    drugs = obs[["drug", "drug_class", "seen"]].drop_duplicates().sort_values("drug").itertuples(index=False)
-    listed = list(drugs)
-    tables = []
+    drugs = list(obs[["drug", "drug_class", "seen"]].drop_duplicates().sort_values("drug").itertuples(index=False))
+    prompts: list[str] = []
+    seeds: list[int] = []
+    labels = []
     groups = obs.groupby(["context", "cell_type"], observed=True).indices
     for number, ((context, kind), rows) in enumerate(sorted(groups.items())):
         pool = rows[((obs["split"] == "test") & (obs["drug"] == "vehicle")).to_numpy()[rows]]
@@ -73,15 +74,15 @@ def screen(
             raise InputError(cells, f"no untreated test cell of type {kind}, context {context}", "vehicle cells")
         controls = np.random.default_rng([seed, number]).choice(pool, n)
         texts = sentences_of(data, controls, top, seed)
-        for drug, drug_class, seen in listed:
-            # the wording is drawn anew for each drug from the same state: pairs differ in the drug alone
+        for drug, drug_class, seen in drugs:
+            # wording and random numbers start from the same state for each drug: pairs differ in the drug alone
             rng = np.random.default_rng([seed, number])
             fields = {"context": context, "cell_type": kind, "drug": drug if seen else UNNAMED, "cell": "", "n": top}
             fields |= {"drug_class": drug_class, "organism": organism}
-            prompts = [draw(style, "drug_response", {**fields, "control": text}, rng)[0] for text in texts]
-            generated = complete(prompts, length, seed * 10_007 + number, 1.0)
-            expression, _ = to_expression(generated, genes, line["slope"], line["intercept"])
-            labels = {"drug": drug, "drug_class": drug_class, "context": context, "cell_type": kind}
-            values = programme_score(expression, chosen)
-            tables.append(pd.DataFrame({**labels, "cell": [f"{kind}-{i}" for i in range(n)], "score": values}))
-    write_table(pd.concat(tables, ignore_index=True), scores)
+            prompts += [draw(style, "drug_response", {**fields, "control": text}, rng)[0] for text in texts]
+            seeds += draw_seeds(n, seed, number)
+            names = {"drug": drug, "drug_class": drug_class, "context": context, "cell_type": kind}
+            labels.append(pd.DataFrame({**names, "cell": [f"{kind}-{i}" for i in range(n)]}))
+    expression, _ = to_expression(complete(prompts, length, seeds), genes, line["slope"], line["intercept"])
+    table = pd.concat(labels, ignore_index=True)
+    write_table(table.assign(score=programme_score(expression, chosen)), scores)

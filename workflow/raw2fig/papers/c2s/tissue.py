@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from raw2fig.errors import InputError
+from raw2fig.papers.c2s.counts import coordinate_split, write_cells
 from raw2fig.papers.c2s.simulate import (
     Reference,
     assemble,
@@ -29,7 +30,6 @@ from raw2fig.step import Input, Output, step
 PRIORS = {"none": (), "cpdb": ("cpdb",), "biogrid": ("biogrid",), "both": ("cpdb", "biogrid")}
 """Variants of prior knowledge, and the lists of the effects file in each."""
 SPACING = 0.6  # mean distance between cells, in radii: about nine cells within one radius
-TEST_SHARE = 0.25  # of the width of the tissue
 
 
 class Interaction(NamedTuple):
@@ -183,12 +183,6 @@ def plant_signals(
     return Signals(sent, received)
 
 
-def coordinate_split(xy: np.ndarray, radius: float) -> np.ndarray:
-    """ "train" on the left, "test" on the right, "" (dropped) in between: no two cells across are within a radius."""
-    boundary = xy[:, 0].min() + (1 - TEST_SHARE) * np.ptp(xy[:, 0])
-    return np.where(xy[:, 0] < boundary - radius / 2, "train", np.where(xy[:, 0] > boundary + radius / 2, "test", ""))
-
-
 @step
 def simulate_tissue(
     *,
@@ -219,8 +213,6 @@ def simulate_tissue(
     seed
         seed of every draw
     """
-    from raw2fig.papers.c2s.counts import write_cells
-
     if cells < 100 or not radius > 0:
         raise InputError("cells, radius", f"{cells} cells, radius {radius}", "at least 100 cells, a radius above 0")
     table = read_tissue_effects(effects)

@@ -66,14 +66,12 @@ def pretrain(
     probes
         Evenly spaced steps at which the loss on held-out samples is logged.
     """
-    from transformers import AutoTokenizer
-
     from raw2fig.lm.finetune import Recipe, fine_tune
-    from raw2fig.lm.models import build_gpt_neox, parse_size
+    from raw2fig.lm.models import build_gpt_neox, load_tokenizer, parse_size
 
     if not len(sizes) == len(models) == len(logs):
         raise InputError("sizes", f"{len(sizes)} sizes, {len(models)} models, {len(logs)} logs", "as many of each")
-    words = AutoTokenizer.from_pretrained(tokenizer)
+    words = load_tokenizer(str(tokenizer))
     train, held_out = (_examples(words, read_table(corpus, CORPUS), split) for split in ("train", "test"))
     for text, folder, log in zip(sizes, models, logs, strict=True):
         size = parse_size(text)
@@ -83,27 +81,6 @@ def pretrain(
         records = fine_tune(model, words, train, recipe, folder, held_out, probe_at)
         write_json({"size": text, "parameters": model.num_parameters(), "batch": batch, "log": records}, log)
     _discard(models)
-
-
-@step
-def fetch_model(*, source: str, model: Output, revision: str | None = None) -> None:
-    """Copy a model from a folder or the hub into the results, with the revision it was resolved to.
-
-    Parameters
-    ----------
-    source
-        Folder or hub id. Code that comes with a model is never executed.
-    revision
-        Commit, tag or branch on the hub.
-    """
-    from raw2fig.lm.models import load, save
-
-    loaded, words = load(source, revision)
-    save(loaded, words, model)
-    commit = getattr(loaded.config, "_commit_hash", None)
-    write_json(
-        {"source": Path(source).name if Path(source).exists() else source, "commit": commit}, model / "source.json"
-    )
 
 
 @step
@@ -167,7 +144,7 @@ def sft(
         seed=seed,
     )
     for corpus, folder, log in zip(corpora, models, logs, strict=True):
-        model, words = load(str(base))
+        model, words = load(str(base), train=True)
         frame = read_table(corpus, CORPUS)
         if tasks:
             frame = frame[frame["task"].isin(tasks)]

@@ -1,0 +1,16 @@
+"""SHA-256 of files: whether a file is the one that was meant."""
+
+import hashlib
+from pathlib import Path
+
+from raw2fig.errors import InputError
+
+
+def check_sha256(path: Path, expected: str | None, where: str | Path, hint: str = "") -> str:
+    """SHA-256 of the file `path` in hexadecimal. Raises `InputError` about `where` unless it is `expected`, if given;
+    `hint` follows what was expected."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected and found != expected.lower():
+        raise InputError(where, f"sha256 {found}", f"{expected}{hint}")
+    return found

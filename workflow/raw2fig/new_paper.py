@@ -1,0 +1,122 @@
+"""`make new-paper KEY=my_paper TITLE="..."`: a small paper that runs, whose shape one copies (docs/add-a-paper.md).
+
+It is made from `templates/paper`, whose files lie where they go in the repository. Those that are there already
+(`PLACES`) hold only what is added to them.
+"""
+
+import keyword
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from raw2fig.cli import SHARED
+from raw2fig.config import load
+from raw2fig.errors import InputError
+
+TEMPLATE = Path("templates/paper")
+NAME, TITLE = "my_paper", "My Paper"
+"""Key and title of the paper in the template."""
+PLACES = {
+    "Snakefile": r'^include: "rules/report\.smk"',
+    "README.md": r"(?<= \|\n)(?=\n)",  # below the table
+    "config/config.yaml": r"^(#.*\n)*resources:",
+    "config/smoke.yaml": r"\Z",
+}
+"""Files that are added to, and a pattern that starts where."""
+LONGEST_KEY, LONGEST_TITLE = 24, 90
+"""In characters: lines of the template stay below 120."""
+
+
+def plan(root: Path, key: str, title: str) -> dict[Path, str]:
+    """What the new paper's files hold, by their path below `root`; nothing is written.
+
+    Raises `InputError` for a key or a title that will not do, a key that is taken, and a repository without template.
+    """
+    check_names(key, title)
+    source = root / TEMPLATE
+    paths = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    if not paths:
+        raise InputError(source, "no template here", "the root of the repository")
+    written = {Path(renamed(str(path), key, title)): renamed((source / path).read_text(), key, title) for path in paths}
+    check_free(root, key, written)
+    return {path: added(root, path, text, key) if str(path) in PLACES else text for path, text in written.items()}
+
+
+def renamed(text: str, key: str, title: str) -> str:
+    """`text` of the template with the paper's names for its own."""
+    names = {NAME: key, NAME.upper(): key.upper(), NAME.replace("_", "-"): key.replace("_", "-"), TITLE: title}
+    return re.sub("|".join(names), lambda found: names[found[0]], text)
+
+
+def added(root: Path, path: Path, text: str, key: str) -> str:
+    """The repository's file at `path` with `text` in its place, or instead of the key's row in the table of papers."""
+    old = (root / path).read_text()
+    row = re.search(rf"^\| `{key}` \|.*\n", old, re.MULTILINE)
+    place = row or re.search(PLACES[str(path)], old, re.MULTILINE)
+    if place is None:
+        raise InputError(path, "the place of a new paper is not found", f"a line of the form {PLACES[str(path)]}")
+    return old[: place.start()] + text + old[place.end() if row else place.start() :]
+
+
+def check_names(key: str, title: str) -> None:
+    """Raises `InputError` for a key or a title that will not do."""
+    if not key:
+        raise InputError("KEY", "is missing", "one word for the paper, such as brain_rot")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", key) or keyword.iskeyword(key):
+        raise InputError("KEY", f"is {key!r}", "a Python identifier in lower case, such as brain_rot")
+    if len(key) > LONGEST_KEY:
+        raise InputError("KEY", f"is {key!r}", f"at most {LONGEST_KEY} characters")
+    if key == SHARED:
+        raise InputError("KEY", f"{key!r} is the name of a group of commands", "another word")
+    if not title.strip():
+        raise InputError("TITLE", "is missing", "the paper's title")
+    if len(title) > LONGEST_TITLE or not title.isprintable() or set(title) & set('"\\|'):
+        raise InputError(
+            "TITLE", f"is {title!r}", rf'one line of at most {LONGEST_TITLE} characters without ", \ and |'
+        )
+
+
+def check_free(root: Path, key: str, written: dict[Path, str]) -> None:
+    """Raises `InputError` when the repository has something of the name `key`."""
+    for there in taken(root, key, written):
+        raise InputError("KEY", f"{key!r} is already there: {there}", "a new word")
+
+
+def taken(root: Path, key: str, written: dict[Path, str]) -> Iterator[str]:
+    """What `root` has of what the new paper would be: folders and files, sections of the configuration, rules."""
+    for path in written:
+        # tests/my_paper for tests/my_paper/test_my_paper.py
+        own = next((place for place in [*reversed(path.parents), path] if key in place.name.split(".")), None)
+        if str(path) not in PLACES and own and (root / own).exists():
+            yield str(own)
+    # pytest takes the names of test files for module names, whatever their folder
+    yield from (str(path.relative_to(root)) for path in root.glob(f"tests/*/test_{key}.py"))
+    if key in load([root / "config/config.yaml"]):
+        yield f"the section {key} of config/config.yaml"
+    old = rules("\n".join(path.read_text() for path in [root / "Snakefile", *root.glob("rules/**/*.smk")]))
+    yield from (f"rule {name}" for name in sorted(old & rules("\n".join(written.values()))))
+
+
+def rules(text: str) -> set[str]:
+    """Names of the Snakemake rules in `text`."""
+    return set(re.findall(r"^\s*rule (\w+):", text, re.MULTILINE))
+
+
+def main(words: list[str]) -> None:
+    """Make the paper in the current folder. `words`: its key and its title."""
+    key, title = [*words, "", ""][:2]
+    try:
+        files = plan(Path.cwd(), key, title)
+    except InputError as error:
+        print(f"raw2fig new-paper: {error}", file=sys.stderr)
+        sys.exit(2)
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        print(f"{'changed' if str(path) in PLACES else 'new    '} {path}")
+    print(f"It runs: snakemake {key}. What is there to be replaced says so: 'to replace'.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
