@@ -126,6 +126,8 @@ rule c2s_sft_perturbation:
         "<results>/c2s/logs/sft-perturbation-s{seed}.log",
     benchmark:
         "<results>/c2s/benchmarks/sft-perturbation-s{seed}.tsv"
+    # the longest chain of jobs starts first
+    priority: 1
     threads: threads_for(config, "train", "c2s_sft_perturbation")
     resources:
         **resources_for(config, "train", "c2s_sft_perturbation"),
@@ -179,6 +181,8 @@ rule c2s_grpo:
         "<results>/c2s/logs/grpo-s{seed}.log",
     benchmark:
         "<results>/c2s/benchmarks/grpo-s{seed}.tsv"
+    # the longest chain of jobs starts first
+    priority: 1
     threads: threads_for(config, "train", "c2s_grpo")
     resources:
         **resources_for(config, "train", "c2s_grpo"),

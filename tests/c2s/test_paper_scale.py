@@ -11,7 +11,8 @@ import pytest
 import yaml
 from clone import ROOT, Job, call, clone, jobs
 
-from raw2fig.config import load, read_schema, validate
+from raw2fig.config import load, merge, read_schema, validate
+from raw2fig.errors import InputError
 from raw2fig.tables import read_json
 
 pytestmark = pytest.mark.xdist_group("paper_scale")
@@ -93,6 +94,23 @@ def test_every_scale_fits_the_schema(scale: tuple[str, ...]) -> None:
     whole = config(*scale)
     validate(whole, read_schema(ROOT / "workflow/schemas"))
     assert whole["scale"] == (scale[0] if scale else "laptop")
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        ({"reference": {"source": "url"}}, "c2s.reference.url: is missing"),
+        ({"reference": {"source": "url", "url": "ftp://x/y"}}, "c2s.reference.url: is 'ftp://x/y'"),
+        ({"cytokine": {"source": "path"}}, "c2s.cytokine.path: is None"),
+        ({"cytokine": {"source": "hub", "dataset": "lab/cells"}}, "c2s.cytokine.file: is missing"),
+        ({"drugs": {"source": "package", "dataset": "os/system"}}, "c2s.drugs.dataset: is 'os/system'"),
+        ({"drugs": {"sha256": "abc"}}, "c2s.drugs.sha256: is 'abc'"),
+        ({"grpo": {"vllm_mode": "serve"}}, "c2s.grpo.vllm_mode: is 'serve'; expected 'server'"),
+    ],
+)
+def test_an_incomplete_source_is_refused(overlay: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(expected)}"):
+        validate(merge(config(), {"c2s": overlay}), read_schema(ROOT / "workflow/schemas"))
 
 
 def test_a_gpu_is_asked_for_where_models_run_and_nowhere_else(folder: Path) -> None:

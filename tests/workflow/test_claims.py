@@ -171,6 +171,35 @@ def test_same_claims_same_bytes(claims_file) -> None:
     assert claims_file("made_up").read_bytes() == first
 
 
+def test_a_part_that_is_measured_several_times_must_hold_each_time(published) -> None:
+    claim = load_published(published).claims["X4"]
+    good, bad, gap = interval(0.95, 0.97), interval(0.2, 0.3), interval(0.2, 0.4)
+    entry = decide(claim, {"split": {"A to B": good, "B to C": good}, "gap": gap})
+    assert [part["name"] for part in entry["parts"]] == ["split A to B", "split B to C", "gap"]
+    assert entry["verdict"] == REPRODUCED
+    assert entry["measured"].startswith("split A to B 0.96")
+    for several in ({"A to B": good, "B to C": bad}, {"A to B": bad, "B to C": good}):
+        assert decide(claim, {"split": several, "gap": gap})["verdict"] == NOT_REPRODUCED
+    # once is the same as without a name
+    once, plain = (decide(claim, {"split": item, "gap": gap}) for item in ({"": good}, good))
+    assert once == plain
+    with pytest.raises(ValueError, match="X4: no estimate of split"):
+        decide(claim, {"split": {}, "gap": gap})
+
+
+def test_a_disclosure_may_depend_on_the_scale(published) -> None:
+    text = published.read_text()
+    plain = "disclosure: simulated | data"
+    assert load_published(published, "paper").claims["X1"].disclosure == "simulated | data"
+    published.write_text(text.replace(plain, "disclosure: {paper: real data, others: simulated}"))
+    assert load_published(published, "paper").claims["X1"].disclosure == "real data"
+    assert {load_published(published, scale).claims["X1"].disclosure for scale in ("", "laptop")} == {"simulated"}
+    published.write_text(text.replace(plain, "disclosure: {paper: real data}"))
+    assert load_published(published, "paper").claims["X1"].disclosure == "real data"
+    with pytest.raises(InputError, match="claim X1: no disclosure at scale 'laptop'"):
+        load_published(published, "laptop")
+
+
 def test_an_estimate_without_interval_is_written_and_said(published) -> None:
     entry = decide(load_published(published).claims["X1"], Estimate(0.9, nan, nan, 1))
     assert entry["verdict"] == INCONCLUSIVE

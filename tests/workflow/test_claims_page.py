@@ -10,7 +10,7 @@ import pytest
 from raw2fig.claims import VERDICTS
 from raw2fig.errors import InputError
 from raw2fig.report.claims_page import Runtime, claims_page, runtimes, table
-from raw2fig.tables import read_json
+from raw2fig.tables import read_json, write_json
 
 BENCHMARK = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>'
@@ -163,6 +163,16 @@ def test_table_has_every_claim_and_escapes_pipes(claims_file, tmp_path) -> None:
         for entry in entries
     ]
     assert "- [v1] first preprint | version" in lines
+
+
+def test_table_names_what_was_fetched(claims_file, tmp_path) -> None:
+    cells, model = tmp_path / "cells.json", tmp_path / "1B"
+    model.mkdir()
+    write_json({"source": "url", "url": "http://x/y", "sha256": "ab", "file": None}, cells)
+    write_json({"source": "lab/model", "commit": "c0ffee", "revision": None}, model / "source.json")
+    table(claims=claims_file("made_up"), markdown=tmp_path / "x.md", fetched=[cells, model])
+    lines = (tmp_path / "x.md").read_text().splitlines()
+    assert lines[-2:] == ["- cells: sha256 ab, source url, url http://x/y", "- 1B: commit c0ffee, source lab/model"]
 
 
 def test_same_inputs_same_bytes(claims_file, tmp_path) -> None:

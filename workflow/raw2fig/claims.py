@@ -263,7 +263,9 @@ def _claim(path: Path, where: str, item: Any, sources: Mapping[str, str], scale:
     value = _keys(path, where, item, required, {"disclosure": (str, dict)})
     disclosure = value.get("disclosure", "")
     if isinstance(disclosure, dict):
-        disclosure = disclosure.get(scale, disclosure.get("others", ""))
+        disclosure = disclosure.get(scale, disclosure.get("others"))
+    if not isinstance(disclosure, str):
+        raise InputError(path, f"{where}: no disclosure at scale {scale!r}", "a text for it, or for others")
     published = []
     for number in value["published"]:
         entry = _keys(

@@ -89,11 +89,13 @@ def atomic(outputs: list[Path]) -> Iterator[dict[Path, Path]]:
             raise InputError(path, f"cannot make its folder ({error.strerror})", "a writable place") from error
     if int(os.environ.get("RANK", "0")) > 0:
         yield partial
+        _wait_for_all()
         return
     for path in partial.values():
         _remove(path)
     try:
         yield partial
+        _wait_for_all()
         missing = [str(path) for path in outputs if not partial[path].exists()]
         if missing:
             raise RuntimeError(f"the step did not write {', '.join(missing)}")
@@ -104,6 +106,13 @@ def atomic(outputs: list[Path]) -> Iterator[dict[Path, Path]]:
     finally:
         for path in partial.values():
             _remove(path)
+
+
+def _wait_for_all() -> None:
+    """Under a launcher, wait for the other processes: what one still wrote after the renaming would be left behind."""
+    torch = sys.modules.get("torch")
+    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
 
 
 def _remove(path: Path) -> None:

@@ -26,7 +26,7 @@ def embed(
     ids = [np.array(row) for row in tokenizer(list(texts))["input_ids"]]
     rows = []
     model.eval()
-    with torch.inference_mode():
+    with torch.no_grad():
         for start in range(0, len(ids), batch):
             chunk = [Example(row, 0) for row in ids[start : start + batch]]
             inputs = collate(chunk, tokenizer.pad_token_id)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from raw2fig.errors import InputError
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
@@ -29,8 +31,12 @@ def encode(
     tokenizer; the response carries its leading space and no special tokens, and end-of-sequence is part of it.
 
     A pair longer than `max_length` loses the end of its response (its end-of-sequence too: it did not end there).
+    Raises `InputError` for a prompt that leaves no room for a response.
     """
     prompt_ids = tokenizer(list(prompts))["input_ids"]
+    longest = max(map(len, prompt_ids), default=0)
+    if longest >= max_length:
+        raise InputError("prompts", f"one of {longest} tokens", f"fewer than the longest sample, {max_length}")
     response_ids = tokenizer([" " + text for text in responses], add_special_tokens=False)["input_ids"]
     return [
         Example(np.array([*prompt, *response, tokenizer.eos_token_id][:max_length]), len(prompt))

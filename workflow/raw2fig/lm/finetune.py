@@ -85,6 +85,7 @@ def fine_tune(
         logging_steps=max(1, recipe.steps // 50),
         seed=recipe.seed,
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
         report_to=[],
         disable_tqdm=True,
     )
@@ -139,6 +140,9 @@ def train_and_save(trainer: Trainer, folder: Path, output: Path) -> None:
             model = cast("PreTrainedModel", trainer.model)
             model.load_state_dict(type(model).from_pretrained(resume, dtype=model.dtype).state_dict())
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if trainer.is_fsdp_enabled:
+        # `accelerate launch` may ask for sharded checkpoints; the model folder is whole
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(output))
     # a pickle of the arguments, with this machine's paths: neither needed nor reproducible
     (output / "training_args.bin").unlink(missing_ok=True)
@@ -160,7 +164,7 @@ def sample_losses(
     losses = []
     was_training = model.training
     model.eval()
-    with torch.inference_mode():
+    with torch.no_grad():
         for start in range(0, len(examples), batch):
             inputs = collate(examples[start : start + batch], tokenizer.pad_token_id, prompt_loss)
             inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}

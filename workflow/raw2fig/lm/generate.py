@@ -20,8 +20,9 @@ Complete = Callable[[Sequence[str], int, Sequence[int] | None], list[str]]
 own seed (equal seeds pair prompts by common random numbers), or greedy without seeds."""
 
 
-def once_mask(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> torch.Tensor | None:
-    """Mask (vocabulary) of the tokens of `words`, which a completion may hold once each.
+def once_mask(tokenizer: PreTrainedTokenizerBase, words: Sequence[str], size: int = 0) -> torch.Tensor | None:
+    """Mask (vocabulary) of the tokens of `words`, which a completion may hold once each; `size` is that of the model's
+    vocabulary, which may be larger than the tokenizer's.
 
     None when the tokenizer splits a word: a token may then belong to several words, and repeats cannot be forbidden.
     """
@@ -30,7 +31,7 @@ def once_mask(tokenizer: PreTrainedTokenizerBase, words: Sequence[str]) -> torch
     ids = tokenizer([" " + word for word in words], add_special_tokens=False)["input_ids"]
     if any(len(row) != 1 for row in ids):
         return None
-    mask = torch.zeros(len(tokenizer), dtype=torch.bool)
+    mask = torch.zeros(max(size, len(tokenizer)), dtype=torch.bool)
     mask[[row[0] for row in ids]] = True
     return mask
 
@@ -44,7 +45,8 @@ def completer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, once_w
     """`Complete` over our sampler."""
     from raw2fig.lm.sample import sample
 
-    once = once_mask(tokenizer, once_words) if once_words else None
+    size = model.get_output_embeddings().weight.shape[0]
+    once = once_mask(tokenizer, once_words, size) if once_words else None
 
     def complete(prompts: Sequence[str], max_new_tokens: int, seeds: Sequence[int] | None) -> list[str]:
         uniforms = None

@@ -22,7 +22,7 @@ class Size(NamedTuple):
 def parse_size(text: str) -> Size:
     """`'64/3/4'` → `Size(hidden=64, layers=3, heads=4)`."""
     parts = text.split("/")
-    if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) != 3 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise InputError("size", f"{text!r} is not a model shape", "hidden/layers/heads, such as 64/3/4")
     size = Size(*map(int, parts))
     if size.hidden % size.heads or (size.hidden // size.heads) % 2:
@@ -61,6 +61,7 @@ def load(
     be found.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     tokenizer = load_tokenizer(source, revision)
@@ -70,11 +71,22 @@ def load(
     elif torch.cuda.is_available():
         place = {"dtype": torch.bfloat16, "device_map": "auto"}
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, revision=revision, use_safetensors=True, **place)
-    except (OSError, ValueError) as error:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source,
+            revision=revision,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **place,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(
             source, f"cannot load the model ({str(error).splitlines()[0]})", "a Hugging Face model folder or hub id"
         ) from error
+    model, info = loaded
+    missing = sorted(info["missing_keys"])
+    if missing:  # they would be random numbers
+        raise InputError(source, f"the weights lack {len(missing)} tensors, such as {missing[0]}", "all of them")
     return model, tokenizer
 
 
@@ -83,7 +95,7 @@ def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokeni
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise InputError(
             source, f"cannot load the tokenizer ({str(error).splitlines()[0]})", "a Hugging Face folder or hub id"

@@ -44,7 +44,7 @@ def sample(
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
     was_training = model.training
     model.eval()
-    with torch.inference_mode():
+    with torch.no_grad():
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
             drawn = None if uniforms is None else torch.from_numpy(uniforms[rows]).to(model.device, torch.float32)
@@ -112,7 +112,7 @@ def _sample_batch(
         scores.append(distribution.gather(1, drawn)[:, 0])
         tokens.append(torch.where(alive, drawn[:, 0], tokenizer.pad_token_id))
         alive &= drawn[:, 0] != tokenizer.eos_token_id
-        if not alive.any():
+        if not _any(alive):
             break
         if once is not None:
             used |= torch.zeros_like(used).scatter_(1, drawn, True) & once
@@ -120,3 +120,13 @@ def _sample_batch(
         attended = torch.cat([attended, torch.ones_like(drawn)], dim=1)
         positions = positions[:, -1:] + 1
     return torch.stack(tokens, 1), torch.stack(scores, 1)
+
+
+def _any(alive: torch.Tensor) -> bool:
+    """Whether a row of any process goes on: under FSDP all processes must call the model equally often."""
+    import torch
+
+    going = alive.any().int()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(going, torch.distributed.ReduceOp.MAX)
+    return bool(going)

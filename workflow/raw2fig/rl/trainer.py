@@ -12,6 +12,7 @@ Overrides of `GRPOTrainer`, and why:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from raw2fig.errors import InputError
 from raw2fig.lm.checkpoint import checkpoint_folder
 from raw2fig.lm.finetune import train_and_save
 from raw2fig.lm.generate import once_mask
@@ -139,9 +141,13 @@ def grpo(
                 policy = trainer.accelerator.unwrap_model(trainer.model)
                 state.log_history.append({"step": state.global_step, **on_snapshot(state.global_step, policy)})
 
+    together = recipe.prompts * int(os.environ.get("WORLD_SIZE", "1"))
+    if len(prompts) < together:  # trl would train on none of them
+        raise InputError("prompts", f"{len(prompts)} prompts, {together} in a step", "at least those of one step")
     model, tokenizer = load(str(base), train=True)
+    size = model.get_output_embeddings().weight.shape[0]
     # vLLM knows no repeat mask
-    once = once_mask(tokenizer, once_words) if once_words and not recipe.vllm else None
+    once = once_mask(tokenizer, once_words, size) if once_words and not recipe.vllm else None
     data = [text.encode() + b"\n" for texts in (prompts, [""], once_words) for text in texts]
     folder = checkpoint_folder(output, asdict(recipe), data, model)
     with vllm_generation(recipe.vllm, base) as generation:
@@ -164,6 +170,7 @@ def grpo(
             save_total_limit=1,
             logging_steps=1,
             seed=recipe.seed,
+            ddp_find_unused_parameters=False,
             report_to=[],
             disable_tqdm=True,
             bf16=torch.cuda.is_available(),

@@ -120,7 +120,7 @@ def corpus_reference(
                     "cells": cell_block(sentences, style),
                     "cell_types": ", ".join(kinds[rows]),
                     "count": len(rows),
-                    "n": multi_top,
+                    "n": max(len(sentence.split()) for sentence in sentences),
                     "tissue": tissue,
                     "organism": organism,
                 }
