@@ -100,7 +100,7 @@ def download(url: str, path: Path) -> None:
         size = path.stat().st_size if path.exists() else 0
         if not problem and (total is None or size == total):
             return
-        if size <= reached:
+        if size <= reached or size > (total or size):
             found = problem or f"ended after {size} of {total} bytes"
             raise InputError(url, found, "a network, or the file put where you like and source: path")
         logging.info("the connection broke after %d bytes, going on", size)

@@ -176,7 +176,7 @@ def fig_screen(
         f"{d} {c}{' *' if hit else ''}" for d, c, hit in summary[["drug", "drug_class", "hit"]].itertuples(index=False)
     ]
     right.set_yticks(summary["rank"], names, fontsize=6)
-    right.invert_yaxis()
+    right.set_ylim(len(summary) + 0.7, 0.3)
     right.axvline(0, color=NEUTRAL, linewidth=1)
     right.set(xlabel="context split S = positive - neutral", title="ranked by S (* hit)")
     cells = scores.groupby(["drug", "context"]).size().max()
