@@ -1,5 +1,6 @@
 """The scales `gpu` and `paper` on a laptop: what they ask for, and the paper's rules, prompts and claims from released
-models (tiny ones, of two architectures, whose tokenizer splits gene names) and other people's data files to the end."""
+models (tiny ones of Pythia's and of Gemma's kind, whose tokenizer splits gene names) and other people's files to the end.
+"""
 
 import re
 from functools import cache
@@ -34,7 +35,7 @@ SMALL: dict[str, Any] = {
         "sentence": {"top": 30, "multi_top": 8, "multi_cells": [2]},
         "base": {
             "source": "path",
-            "sizes": {"410M": {"source": "given/neox"}, "1B": {"source": "given/llama"}, "2B": None, "27B": None},
+            "sizes": {"1B": {"source": "given/neox"}, "2B": {"source": "given/gemma"}, "410M": None, "27B": None},
         },
         "engine": "sampler",
         "launch": "",
@@ -199,19 +200,22 @@ def model_folder(folder: Path, network: Any) -> None:
 
 def released_models(folder: Path) -> None:
     import torch
-    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM
+    from transformers import Gemma2Config, Gemma2ForCausalLM, GPTNeoXConfig, GPTNeoXForCausalLM
 
     torch.manual_seed(0)
-    common = {"num_hidden_layers": 1, "num_attention_heads": 2, "eos_token_id": 0, "bos_token_id": 1}
-    common |= {"max_position_embeddings": 1024}
+    common = {"num_attention_heads": 2, "eos_token_id": 0, "bos_token_id": 1, "max_position_embeddings": 1024}
+    neox = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+    # a layer that attends to a window and one that attends to all; embeddings of input and output are one matrix
+    gemma = {"hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2, "sliding_window": 32}
+    gemma |= {"num_key_value_heads": 1, "head_dim": 12, "pad_token_id": None}
     # embeddings rounded up, as Pythia's
     model_folder(
         folder / "neox",
-        lambda n: GPTNeoXForCausalLM(GPTNeoXConfig(vocab_size=n + 8, hidden_size=16, intermediate_size=32, **common)),
+        lambda n: GPTNeoXForCausalLM(GPTNeoXConfig(vocab_size=n + 8, **neox, **common)),
     )
     model_folder(
-        folder / "llama",
-        lambda n: LlamaForCausalLM(LlamaConfig(vocab_size=n, hidden_size=24, intermediate_size=48, **common)),
+        folder / "gemma",
+        lambda n: Gemma2ForCausalLM(Gemma2Config(vocab_size=n, **gemma, **common)),
     )
 
 
@@ -345,7 +349,7 @@ def test_every_stage_changes_the_weights_of_the_released_model(made: Path) -> No
     folders = ["base/1B", "sft-s0", "grpo/mse_pair-s0", "annotation", "spatial/both", "drugs"]
     stages = [weights(name) for name in folders]
     assert len({frozenset(stage) for stage in stages}) == 1
-    name = "model.layers.0.mlp.up_proj.weight"
+    name = "gpt_neox.layers.0.mlp.dense_h_to_4h.weight"
     assert len({stage[name].tobytes() for stage in stages}) == len(stages)
     # small steps at the paper's learning rates are not lost
     assert all(np.abs(stage[name] - stages[0][name]).max() < 1e-2 for stage in stages)
@@ -353,7 +357,7 @@ def test_every_stage_changes_the_weights_of_the_released_model(made: Path) -> No
     # untrained models write no gene: every tau is 0, no cell of a group is better than another, and nothing is learned
     assert np.array_equal(weights("grpo/kendall-s0")[name], weights("sft-s0")[name])
     config = read_json(made / "c2s/models/sft-s0/config.json")
-    assert config["architectures"] == ["LlamaForCausalLM"]
+    assert config["architectures"] == ["GPTNeoXForCausalLM"]
 
 
 def test_generated_cells_are_scored_beside_the_baselines(made: Path) -> None:
@@ -365,7 +369,7 @@ def test_generated_cells_are_scored_beside_the_baselines(made: Path) -> None:
     assert set(scores["tier"]) == {"seen", "tier1", "tier2", "tier3"}
     assert np.isfinite(scores["value"]).all()
     sizes = pd.read_parquet(made / "c2s/evals/scaling-s0.parquet")
-    assert set(sizes["size"]) == {"410M", "1B"}
+    assert set(sizes["size"]) == {"1B", "2B"}
     assert set(sizes["metric"]) == {"loss", "accuracy", "overlap"}
     # nats per word of a model that knows nothing: the tokens of a word times the logarithm of the vocabulary
     losses = sizes[sizes["metric"] == "loss"]["value"]
@@ -383,9 +387,9 @@ def test_claims_that_need_a_simulator_are_out_of_scale_and_the_others_measured(m
     measured = {"C1", "C1b", "C2", "C4", "C6", "C6b", "C7", "C8", "C9", "C9b"}
     assert measured & set(out) == set()
     assert [part["name"] for part in entries["C2"]["parts"]] == [
-        "loss 410M to 1B",
-        "annotation accuracy 410M to 1B",
-        "gene overlap 410M to 1B",
+        "loss 1B to 2B",
+        "annotation accuracy 1B to 2B",
+        "gene overlap 1B to 2B",
     ]
     assert not any("simulated cytokines" in entry["disclosure"] for entry in entries.values())
 
@@ -393,8 +397,8 @@ def test_claims_that_need_a_simulator_are_out_of_scale_and_the_others_measured(m
 def test_the_run_says_what_it_was_made_from(made: Path) -> None:
     text = (made / "c2s/tables/paper_vs_run.md").read_text()
     assert "Fetched for this run:" in text
-    assert "- 410M: source neox" in text
-    assert "- 1B: source llama" in text
+    assert "- 1B: source neox" in text
+    assert "- 2B: source gemma" in text
     assert not (made / "c2s/figures/screen.png").exists()
     assert {path.stem for path in (made / "c2s/figures").glob("*.png")} >= {"rank", "scaling", "perturbation", "grpo"}
 
