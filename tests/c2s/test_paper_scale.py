@@ -1,5 +1,6 @@
 """The scales `gpu` and `paper` on a laptop: what they ask for, and the paper's rules, prompts and claims from released
-models (tiny ones of Pythia's and of Gemma's kind, whose tokenizer splits gene names) and other people's files to the end.
+models (tiny ones of Pythia's and of Gemma's kind, whose tokenizer splits gene names) and other people's files to the
+end.
 """
 
 import re
