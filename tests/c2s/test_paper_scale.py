@@ -40,7 +40,7 @@ SMALL: dict[str, Any] = {
         },
         "engine": "sampler",
         "launch": "",
-        "training": {"max_length": 400, "checkpoint_every": 2},
+        "training": {"max_length": 600, "checkpoint_every": 2},
         "pretrain": {"test_samples": 20, "samples": {"annotation": 20, "generation": 20, "tissue_annotation": 20}},
         "annotation": {"steps": 2, "batch": 2, "accumulate": 1},
         "spatial_sft": {

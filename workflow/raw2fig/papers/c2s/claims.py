@@ -175,8 +175,8 @@ def claims(
         },
         "C6": bootstrap_mean(same["none"], SEED),
         "C6b": {
-            f"{prior} minus none": difference(same["none"], same[prior], SEED, paired=True)
-            for prior in ("cpdb", "biogrid", "both")
+            f"{prior} minus {less}": difference(same[less], same[prior], SEED, paired=True)
+            for prior, less in (("cpdb", "none"), ("biogrid", "none"), ("both", "cpdb"), ("both", "biogrid"))
         },
         "C7": together(
             {
