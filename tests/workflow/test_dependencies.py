@@ -13,6 +13,7 @@ MARKS = {
     "mypy": r"\bmypy\b",
     "pip-tools": r"\bpip-compile\b",
     "playwright": r"\bplaywright\.sync_api\b",
+    "pillow": r"^ *(import|from) PIL\b",
     "pot": r"^ *import ot$",
     "pytest": r"\bpython -m pytest\b",
     "pytest-xdist": r"\bxdist_group\b",

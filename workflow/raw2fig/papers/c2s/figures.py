@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import EngFormatter
 
 from raw2fig.errors import InputError
 from raw2fig.plotting import (
@@ -105,6 +106,9 @@ def fig_scaling(*, scores: list[Input], svg: Output, png: Output, csv: Output, s
                 rows[-1] |= sizes[parameters]._asdict()
             line_with_band(ax, list(sizes), list(sizes.values()), NAMES.get(name, ""), index)
         ax.set_xscale("log")
+        ax.set_xticks(list(sizes))
+        ax.minorticks_off()
+        ax.xaxis.set_major_formatter(EngFormatter(places=0, sep=""))
         ax.set(xlabel="parameters", title=label)
     legend_above(fig, axes)
     note = footnote(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
