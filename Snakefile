@@ -16,7 +16,7 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        TARGETS["figures"],
+        [TARGETS[stage] for stage in STAGES],
 
 
 rule data:

@@ -202,7 +202,10 @@ def stop(folder: Path, signum: int, *words: str) -> int:
     env = environment(folder)
     env["PYTHONPATH"] += f"{os.pathsep}{hook}"
     with log.open("wb") as file:
+        # a shell that runs the tests in the background has them ignore SIGINT, which children inherit
+        heard = signal.signal(signal.SIGINT, signal.default_int_handler)
         run = subprocess.Popen(words, cwd=folder, env=env, stdout=file, stderr=file, start_new_session=True)
+        signal.signal(signal.SIGINT, heard)
     partial, beside = folder / DATA / ".partial-rank_fit.pairs.parquet", folder / DATA / "panel_fit.json"
     first = folder / DATA / "rank_fit.json"
     try:

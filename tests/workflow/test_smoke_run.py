@@ -98,7 +98,7 @@ def test_reports_do_not_name_the_machine(smoke_run: Path, results: Path) -> None
 
 def spelled_out(page: str) -> str:
     """The page, with what stands in its data URIs, theirs included."""
-    embedded = re.findall(r"data:[\w/+.-]+(?:;charset=[\w-]+)?;base64,([A-Za-z0-9+/]+=*)", page)
+    embedded = re.findall(r"data:[\w/+.-]+(?:;[\w.=-]+)*;base64,([A-Za-z0-9+/]+=*)", page)
     inner = (base64.b64decode(data).decode("latin-1") for data in embedded)
     return page + "".join(map(spelled_out, inner))
 

@@ -48,8 +48,14 @@ def is_current(arguments: list[str]) -> bool:
 
 
 def snakemake(arguments: list[str]) -> int:
-    """Run Snakemake from the environment of this Python."""
-    return subprocess.run(["snakemake", *arguments], check=False).returncode
+    """Run Snakemake from the environment of this Python. Ctrl-C reaches it too: it ends its jobs and gives up its lock,
+    and is waited for."""
+    with subprocess.Popen(["snakemake", *arguments]) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 if __name__ == "__main__":
