@@ -175,7 +175,7 @@ def test_another_source_of_each_kind(folder: Path) -> None:
 
 
 def model_folder(folder: Path, network: Any) -> None:
-    """A released model: byte-level BPE as Pythia has it, no padding token, begin-of-sequence as Gemma has it."""
+    """A released model in bfloat16: byte-level BPE as Pythia has it, no padding token, begin-of-sequence as Gemma."""
     from tokenizers import Tokenizer
     from tokenizers.decoders import ByteLevel as Decoder
     from tokenizers.models import BPE
@@ -195,7 +195,7 @@ def model_folder(folder: Path, network: Any) -> None:
     tokenizer.train_from_iterator([english] * 9, trainer)
     tokenizer.post_processor = TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 1)])
     words = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<bos>", eos_token="<|endoftext|>")
-    network(len(words)).save_pretrained(folder)
+    network(len(words)).bfloat16().save_pretrained(folder)
     words.save_pretrained(folder)
 
 
@@ -342,21 +342,25 @@ def test_prompts_are_in_natural_language_for_a_tokenizer_that_splits_genes(made:
 
 
 def test_every_stage_changes_the_weights_of_the_released_model(made: Path) -> None:
-    from safetensors.numpy import load_file
+    import torch
+    from safetensors.torch import load_file
 
-    def weights(folder: str) -> dict[str, np.ndarray]:
+    def weights(folder: str) -> dict[str, torch.Tensor]:
         return load_file(made / "c2s/models" / folder / "model.safetensors")
 
     folders = ["base/1B", "sft-s0", "grpo/mse_pair-s0", "annotation", "spatial/both", "drugs"]
     stages = [weights(name) for name in folders]
     assert len({frozenset(stage) for stage in stages}) == 1
     name = "gpt_neox.layers.0.mlp.dense_h_to_4h.weight"
-    assert len({stage[name].tobytes() for stage in stages}) == len(stages)
-    # small steps at the paper's learning rates are not lost
-    assert all(np.abs(stage[name] - stages[0][name]).max() < 1e-2 for stage in stages)
-    assert all(stage[name].dtype == np.float32 for stage in stages)
+    base, *trained = (stage[name] for stage in stages)
+    assert base.dtype == torch.bfloat16
+    # steps at the paper's learning rates are so small that bfloat16 would round them away
+    for one in trained:
+        assert one.dtype == torch.float32
+        assert 0 < (one - base).abs().max() < 1e-3
+    assert len({one.numpy().tobytes() for one in trained}) == len(trained)
     # untrained models write no gene: every tau is 0, no cell of a group is better than another, and nothing is learned
-    assert np.array_equal(weights("grpo/kendall-s0")[name], weights("sft-s0")[name])
+    assert torch.equal(weights("grpo/kendall-s0")[name], weights("sft-s0")[name])
     config = read_json(made / "c2s/models/sft-s0/config.json")
     assert config["architectures"] == ["GPTNeoXForCausalLM"]
 

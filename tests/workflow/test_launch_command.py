@@ -35,6 +35,6 @@ def test_the_paper_s_launch_line_is_fsdp2_in_bfloat16(monkeypatch: pytest.Monkey
     assert environment["ACCELERATE_MIXED_PRECISION"] == "bf16"
     assert plugin.fsdp_version == 2
     assert plugin.reshard_after_forward is True
-    assert plugin.state_dict_type.name == "FULL_STATE_DICT"
+    assert plugin.state_dict_type.name == "SHARDED_STATE_DICT"
     assert plugin.auto_wrap_policy.__name__ == "transformer_auto_wrap_policy"
     assert not plugin.cpu_ram_efficient_loading

@@ -132,7 +132,7 @@ def _from_package(origin: Origin, output: Path) -> str:
         with _in_one_line(origin.dataset or ""):
             return loaders[package](name, output, origin.revision)
     except ModuleNotFoundError as error:
-        raise InputError("dataset", f"{package} is not installed", "`pip install raw2fig[paper]`") from error
+        raise InputError("dataset", f"{package} is not installed", f"`pip install {package}`") from error
 
 
 def _pertpy(name: str, output: Path, revision: str | None) -> str:

@@ -140,6 +140,8 @@ def train_and_save(trainer: Trainer, folder: Path, output: Path) -> None:
             model = cast("PreTrainedModel", trainer.model)
             model.load_state_dict(type(model).from_pretrained(resume, dtype=model.dtype).state_dict())
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    # a process that is done discards the checkpoints: not while the first one still sorts them
+    trainer.accelerator.wait_for_everyone()
     if trainer.is_fsdp_enabled:
         # `accelerate launch` may ask for sharded checkpoints; the model folder is whole
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
