@@ -101,6 +101,8 @@ rule c2s_sft_spatial:
         "<results>/c2s/logs/sft-spatial.log",
     benchmark:
         "<results>/c2s/benchmarks/sft-spatial.tsv"
+    # the longest job starts first
+    priority: 2
     threads: threads_for(config, "train", "c2s_sft_spatial")
     resources:
         **resources_for(config, "train", "c2s_sft_spatial"),

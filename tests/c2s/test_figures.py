@@ -353,7 +353,7 @@ def test_screen(screen: dict[str, Path], drawn: Figure) -> None:
         table.loc["D1", ["delta_neutral", "delta_positive", "split"]].astype(float), [0, 1, 1], atol=1e-9
     )
     # cells are paired: the drug's effect has no spread, whatever that of the cells
-    np.testing.assert_allclose(table["positive_high"] - table["positive_low"], 0, atol=1e-9)
+    np.testing.assert_allclose(table["delta_positive_high"] - table["delta_positive_low"], 0, atol=1e-9)
     assert table["kind"].str.split().str[0].to_dict() == {"D1": "conditional", "D2": "other", "D3": "without"}
 
 

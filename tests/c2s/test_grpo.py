@@ -127,7 +127,7 @@ def task_of(files: Files, base: Path, folder: Path, monkeypatch: pytest.MonkeyPa
         return make(task, *arguments)
 
     monkeypatch.setattr(module, "reward_function", noted)
-    monkeypatch.setattr("raw2fig.rl.trainer.grpo", lambda *_: [])
+    monkeypatch.setattr("raw2fig.rl.trainer.grpo", lambda *_, **__: [])
     run(files, base, folder, **options)
     return given[0]
 

@@ -39,7 +39,7 @@ def test_effects_are_differences_of_means(paired: bool) -> None:
         assert row["delta_neutral"] == pytest.approx(neutral)
         assert row["delta_positive"] == pytest.approx(positive)
         assert row["split"] == pytest.approx(positive - neutral)
-        assert row["low"] < row["split"] < row["high"]
+        assert row["split_low"] < row["split"] < row["split_high"]
         assert row["family_low"] < row["split"]
 
 
@@ -49,7 +49,7 @@ def test_pairs_are_resampled_together() -> None:
     for paired in (True, False):
         scores = table({"D1": (0.0, 1.0)}, 100, np.random.default_rng(0), paired)
         summary[paired] = context_split(scores, np.random.default_rng(1)).iloc[0]
-        width = summary[paired]["high"] - summary[paired]["low"]
+        width = summary[paired]["split_high"] - summary[paired]["split_low"]
         sd = np.sqrt(2) * 0.1 if paired else np.sqrt(2)
         assert width == pytest.approx(2 * 1.96 * np.sqrt(2) * sd / 10, rel=0.2)
 
@@ -60,7 +60,7 @@ def test_intervals_cover_the_truth() -> None:
         scores = table({"D1": (0.2, 0.7), "D2": (0.0, 0.0)}, 60, np.random.default_rng(seed), False)
         summary = context_split(scores, np.random.default_rng(seed), resamples=300).set_index("drug").sort_index()
         truth = pd.Series({"D1": 0.5, "D2": 0.0})
-        inside += list((summary["low"] <= truth) & (truth <= summary["high"]))
+        inside += list((summary["split_low"] <= truth) & (truth <= summary["split_high"]))
     assert 0.88 <= np.mean(inside) <= 1.0
 
 
@@ -79,7 +79,7 @@ def test_the_family_bound_widens_with_the_number_of_drugs() -> None:
     for m in (1, 24):
         effects = {f"D{i:02d}": (0.0, 0.0) for i in range(m)}
         summary = context_split(table(effects, 80, np.random.default_rng(0), False), np.random.default_rng(1))
-        gap[m] = ((summary["split"] - summary["family_low"]) / (summary["high"] - summary["low"])).mean()
+        gap[m] = ((summary["split"] - summary["family_low"]) / (summary["split_high"] - summary["split_low"])).mean()
     assert gap[1] == pytest.approx(0.5, abs=0.05)  # one drug: the 95 % interval itself
     assert gap[24] == pytest.approx(3.08 / (2 * 1.96), abs=0.05)
 

@@ -272,7 +272,11 @@ def test_a_killed_run_goes_on_to_the_same_bytes_and_log(
     assert again == whole
 
 
-@pytest.mark.parametrize("changed", [{"recipe": replace(RECIPE, steps=4)}, {"once": GENES[:6]}], ids=["recipe", "mask"])
+@pytest.mark.parametrize(
+    "changed",
+    [{"recipe": replace(RECIPE, steps=4)}, {"once": GENES[:6]}, {"scored_by": "another reward"}],
+    ids=["recipe", "mask", "reward"],
+)
 def test_with_anything_changed_a_run_starts_anew(base: Path, tmp_path: Path, changed: dict[str, Any]) -> None:
     with pytest.raises(Killed):
         run_five(base, tmp_path / "model", kill=2)

@@ -144,6 +144,22 @@ def test_auroc_interval_covers(positives: int, negatives: int, shift: float) -> 
     assert 0.92 <= inside / 600 <= 0.99
 
 
+def test_auroc_interval_ends_at_z_standard_errors() -> None:
+    from scipy.optimize import brentq
+
+    labels = np.arange(24) < 4
+    for shift in (0.0, 1.0, 2.0):
+        found = auroc_interval(labels, np.random.default_rng(5).normal(size=24) + shift * labels)
+
+        def errors(area: float, seen: float = found.value) -> float:
+            share = 1 + 11 * ((1 - area) / (2 - area) + area / (1 + area))
+            return (seen - area) ** 2 - 1.959963984540054**2 * area * (1 - area) * share / (4 * 20)
+
+        assert 0 < found.value < 1
+        ends = (brentq(errors, 0, found.value, xtol=1e-12), brentq(errors, found.value, 1, xtol=1e-12))
+        assert (found.low, found.high) == pytest.approx(ends, abs=1e-9)
+
+
 def test_auroc_interval_mirrors_and_keeps_its_width() -> None:
     rng = np.random.default_rng(2)
     labels, scores = np.arange(24) < 4, rng.normal(size=24)

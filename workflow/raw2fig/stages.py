@@ -5,7 +5,9 @@ across invocations it compares checksums and stops there. One invocation per sta
 keeps a refactored data step from retraining anything (docs/reruns.md). Arguments are passed on to Snakemake.
 """
 
+import gc
 import itertools
+import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -48,14 +50,23 @@ def is_current(arguments: list[str]) -> bool:
 
 
 def snakemake(arguments: list[str]) -> int:
-    """Run Snakemake from the environment of this Python. Ctrl-C reaches it too: it ends its jobs and gives up its lock,
-    and is waited for."""
-    with subprocess.Popen(["snakemake", *arguments]) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue
+    """Run Snakemake in a fork of this process, which has imported it once for all stages. Ctrl-C reaches it too: it
+    ends its jobs and gives up its lock, and is waited for. Returns its exit status."""
+    gc.set_threshold(100_000)  # nearly all that the imports and the DAG make stays
+    import snakemake.cli
+
+    def main() -> None:
+        sys.argv = ["snakemake", *arguments]
+        snakemake.cli.main(arguments)
+
+    process = multiprocessing.get_context("fork").Process(target=main)
+    process.start()
+    while True:
+        try:
+            process.join()
+        except KeyboardInterrupt:
+            continue
+        return process.exitcode or 0
 
 
 if __name__ == "__main__":

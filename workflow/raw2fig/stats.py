@@ -125,19 +125,15 @@ def auroc_interval(labels: ArrayLike, scores: ArrayLike) -> Estimate:
     Newcombe (2006, part 2, method 5): all areas that differ from the one seen by less than Z standard errors of Hanley
     and McNeil, the error being that of the area in question, with the mean class size in both of its terms.
     """
-    from scipy.optimize import brentq
-
     wins = _wins(labels, scores)
     seen, size = float(wins.mean()), (sum(wins.shape) - 2) / 2
-
-    def surplus(area: float) -> float:
-        share = 1 + size * ((1 - area) / (2 - area) + area / (1 + area))
-        return (seen - area) ** 2 - Z**2 * area * (1 - area) * share / wins.size
-
-    # at 0 and 1 the error vanishes too: the bracket stays off them
-    low = 0.0 if seen == 0 else brentq(surplus, 0, min(seen, 1 - 1e-9))
-    high = 1.0 if seen == 1 else brentq(surplus, max(seen, 1e-9), 1)
-    return Estimate(seen, float(low), float(high), sum(wins.shape))
+    # (seen - area)**2 = Z**2 * area * (1 - area) * (1 + size * ((1 - area) / (2 - area) + area / (1 + area))) / pairs,
+    # times the denominators: one solution on either side of what was seen, and two outside [0, 1]
+    area = np.polynomial.Polynomial([0, 1])
+    denominators = (2 - area) * (1 + area)
+    spread = area * (1 - area) * (denominators + size * (1 + 2 * area - 2 * area**2))
+    _, low, high, _ = np.sort(((seen - area) ** 2 * denominators * wins.size - Z**2 * spread).roots().real)
+    return Estimate(seen, float(low) if seen > 0 else 0.0, float(high) if seen < 1 else 1.0, sum(wins.shape))
 
 
 def auroc_gain(labels: ArrayLike, a: ArrayLike, b: ArrayLike, rng: Seed, resamples: int = RESAMPLES) -> Estimate:

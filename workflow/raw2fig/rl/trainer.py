@@ -79,9 +79,12 @@ def grpo(
     once_words: Sequence[str] = (),
     snapshot_every: int = 0,
     on_snapshot: Callable[[int, PreTrainedModel], dict[str, float]] | None = None,
+    scored_by: str = "",
 ) -> list[dict[str, float]]:
     """Train the model of folder `base` by GRPO: sequence-mean loss, group-scaled advantages, KL penalty `beta` to the
     weights of `base`. Saves it at `output` and returns the log: a record {step, reward, reward_std, kl, ...} per step.
+
+    `scored_by` names what `rewards` depends on: with another name a killed run starts anew instead of resuming.
 
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`).
 
@@ -148,7 +151,7 @@ def grpo(
     size = model.get_output_embeddings().weight.shape[0]
     # vLLM knows no repeat mask
     once = once_mask(tokenizer, once_words, size) if once_words and not recipe.vllm else None
-    data = [text.encode() + b"\n" for texts in (prompts, [""], once_words) for text in texts]
+    data = [text.encode() + b"\n" for texts in (prompts, ["", scored_by, ""], once_words) for text in texts]
     folder = checkpoint_folder(output, asdict(recipe), data, model)
     with vllm_generation(recipe.vllm, base) as generation:
         arguments = GRPOConfig(

@@ -9,8 +9,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.predictions import CONDITION
-from raw2fig.papers.c2s.screen import NEUTRAL as NEUTRAL_CONTEXT
-from raw2fig.papers.c2s.screen import POSITIVE, VEHICLE, context_split
+from raw2fig.papers.c2s.screen import context_split
 from raw2fig.plotting import NEUTRAL, PALETTE, bars_with_intervals, figure, footnote, legend_above, save
 from raw2fig.stats import Estimate, bootstrap_mean
 from raw2fig.step import Input, Output, step
@@ -151,11 +150,6 @@ def fig_screen(
         raise InputError(truth, f"nothing about {', '.join(sorted(unknown))}", "every screened drug")
     summary["kind"] = [_kind(planted[drug]) for drug in summary["drug"]]
     summary["drug_class"] = [planted[drug]["drug_class"] for drug in summary["drug"]]
-    for context in (NEUTRAL_CONTEXT, POSITIVE):
-        table = scores[scores["context"] == context].pivot(index="cell", columns="drug", values="score")
-        effects = [bootstrap_mean((table[d] - table[VEHICLE]).dropna(), SEED) for d in summary["drug"]]
-        summary[f"{context}_low"] = [effect.low for effect in effects]
-        summary[f"{context}_high"] = [effect.high for effect in effects]
     fig, (left, right) = figure(10, max(4.8, 0.12 * len(summary)), cols=2)
     left.axvspan(-margin, margin, color=NEUTRAL, alpha=0.12, linewidth=0, label="margin of a hit")
     left.axline((0, 0), slope=1, color=NEUTRAL, linestyle="--", linewidth=1, label="no context split")
@@ -165,11 +159,9 @@ def fig_screen(
     for kind, (colour, marker) in styles:
         part = summary[summary["kind"] == kind]
         x, y, split = part["delta_neutral"], part["delta_positive"], part["split"]
-        across, up = (_whiskers(v, part, f"{c}_") for v, c in ((x, NEUTRAL_CONTEXT), (y, POSITIVE)))
-        left.errorbar(x, y, xerr=across, yerr=up, color=colour, marker=marker, label=kind, **bars)
-        right.errorbar(
-            split, part["rank"], xerr=_whiskers(split, part), color=colour, marker=marker, label=kind, **bars
-        )
+        style = {"color": colour, "marker": marker, "label": kind, **bars}
+        left.errorbar(x, y, xerr=_whiskers(part, x.name), yerr=_whiskers(part, y.name), **style)
+        right.errorbar(split, part["rank"], xerr=_whiskers(part, split.name), **style)
     left.set(xlabel="effect in the neutral context", ylabel="effect in the positive context")
     legend_above(fig, [left])
     names = [
@@ -185,9 +177,10 @@ def fig_screen(
     save(fig, svg, png, csv, summary, note)
 
 
-def _whiskers(value: pd.Series, table: pd.DataFrame, prefix: str = "") -> np.ndarray:
-    """Lengths below and above `value`, (2, n); an interval without width may miss it by rounding."""
-    return np.clip(np.stack([value - table[f"{prefix}low"], table[f"{prefix}high"] - value]), 0, None)
+def _whiskers(table: pd.DataFrame, name: str) -> np.ndarray:
+    """Lengths below and above column `name`, (2, n); an interval without width may miss it by rounding."""
+    value = table[name]
+    return np.clip(np.stack([value - table[f"{name}_low"], table[f"{name}_high"] - value]), 0, None)
 
 
 def _kind(drug: dict[str, Any]) -> str:
@@ -218,10 +211,10 @@ def _bars(ax: Any, frame: pd.DataFrame, metric: str, tiers: list[str], methods: 
     """Bars of one metric, tier by tier; returns the plotted rows."""
     series: dict[str, list[Estimate]] = {}
     rows = []
+    parts = dict(list(frame[frame["metric"] == metric].groupby(["method", "tier"])))
     for method in methods:
         for tier in tiers:
-            chosen = (frame["method"] == method) & (frame["metric"] == metric) & (frame["tier"] == tier)
-            part = frame[chosen]
+            part = parts.get((method, tier), frame[:0])
             groups = list(part[CONDITION].itertuples(index=False, name=None))
             estimate = bootstrap_mean(part["value"], SEED, groups, part["seed"].tolist())
             series.setdefault(NAMES.get(method, method), []).append(estimate)

@@ -8,6 +8,7 @@ same effort for each reward.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -224,6 +225,7 @@ def grpo(
         kept_back = np.arange(len(rows)) % VALIDATION_EVERY == 0
         task.real.append(expression[~kept_back])
         task.held_out.append(expression[kept_back])
+    seen = hashlib.sha256(b"".join([chosen.tobytes(), *(values.tobytes() for values in task.real)])).hexdigest()
     network, words = load(str(base), train=True)
     length = sentence_tokens(words, genes, top)
     validate = validation(task, words, length, validation_conditions, validation_cells, seed)
@@ -257,6 +259,7 @@ def grpo(
                 genes,
                 snapshot_every,
                 keep_best(best, validate, reward, lr),
+                scored_by=f"{reward} {partners} {seen}",
             )
             runs.append({"lr": lr, "log": records})
         if best:

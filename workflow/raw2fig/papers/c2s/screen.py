@@ -7,7 +7,7 @@ neutral context. S > 0 with no effect in the neutral context marks a conditional
 
 from collections.abc import Collection
 from statistics import NormalDist
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,8 +49,9 @@ def context_split(
     Returns
     -------
     DataFrame, best first
-        drug, delta_positive, delta_neutral, split (S, their difference), low, high (95 % percentile interval of S by
-        bootstrap over cells), family_low (lower bound of S that holds for all drugs at once), hit.
+        drug, delta_positive, delta_neutral, split (S, their difference), each with its 95 % percentile interval by
+        bootstrap over cells as <name>_low and <name>_high, family_low (lower bound of S that holds for all drugs at
+        once), hit.
 
     With m drugs without effect, 2.5 % of the 95 % intervals lie above 0 by chance: 0.6 of 24. So a hit asks for
     `family_low` > 0, S minus the normal quantile 1 - 0.025 / m (Bonferroni) times the bootstrap standard error, and
@@ -79,20 +80,18 @@ def context_split(
         resampled[context] = _effects(weights, values)
     split = delta[POSITIVE] - delta[NEUTRAL]
     replicates = resampled[POSITIVE] - resampled[NEUTRAL]
-    low, high = np.nanquantile(replicates, [0.025, 0.975], axis=0)
     family_low = split - NormalDist().inv_cdf(1 - 0.025 / len(drugs)) * np.nanstd(replicates, axis=0, ddof=1)
-    summary = pd.DataFrame(
-        {
-            "drug": drugs,
-            "delta_positive": delta[POSITIVE],
-            "delta_neutral": delta[NEUTRAL],
-            "split": split,
-            "low": low,
-            "high": high,
-            "family_low": family_low,
-            "hit": (family_low > 0) & (np.abs(delta[NEUTRAL]) < margin),
-        }
-    )
+    found = {
+        "delta_positive": (delta[POSITIVE], resampled[POSITIVE]),
+        "delta_neutral": (delta[NEUTRAL], resampled[NEUTRAL]),
+        "split": (split, replicates),
+    }
+    columns: dict[str, Any] = {"drug": drugs}
+    for name, (value, resamples_of_it) in found.items():
+        low, high = np.nanquantile(resamples_of_it, [0.025, 0.975], axis=0)
+        columns |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    hit = (family_low > 0) & (np.abs(delta[NEUTRAL]) < margin)
+    summary = pd.DataFrame(columns | {"family_low": family_low, "hit": hit})
     return summary.sort_values(["split", "drug"], ascending=[False, True], ignore_index=True)
 
 
