@@ -10,10 +10,17 @@ from raw2fig.leftovers import cancel_leftovers, comment
 from raw2fig.provenance import source_digest
 from raw2fig.resources import resources_for, threads_for
 
+
+def refuse(error):
+    """Stop before the first job for a mistake in the configuration: one line, status 2."""
+    print(f"raw2fig: configuration: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
 try:
     validate(config, read_schema(Path(workflow.basedir) / "workflow/schemas"))
 except InputError as error:
-    sys.exit(f"raw2fig: configuration: {error}")
+    refuse(error)
 
 STAGES = ("data", "models", "evals", "figures")
 TARGETS = {stage: [] for stage in STAGES}

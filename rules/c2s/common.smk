@@ -8,7 +8,6 @@ C2S_TRAINED = C2S["base"]["source"] == "procedural"
 # models trained here have seeds; released ones are there once
 C2S_PRETRAINED = "<results>/c2s/models/pretrain/{size}-s{seed}" if C2S_TRAINED else "<results>/c2s/models/base/{size}"
 C2S_PRETRAINED_SEEDS = C2S["seeds"] if C2S_TRAINED else C2S["seeds"][:1]
-C2S_BASE = C2S_PRETRAINED.format(size=C2S["base"]["size"], seed=C2S["seeds"][0])
 C2S_CORPORA = [
     "<results>/c2s/data/corpus.reference.parquet",
     "<results>/c2s/data/corpus.cytokine.parquet",
@@ -19,6 +18,17 @@ C2S_SIMULATED = [name for name in ("cytokine", "spatial", "drugs") if C2S[name][
 C2S_REAL = [name for name in ("cytokine", "spatial", "drugs") if name not in C2S_SIMULATED]
 # fresh cells of the simulator: there are none beside real data
 C2S_ORACLE = ["<results>/c2s/data/oracle.h5ad"] if "cytokine" in C2S_SIMULATED else []
+
+
+def c2s_base(section):
+    """The pretrained model of each `{seed}` whose size that section of the configuration names."""
+    size = C2S[section]["size"]
+    if size not in C2S_MODELS:
+        refuse(InputError(f"c2s.{section}.size", f"is {size!r}", f"one of {', '.join(C2S_SIZES)}"))
+    return C2S_PRETRAINED.replace("{size}", size)
+
+
+C2S_BASE = c2s_base("base").format(seed=C2S["seeds"][0])
 
 
 def c2s_is_fetched(dataset):

@@ -93,7 +93,7 @@ rule c2s_sft_annotation:
 rule c2s_sft_spatial:
     input:
         corpora=expand("<results>/c2s/data/corpus.spatial-{prior}.parquet", prior=C2S_PRIORS),
-        base=C2S_BASE,
+        base=c2s_base("spatial_sft").format(seed=C2S["seeds"][0]),
     output:
         models=directory(expand("<results>/c2s/models/spatial/{prior}", prior=C2S_PRIORS)),
         logs=expand("<results>/c2s/models/spatial/{prior}.json", prior=C2S_PRIORS),
@@ -120,7 +120,7 @@ rule c2s_sft_spatial:
 rule c2s_sft_perturbation:
     input:
         corpora="<results>/c2s/data/corpus.cytokine.parquet",
-        base=C2S_PRETRAINED.replace("{size}", C2S["base"]["size"]),
+        base=c2s_base("base"),
     output:
         models=directory("<results>/c2s/models/sft-s{seed}"),
         logs="<results>/c2s/models/sft-s{seed}.json",

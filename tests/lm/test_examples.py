@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from toy_language import GENES, PAIRS, PROMPTS
+from toy_language import GENES, PAIRS, PROMPTS, toy_network
 
 from raw2fig.errors import InputError
 from raw2fig.lm.examples import IGNORED, Example, collate, encode
@@ -64,9 +64,7 @@ def test_the_boundary_is_exact_with_a_tokenizer_that_splits_words_and_adds_bos(
 
 
 @pytest.mark.parametrize("kind", ["words", "subwords"])
-def test_responses_and_their_end_are_supervised_and_every_real_token_attended(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_responses_and_their_end_are_supervised(kind: str, request: pytest.FixtureRequest) -> None:
     tokenizer = request.getfixturevalue(kind)
     examples = encode(tokenizer, PROMPTS, RESPONSES, 200)
     assert (tokenizer.pad_token_id == tokenizer.eos_token_id) == (kind == "subwords")
@@ -75,13 +73,24 @@ def test_responses_and_their_end_are_supervised_and_every_real_token_attended(
     assert len({len(example.ids) for example in examples}) > 1
     for row, example in enumerate(examples):
         length, start = len(example.ids), example.prompt_length
-        ids, attended, labels = (batch[name][row].tolist() for name in ("input_ids", "attention_mask", "labels"))
+        ids, labels = (batch[name][row].tolist() for name in ("input_ids", "labels"))
         width = len(ids)
         assert ids == [*example.ids, *[tokenizer.pad_token_id] * (width - length)]
-        assert attended == [1] * length + [0] * (width - length)
         assert labels == [IGNORED] * start + example.ids[start:].tolist() + [IGNORED] * (width - length)
         assert labels[length - 1] == tokenizer.eos_token_id
         assert whole["labels"][row].tolist() == example.ids.tolist() + [IGNORED] * (width - length)
+
+
+def test_padding_changes_nothing(words: "PreTrainedTokenizerBase") -> None:
+    """Every example is scored in a batch as alone, the batch having no mask."""
+    import torch
+
+    examples = encode(words, PROMPTS, RESPONSES, 200)
+    network = toy_network(words).eval()
+    batch = network(**collate(examples, words.pad_token_id)).logits
+    for row, example in enumerate(examples):
+        alone = network(**collate([example], words.pad_token_id)).logits[0]
+        torch.testing.assert_close(batch[row, : len(example.ids)], alone, atol=1e-5, rtol=1e-4)
 
 
 def test_a_long_pair_loses_the_end_of_its_response_and_its_end_of_sequence(words: "PreTrainedTokenizerBase") -> None:

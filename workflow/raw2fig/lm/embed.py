@@ -29,9 +29,9 @@ def embed(
     with torch.no_grad():
         for start in range(0, len(ids), batch):
             chunk = [Example(row, 0) for row in ids[start : start + batch]]
-            inputs = collate(chunk, tokenizer.pad_token_id)
-            inputs = {name: inputs[name].to(model.device) for name in ("input_ids", "attention_mask")}
-            hidden = model(**inputs, output_hidden_states=True, logits_to_keep=1).hidden_states[-1].float()
-            mask = inputs["attention_mask"].unsqueeze(-1)
-            rows.append(((hidden * mask).sum(1) / mask.sum(1)).cpu().numpy())
+            padded = collate(chunk, tokenizer.pad_token_id)["input_ids"].to(model.device)
+            hidden = model(padded, output_hidden_states=True, logits_to_keep=1).hidden_states[-1].float()
+            lengths = torch.tensor([len(row.ids) for row in chunk], device=model.device)[:, None]
+            real = torch.arange(padded.shape[1], device=model.device) < lengths
+            rows.append(((hidden * real[..., None]).sum(1) / lengths).cpu().numpy())
     return np.concatenate(rows)

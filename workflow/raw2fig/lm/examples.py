@@ -45,21 +45,19 @@ def encode(
 
 
 def collate(examples: Sequence[Example], pad: int, prompt_loss: bool = False) -> dict[str, torch.Tensor]:
-    """Right-padded batch: `input_ids`, `attention_mask`, `labels`, each int64 (batch, longest).
+    """Right-padded batch for a causal model: `input_ids`, `labels`, both int64 (batch, longest).
 
-    Every real token is attended, end-of-sequence included, also where its id equals the padding id. Labels leave out
-    padding, and prompts unless `prompt_loss`.
+    No mask: padding comes after all that attends, and the kernels of unmasked causal attention are faster. Labels leave
+    out padding, and prompts unless `prompt_loss`.
     """
     import torch
 
     width = max(len(example.ids) for example in examples)
     ids = torch.full((len(examples), width), pad)
-    attended = torch.zeros_like(ids)
     labels = torch.full_like(ids, IGNORED)
     for row, example in enumerate(examples):
         length = len(example.ids)
         ids[row, :length] = torch.from_numpy(example.ids)
-        attended[row, :length] = 1
         start = 0 if prompt_loss else example.prompt_length
         labels[row, start:length] = ids[row, start:length]
-    return {"input_ids": ids, "attention_mask": attended, "labels": labels}
+    return {"input_ids": ids, "labels": labels}
