@@ -350,7 +350,7 @@ def test_a_prior_adds_statements_and_changes_nothing_else(folder: Path, tmp_path
         cells = [text.split() for text in re.findall(r"ID\d+[^.]*", plain.prompt)]
         assert statements([" ".join(cell) for cell in cells], pairs) == pairs
         told += len(pairs)
-    assert told > 5
+    assert told
 
 
 @every_corpus

@@ -11,7 +11,8 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.tissue import neighbourhoods
 
-_TRIES = 200  # random cells tried for one place in a negative set
+_TRIES, _TRIES_OF_A_PLACE = 200, 16
+"""For a negative set, and random cells for one place of it."""
 
 
 class CellSets(NamedTuple):
@@ -60,11 +61,9 @@ def sample_neighbourhoods(
     centres, contexts = neighbours_of_cells(xy, radius, n - 1, size, rng)
     cells = rng.permuted(np.column_stack([centres, contexts]), axis=1)
     same = rng.permutation(np.arange(size) % 2 == 0)
-    everywhere = np.arange(len(xy))
-    pools = {name: np.flatnonzero(cell_type == name) for name in np.unique(cell_type)}
-    for row in np.flatnonzero(~same):
-        wanted = [pools[cell_type[cell]] if matched else everywhere for cell in cells[row]]
-        cells[row] = _apart(xy, wanted, 2 * radius, rng)
+    negative = np.flatnonzero(~same)
+    kinds = np.unique(cell_type, return_inverse=True)[1] if matched else np.zeros(len(xy), dtype=np.int64)
+    cells[negative] = _apart(xy, kinds, kinds[cells[negative]], 2 * radius, rng)
     return CellSets(cells, same)
 
 
@@ -88,17 +87,28 @@ def sample_niches(niche: np.ndarray, n: int, size: int, rng: np.random.Generator
     return CellSets(cells, same)
 
 
-def _apart(xy: np.ndarray, pools: list[np.ndarray], distance: float, rng: np.random.Generator) -> list[int]:
-    """One cell of each pool, all more than `distance` apart: random cells, kept when far from those before."""
+def _apart(
+    xy: np.ndarray, kinds: np.ndarray, wanted: np.ndarray, distance: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Sets of cells (sets, n) of the kinds `wanted` (sets, n), all of a set more than `distance` apart: random cells,
+    kept when far from those before; a set in which no cell is found for a place starts anew."""
+    by_kind, counts = np.argsort(kinds, kind="stable"), np.bincount(kinds)
+    first = np.cumsum(counts) - counts
+    found = np.empty(wanted.shape, dtype=np.int64)
+    sets = np.arange(len(wanted))
     for _ in range(_TRIES):
-        chosen: list[int] = []
-        for pool in pools:
-            tries = rng.choice(pool, 16)
-            gaps = np.linalg.norm(xy[tries][:, None] - xy[chosen], axis=2)
-            far = np.flatnonzero((gaps > distance).all(axis=1))
-            if len(far) == 0:
-                break
-            chosen.append(int(tries[far[0]]))
-        else:
-            return chosen
+        stuck = np.zeros(len(sets), dtype=bool)
+        for place in range(wanted.shape[1]):
+            missing = np.flatnonzero(~stuck)
+            for _ in range(_TRIES_OF_A_PLACE):
+                kind = wanted[sets[missing], place]
+                tried = by_kind[first[kind] + rng.integers(counts[kind])]
+                gaps = np.linalg.norm(xy[tried][:, None] - xy[found[sets[missing], :place]], axis=2)
+                far = (gaps > distance).all(axis=1)
+                found[sets[missing[far]], place] = tried[far]
+                missing = missing[~far]
+            stuck[missing] = True
+        sets = sets[stuck]
+        if len(sets) == 0:
+            return found
     raise InputError("cells", "no set of cells that are all two radii apart", "a larger tissue or a smaller radius")
