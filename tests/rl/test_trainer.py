@@ -159,6 +159,19 @@ def test_every_step_and_every_seed_draws_anew(base: Path, tmp_path: Path) -> Non
     assert all(len(set(completions)) > 1 for completions in drawn)
 
 
+def test_an_epoch_takes_every_prompt_in_an_order_of_its_own(base: Path, tmp_path: Path) -> None:
+    taken: list[int] = []
+
+    def rewards(completions: list[str], prompts: list[int], step: int) -> list[float]:
+        taken.extend(prompts[::4])
+        return first_gene(completions, prompts, step)
+
+    run(base, tmp_path / "model", replace(RECIPE, steps=12, max_new_tokens=2), rewards)
+    epochs = [tuple(taken[start : start + 4]) for start in range(0, 24, 4)]
+    assert all(sorted(epoch) == [0, 1, 2, 3] for epoch in epochs)
+    assert len(set(epochs)) > 2
+
+
 def test_equal_rewards_without_a_penalty_leave_the_weights_as_they_are(base: Path, tmp_path: Path) -> None:
     """Check 15, and that anything else does not."""
     options: dict[str, Any] = {"recipe": replace(RECIPE, steps=1, beta=0.0)}
