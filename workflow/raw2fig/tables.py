@@ -65,6 +65,11 @@ def read_table(
     return frame
 
 
+def read_header(path: Path) -> list[str]:
+    """Names of the columns of a `.parquet` or `.csv` file. Raises `InputError` when it is not readable."""
+    return [str(name) for name in _read_frame(Path(path), {}, header=True).columns]
+
+
 def write_table(frame: "DataFrame", path: Path) -> None:
     """Write `frame` without its index as `.parquet` or `.csv`; equal frames give equal bytes."""
     if _suffix(path) == ".parquet":
@@ -108,15 +113,18 @@ def _suffix(path: Path) -> str:
     return suffix
 
 
-def _read_frame(path: Path, columns: Mapping[str, str]) -> "DataFrame":
+def _read_frame(path: Path, columns: Mapping[str, str], header: bool = False) -> "DataFrame":
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     suffix = _suffix(path)
     try:
         if suffix == ".parquet":
-            return pd.read_parquet(path)
+            return pq.read_schema(path).empty_table().to_pandas() if header else pd.read_parquet(path)
         names = [str(name) for name in pd.read_csv(path, nrows=0).columns]
+        if header:
+            return pd.DataFrame(columns=names)
         text = {name for name in names if columns.get(name) == "string"}
         return pd.read_csv(
             path,

@@ -1,0 +1,1 @@
+"""The Art of Scaling Reinforcement Learning Compute for LLMs (ScaleRL)"""

@@ -1,0 +1,81 @@
+"""Reading the curve of anyone's run: which column is what, and what is put right or refused."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.fitting import Curve
+from raw2fig.tables import read_header, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COMPUTE = ("compute", "c", "gpu_hours", "gpu_h", "flops", "tokens", "updates", "steps", "step")
+SCORE = ("pass_rate", "r", "r_mean16", "score", "reward", "accuracy", "mean_reward")
+"""Names of the two columns, in any case, that need no flag."""
+
+
+def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None = None) -> Curve:
+    """The curve in a table with a row per validation.
+
+    `compute` and `score` name the columns; without a name the column is looked for among the usual ones. R_0 is `r0`,
+    or else the score at compute 0, and that row is no point of the fit.
+
+    Rows out of order are sorted, scores in percent divided by 100 and rows of the same compute averaged, each with a
+    warning. Raises `InputError` for missing values, text, a column that is not there or could be several, a score
+    beyond 100 %, negative compute, and a curve without R_0.
+    """
+    names = read_header(path)
+    of_compute = compute or _usual(path, names, COMPUTE, "compute")
+    of_score = score or _usual(path, names, SCORE, "score")
+    frame = read_table(path, {of_compute: "number", of_score: "number"})[[of_compute, of_score]]
+    _check_range(path, frame, of_compute, of_score)
+    if frame[of_score].max() > 1:
+        logging.warning("%s: %s is taken for percent and divided by 100", path, of_score)
+        frame[of_score] = frame[of_score] / 100
+    if not frame[of_compute].is_monotonic_increasing:
+        row = int(np.flatnonzero(np.diff(frame[of_compute]) < 0)[0]) + 1
+        logging.warning("%s: %s falls in row %d; the rows are sorted by it", path, of_compute, row)
+    doubled = int(frame[of_compute].duplicated().sum())
+    if doubled:
+        logging.warning("%s: %d rows repeat a value of %s; their scores are averaged", path, doubled, of_compute)
+    means = frame.groupby(of_compute)[of_score].mean()
+    at_zero = means[means.index == 0]
+    if r0 is None and at_zero.empty:
+        raise InputError(path, "nothing says what the score was before training", "a row with compute 0, or --r0")
+    start = float(at_zero.iloc[0]) if r0 is None else r0
+    if not 0 <= start < 1:
+        raise InputError("r0", f"is {start:g}", "a pass rate, at least 0 and below 1")
+    points = means[means.index > 0]
+    return Curve(points.index.to_numpy(dtype=np.float64), points.to_numpy(dtype=np.float64), start)
+
+
+def within(curve: Curve, start: float | None, end: float | None) -> Curve:
+    """The points with `start` <= C <= `end`."""
+    chosen = (curve.compute >= (start or 0)) & (curve.compute <= (np.inf if end is None else end))
+    return Curve(curve.compute[chosen], curve.score[chosen], curve.r0)
+
+
+def _usual(path: Path, names: list[str], usual: tuple[str, ...], what: str) -> str:
+    """The one column of `names` that has one of the `usual` names."""
+    found = [name for name in names if name.strip().lower() in usual]
+    if len(found) != 1:
+        problem = f"columns {' and '.join(found)} could be the {what}" if found else f"no column is known as the {what}"
+        raise InputError(path, problem, f"--{what}-column and one of {', '.join(names)}")
+    return found[0]
+
+
+def _check_range(path: Path, frame: pd.DataFrame, compute: str, score: str) -> None:
+    infinite = ~np.isfinite(frame).all(axis=1)
+    if infinite.any():
+        raise InputError(path, f"row {int(infinite.to_numpy().argmax())} is not finite", "finite numbers")
+    if frame[compute].min() < 0:
+        raise InputError(path, f"column {compute!r} has {frame[compute].min():g}", "compute of 0 or more")
+    low, high = frame[score].min(), frame[score].max()
+    if low < 0 or high > 100 or 1 < high <= 1.5:
+        raise InputError(path, f"column {score!r} goes from {low:g} to {high:g}", "pass rates of 0 to 1, or percent")

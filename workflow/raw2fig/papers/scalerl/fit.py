@@ -1,0 +1,207 @@
+"""`raw2fig scalerl fit`: the sigmoid law fitted to a run, with intervals, a forecast and a figure (ScaleRL, A.5)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.curves import read_curve, within
+from raw2fig.papers.scalerl.fitting import (
+    PAPER_A,
+    PAPER_C_PRINTED,
+    PAPER_C_USED,
+    Curve,
+    Fit,
+    bootstrap_fits,
+    fit_free,
+    fit_grid,
+    fit_power,
+    learns,
+    noise,
+    scaled_grid,
+)
+from raw2fig.papers.scalerl.law import log_f, sigmoid
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import write_json, write_table
+
+Grid = Literal["scaled", "used", "printed"]
+NEEDED = 2.0
+"""In units of C_mid, the largest compute of a range that identifies the asymptote (sheet, section 3.2: measured)."""
+TAILS = (2.5, 97.5)
+"""Percentiles of the intervals."""
+
+
+@step
+def fit(
+    *,
+    curve: Input,
+    compute_column: str = "",
+    score_column: str = "",
+    r0: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    a: float | None = None,
+    grid: Grid = "scaled",
+    until: float | None = None,
+    resamples: int = 1000,
+    parameters: Output = Path("scalerl-fit.json"),
+    forecast: Output = Path("scalerl-forecast.csv"),
+    svg: Output = Path("scalerl-fit.svg"),
+    png: Output = Path("scalerl-fit.png"),
+    csv: Output = Path("scalerl-fit.csv"),
+    seed: int = 0,
+) -> None:
+    """Fit the scaling law to the curve of a run and forecast it.
+
+    Parameters
+    ----------
+    curve
+        CSV or Parquet, a row per validation: compute in any unit, and the pass rate on held-out prompts.
+    compute_column
+        Column of the compute; not needed for usual names (compute, gpu_hours, flops, tokens, step, ...).
+    score_column
+        Column of the pass rate; not needed for usual names (pass_rate, reward, accuracy, score, ...).
+    r0
+        Pass rate before training; not needed when a row has compute 0.
+    start
+        Smallest compute that is fitted: the paper leaves out the first epoch.
+    end
+        Largest compute that is fitted; points beyond it are compared with the forecast.
+    a
+        Asymptote to be kept fixed: runs whose asymptotes differ by less than 0.02 are compared by B at their mean.
+    grid
+        Grid of the paper's own procedure, which is reported beside the free fit: scaled to this curve, or in GPU-hours
+        as the paper used it or as it printed it.
+    until
+        Compute of the forecast's end: twice the largest of the curve without it.
+    resamples
+        Of the points, for the intervals.
+    parameters
+        JSON with A, B, C_mid, their 95 % intervals, and what the range can tell.
+    forecast
+        CSV with a row per compute: compute, score, low, high.
+    """
+    import pandas as pd
+
+    whole = read_curve(curve, compute_column, score_column, r0)
+    fitted = within(whole, start, end)
+    if resamples < 100:
+        raise InputError("resamples", f"is {resamples}", "at least 100")
+    report: dict[str, Any] = {
+        "r0": whole.r0,
+        "points": len(fitted.compute),
+        "range": [float(fitted.compute.min()), float(fitted.compute.max())] if len(fitted.compute) else [],
+        "noise": noise(fitted) if len(fitted.compute) >= 3 else None,
+        "resamples": resamples,
+    }
+    if a is not None and not whole.r0 < a <= 1:
+        raise InputError("a", f"is {a:g}", f"an asymptote above R_0 = {whole.r0:g}, at most 1")
+    found = fit_free(fitted, a)
+    if not learns(fitted):
+        report["verdict"] = "no learning"
+        report["warnings"] = ["the curve does not rise 3 standard deviations above R_0: there is no asymptote to fit"]
+        table = pd.DataFrame(columns=["compute", "score", "low", "high"], dtype=float)
+    else:
+        samples = bootstrap_fits(fitted, found, resamples, np.random.default_rng(seed), a is not None)
+        report |= _judged(fitted, found, samples) | {"grid": {"kind": grid, **_on_grid(fitted, grid)._asdict()}}
+        table = _forecast(whole, found, samples, until or 2 * float(whole.compute.max()))
+    for warning in report["warnings"]:
+        logging.warning("%s", warning)
+    write_json(report, parameters)
+    write_table(table, forecast)
+    _draw(whole, fitted, report, table, svg, png, csv)
+    print(_summary(report))
+
+
+def _judged(curve: Curve, found: Fit, samples: np.ndarray) -> dict[str, Any]:
+    """The parameters with their intervals, the power law beside them, and what the range can tell."""
+    intervals = np.percentile(samples, TAILS, axis=1).T.tolist()
+    names = ("a", "b", "c_mid")
+    power, spread = fit_power(curve), float(((curve.score - curve.score.mean()) ** 2).sum())
+    reach = float(curve.compute[-1]) / found.c_mid
+    warnings = []
+    if reach < NEEDED:
+        warnings.append(
+            f"the largest compute is {reach:.2g} C_mid, below {NEEDED:g}: the range does not identify A, "
+            "which then tends to come out too large"
+        )
+    if found.a > 0.995:
+        warnings.append("A is at its bound of 1: the curve does not bend yet")
+    return {
+        "verdict": "not identified" if warnings else "estimated",
+        "warnings": warnings,
+        **{name: getattr(found, name) for name in names},
+        "intervals": dict(zip(names, intervals, strict=True)),
+        "ssr": found.ssr,
+        "r2": 1 - found.ssr / spread,
+        "reach": reach,
+        "power_law": {"a": power.a, "d": power.d, "b": power.b, "ssr": power.ssr},
+    }
+
+
+def _forecast(curve: Curve, found: Fit, samples: np.ndarray, until: float) -> Any:
+    """The law from the first point to `until`, with 95 % bands of the fitted curve (not of single points)."""
+    import pandas as pd
+
+    compute = np.geomspace(curve.compute[0], max(until, curve.compute[-1]), 200)
+    curves = sigmoid(compute, curve.r0, *samples[:, :, None])
+    low, high = np.percentile(curves, TAILS, axis=0)
+    return pd.DataFrame({"compute": compute, "score": found.predict(compute, curve.r0), "low": low, "high": high})
+
+
+def _on_grid(curve: Curve, grid: Grid) -> Fit:
+    """The paper's fit on one of its grids."""
+    if grid == "scaled":
+        return fit_grid(curve, *scaled_grid(curve))
+    return fit_grid(curve, PAPER_A, PAPER_C_USED if grid == "used" else PAPER_C_PRINTED)
+
+
+def _draw(curve: Curve, fitted: Curve, report: dict[str, Any], table: Any, svg: Path, png: Path, csv: Path) -> None:
+    import pandas as pd
+
+    from raw2fig.plotting import NEUTRAL, PALETTE, figure, legend_above, save
+
+    fig, (left, right) = figure(9.6, 4.2, cols=2)
+    used = np.isin(curve.compute, fitted.compute)
+    left.axhline(curve.r0, color=NEUTRAL, linewidth=1, linestyle=":", label=f"R0 = {curve.r0:.3g}")
+    dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4}
+    styles = ((used, {"color": PALETTE[6], "label": "fitted points"}), (~used, {"color": NEUTRAL, "mfc": "none"}))
+    if "a" in report:
+        a, b, c_mid = (report[name] for name in ("a", "b", "c_mid"))
+        left.axhspan(*report["intervals"]["a"], color=PALETTE[1], alpha=0.12, linewidth=0)
+        left.axhline(a, color=PALETTE[1], linestyle="--", linewidth=1, label=f"A = {a:.3g}")
+        left.fill_between(table["compute"], table["low"], table["high"], color=PALETTE[0], alpha=0.18, linewidth=0)
+        left.plot(table["compute"], table["score"], color=PALETTE[0], label="fit and forecast")
+        for chosen, style in styles:
+            right.plot(*log_f(curve.compute[chosen], curve.score[chosen], curve.r0, a, b, c_mid), **dots, **style)
+        x = np.log(table["compute"])
+        right.plot(x, b * x, color=PALETTE[0], label=f"slope B = {b:.3g}")
+        right.set(xlabel="ln compute", ylabel="ln F", title="on a straight line where the law holds")
+    else:
+        right.set_visible(False)
+    for chosen, style in styles:
+        if chosen.any():
+            left.plot(curve.compute[chosen], curve.score[chosen], **dots, **{"label": "other points", **style})
+    left.set(xscale="log", xlabel="compute", ylabel="pass rate", title=report["verdict"])
+    legend_above(fig, [left, right])
+    points = pd.DataFrame({"kind": "point", "compute": curve.compute, "score": curve.score, "fitted": used})
+    values = pd.concat([points, table.assign(kind="forecast")], ignore_index=True)
+    note = (
+        f"n = {report['points']} points fitted · 1 run · 95 % intervals from {report['resamples']} resamples of points"
+    )
+    save(fig, svg, png, csv, values, note)
+
+
+def _summary(report: dict[str, Any]) -> str:
+    """What was found, for the terminal."""
+    lines = [f"{report['verdict']}: {report['points']} points, R_0 = {report['r0']:.4g}"]
+    if "a" in report:
+        for name, shown in (("a", "A"), ("b", "B"), ("c_mid", "C_mid")):
+            low, high = report["intervals"][name]
+            lines.append(f"  {shown:<6}{report[name]:.4g}  [{low:.4g}, {high:.4g}]")
+        lines.append(f"  R2    {report['r2']:.4f}; power law: A = {report['power_law']['a']:.3g}")
+    return "\n".join(lines)
