@@ -166,7 +166,7 @@ def test_check_19_without_effects_the_screen_finds_nothing() -> None:
     auroc = [rank_screen(summary, planted).auroc_split for summary in screens]
     assert np.mean(auroc) == pytest.approx(0.5, abs=0.15)
     assert sum(int(summary["hit"].sum()) for summary in screens) <= 1  # 0.3 expected in 12 screens
-    above = sum(int((summary["low"] > 0).sum()) for summary in screens)
+    above = sum(int((summary["split_low"] > 0).sum()) for summary in screens)
     # 21.6 expected of 864; drugs of a screen share their vehicle cells, so the count varies more than a binomial
     assert above <= 66
 

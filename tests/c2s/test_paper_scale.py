@@ -414,10 +414,8 @@ def test_the_gpu_scale_in_small_runs_without_a_gpu(folder: Path) -> None:
     small: dict[str, Any] = {
         "pathvars": {"results": "small-gpu"},
         "c2s": {
-            **{
-                key: smoke[key]
-                for key in ("cytokine", "spatial", "drugs", "pretrain", "spatial_sft", "perturbation", "screen")
-            },
+            **{key: smoke[key] for key in ("cytokine", "spatial", "drugs", "pretrain", "perturbation", "screen")},
+            "spatial_sft": smoke["spatial_sft"] | {"size": "L"},
             "sentence": {"top": 64},
             "base": {"sizes": {"XS": {"shape": "16/1/2"}, "S": None, "M": None, "L": {"shape": "32/1/2"}}},
             "seeds": [0],
