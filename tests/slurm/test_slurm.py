@@ -20,7 +20,7 @@ POLL = "6"
 """Seconds to the first look at a job; later ones come 10 s further apart each, so a small value is not
 faster."""
 CONFIG = {
-    "steps": 1500,
+    "steps": 3000,
     "resources": {
         "partition": "cpu",
         "gpu_partition": "gpu",
