@@ -87,8 +87,9 @@ def test_a_flat_curve_is_no_learning_and_has_no_asymptote(folder: Path) -> None:
 
 
 def test_two_runs_are_compared_at_one_asymptote(folder: Path) -> None:
-    fit(folder, run_of(), "--a", "0.6")
+    fit(folder, run_of(), "--a", "0.6", "--end", "4000")
     report = read_json(folder / "scalerl-fit.json")
+    assert (report["verdict"], report["warnings"]) == ("A fixed", [])
     assert report["a"] == pytest.approx(0.6, rel=1e-6)
     assert report["intervals"]["a"] == pytest.approx([0.6, 0.6], rel=1e-6)
     assert report["intervals"]["b"][0] < report["b"] < report["intervals"]["b"][1]

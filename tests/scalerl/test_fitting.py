@@ -128,6 +128,11 @@ def test_resampled_fits_with_a_fixed_asymptote_keep_it() -> None:
     assert np.ptp(samples[1]) > 0
 
 
+def test_five_points_are_resampled_as_often_as_asked() -> None:
+    data = curve(np.linspace(1000, 9000, 5), 0.003)
+    assert bootstrap_fits(data, fit_free(data), 500, np.random.default_rng(0)).shape == (3, 500)
+
+
 def test_a_flat_curve_does_not_learn() -> None:
     compute = np.linspace(100, 5000, 30)
     learnt = [learns(Curve(compute, R0 + np.random.default_rng(seed).normal(0, 0.01, 30), R0)) for seed in range(40)]

@@ -62,7 +62,7 @@ def first_line(node: ast.FunctionDef | ast.Module) -> str:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point. Exit status: 0 done, 1 a defect of ours, 2 a mistake in the input or the flags."""
     words = sys.argv[1:] if arguments is None else arguments
-    # importing PyTorch makes a million objects that stay: looking through them for garbage costs 2 s of CPU per job
+    # importing PyTorch makes a million objects that stay: looking through them for garbage costs a second or more
     gc.set_threshold(100_000)
     try:
         run(words)

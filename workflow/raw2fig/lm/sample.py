@@ -124,7 +124,7 @@ def _sample_batch(
 def cache_for(model: PreTrainedModel, length: int) -> Cache:
     """transformers' cache of keys and values, with room for `length` positions from the start.
 
-    Its own layers concatenate at each token, and so copy all that came before: a quarter of the time of our samples.
+    Its own layers concatenate at each token, and so copy all that came before.
     Layers of other kinds (sliding windows) stay as they are.
     """
     from transformers import DynamicCache

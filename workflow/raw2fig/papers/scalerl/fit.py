@@ -30,7 +30,7 @@ from raw2fig.tables import write_json, write_table
 
 Grid = Literal["scaled", "used", "printed"]
 NEEDED = 2.0
-"""In units of C_mid, the largest compute of a range that identifies the asymptote (sheet, section 3.2: measured)."""
+"""In units of C_mid: a range that ends earlier is not taken to identify the asymptote."""
 TAILS = (2.5, 97.5)
 """Percentiles of the intervals."""
 
@@ -91,23 +91,25 @@ def fit(
     fitted = within(whole, start, end)
     if resamples < 100:
         raise InputError("resamples", f"is {resamples}", "at least 100")
-    report: dict[str, Any] = {
-        "r0": whole.r0,
-        "points": len(fitted.compute),
-        "range": [float(fitted.compute.min()), float(fitted.compute.max())] if len(fitted.compute) else [],
-        "noise": noise(fitted) if len(fitted.compute) >= 3 else None,
-        "resamples": resamples,
-    }
     if a is not None and not whole.r0 < a <= 1:
         raise InputError("a", f"is {a:g}", f"an asymptote above R_0 = {whole.r0:g}, at most 1")
     found = fit_free(fitted, a)
+    report: dict[str, Any] = {
+        "r0": whole.r0,
+        "points": len(fitted.compute),
+        "range": [float(fitted.compute[0]), float(fitted.compute[-1])],
+        "noise": noise(fitted),
+        "resamples": resamples,
+    }
     if not learns(fitted):
         report["verdict"] = "no learning"
         report["warnings"] = ["the curve does not rise 3 standard deviations above R_0: there is no asymptote to fit"]
         table = pd.DataFrame(columns=["compute", "score", "low", "high"], dtype=float)
     else:
         samples = bootstrap_fits(fitted, found, resamples, np.random.default_rng(seed), a is not None)
-        report |= _judged(fitted, found, samples) | {"grid": {"kind": grid, **_on_grid(fitted, grid)._asdict()}}
+        report |= _judged(fitted, found, samples, a is not None) | {
+            "grid": {"kind": grid, **_on_grid(fitted, grid)._asdict()}
+        }
         table = _forecast(whole, found, samples, until or 2 * float(whole.compute.max()))
     for warning in report["warnings"]:
         logging.warning("%s", warning)
@@ -117,22 +119,22 @@ def fit(
     print(_summary(report))
 
 
-def _judged(curve: Curve, found: Fit, samples: np.ndarray) -> dict[str, Any]:
-    """The parameters with their intervals, the power law beside them, and what the range can tell."""
+def _judged(curve: Curve, found: Fit, samples: np.ndarray, fixed_a: bool) -> dict[str, Any]:
+    """The parameters with their intervals, the power law beside them, and what the range can tell of A."""
     intervals = np.percentile(samples, TAILS, axis=1).T.tolist()
     names = ("a", "b", "c_mid")
     power, spread = fit_power(curve), float(((curve.score - curve.score.mean()) ** 2).sum())
     reach = float(curve.compute[-1]) / found.c_mid
     warnings = []
-    if reach < NEEDED:
+    if reach < NEEDED and not fixed_a:
         warnings.append(
             f"the largest compute is {reach:.2g} C_mid, below {NEEDED:g}: the range does not identify A, "
             "which then tends to come out too large"
         )
-    if found.a > 0.995:
+    if found.a > 0.995 and not fixed_a:
         warnings.append("A is at its bound of 1: the curve does not bend yet")
     return {
-        "verdict": "not identified" if warnings else "estimated",
+        "verdict": "A fixed" if fixed_a else "not identified" if warnings else "estimated",
         "warnings": warnings,
         **{name: getattr(found, name) for name in names},
         "intervals": dict(zip(names, intervals, strict=True)),

@@ -140,7 +140,7 @@ def bootstrap_fits(
     draws as many points as there are, with replacement. Resamples of fewer than 4 different points, which three
     parameters would meet exactly, are drawn anew."""
     n = len(curve.compute)
-    weights = rng.multinomial(n, np.full(n, 1 / n), 2 * resamples)
+    weights = rng.multinomial(n, np.full(n, 1 / n), 4 * resamples)
     weights = weights[(weights > 0).sum(1) >= 4][:resamples].astype(np.float64)
     start = (_to_unbounded(fit.a, curve.r0), np.log(fit.b), np.log(fit.c_mid))
     starts = np.tile(np.array(start), (len(weights), 1))
