@@ -35,8 +35,8 @@ if ! .venv/bin/python -m pip install --disable-pip-version-check -r "$lock" >>"$
     ! .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . >>"$log" 2>&1; then
     if grep -q "No space left" "$log"; then
         fail "the disk is full; the environment needs about $need_gb GB"
-    elif grep -qE "NewConnectionError|ConnectTimeout|Failed to establish|Temporary failure in name resolution|ProxyError|Network is unreachable" "$log"; then
-        fail "no package index can be reached; connect to the network, or set PIP_INDEX_URL to a mirror (details in $log)"
+    elif grep -qE "NewConnectionError|ConnectTimeout|Failed to establish|Temporary failure in name resolution|ProxyError|Network is unreachable|from versions: none" "$log"; then
+        fail "no package index with these packages can be reached; connect to the network, or set PIP_INDEX_URL to a mirror (details in $log)"
     fi
     fail "pip could not install $lock: $(grep -E '^ERROR' "$log" | tail -n 1) (details in $log)"
 fi
