@@ -20,7 +20,7 @@ rule claims_page:
         results=subpath(output.html, parent=True),
     shell:
         "raw2fig report claims-page --claims {input.claims} {params.figures} "
-        "--benchmarks {params.results} --html {output.html} &> {log}"
+        "--results {params.results} --html {output.html} &> {log}"
 
 
 TARGETS["figures"].append("<results>/claims.html")

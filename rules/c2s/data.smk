@@ -83,8 +83,6 @@ if "cytokine" in C2S_SIMULATED:
             truth="<results>/c2s/data/cytokine.truth.json",
         log:
             "<results>/c2s/logs/cytokine.log",
-        benchmark:
-            "<results>/c2s/benchmarks/cytokine.tsv"
         resources:
             **resources_for(config, "data", "c2s_cytokine"),
         params:
@@ -106,8 +104,6 @@ if "spatial" in C2S_SIMULATED:
             raw="<results>/c2s/data/spatial.raw.h5ad",
         log:
             "<results>/c2s/logs/spatial.log",
-        benchmark:
-            "<results>/c2s/benchmarks/spatial.tsv"
         resources:
             **resources_for(config, "data", "c2s_spatial"),
         params:
@@ -131,8 +127,6 @@ if "drugs" in C2S_SIMULATED:
             truth="<results>/c2s/data/drugs.truth.json",
         log:
             "<results>/c2s/logs/drugs.log",
-        benchmark:
-            "<results>/c2s/benchmarks/drugs.tsv"
         resources:
             **resources_for(config, "data", "c2s_drugs"),
         params:

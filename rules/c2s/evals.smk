@@ -10,8 +10,6 @@ rule c2s_evaluate_scaling:
         scores="<results>/c2s/evals/scaling-s{seed}.parquet",
     log:
         "<results>/c2s/logs/evaluate-scaling-s{seed}.log",
-    benchmark:
-        "<results>/c2s/benchmarks/evaluate-scaling-s{seed}.tsv"
     threads: threads_for(config, "generate", "c2s_evaluate_scaling")
     resources:
         **resources_for(config, "generate", "c2s_evaluate_scaling"),
@@ -103,8 +101,6 @@ rule c2s_answer_spatial:
         answers="<results>/c2s/evals/spatial.parquet",
     log:
         "<results>/c2s/logs/answer-spatial.log",
-    benchmark:
-        "<results>/c2s/benchmarks/answer-spatial.tsv"
     threads: threads_for(config, "generate", "c2s_answer_spatial")
     resources:
         **resources_for(config, "generate", "c2s_answer_spatial"),
@@ -128,8 +124,6 @@ rule c2s_generate_perturbed:
         predictions="<results>/c2s/evals/generated/s{seed}.parquet",
     log:
         "<results>/c2s/logs/generate-s{seed}.log",
-    benchmark:
-        "<results>/c2s/benchmarks/generate-s{seed}.tsv"
     threads: threads_for(config, "generate", "c2s_generate_perturbed")
     resources:
         **resources_for(config, "generate", "c2s_generate_perturbed"),
@@ -182,8 +176,6 @@ rule c2s_evaluate_perturbation:
         scores="<results>/c2s/evals/perturbation.parquet",
     log:
         "<results>/c2s/logs/evaluate-perturbation.log",
-    benchmark:
-        "<results>/c2s/benchmarks/evaluate-perturbation.tsv"
     resources:
         **resources_for(config, "data", "c2s_evaluate_perturbation"),
     params:
@@ -214,8 +206,6 @@ rule c2s_umap:
         perturbed="<results>/c2s/evals/umap.cells.parquet",
     log:
         "<results>/c2s/logs/umap.log",
-    benchmark:
-        "<results>/c2s/benchmarks/umap.tsv"
     resources:
         **resources_for(config, "data", "c2s_umap"),
     params:
@@ -237,8 +227,6 @@ rule c2s_screen:
         scores="<results>/c2s/evals/screen.scores.parquet",
     log:
         "<results>/c2s/logs/screen.log",
-    benchmark:
-        "<results>/c2s/benchmarks/screen.tsv"
     threads: threads_for(config, "generate", "c2s_screen")
     resources:
         **resources_for(config, "generate", "c2s_screen"),

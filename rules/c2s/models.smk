@@ -30,8 +30,6 @@ if C2S_TRAINED:
             logs=expand("<results>/c2s/models/pretrain/{size}-s{{seed}}.json", size=C2S_SIZES),
         log:
             "<results>/c2s/logs/pretrain-s{seed}.log",
-        benchmark:
-            "<results>/c2s/benchmarks/pretrain-s{seed}.tsv"
         threads: threads_for(config, "train", "c2s_pretrain")
         resources:
             **resources_for(config, "train", "c2s_pretrain"),
@@ -73,8 +71,6 @@ rule c2s_sft_annotation:
         logs="<results>/c2s/models/annotation.json",
     log:
         "<results>/c2s/logs/sft-annotation.log",
-    benchmark:
-        "<results>/c2s/benchmarks/sft-annotation.tsv"
     threads: threads_for(config, "train", "c2s_sft_annotation")
     resources:
         **resources_for(config, "train", "c2s_sft_annotation"),
@@ -92,17 +88,13 @@ rule c2s_sft_annotation:
 
 rule c2s_sft_spatial:
     input:
-        corpora=expand("<results>/c2s/data/corpus.spatial-{prior}.parquet", prior=C2S_PRIORS),
+        corpora="<results>/c2s/data/corpus.spatial-{prior}.parquet",
         base=c2s_base("spatial_sft").format(seed=C2S["seeds"][0]),
     output:
-        models=directory(expand("<results>/c2s/models/spatial/{prior}", prior=C2S_PRIORS)),
-        logs=expand("<results>/c2s/models/spatial/{prior}.json", prior=C2S_PRIORS),
+        models=directory("<results>/c2s/models/spatial/{prior}"),
+        logs="<results>/c2s/models/spatial/{prior}.json",
     log:
-        "<results>/c2s/logs/sft-spatial.log",
-    benchmark:
-        "<results>/c2s/benchmarks/sft-spatial.tsv"
-    # the longest job starts first
-    priority: 2
+        "<results>/c2s/logs/sft-spatial-{prior}.log",
     threads: threads_for(config, "train", "c2s_sft_spatial")
     resources:
         **resources_for(config, "train", "c2s_sft_spatial"),
@@ -126,8 +118,6 @@ rule c2s_sft_perturbation:
         logs="<results>/c2s/models/sft-s{seed}.json",
     log:
         "<results>/c2s/logs/sft-perturbation-s{seed}.log",
-    benchmark:
-        "<results>/c2s/benchmarks/sft-perturbation-s{seed}.tsv"
     # the longest chain of jobs starts first
     priority: 1
     threads: threads_for(config, "train", "c2s_sft_perturbation")
@@ -154,8 +144,6 @@ rule c2s_sft_drugs:
         logs="<results>/c2s/models/drugs.json",
     log:
         "<results>/c2s/logs/sft-drugs.log",
-    benchmark:
-        "<results>/c2s/benchmarks/sft-drugs.tsv"
     threads: threads_for(config, "train", "c2s_sft_drugs")
     resources:
         **resources_for(config, "train", "c2s_sft_drugs"),
@@ -181,8 +169,6 @@ rule c2s_grpo:
         logs=expand("<results>/c2s/models/grpo/{reward}-s{{seed}}.json", reward=C2S["grpo"]["rewards"]),
     log:
         "<results>/c2s/logs/grpo-s{seed}.log",
-    benchmark:
-        "<results>/c2s/benchmarks/grpo-s{seed}.tsv"
     # the longest chain of jobs starts first
     priority: 1
     threads: threads_for(config, "train", "c2s_grpo")

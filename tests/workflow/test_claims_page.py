@@ -2,17 +2,18 @@
 
 import base64
 import re
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from raw2fig.claims import VERDICTS
+from raw2fig.cli import costs
 from raw2fig.errors import InputError
 from raw2fig.report.claims_page import Runtime, claims_page, runtimes, table
 from raw2fig.tables import read_json, write_json
 
-BENCHMARK = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>'
 
 
@@ -52,20 +53,27 @@ class Page(HTMLParser):
             self.cell = None
 
 
+def cost(key: str, wall: float, cpu: float, memory: int) -> str:
+    """The last line of a log, without its time."""
+    return f"raw2fig {key} fit: {wall:.1f} s, {cpu} s of CPU, {memory} MB at most"
+
+
 @pytest.fixture
 def page(claims_file, tmp_path) -> Page:
-    """The page of two papers with one figure each and benchmarks."""
+    """The page of two papers with one figure each and logs."""
     files, figures = [], []
     for key in ("made_up", "second"):
         files.append(claims_file(key))
         figures.append(tmp_path / "results" / key / "figures" / "fit.svg")
         figures[-1].parent.mkdir()
         figures[-1].write_text(SVG)
-        bench = tmp_path / "results" / key / "benchmarks"
-        bench.mkdir()
-        (bench / "fit-1.tsv").write_text(BENCHMARK + "10.0\t0:00:10\t100.5\t1\t1\t1\t0\t0\t0\t9.5\n")
-        (bench / "fit-2.tsv").write_text(BENCHMARK + "2.0\t0:00:02\tNA\t1\t1\t1\t0\t0\t0\t-\n")
-    claims_page(claims=files, html=tmp_path / "claims.html", figures=figures, benchmarks=tmp_path / "results")
+        logs = tmp_path / "results" / key / "logs"
+        (logs / "deep").mkdir(parents=True)
+        text = f"12:00:00 INFO raw2fig {key} fit --a 1\n12:00:10 INFO {cost(key, 10.0, 9.5, 100)}\n"
+        (logs / "fit-1.log").write_text(text)
+        (logs / "deep/fit-2.log").write_text(f"a word\n12:00:02 INFO {cost(key, 2.0, 1.25, 90)}\n")
+        (logs / "fails.log").write_text(f"12:00:00 INFO raw2fig {key} fit --a 2\nTraceback\n")
+    claims_page(claims=files, html=tmp_path / "claims.html", figures=figures, results=tmp_path / "results")
     return Page(tmp_path / "claims.html")
 
 
@@ -119,18 +127,25 @@ def test_counts_per_verdict(page: Page, tmp_path) -> None:
         assert re.search(rf"\S {name} {count}\b", text)
 
 
-def test_runtimes_are_summed_per_rule(page: Page, tmp_path) -> None:
+def test_runtimes_are_summed_per_step(page: Page, tmp_path) -> None:
     assert runtimes(tmp_path / "results") == [
-        Runtime("made_up", "fit", 2, 12.0, 9.5, 100.5),
-        Runtime("second", "fit", 2, 12.0, 9.5, 100.5),
+        Runtime("made_up", "fit", 2, 12.0, 10.75, 100.0),
+        Runtime("second", "fit", 2, 12.0, 10.75, 100.0),
     ]
-    assert page.rows["runtimes"][1] == ["made_up", "fit", "2", "12.0", "9.5", "100"]
-    (tmp_path / "results" / "second" / "benchmarks" / "other.tsv").write_text("a\tb\n1\t2\n")
-    with pytest.raises(InputError, match=r"other\.tsv: not a benchmark"):
-        runtimes(tmp_path / "results")
+    assert page.rows["runtimes"][1] == ["made_up", "fit", "2", "12.0", "10.8", "100"]
 
 
-def test_page_without_figures_and_benchmarks(claims_file, tmp_path) -> None:
+def test_the_page_reads_what_the_command_line_writes(tmp_path) -> None:
+    log = tmp_path / "paper/logs/fit.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"12:00:00 INFO {costs('raw2fig paper fit', 3.0)}\n")
+    (found,) = runtimes(tmp_path)
+    assert found[:4] == ("paper", "fit", 1, 3.0)
+    assert abs(found.cpu - time.process_time()) < 1
+    assert found.memory > 10
+
+
+def test_page_without_figures_and_runtimes(claims_file, tmp_path) -> None:
     claims_page(claims=[claims_file("made_up")], html=tmp_path / "claims.html")
     page = Page(tmp_path / "claims.html")
     assert list(page.rows) == ["claims"]

@@ -8,6 +8,7 @@ import ast
 import gc
 import logging
 import os
+import shlex
 import sys
 import time
 from importlib import import_module
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from raw2fig.errors import InputError
+from raw2fig.warm import delegate
 
 PACKAGE = Path(__file__).parent
 SHARED = "report"
@@ -62,6 +64,9 @@ def first_line(node: ast.FunctionDef | ast.Module) -> str:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point. Exit status: 0 done, 1 a defect of ours, 2 a mistake in the input or the flags."""
     words = sys.argv[1:] if arguments is None else arguments
+    status = delegate(words)
+    if status is not None:
+        sys.exit(status)
     # importing PyTorch makes a million objects that stay: looking through them for garbage costs a second or more
     gc.set_threshold(100_000)
     try:
@@ -101,10 +106,7 @@ def call(command: Command, name: str, flags: list[str]) -> None:
     """Parse `flags` by the step's signature and run it."""
     from cyclopts import App, CycloptsError, Parameter
 
-    # one thread per job unless the workflow says otherwise: the same sums, in the same order, everywhere
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    use_one_thread()
     function = getattr(import_module(command.module), command.function)
     # a list takes all the words after its flag, as Snakemake writes several files: --claims a.json b.json
     several = Parameter(consume_multiple=1, negative_iterable=())
@@ -124,10 +126,25 @@ def call(command: Command, name: str, flags: list[str]) -> None:
     )
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     bound.apply_defaults()
-    logging.info("%s %s", name, " ".join(flags))
-    start, cpu = time.monotonic(), time.process_time()
+    logging.info("%s %s", name, shlex.join(flags))
+    start = time.monotonic()
     run_step(function, dict(bound.arguments))
-    logging.info("done in %.1f s (%.1f s of CPU)", time.monotonic() - start, time.process_time() - cpu)
+    logging.info(costs(name, time.monotonic() - start))
+
+
+def costs(name: str, wall: float) -> str:
+    """The last line of a step's log, which the claims page reads: seconds, seconds of CPU, largest resident set."""
+    from resource import RUSAGE_SELF, getrusage
+
+    memory = getrusage(RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return f"{name}: {wall:.1f} s, {time.process_time():.1f} s of CPU, {memory:.0f} MB at most"
+
+
+def use_one_thread() -> None:
+    """One thread per job unless the workflow says otherwise: the same sums, in the same order, everywhere."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def nearest(word: str, candidates: list[str]) -> str:

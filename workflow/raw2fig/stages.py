@@ -2,16 +2,20 @@
 
 Within one invocation Snakemake reruns everything behind a stale job, even when its output comes out byte-identical;
 across invocations it compares checksums and stops there. One invocation per stage (data, models, evals, figures) thus
-keeps a refactored data step from retraining anything (docs/reruns.md). Arguments are passed on to Snakemake.
+keeps a refactored data step from retraining anything (docs/reruns.md). Where nothing is made yet, one invocation does
+it all: no core waits for the last job of a stage. Arguments are passed on to Snakemake.
 """
 
 import gc
 import itertools
 import multiprocessing
+import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
+from raw2fig import warm
 from raw2fig.config import load
 
 STAGES = ("data", "models", "evals", "figures")
@@ -23,12 +27,20 @@ def main(arguments: list[str]) -> int:
     if is_current(arguments):
         print("raw2fig: everything is up to date, 0 jobs")
         return 0
-    for stage in STAGES:
-        print(f"raw2fig: stage {stage}", flush=True)
-        status = snakemake([stage, *arguments])
-        if status:
-            return status
+    stages = STAGES if report_path(arguments).parent.is_dir() else ("all",)
+    with nullcontext() if elsewhere(arguments) else warm.server():
+        for stage in stages:
+            print(f"raw2fig: stage {stage}", flush=True)
+            status = snakemake([stage, *arguments])
+            if status:
+                return status
     return snakemake(["all", "--report", str(report_path(arguments)), *arguments])
+
+
+def elsewhere(arguments: list[str]) -> bool:
+    """Whether jobs may run on other machines than this one."""
+    given = {word.partition("=")[0] for word in arguments}
+    return bool(given & {"--executor", "-e", "--profile"}) or "SNAKEMAKE_PROFILE" in os.environ
 
 
 def report_path(arguments: list[str]) -> Path:

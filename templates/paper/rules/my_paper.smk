@@ -30,8 +30,6 @@ rule my_paper_evaluate:
         scores="<results>/my_paper/evals/scores.parquet",
     log:
         "<results>/my_paper/logs/evaluate.log",
-    benchmark:
-        "<results>/my_paper/benchmarks/evaluate.tsv"
     threads: threads_for(config, "generate", "my_paper_evaluate")
     resources:
         **resources_for(config, "generate", "my_paper_evaluate"),

@@ -1,7 +1,7 @@
 """The claims of all papers on one page that works offline, and of one paper as a Markdown table."""
 
 import base64
-import csv
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +16,8 @@ TEMPLATE = Path(__file__).with_name("claims.html.j2")
 IMAGES = {".svg": "image/svg+xml", ".png": "image/png"}
 SYMBOLS = dict(zip(VERDICTS, "✓✗~–", strict=True))
 """What tells verdicts apart without colour, besides their names."""
+COSTS = re.compile(r"raw2fig (\S+) (\S+): ([\d.]+) s, ([\d.]+) s of CPU, (\d+) MB at most$", re.MULTILINE)
+"""What `raw2fig.cli.costs` writes."""
 
 
 class Figure(NamedTuple):
@@ -28,10 +30,10 @@ class Figure(NamedTuple):
 
 
 class Runtime(NamedTuple):
-    """Sum over the jobs of one rule: seconds of wall clock and of CPU; the largest resident set in MB."""
+    """Sum over the jobs of one step: seconds of wall clock and of CPU; the largest resident set in MB."""
 
     paper: str
-    rule: str
+    step: str
     jobs: int
     wall: float
     cpu: float
@@ -44,7 +46,7 @@ def claims_page(
     claims: list[Input],
     html: Output,
     figures: list[Input] | None = None,
-    benchmarks: Input | None = None,
+    results: Input | None = None,
 ) -> None:
     """Make one self-contained page with the claims of all papers, their figures and the runtimes.
 
@@ -56,8 +58,8 @@ def claims_page(
         The page.
     figures
         SVG or PNG files to show below the claims.
-    benchmarks
-        Folder of results, in which Snakemake's benchmarks are at PAPER/benchmarks/RULE-WILDCARDS.tsv.
+    results
+        Folder of results, in which the steps' logs are at PAPER/logs.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -83,7 +85,7 @@ def claims_page(
         verdict=badge,
         figures=shown,
         anchors={figure.path: figure.anchor for figure in shown},
-        runtimes=runtimes(benchmarks) if benchmarks else [],
+        runtimes=runtimes(results) if results else [],
     )
     html.write_text(page, encoding="utf-8")
 
@@ -133,35 +135,18 @@ def embed(path: Path) -> Figure:
 
 
 def runtimes(folder: Path) -> list[Runtime]:
-    """Runtimes per rule from the benchmark files in `folder`, longest first.
-
-    The rule is the first word of the file's name before a hyphen. Raises `InputError` for a file that is not a
-    benchmark of Snakemake.
-    """
-    jobs: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
-    for path in sorted(folder.glob("*/benchmarks/**/*.tsv")):
-        paper, _, first, *_ = path.relative_to(folder).parts
-        with path.open(newline="", encoding="utf-8") as lines:
-            for row in csv.DictReader(lines, delimiter="\t"):
-                if not {"s", "cpu_time", "max_rss"} <= row.keys():
-                    raise InputError(path, "not a benchmark", "columns s, cpu_time and max_rss")
-                measured = (_number(row["s"]), _number(row["cpu_time"]), _number(row["max_rss"]))
-                jobs[paper, first.removesuffix(".tsv").partition("-")[0]].append(measured)
+    """Runtimes per step from the last lines of the logs in `folder`, longest first."""
+    jobs: dict[tuple[str, str], list[tuple[float, ...]]] = defaultdict(list)
+    for path in sorted(folder.glob("*/logs/**/*.log")):
+        for paper, name, *costs in COSTS.findall(path.read_text(encoding="utf-8", errors="replace")):
+            jobs[paper, name].append(tuple(map(float, costs)))
     rows = [Runtime(*key, len(rows), *_totals(rows)) for key, rows in jobs.items()]
-    return sorted(rows, key=lambda row: (-row.wall, row.paper, row.rule))
+    return sorted(rows, key=lambda row: (-row.wall, row.paper, row.step))
 
 
-def _totals(jobs: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+def _totals(jobs: Sequence[tuple[float, ...]]) -> tuple[float, float, float]:
     wall, cpu, memory = zip(*jobs, strict=True)
     return sum(wall), sum(cpu), max(memory)
-
-
-def _number(text: str | None) -> float:
-    """A cell of a benchmark; jobs too short to be sampled have NA, which counts as nothing."""
-    try:
-        return float(text or 0)
-    except ValueError:
-        return 0.0
 
 
 def _fetched(path: Path) -> str:

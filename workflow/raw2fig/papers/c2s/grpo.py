@@ -156,7 +156,7 @@ def grpo(
     accumulate: int = 1,
     snapshot_every: int = 10,
     validation_conditions: int = 12,
-    validation_cells: int = 40,
+    validation_cells: int = 24,
     top: int = 32,
     family: str = "perturbation_generation",
     style: Style = "terse",
