@@ -12,12 +12,13 @@ from toy_language import GENES, PROMPTS, Killed, completions_of, toy_network, we
 from raw2fig.errors import InputError
 from raw2fig.lm.models import load, save
 from raw2fig.rl.advantages import group_advantages
-from raw2fig.rl.trainer import GrpoRecipe, grpo, repeat_mask
+from raw2fig.rl.recipe import Recipe
+from raw2fig.rl.trainer import grpo, repeat_mask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-RECIPE = GrpoRecipe(steps=4, prompts=2, generations=4, lr=1e-2, beta=0.05, max_new_tokens=8, checkpoint_every=2)
+RECIPE = Recipe(steps=4, prompts=2, generations=4, lr=1e-2, beta=0.05, max_new_tokens=8, checkpoint_every=2)
 
 
 def first_gene(completions: list[str], prompts: list[int], step: int) -> list[float]:
@@ -29,7 +30,7 @@ def first_gene(completions: list[str], prompts: list[int], step: int) -> list[fl
 def run(
     base: Path,
     output: Path,
-    recipe: GrpoRecipe = RECIPE,
+    recipe: Recipe = RECIPE,
     rewards: Callable[[list[str], list[int], int], list[float]] = first_gene,
     once: Sequence[str] = GENES,
     **options: Any,
@@ -50,7 +51,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Recorded]:
     found: list[Recorded] = []
 
     class Recording(trl.GRPOTrainer):
-        def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
+        def compute_loss(self, model: Any, inputs: dict[str, Any], *others: Any, **options: Any) -> Any:
             ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
             attended = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
             arguments = (model, ids, attended, inputs["completion_ids"].shape[1])
@@ -58,7 +59,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Recorded]:
                 ours = self._get_per_token_logps_and_entropies(*arguments)
                 own = trl_method(self, *arguments, compute_entropy=True)
             found.append(Recorded(inputs, ours=ours, own=own))
-            return super()._compute_loss(model, inputs)
+            return super().compute_loss(model, inputs, *others, **options)
 
     trl_method = trl.GRPOTrainer._get_per_token_logps_and_entropies
     monkeypatch.setattr(trl, "GRPOTrainer", Recording)
@@ -96,7 +97,7 @@ def test_the_policy_that_is_scored_is_the_one_that_was_sampled(
     for inputs in steps:
         mask = inputs["completion_mask"].bool()
         ours, own = inputs["ours"][0], inputs["own"][0]
-        torch.testing.assert_close(ours[mask], inputs["sampling_per_token_logps"][mask], atol=2e-4, rtol=0)
+        torch.testing.assert_close(ours[mask], inputs["behaviour"][mask], atol=2e-4, rtol=0)
         repeated = [len(ids) - len(set(ids)) for ids in genes_of(inputs, words)]
         if once:
             assert sum(repeated) == 0
@@ -198,7 +199,7 @@ def test_a_reward_that_can_be_learned_rises(base: Path, tmp_path: Path) -> None:
     def begins(completions: list[str], *_: Any) -> list[float]:
         return [float(text.startswith("G5")) for text in completions]
 
-    recipe = GrpoRecipe(steps=25, prompts=4, generations=8, lr=1e-2, beta=0.01, max_new_tokens=4, checkpoint_every=0)
+    recipe = Recipe(steps=25, prompts=4, generations=8, lr=1e-2, beta=0.01, max_new_tokens=4, checkpoint_every=0)
     log = run(base, tmp_path / "model", recipe, begins)
     (before, words), (after, _) = load(str(base)), load(str(tmp_path / "model"))
     first, last = (np.array(begins(completions_of(network, words, PROMPTS, 50))) for network in (before, after))

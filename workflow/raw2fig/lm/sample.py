@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,11 +15,43 @@ if TYPE_CHECKING:
 
 
 class Sampled(NamedTuple):
-    """Completions of a batch: token ids up to and including end-of-sequence, and the log-probability of each token
-    under the distribution it was drawn from (after temperature and the repeat mask)."""
+    """Completions of a batch: token ids up to and including end-of-sequence; the log-probability of each token under
+    the distribution it was drawn from (after temperature and the repeat mask), 0 for injected ones; and whether each
+    token was drawn (1) or injected (0)."""
 
     ids: list[list[int]]
     logprobs: list[list[float]]
+    drawn: list[list[int]]
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """Forced end of thinking (ScaleRL, appendix A.2): a completion without the token `close` after `budget` (prompts)
+    tokens gets the tokens of `phrase`, which end in `close`, and goes on from there."""
+
+    budget: torch.Tensor
+    phrase: list[int]
+    close: int
+
+
+@dataclass
+class Drawing:
+    """Completions that are being drawn, as tensors: what `advance` needs to go on, and what it has drawn so far.
+
+    `tokens`, `scores` and `forced` have an entry (rows,) for each place. Rows go on as padding after their end.
+    """
+
+    ids: torch.Tensor  # (rows, width): what the model has not seen yet
+    attended: torch.Tensor  # (rows, width so far)
+    positions: torch.Tensor
+    alive: torch.Tensor  # (rows,)
+    used: torch.Tensor  # (rows, vocabulary): tokens that may come once, and have come
+    started: torch.Tensor  # (rows,): place of the interruption, far below zero without
+    closed: torch.Tensor  # (rows,): whether thinking has ended by itself
+    cache: Cache
+    tokens: list[torch.Tensor] = field(default_factory=list)
+    scores: list[torch.Tensor] = field(default_factory=list)
+    forced: list[torch.Tensor] = field(default_factory=list)
 
 
 def sample(
@@ -37,88 +71,158 @@ def sample(
     Prompts of similar length share a batch. `once` (bool, vocabulary) marks tokens that a completion may hold once: the
     genes of a cell sentence.
     """
-    import torch
-
-    ids: list[list[int]] = [[] for _ in prompts]
-    logprobs: list[list[float]] = [[] for _ in prompts]
+    result: list[list[Any]] = [[[] for _ in prompts] for _ in Sampled._fields]
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        for start in range(0, len(order), batch):
-            rows = order[start : start + batch]
-            drawn = None if uniforms is None else torch.from_numpy(uniforms[rows]).to(model.device, torch.float32)
-            tokens, scores = _sample_batch(
-                model, tokenizer, [prompts[row] for row in rows], max_new_tokens, drawn, temperature, once
-            )
-            ends = (tokens == tokenizer.eos_token_id).int()
-            lengths = torch.where(ends.any(1), ends.argmax(1) + 1, tokens.shape[1]).tolist()
-            for row, length, line, score in zip(rows, lengths, tokens.tolist(), scores.tolist(), strict=True):
-                ids[row], logprobs[row] = line[:length], score[:length]
-    model.train(was_training)
-    return Sampled(ids, logprobs)
+    for start in range(0, len(order), batch):
+        rows = order[start : start + batch]
+        drawing = begin(model, tokenizer, [prompts[row] for row in rows], max_new_tokens)
+        numbers = None if uniforms is None else uniforms[rows]
+        advance(model, tokenizer, drawing, numbers, max_new_tokens, temperature, once)
+        parts: list[list[Any]] = list(finished(drawing, tokenizer))
+        for whole, part in zip(result, parts, strict=True):
+            for row, values in zip(rows, part, strict=True):
+                whole[row] = values
+    return Sampled(*result)
 
 
-def _sample_batch(
+def begin(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
-    uniforms: torch.Tensor | None,
-    temperature: float,
-    once: torch.Tensor | None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens and log-probabilities, both (batch, new tokens); rows go on as padding after their end."""
+) -> Drawing:
+    """A batch of which nothing is drawn yet."""
     import torch
 
-    device = model.device
     width = max(len(prompt) for prompt in prompts)
     ids = torch.full((len(prompts), width), tokenizer.pad_token_id)
     attended = torch.zeros_like(ids)
     for row, prompt in enumerate(prompts):  # left padding: every row's last token is at the same place
         ids[row, width - len(prompt) :] = torch.tensor(list(prompt))
         attended[row, width - len(prompt) :] = 1
-    ids, attended = ids.to(device), attended.to(device)
-    positions = (attended.cumsum(1) - 1).clamp(min=0)
-    once = None if once is None else once.to(device)
-    used = torch.zeros(len(prompts), model.get_output_embeddings().weight.shape[0], dtype=torch.bool, device=device)
-    alive = torch.ones(len(prompts), dtype=torch.bool, device=device)
-    cache = cache_for(model, width + max_new_tokens)
-    tokens, scores = [], []
-    for place in range(max_new_tokens):
-        output = model(
-            input_ids=ids,
-            attention_mask=attended,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        logits = output.logits[:, -1].float()
-        if once is not None:
-            logits = logits.masked_fill(used, float("-inf"))
-        distribution = torch.log_softmax(logits / temperature, dim=-1)
-        if uniforms is not None:
-            # inverse of the cumulative distribution: one uniform number per row, whatever the vocabulary
-            cumulative = distribution.exp().cumsum(-1)
-            drawn = torch.searchsorted(cumulative, uniforms[:, place, None].contiguous(), right=True)
-            drawn = drawn.clamp(max=logits.shape[1] - 1)
-            # rounding can let the last cumulative value fall below the uniform number: take the likeliest token then
-            impossible = distribution.gather(1, drawn).isneginf()
-            drawn = torch.where(impossible, distribution.argmax(-1, keepdim=True), drawn)
-        else:
-            drawn = distribution.argmax(-1, keepdim=True)
-        scores.append(distribution.gather(1, drawn)[:, 0])
-        tokens.append(torch.where(alive, drawn[:, 0], tokenizer.pad_token_id))
-        alive &= drawn[:, 0] != tokenizer.eos_token_id
-        if not _any(alive):
-            break
-        if once is not None:
-            used |= torch.zeros_like(used).scatter_(1, drawn, True) & once
-        ids = drawn
-        attended = torch.cat([attended, torch.ones_like(drawn)], dim=1)
-        positions = positions[:, -1:] + 1
-    return torch.stack(tokens, 1), torch.stack(scores, 1)
+    ids, attended = ids.to(model.device), attended.to(model.device)
+    vocabulary = model.get_output_embeddings().weight.shape[0]
+    no = torch.zeros(len(prompts), dtype=torch.bool, device=model.device)
+    return Drawing(
+        ids,
+        attended,
+        (attended.cumsum(1) - 1).clamp(min=0),
+        alive=~no,
+        used=no[:, None].repeat(1, vocabulary),
+        started=torch.full_like(ids[:, 0], -(10**9)),
+        closed=no.clone(),
+        cache=cache_for(model, width + max_new_tokens),
+    )
+
+
+def advance(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    drawing: Drawing,
+    uniforms: np.ndarray | None,
+    number: int,
+    temperature: float = 1.0,
+    once: torch.Tensor | None = None,
+    interruption: Interruption | None = None,
+) -> None:
+    """Draw up to `number` more tokens with the model as it is now; what is in the cache stays as it was.
+
+    `uniforms` (rows, max_new_tokens) are those of all places, not only of the next ones.
+    """
+    import torch
+
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        device = model.device
+        once = None if once is None else once.to(device)
+        numbers = None if uniforms is None else torch.from_numpy(uniforms).to(device, torch.float32)
+        for place in range(len(drawing.tokens), len(drawing.tokens) + number):
+            if place and not _any(drawing.alive):
+                break
+            output = model(
+                input_ids=drawing.ids,
+                attention_mask=drawing.attended,
+                position_ids=drawing.positions,
+                past_key_values=drawing.cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            logits = output.logits[:, -1].float()
+            if once is not None:
+                logits = logits.masked_fill(drawing.used, float("-inf"))
+            distribution = torch.log_softmax(logits / temperature, dim=-1)
+            drawn = _draw(distribution, None if numbers is None else numbers[:, place, None])
+            score = distribution.gather(1, drawn)[:, 0]
+            forced = torch.zeros_like(drawing.alive)
+            if interruption is not None:
+                forced = _interrupt(drawing, interruption, drawn, place)
+                score = score.masked_fill(forced, 0.0)
+            drawing.scores.append(score)
+            drawing.forced.append(forced)
+            drawing.tokens.append(torch.where(drawing.alive, drawn[:, 0], tokenizer.pad_token_id))
+            drawing.alive &= drawn[:, 0] != tokenizer.eos_token_id
+            if once is not None:
+                drawing.used |= torch.zeros_like(drawing.used).scatter_(1, drawn, True) & once
+            drawing.ids = drawn
+            drawing.attended = torch.cat([drawing.attended, torch.ones_like(drawn)], dim=1)
+            drawing.positions = drawing.positions[:, -1:] + 1
+    model.train(was_training)
+
+
+@contextmanager
+def bf16_head(model: PreTrainedModel) -> Iterator[None]:
+    """Scores of the vocabulary come from a bfloat16 product within the block, as in a generator of that precision."""
+    from torch.nn.functional import linear
+
+    def product(head: Any, inputs: Any, _: torch.Tensor) -> torch.Tensor:
+        bias = None if head.bias is None else head.bias.bfloat16()
+        return linear(inputs[0].bfloat16(), head.weight.bfloat16(), bias).float()
+
+    hook = model.get_output_embeddings().register_forward_hook(product)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def finished(drawing: Drawing, tokenizer: PreTrainedTokenizerBase) -> Sampled:
+    """What was drawn, up to each row's end."""
+    import torch
+
+    tokens, scores, forced = (torch.stack(part, 1) for part in (drawing.tokens, drawing.scores, drawing.forced))
+    ends = (tokens == tokenizer.eos_token_id).int()
+    lengths = torch.where(ends.any(1), ends.argmax(1) + 1, tokens.shape[1]).tolist()
+    parts: tuple[Any, ...] = (tokens, scores, (~forced).int())
+    return Sampled(*([row[:length] for row, length in zip(part.tolist(), lengths, strict=True)] for part in parts))
+
+
+def _draw(distribution: torch.Tensor, uniforms: torch.Tensor | None) -> torch.Tensor:
+    """One token per row, (rows, 1), of log-probabilities (rows, vocabulary); the likeliest without `uniforms`."""
+    import torch
+
+    if uniforms is None:
+        return distribution.argmax(-1, keepdim=True)
+    # inverse of the cumulative distribution: one uniform number per row, whatever the vocabulary
+    cumulative = distribution.exp().cumsum(-1)
+    drawn = torch.searchsorted(cumulative, uniforms.contiguous(), right=True).clamp(max=distribution.shape[1] - 1)
+    # rounding can let the last cumulative value fall below the uniform number: take the likeliest token then
+    impossible = distribution.gather(1, drawn).isneginf()
+    return torch.where(impossible, distribution.argmax(-1, keepdim=True), drawn)
+
+
+def _interrupt(drawing: Drawing, interruption: Interruption, drawn: torch.Tensor, place: int) -> torch.Tensor:
+    """Put the phrase's tokens into `drawn` (rows, 1) where they are due. Returns where, bool (rows,)."""
+    import torch
+
+    due = drawing.alive & ~drawing.closed & (interruption.budget.to(drawn.device) == place)
+    drawing.started = torch.where(due, place, drawing.started)
+    offset = place - drawing.started
+    forced = offset < len(interruption.phrase)
+    phrase = torch.tensor(interruption.phrase, device=drawn.device)
+    drawn[:, 0] = torch.where(forced, phrase[offset.clamp(max=len(phrase) - 1)], drawn[:, 0])
+    drawing.closed |= drawn[:, 0] == interruption.close
+    return forced
 
 
 def cache_for(model: PreTrainedModel, length: int) -> Cache:

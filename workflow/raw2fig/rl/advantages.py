@@ -1,15 +1,42 @@
 """Advantages from grouped rewards."""
 
+from typing import Literal
+
 import numpy as np
 
+Scale = Literal["group", "batch_advantage", "batch_reward", "none"]
 EPSILON = 1e-4
-"""Added to the standard deviation, as in trl."""
+"""Added to a standard deviation, as in trl."""
 
 
-def group_advantages(rewards: np.ndarray) -> np.ndarray:
-    """(r - mean) / (std + 1e-4) within each group, for rewards of shape (groups, generations); ddof = 1.
+def centred(rewards: np.ndarray) -> np.ndarray:
+    """r - mean within each group, for rewards of shape (groups, generations): REINFORCE with a group baseline."""
+    return rewards - rewards.mean(1, keepdims=True)
+
+
+def group_advantages(rewards: np.ndarray, ddof: int = 1, epsilon: float = EPSILON) -> np.ndarray:
+    """(r - mean) / (std + epsilon) within each group, for rewards of shape (groups, generations).
 
     GRPO (Shao et al. 2024, eq. 4) with trl's constants. A group of equal rewards gets zeros.
     """
-    centred = rewards - rewards.mean(1, keepdims=True)
-    return centred / (rewards.std(1, ddof=1, keepdims=True) + EPSILON)
+    return centred(rewards) / (rewards.std(1, ddof=ddof, keepdims=True) + epsilon)
+
+
+def scaled_advantages(
+    rewards: np.ndarray, scale: Scale, kept: np.ndarray, ddof: int = 1, epsilon: float = EPSILON
+) -> np.ndarray:
+    """Advantages (groups, generations) of a batch, zero for the groups that are not `kept` (bool, groups).
+
+    * `group`: divided by the standard deviation of the group (GRPO).
+    * `batch_advantage`: by that of all centred advantages of the kept groups (ScaleRL, section 3.2; the paper does not
+      say whether before or after dropping groups, nor ddof: after, as this is the batch that is trained on).
+    * `batch_reward`: by that of all rewards (trl's "batch").
+    * `none`: not divided (Dr. GRPO).
+    """
+    advantages = centred(rewards)
+    if scale == "group":
+        advantages = group_advantages(rewards, ddof, epsilon)
+    elif scale != "none" and kept.any():
+        spread = advantages[kept] if scale == "batch_advantage" else rewards
+        advantages = advantages / (spread.std(ddof=ddof) + epsilon)
+    return np.where(kept[:, None], advantages, 0.0)

@@ -1,20 +1,23 @@
-"""GRPO on trl's trainer: the one engine, with our batched sampler in place of `generate`.
+"""Training by the GRPO family on trl's trainer: the one engine, at every scale.
 
-Overrides of `GRPOTrainer`, and why:
+Losses, advantages, filters, averages and streams are the functions beside this module; here they meet trl, whose
+trainer has the loop, the processes, the checkpoints and vLLM. Overrides of `GRPOTrainer`, and why:
 
-* `rollout_func` (an argument, not a method): completions come from `raw2fig.lm.sample`, which keeps a cache for the
-  whole batch and can forbid repeats; not used when vLLM generates.
-* `_get_per_token_logps_and_entropies`: the policy that is scored must be the policy that was sampled, so the repeat
-  mask is applied to the logits here too. Without a mask the method is trl's own.
-* `_get_train_sampler`: the order of prompts in an epoch depends on seed and epoch alone. trl's goes on from epoch to
-  epoch in one stream, which a resumed run would start anew.
+* `_prepare_inputs`: a batch of groups comes from our stream, and gets our advantages and weights while its groups are
+  whole; trl shuffles completions into micro-batches before its loss sees them.
+* `_compute_loss`: our losses, against the log-probabilities that the sampler stored. trl would compute them anew.
+* `_get_per_token_logps_and_entropies`: the policy that is scored must be the policy that was sampled, so a repeat mask
+  is applied to the logits here too. Without a mask the method is trl's own.
+* `_save_checkpoint`: batches in flight and the curriculum are part of a checkpoint.
+
+`rollout_func`, an argument, hands the stream's completions to trl.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,39 +28,23 @@ from raw2fig.lm.checkpoint import checkpoint_folder
 from raw2fig.lm.finetune import train_and_save
 from raw2fig.lm.generate import once_mask
 from raw2fig.lm.models import load
-from raw2fig.lm.sample import sample
-from raw2fig.rl.vllm_server import Vllm, vllm_generation
+from raw2fig.rl.advantages import scaled_advantages
+from raw2fig.rl.aggregation import completion_weights
+from raw2fig.rl.filters import Curriculum, has_variance
+from raw2fig.rl.length import length_penalty, soft_overlong
+from raw2fig.rl.losses import clip_loss, kl_penalty, log_ratio, reinforce_loss
+from raw2fig.rl.recipe import Recipe
+from raw2fig.rl.stream import Rollouts, Stream
+from raw2fig.rl.vllm_server import vllm_generation
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
 Rewards = Callable[[list[str], list[int], int], list[float]]
-"""`rewards(completions, prompt_indices, step)`: one number per completion; those of one group are adjacent. What it
-draws at random must depend on `step` alone, so that a resumed run goes on as an uninterrupted one."""
-
-
-@dataclass(frozen=True)
-class GrpoRecipe:
-    """Hyper-parameters of GRPO. `prompts` and `generations` are per process and step; `checkpoint_every` 0: none.
-
-    `vllm`: completions come from vLLM, in each process of the training (colocate) or from a server on the GPUs that no
-    process has (server).
-    """
-
-    steps: int
-    prompts: int = 8
-    generations: int = 12
-    lr: float = 1e-6
-    beta: float = 0.0
-    clip: float = 0.2
-    temperature: float = 1.0
-    max_new_tokens: int = 64
-    accumulate: int = 1
-    checkpoint_every: int = 100
-    gradient_checkpointing: bool = False
-    vllm: Vllm | None = None
-    seed: int = 0
+"""`rewards(completions, prompt_indices, step)`: one number per completion, above 0 for one that is right; those of one
+group are adjacent. What it draws at random must depend on `step` alone, so that a resumed run goes on as an
+uninterrupted one."""
 
 
 def repeat_mask(ids: torch.Tensor, start: int, once: torch.Tensor) -> torch.Tensor:
@@ -70,19 +57,38 @@ def repeat_mask(ids: torch.Tensor, start: int, once: torch.Tensor) -> torch.Tens
     return torch.cat([torch.zeros_like(used[:, :1]), used[:, :-1]], dim=1)
 
 
+def token_losses(
+    recipe: Recipe, logps: torch.Tensor, behaviour: torch.Tensor, advantages: torch.Tensor, mask: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Losses (completions, tokens) by the recipe, without the KL penalty, and the importance ratios."""
+    ratio = log_ratio(logps, behaviour, mask, sequence=recipe.loss == "gspo").exp()
+    if recipe.loss in ("cispo", "reinforce"):
+        return reinforce_loss(logps, ratio, advantages, recipe.eps_max), ratio
+    return clip_loss(ratio, advantages, recipe.eps_low, recipe.eps_high, recipe.dual), ratio
+
+
+def overlong_cost(recipe: Recipe, lengths: np.ndarray, correct: np.ndarray) -> np.ndarray:
+    """What is added to the rewards of completions (completions,) for their lengths."""
+    if recipe.overlong == "shape":
+        return soft_overlong(lengths, recipe.max_new_tokens, recipe.cache)
+    if recipe.overlong == "penalise_correct":
+        return length_penalty(lengths, correct, recipe.max_new_tokens, recipe.cache)
+    return np.zeros(len(lengths))
+
+
 def grpo(
     base: Path,
     prompts: Sequence[str],
     rewards: Rewards,
-    recipe: GrpoRecipe,
+    recipe: Recipe,
     output: Path,
     once_words: Sequence[str] = (),
     snapshot_every: int = 0,
     on_snapshot: Callable[[int, PreTrainedModel], dict[str, float]] | None = None,
     scored_by: str = "",
 ) -> list[dict[str, float]]:
-    """Train the model of folder `base` by GRPO: sequence-mean loss, group-scaled advantages, KL penalty `beta` to the
-    weights of `base`. Saves it at `output` and returns the log: a record {step, reward, reward_std, kl, ...} per step.
+    """Train the model of folder `base`, save it at `output` and return the log: a record {step, reward, ...} of each
+    update.
 
     `scored_by` names what `rewards` depends on: with another name a killed run starts anew instead of resuming.
 
@@ -91,13 +97,118 @@ def grpo(
     `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. A run killed and
     started again resumes from its last checkpoint beside `output`.
     """
-
     import torch
     from datasets import Dataset
     from transformers import TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
 
     class Trainer(GRPOTrainer):
+        model: Any
+        _buffered_inputs: Any
+        values: list[float]  # of this process's completions
+        passes: list[bool]
+        rollouts: Rollouts | None = None
+        empty = False  # whether the last batch had nothing to train on
+
+        def _prepare_inputs(self, generation_batch: Any) -> Any:
+            if not self.model.training:
+                return super()._prepare_inputs(generation_batch)
+            place = self._step % recipe.accumulate
+            if place == 0 or self._buffered_inputs is None:
+                batch = self._next()
+                rows = recipe.prompts * recipe.generations // recipe.accumulate
+                self._buffered_inputs = [
+                    {name: tensor[start : start + rows] for name, tensor in batch.items()}
+                    for start in range(0, rows * recipe.accumulate, rows)
+                ]
+            return self._buffered_inputs[place]
+
+        def _next(self) -> dict[str, torch.Tensor]:
+            """The next update's completions with their advantages and weights; every tensor has a row for each."""
+            update = self.state.global_step
+            if recipe.vllm:
+                share = curriculum.draw(together)[process::processes]
+                indices = [index for index in share for _ in range(recipe.generations)]
+            else:
+                self.rollouts = stream.next(self.accelerator.unwrap_model(self.model), update)
+                indices = self.rollouts.indices
+            items: list[Any] = [{"prompt": prompts[index], "prompt_index": index} for index in indices]
+            batch = super()._generate_and_score_completions(items)
+            mask = batch["completion_mask"] * batch.get("tool_mask", 1)
+            ended = self._ended(batch["completion_ids"], batch["completion_mask"])
+            if recipe.overlong == "mask":
+                mask = mask * ended[:, None]
+            behaviour, fresh = self._behaviour(batch, update)
+            # what concerns the whole batch is worked out on all processes' completions, in the same order everywhere
+            own = torch.tensor([self.values, self.passes, indices], dtype=torch.float64, device=mask.device).T
+            both = torch.cat([own, mask.sum(1, keepdim=True).double()], 1)
+            values, passes, places, lengths = self.accelerator.gather(both).cpu().numpy().T
+            grouped = values.reshape(-1, recipe.generations)
+            kept = has_variance(grouped) if recipe.drop_zero_variance else np.ones(len(grouped), bool)
+            for index, rate in zip(places[:: recipe.generations], passes.reshape(grouped.shape).mean(1), strict=True):
+                curriculum.note(int(index), float(rate))
+            advantages = scaled_advantages(grouped, recipe.scale, kept, recipe.ddof, recipe.epsilon).ravel()
+            weights = completion_weights(lengths, recipe.generations, recipe.aggregation, kept, recipe.max_new_tokens)
+            self.empty = not kept.any()
+            first = process * len(indices)
+            mine = slice(first, first + len(indices))
+            self._note(
+                kept=kept.mean(),
+                solved=passes.mean(),
+                retired=len(curriculum.retired),
+                skipped=self.empty,
+                drawn_tokens=lengths.sum(),
+                trained_tokens=lengths[np.repeat(kept, recipe.generations)].sum(),
+                truncated=1 - ended.float().mean().item(),
+            )
+            return {
+                **{name: batch[name] for name in KEPT if name in batch},
+                "advantages": torch.from_numpy(advantages[mine]).to(behaviour),
+                "weights": torch.from_numpy(weights[mine] * processes).to(behaviour),
+                "mask": mask,
+                "behaviour": behaviour,
+                "fresh": fresh,
+            }
+
+        def _ended(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            """Which completions hold an end of sequence, bool (completions,)."""
+            ends = torch.isin(ids, torch.tensor(self.eos_token_ids, device=ids.device))
+            return (ends & mask.bool()).any(1)
+
+        def _behaviour(self, batch: Any, update: int) -> tuple[torch.Tensor, torch.Tensor]:
+            """Log-probabilities under the policy that sampled each token, and whether that is the policy that is
+            trained now, in the same precision: then their ratio is 1."""
+            behaviour = batch["sampling_per_token_logps"]
+            if self.rollouts is None:
+                return behaviour.nan_to_num(), behaviour.isnan()
+            versions = torch.full(behaviour.shape, update, device=behaviour.device)
+            for row, places in enumerate(self.rollouts.versions):
+                versions[row, : len(places)] = torch.tensor(places)
+            lag = (update - versions)[batch["completion_mask"].bool()].float()
+            self._note(**{"staleness/mean": lag.mean().item(), "staleness/max": lag.max().item()})
+            return behaviour, (versions == update) & (recipe.head == "fp32")
+
+        def _note(self, **numbers: float) -> None:
+            for name, number in numbers.items():
+                self._metrics["train"][name].append(float(number))
+
+        def _compute_loss(self, model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+            ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
+            attended = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
+            mask, length = inputs["mask"], inputs["completion_ids"].shape[1]
+            logps, entropies, *_ = self._get_per_token_logps_and_entropies(
+                model, ids, attended, length, compute_entropy=True
+            )
+            behaviour = torch.where(inputs["fresh"], logps.detach(), inputs["behaviour"])
+            losses, ratio = token_losses(recipe, logps, behaviour, inputs["advantages"], mask)
+            if recipe.beta:
+                penalty = kl_penalty(logps, inputs["ref_per_token_logps"])
+                losses = losses + recipe.beta * penalty
+                self._note(kl=_mean(penalty, mask))
+            gap = (ratio.detach() - 1).abs().expand_as(losses)
+            self._note(entropy=_mean(entropies, mask), ratio_gap=_mean(gap, mask))
+            return (losses * mask).sum(1) @ inputs["weights"]
+
         def _get_per_token_logps_and_entropies(
             self,
             model: Any,
@@ -121,36 +232,52 @@ def grpo(
             entropy = -(logps.exp() * logps.masked_fill(forbidden, 0.0)).sum(-1)
             return chosen, entropy.detach(), None
 
-        def _get_train_sampler(self, dataset: Any = None) -> Any:
-            sampler: Any = super()._get_train_sampler(dataset)
-            sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
-            return sampler
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            # before trl's own, which ends with the file that makes a checkpoint whole
+            path = folder / f"checkpoint-{self.state.global_step}" / f"stream-{process}.pt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(stream.state(), path)
+            super()._save_checkpoint(model, trial)
 
-    def rollout(texts: list[str], trainer: GRPOTrainer) -> dict[str, list[Any]]:
-        # the stream depends on step and process alone, so that a resumed run draws what an uninterrupted one would have
-        rng = np.random.default_rng([recipe.seed, trainer.state.global_step, trainer.accelerator.process_index])
-        uniforms = rng.random((len(texts), recipe.max_new_tokens))
-        ids = tokenizer(texts)["input_ids"]
-        policy = trainer.accelerator.unwrap_model(trainer.model)
-        drawn = sample(policy, tokenizer, ids, recipe.max_new_tokens, uniforms, recipe.temperature, once)
-        return {"prompt_ids": ids, "completion_ids": drawn.ids, "logprobs": drawn.logprobs}
+    def rollout(texts: list[str], trainer: Any) -> dict[str, list[Any]]:
+        given = trainer.rollouts
+        masks = {"env_mask": given.drawn} if recipe.interrupt else {}
+        return {"prompt_ids": given.prompt_ids, "completion_ids": given.ids, "logprobs": given.logprobs, **masks}
 
-    def reward(completions: Any, prompt_index: Any, trainer_state: Any, **_: Any) -> list[float | None]:
-        return list(rewards(completions, prompt_index, trainer_state.global_step))
+    def reward(completions: Any, completion_ids: Any, prompt_index: Any, trainer_state: Any, **_: Any) -> list[float]:
+        values = np.asarray(rewards(completions, prompt_index, trainer_state.global_step), float)
+        lengths = np.array([len(ids) for ids in completion_ids])
+        correct = values > 0
+        trainer.passes = correct.tolist()
+        trainer.values = (values + overlong_cost(recipe, lengths, correct)).tolist()
+        return trainer.values
 
-    class Snapshot(TrainerCallback):
+    class Callback(TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step:
+                path = folder / f"checkpoint-{state.global_step}" / f"stream-{process}.pt"
+                stream.restore(torch.load(path, weights_only=True), trainer.accelerator.unwrap_model(trainer.model))
+
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if trainer.empty:  # no gradient, and no step on those of before
+                trainer.model.zero_grad(set_to_none=True)
+
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if on_snapshot and snapshot_every and state.global_step % snapshot_every == 0:
                 policy = trainer.accelerator.unwrap_model(trainer.model)
                 state.log_history.append({"step": state.global_step, **on_snapshot(state.global_step, policy)})
 
-    together = recipe.prompts * int(os.environ.get("WORLD_SIZE", "1"))
+    process, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    together = recipe.prompts * processes
     if len(prompts) < together:  # trl would train on none of them
         raise InputError("prompts", f"{len(prompts)} prompts, {together} in a step", "at least those of one step")
     model, tokenizer = load(str(base), train=True)
     size = model.get_output_embeddings().weight.shape[0]
     # vLLM knows no repeat mask
     once = once_mask(tokenizer, once_words, size) if once_words and not recipe.vllm else None
+    curriculum = Curriculum(len(prompts), recipe.seed, recipe.retire_at)
+    words = tokenizer(list(prompts))["input_ids"]
+    stream = Stream(recipe, tokenizer, words, curriculum, once, process, processes)
     data = [text.encode() + b"\n" for texts in (prompts, ["", scored_by, ""], once_words) for text in texts]
     folder = checkpoint_folder(output, asdict(recipe), data, model)
     with vllm_generation(recipe.vllm, base) as generation:
@@ -161,13 +288,15 @@ def grpo(
             gradient_accumulation_steps=recipe.accumulate,
             num_generations=recipe.generations,
             learning_rate=recipe.lr,
-            lr_scheduler_type="constant",
+            lr_scheduler_type="constant_with_warmup",
+            warmup_steps=recipe.warmup,
+            weight_decay=recipe.weight_decay,
+            adam_epsilon=recipe.adam_epsilon,
             beta=recipe.beta,
-            epsilon=recipe.clip,
-            loss_type="grpo",
-            scale_rewards="group",
             temperature=recipe.temperature,
             max_completion_length=recipe.max_new_tokens,
+            vllm_importance_sampling_correction=False,  # the ratio of the loss is to what vLLM sampled from
+            ignore_data_skip=True,  # prompts come from the curriculum
             save_strategy="steps" if recipe.checkpoint_every else "no",
             save_steps=recipe.checkpoint_every or 1,
             save_total_limit=1,
@@ -184,15 +313,29 @@ def grpo(
             model=model,
             args=arguments,
             processing_class=tokenizer,
-            train_dataset=Dataset.from_dict({"prompt": list(prompts), "prompt_index": list(range(len(prompts)))}),
+            train_dataset=Dataset.from_dict({"prompt": list(prompts)}),
             reward_funcs=cast(Any, reward),
             rollout_func=None if recipe.vllm else rollout,
-            callbacks=[Snapshot()],
+            callbacks=[Callback()],
         )
         train_and_save(trainer, folder, output)
-    kept = {"step", "reward", "reward_std", "kl", "entropy", "loss", "grad_norm", "completions/mean_length"}
     return [
-        {name: float(value) for name, value in record.items() if name in kept or name.startswith("validation")}
+        {name: float(value) for name, value in record.items() if name in LOGGED or name.startswith("validation")}
         for record in trainer.state.log_history
         if "train_runtime" not in record
     ]
+
+
+KEPT = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", "ref_per_token_logps")
+"""What the loss takes of trl's batch."""
+LOGGED = {
+    *("step", "reward", "reward_std", "kl", "entropy", "loss", "grad_norm", "completions/mean_length"),
+    *("kept", "solved", "retired", "skipped", "truncated", "drawn_tokens", "trained_tokens"),
+    *("staleness/mean", "staleness/max", "ratio_gap"),
+}
+"""What the log keeps of an update."""
+
+
+def _mean(values: torch.Tensor, mask: torch.Tensor) -> float:
+    """Mean over the tokens of `mask`."""
+    return ((values * mask).sum() / mask.sum().clamp(min=1)).item()

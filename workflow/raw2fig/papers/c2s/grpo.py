@@ -203,7 +203,7 @@ def grpo(
 
     from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.models import load, save
-    from raw2fig.rl.trainer import GrpoRecipe
+    from raw2fig.rl.recipe import Recipe
     from raw2fig.rl.trainer import grpo as train
 
     if not len(rewards) == len(models) == len(logs):
@@ -232,7 +232,7 @@ def grpo(
     if snapshot_every and torch.cuda.is_available():
         cast(Any, network).cuda()
     before = validate(network) if snapshot_every else {}
-    recipe = GrpoRecipe(
+    recipe = Recipe(
         steps=steps,
         prompts=prompts_per_step,
         generations=generations,

@@ -1,0 +1,191 @@
+"""Where completions come from: on the policy, k updates behind it, or from k batches in flight.
+
+A `Stream` gives one batch of groups per update, with the log-probability of every token under the policy that sampled
+it, and the update at which that was. All of its state can be saved: a resumed run goes on as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from raw2fig.lm.sample import Drawing, Interruption, advance, begin, bf16_head, finished
+from raw2fig.rl.filters import Curriculum
+from raw2fig.rl.recipe import Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Rollouts(NamedTuple):
+    """Completions of one update, groups adjacent: prompt indices, and per completion the token ids, their
+    log-probabilities, whether they were drawn (1) or injected (0), and the update before which each was drawn."""
+
+    indices: list[int]
+    prompt_ids: list[list[int]]
+    ids: list[list[int]]
+    logprobs: list[list[float]]
+    drawn: list[list[int]]
+    versions: list[list[int]]
+
+
+@dataclass
+class Flight:
+    """A batch that is being drawn."""
+
+    number: int
+    indices: list[int]
+    prompt_ids: list[list[int]]
+    uniforms: np.ndarray
+    interruption: Interruption | None
+    drawing: Drawing
+    versions: list[int] = field(default_factory=list)  # of each place
+
+
+class Stream:
+    """Batches of one process for one run. `words` are the prompts' token ids; of the curriculum's next prompts, this
+    process takes one of `processes` equal shares."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        tokenizer: PreTrainedTokenizerBase,
+        words: Sequence[list[int]],
+        curriculum: Curriculum,
+        once: torch.Tensor | None = None,
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self.recipe, self.tokenizer, self.words, self.curriculum = recipe, tokenizer, words, curriculum
+        self.once, self.process, self.processes = once, process, processes
+        self.started = 0  # batches begun
+        self.flights: deque[Flight] = deque()
+
+    def next(self, model: PreTrainedModel, update: int) -> Rollouts:
+        """The batch for `update` (counted from 0), drawn with `model` as far as it is not drawn yet.
+
+        * on-policy: a batch is begun and finished.
+        * PPO-off-policy-k: k batches are begun and finished at once, and used one after another.
+        * PipelineRL-k: k batches are in flight; each update all of them go on by 1/k of the longest completion, with
+          the weights of that moment and the cache of earlier ones; the oldest is finished, and a new one begun. At the
+          start they are staggered: the j-th of k has k - j parts done.
+        """
+        k = self.recipe.k
+        if self.recipe.off_policy == "pipeline":
+            part = -(-self.recipe.max_new_tokens // k)
+            for flight in self.flights:
+                self._advance(model, flight, part, update)
+            while len(self.flights) < k:
+                parts = k - len(self.flights)
+                self._begin(model)
+                self._advance(model, self.flights[-1], part * parts, update)
+        elif not self.flights:
+            for _ in range(k):
+                self._begin(model)
+                self._advance(model, self.flights[-1], self.recipe.max_new_tokens, update)
+        flight = self.flights.popleft()
+        result = finished(flight.drawing, self.tokenizer)
+        versions = [flight.versions[: len(row)] for row in result.ids]
+        return Rollouts(flight.indices, flight.prompt_ids, result.ids, result.logprobs, result.drawn, versions)
+
+    def _begin(self, model: PreTrainedModel) -> None:
+        """Put a batch of the curriculum's next prompts in flight."""
+        import torch
+
+        recipe = self.recipe
+        # a batch's random numbers depend on its number and process alone, whatever the mode
+        rng = np.random.default_rng([recipe.seed, self.started, self.process])
+        share = self.curriculum.draw(recipe.prompts * self.processes)[self.process :: self.processes]
+        indices = [index for index in share for _ in range(recipe.generations)]
+        prompt_ids = [self.words[index] for index in indices]
+        uniforms = rng.random((len(indices), recipe.max_new_tokens))
+        interruption = None
+        if recipe.interrupt is not None:
+            low, high = recipe.interrupt
+            interruption = self._interruption(torch.from_numpy(rng.integers(low, high + 1, len(indices))))
+        drawing = begin(model, self.tokenizer, prompt_ids, recipe.max_new_tokens)
+        self.flights.append(Flight(self.started, indices, prompt_ids, uniforms, interruption, drawing))
+        self.started += 1
+
+    def _interruption(self, budget: torch.Tensor) -> Interruption:
+        phrase = self.tokenizer(" " + self.recipe.phrase, add_special_tokens=False)["input_ids"]
+        return Interruption(budget, phrase, phrase[-1])
+
+    def _advance(self, model: PreTrainedModel, flight: Flight, number: int, update: int) -> None:
+        recipe, drawing = self.recipe, flight.drawing
+        before = len(drawing.tokens)
+        number = min(number, recipe.max_new_tokens - before)
+        with bf16_head(model) if recipe.head == "bf16" else nullcontext():
+            advance(
+                model,
+                self.tokenizer,
+                drawing,
+                flight.uniforms,
+                number,
+                recipe.temperature,
+                self.once,
+                flight.interruption,
+            )
+        flight.versions += [update] * (len(drawing.tokens) - before)
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` takes, as tensors and plain data: the curriculum, and all flights with their caches."""
+        return {
+            "started": self.started,
+            "curriculum": self.curriculum.state(),
+            "flights": [_pack(flight) for flight in self.flights],
+        }
+
+    def restore(self, state: dict[str, Any], model: PreTrainedModel) -> None:
+        """Go on from a `state`."""
+        self.started = state["started"]
+        self.curriculum.restore(state["curriculum"])
+        self.flights = deque(self._unpack(packed, model) for packed in state["flights"])
+
+    def _unpack(self, packed: dict[str, Any], model: PreTrainedModel) -> Flight:
+        drawing = begin(model, self.tokenizer, packed["prompt_ids"], self.recipe.max_new_tokens)
+        for name in SINGLE:
+            setattr(drawing, name, packed[name].to(model.device))
+        for name in PLACES:
+            setattr(drawing, name, list(packed[name].to(model.device)))
+        for index, (keys, values) in enumerate(packed["cache"]):
+            drawing.cache.update(keys.to(model.device), values.to(model.device), index)
+        interruption = None if packed["budget"] is None else self._interruption(packed["budget"])
+        return Flight(
+            packed["number"],
+            packed["indices"],
+            packed["prompt_ids"],
+            packed["uniforms"].numpy(),
+            interruption,
+            drawing,
+            packed["versions"],
+        )
+
+
+SINGLE = ("ids", "attended", "positions", "alive", "used", "started", "closed")
+PLACES = ("tokens", "scores", "forced")
+"""The tensors of a `Drawing`: single ones, and those with one for each place."""
+
+
+def _pack(flight: Flight) -> dict[str, Any]:
+    import torch
+
+    drawing, interruption = flight.drawing, flight.interruption
+    layers: list[Any] = drawing.cache.layers
+    return {
+        "number": flight.number,
+        "indices": flight.indices,
+        "prompt_ids": flight.prompt_ids,
+        "uniforms": torch.from_numpy(flight.uniforms),
+        "budget": None if interruption is None else interruption.budget,
+        "versions": flight.versions,
+        "cache": [(layer.keys.clone(), layer.values.clone()) for layer in layers],
+        **{name: getattr(drawing, name).clone() for name in SINGLE},
+        **{name: torch.stack(getattr(drawing, name)) for name in PLACES},
+    }
