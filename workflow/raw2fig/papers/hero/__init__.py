@@ -1,0 +1,1 @@
+"""Hybrid Reinforcement: When Reward Is Sparse, It's Better to Be Dense (HERO)"""

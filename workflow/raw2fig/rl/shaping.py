@@ -1,0 +1,272 @@
+"""Rewards shaped from a verifier's label and a reward model's score: HERO (Tao et al. 2025) and its rivals.
+
+Arrays have the shape (groups, generations): the rollouts of one prompt are a group. r_rule in {0, 1} is the label of
+the verifier, r_RM a real number. Equations are those of the paper; what it leaves open (epsilon, ddof of sigma_u, the
+rule of the running mean, missing scores) has a name in `Parameters` or a sentence here.
+
+A score that is not a finite number makes its whole group verifier-only, in every arm: its reward is r_rule, its weight
+1, and it does not enter the running mean. `Shaped.unscored` marks these groups.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from raw2fig.errors import InputError
+from raw2fig.rl.advantages import EPSILON, centred, group_advantages
+
+Arm = Literal[
+    "verifier_only", "rm_only", "naive", "hero", "hero_no_weight", "hero_neg_only", "hero_pos_only", "gated_fallback"
+]
+WEIGHTED = ("hero", "hero_neg_only", "hero_pos_only")
+"""Arms with the variance-aware weight."""
+Scale = Literal["none", "group"]
+Hyperparameters = Literal["appendix", "main"]
+WEIGHT_OF: dict[Hyperparameters, dict[str, float]] = {
+    "appendix": {"w_min": 0.4, "w_max": 3.0, "k": 6.0},
+    "main": {"w_min": 0.5, "w_max": 2.0, "k": 5.0},
+}
+"""The paper's two sets of values for Eq. 4: appendix A.1 and main text."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Settings of every arm; an arm ignores those it has no use for.
+
+    alpha, beta: half-widths of the bands of wrong and correct rollouts (Eq. 3; 0.1 for mixed and hard data, the paper
+    has 0.05 for easy data). w_min, w_max, k: Eq. 4, by default appendix A.1. epsilon: of Eq. 3. singleton_z: place in
+    the band, 0 (floor) to 1, of a rollout that is alone with its label or tied with all others of it. ddof: of sigma_u.
+    mixing: a of the arm `naive`. decay: share that the running mean keeps at each batch.
+
+    Raises `InputError` for values that cannot be meant; alpha + beta >= 1 lets a wrong rollout beat a correct one.
+    """
+
+    alpha: float = 0.1
+    beta: float = 0.1
+    w_min: float = 0.4
+    w_max: float = 3.0
+    k: float = 6.0
+    epsilon: float = 1e-6
+    singleton_z: float = 0.0
+    ddof: int = 0
+    mixing: float = 0.5
+    decay: float = 0.9
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not math.isfinite(value) or value < 0:
+                raise InputError(name, f"is {value:g}", "a finite number, 0 or more")
+        if self.alpha + self.beta >= 1:
+            raise InputError("alpha + beta", f"is {self.alpha + self.beta:g}", "a sum below 1, or the bands overlap")
+        if self.w_min >= self.w_max:
+            raise InputError("w_min", f"is {self.w_min:g} with w_max {self.w_max:g}", "w_min below w_max")
+        for name in ("k", "epsilon"):
+            if getattr(self, name) == 0:
+                raise InputError(name, "is 0", "a positive number")
+        for name in ("singleton_z", "mixing", "decay"):
+            if getattr(self, name) > 1:
+                raise InputError(name, f"is {getattr(self, name):g}", "a number from 0 to 1")
+        if self.ddof not in (0, 1):
+            raise InputError("ddof", f"is {self.ddof}", "0 or 1")
+
+
+class Shaped(NamedTuple):
+    """Rewards of a batch, and what they were made from.
+
+    rewards (groups, generations): Eq. 5, or what the arm has instead. weight (groups,): w, 1 in arms without it.
+    sigma_u (groups,): spread of the raw scores. uniform (groups,): all labels equal. unscored (groups,): a score is
+    missing. sigma_bar: the mean that the weight was computed with, NaN when no group has a spread.
+    """
+
+    rewards: np.ndarray
+    weight: np.ndarray
+    sigma_u: np.ndarray
+    uniform: np.ndarray
+    unscored: np.ndarray
+    sigma_bar: float
+
+
+def shape_batch(
+    arm: Arm, rule: ArrayLike, rm: ArrayLike, parameters: Parameters, running: float | None
+) -> tuple[Shaped, float | None]:
+    """Rewards of a batch, and the running mean of sigma_u after it, which belongs into the checkpoint.
+
+    rule, rm: (groups, generations). running: the mean after the batch before, None at the first. It is frozen within
+    the batch: the order of the groups does not matter.
+    """
+    sigma_u = spread(rm, parameters.ddof)
+    shaped = shape_groups(arm, rule, rm, parameters, sigma_bar_in(running, sigma_u))
+    return shaped, sigma_bar_after(running, sigma_u, parameters.decay)
+
+
+def shape_groups(arm: Arm, rule: ArrayLike, rm: ArrayLike, parameters: Parameters, sigma_bar: float) -> Shaped:
+    """Rewards of the groups by one of the arms, given the mean spread `sigma_bar`. rule, rm: (groups, generations).
+
+    - verifier_only: r_rule. rm_only: r_RM, raw.
+    - naive: a r_rule + (1 - a) r_RM, r_RM raw and a = `mixing` (table 9 of the paper, which does not say whether r_RM
+      is normalised there).
+    - hero: w(sigma_u) r_hat (Eq. 5). hero_no_weight: r_hat. hero_neg_only: hero with beta = 0; hero_pos_only: hero with
+      alpha = 0.
+    - gated_fallback: r_rule in mixed groups, r_hat in uniform ones; not in the paper, the least that gives uniform
+      groups a gradient.
+
+    Raises `InputError` for an unknown arm, unequal shapes, and labels other than 0 and 1.
+    """
+    if arm not in get_args(Arm):
+        raise InputError("arm", f"is {arm!r}", f"one of {', '.join(get_args(Arm))}")
+    labels, scores = _labels(rule), _scores(rm)
+    if labels.shape != scores.shape:
+        raise InputError("reward model", f"scores of shape {scores.shape}", f"one for each label, {labels.shape}")
+    sigma_u, unscored = spread(scores, parameters.ddof), ~_scored(scores)
+    scores = np.where(unscored[:, None], 0.0, scores)
+    uniform = labels.min(1) == labels.max(1)
+    weight = np.ones(len(labels))
+    if arm in WEIGHTED:
+        found = variance_weight(sigma_u, sigma_bar, parameters.w_min, parameters.w_max, parameters.k)
+        weight = np.where(np.isnan(found), 1.0, found)
+    rewards = weight[:, None] * _before_weight(arm, labels, scores, uniform, parameters)
+    rewards = np.where(unscored[:, None], labels, rewards)
+    return Shaped(rewards, weight, sigma_u, uniform, unscored, sigma_bar)
+
+
+def _before_weight(
+    arm: Arm, labels: np.ndarray, scores: np.ndarray, uniform: np.ndarray, parameters: Parameters
+) -> np.ndarray:
+    if arm == "verifier_only":
+        return labels
+    if arm == "rm_only":
+        return scores
+    if arm == "naive":
+        return parameters.mixing * labels + (1 - parameters.mixing) * scores
+    alpha = 0.0 if arm == "hero_pos_only" else parameters.alpha
+    beta = 0.0 if arm == "hero_neg_only" else parameters.beta
+    r_hat = stratified(labels, scores, alpha, beta, parameters.epsilon, parameters.singleton_z)
+    return np.where(uniform[:, None], r_hat, labels) if arm == "gated_fallback" else r_hat
+
+
+def stratified(
+    rule: ArrayLike, rm: ArrayLike, alpha: float, beta: float, epsilon: float = 1e-6, singleton_z: float = 0.0
+) -> np.ndarray:
+    """r_hat of Eq. 3: scores normalised among the rollouts of the same prompt and the same label.
+
+        r_hat = -alpha + 2 alpha z           where r_rule = 0, in [-alpha, alpha]
+        r_hat = (1 - beta) + 2 beta z        where r_rule = 1, in [1 - beta, 1 + beta]
+        z = (r_RM - min) / (max - min + epsilon), min and max over those rollouts
+
+    rule, rm, result: (groups, generations). Where min = max z is `singleton_z`; the equation's 0 gives a lone correct
+    answer less than the best of several. The result is not defined for groups with a missing score.
+    """
+    labels, scores = _labels(rule), _scores(rm)
+    r_hat = np.zeros_like(scores)
+    for label, floor, half_width in ((0, -alpha, alpha), (1, 1 - beta, beta)):
+        members = labels == label
+        low = scores.min(1, keepdims=True, where=members, initial=np.inf)
+        high = scores.max(1, keepdims=True, where=members, initial=-np.inf)
+        with np.errstate(invalid="ignore"):  # of prompts without this label
+            z = np.where(high > low, (scores - low) / (high - low + epsilon), singleton_z)
+            r_hat = np.where(members, floor + 2 * half_width * z, r_hat)
+    return r_hat
+
+
+def spread(rm: ArrayLike, ddof: int = 0) -> np.ndarray:
+    """sigma_u: standard deviation of the raw scores of each group. rm: (groups, generations); result: (groups,).
+
+    NaN for a group with a missing score and for one of a single rollout, which has no spread. The paper does not say
+    which `ddof`.
+    """
+    scores = _scores(rm)
+    if scores.shape[1] < 2:
+        return np.full(len(scores), np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where(_scored(scores), scores.std(1, ddof=ddof), np.nan)
+
+
+def variance_weight(sigma_u: ArrayLike, sigma_bar: float, w_min: float, w_max: float, k: float) -> np.ndarray:
+    """w(sigma_u) = w_min + (w_max - w_min) / (1 + exp(-k (sigma_u - sigma_bar))), Eq. 4. sigma_u, result: (groups,).
+
+    In the units of the scores: with k = 6 a spread of 1 above the mean already gives 99.75 % of the range.
+    """
+    with np.errstate(over="ignore"):  # exp of a large number is infinite, and the weight w_min
+        return w_min + (w_max - w_min) / (1 + np.exp(-k * (np.asarray(sigma_u, dtype=np.float64) - sigma_bar)))
+
+
+def sigma_bar_in(running: float | None, sigma_u: np.ndarray) -> float:
+    """sigma_bar of a batch: the running mean of the batches before it, at the first the batch's own mean."""
+    return _mean_spread(sigma_u) if running is None else running
+
+
+def sigma_bar_after(running: float | None, sigma_u: np.ndarray, decay: float = 0.9) -> float | None:
+    """The running mean after a batch: decay * running + (1 - decay) * mean of the batch's sigma_u (groups,).
+
+    The paper says "running mean"; the exponential one is that of a reproduction in verl. The state is this one number,
+    None before the first batch that has a spread.
+    """
+    mean = _mean_spread(sigma_u)
+    if math.isnan(mean):
+        return running
+    return mean if running is None else decay * running + (1 - decay) * mean
+
+
+def _mean_spread(sigma_u: np.ndarray) -> float:
+    """Mean over the groups that have a spread, NaN without any; summed without rounding, hence in any order."""
+    known = sigma_u[~np.isnan(sigma_u)]
+    return math.fsum(known) / len(known) if len(known) else math.nan
+
+
+def advantages(rewards: ArrayLike, scale: Scale, epsilon: float = EPSILON) -> np.ndarray:
+    """Rewards (groups, generations) less their group's mean; scale "group" divides by the group's standard deviation.
+
+    Division cancels the weight, and in uniform groups alpha too: A(w) / A(1) = w (s + e) / (w s + e) for a standard
+    deviation s (of a band, about 0.03) and e = `epsilon`, hence "none" for HERO. A group of equal rewards, or of a
+    single one, gets exactly 0.
+    """
+    if scale not in get_args(Scale):
+        raise InputError("scale", f"is {scale!r}", f"one of {', '.join(get_args(Scale))}")
+    rewards = _matrix(rewards, "rewards")
+    found = np.zeros_like(rewards)
+    differ = rewards.min(1) < rewards.max(1)
+    if differ.any():
+        of_group = group_advantages(rewards[differ], epsilon=epsilon) if scale == "group" else centred(rewards[differ])
+        found[differ] = of_group
+    return found
+
+
+def telemetry(uniform: np.ndarray, sizes: np.ndarray) -> dict[str, float | None]:
+    """Of groups with `uniform` labels (groups,) and mean |A| `sizes` (groups,): how many are uniform, how many have a
+    gradient, and the mean |A| of uniform and mixed groups, None where there are none."""
+    return {
+        "uniform_groups": float(uniform.mean()),
+        "nonzero_groups": float((sizes > 0).mean()),
+        "abs_advantage_uniform": float(sizes[uniform].mean()) if uniform.any() else None,
+        "abs_advantage_mixed": float(sizes[~uniform].mean()) if not uniform.all() else None,
+    }
+
+
+def _labels(rule: ArrayLike) -> np.ndarray:
+    """Labels as float64 (groups, generations). Raises `InputError` unless all are 0 or 1."""
+    labels = _matrix(rule, "verifier")
+    wrong = labels[(labels != 0) & (labels != 1)]
+    if len(wrong):
+        raise InputError("verifier", f"has a label {wrong[0]:g}", "labels 0 and 1")
+    return labels
+
+
+def _scores(rm: ArrayLike) -> np.ndarray:
+    return _matrix(rm, "reward model")
+
+
+def _scored(scores: np.ndarray) -> np.ndarray:
+    """Whether all scores of a group are finite, and small enough for a standard deviation; (groups,)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.isfinite(scores.std(1))
+
+
+def _matrix(values: ArrayLike, name: str) -> np.ndarray:
+    """`values` as float64 in C order, so that sums over a group do not depend on the layout."""
+    array = np.ascontiguousarray(values, dtype=np.float64)
+    if array.ndim != 2 or not array.size:
+        raise InputError(name, f"shape {array.shape}", "groups x generations")
+    return array
