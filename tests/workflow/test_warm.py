@@ -86,10 +86,15 @@ def served(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def raw2fig(folder: Path, variables: dict[str, str], *words: str) -> "subprocess.Popen[str]":
-    """A job's command, started."""
-    pipe = subprocess.PIPE
-    command = ["raw2fig", "probe", *words]
-    return subprocess.Popen(command, cwd=folder, env=variables, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    """A job's command, started; it heeds Ctrl-C also when the tests run in the background of a shell."""
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+
+    def heed() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    return subprocess.Popen(
+        ["raw2fig", "probe", *words], cwd=folder, env=variables, text=True, preexec_fn=heed, **pipes
+    )
 
 
 def look(folder: Path, variables: dict[str, str], seen: Path) -> tuple[object, ...]:

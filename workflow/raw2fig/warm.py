@@ -177,6 +177,7 @@ def watch(step: int, connection: socket.socket) -> NoReturn:
 
 def become(request: dict[str, Any], streams: list[int]) -> list[str]:
     """Take the caller's place: folder, environment, standard streams. Returns its words."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)

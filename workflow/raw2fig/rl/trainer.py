@@ -159,7 +159,7 @@ def grpo(
                 skipped=self.empty,
                 drawn_tokens=lengths.sum(),
                 trained_tokens=lengths[np.repeat(kept, recipe.generations)].sum(),
-                truncated=1 - ended.float().mean().item(),
+                truncated=1 - self._mean(ended, torch.ones_like(ended)),
             )
             return {
                 **{name: batch[name] for name in KEPT if name in batch},
@@ -184,9 +184,16 @@ def grpo(
             versions = torch.full(behaviour.shape, update, device=behaviour.device)
             for row, places in enumerate(self.rollouts.versions):
                 versions[row, : len(places)] = torch.tensor(places)
-            lag = (update - versions)[batch["completion_mask"].bool()].float()
-            self._note(**{"staleness/mean": lag.mean().item(), "staleness/max": lag.max().item()})
+            lag, mask = update - versions, batch["completion_mask"]
+            longest = self.accelerator.gather((lag * mask).max()).max().item()
+            self._note(**{"staleness/mean": self._mean(lag, mask), "staleness/max": longest})
             return behaviour, (versions == update) & (recipe.head == "fp32")
+
+        def _mean(self, values: torch.Tensor, mask: torch.Tensor) -> float:
+            """Mean over the places of `mask` in all processes."""
+            totals = torch.stack([(values * mask).sum().float(), mask.sum().float()])
+            total, places = self.accelerator.reduce(totals, reduction="sum").tolist()
+            return total / max(1.0, places)
 
         def _note(self, **numbers: float) -> None:
             for name, number in numbers.items():
@@ -204,9 +211,9 @@ def grpo(
             if recipe.beta:
                 penalty = kl_penalty(logps, inputs["ref_per_token_logps"])
                 losses = losses + recipe.beta * penalty
-                self._note(kl=_mean(penalty, mask))
+                self._note(kl=self._mean(penalty, mask))
             gap = (ratio.detach() - 1).abs().expand_as(losses)
-            self._note(entropy=_mean(entropies, mask), ratio_gap=_mean(gap, mask))
+            self._note(entropy=self._mean(entropies, mask), ratio_gap=self._mean(gap, mask))
             return (losses * mask).sum(1) @ inputs["weights"]
 
         def _get_per_token_logps_and_entropies(
@@ -334,8 +341,3 @@ LOGGED = {
     *("staleness/mean", "staleness/max", "ratio_gap"),
 }
 """What the log keeps of an update."""
-
-
-def _mean(values: torch.Tensor, mask: torch.Tensor) -> float:
-    """Mean over the tokens of `mask`."""
-    return ((values * mask).sum() / mask.sum().clamp(min=1)).item()
