@@ -203,6 +203,21 @@ def test_the_log_has_the_held_out_loss_at_the_steps_asked_for(run: Run, whole: t
     assert trained[-1]["loss"] < trained[0]["loss"]
 
 
+def test_training_stops_where_it_is_told_to_at_a_constant_rate(run: Run) -> None:
+    asked: list[int] = []
+
+    def stop(_: "PreTrainedModel", step: int) -> bool:
+        asked.append(step)
+        return step == 5
+
+    recipe = replace(RECIPE, constant=True, warmup=0.0)
+    log = fine_tune(toy_network(run.words), run.words, run.examples, recipe, run.folder / "stopped", stop=stop)
+    assert asked == [1, 2, 3, 4, 5]
+    assert [record["step"] for record in log] == asked
+    assert {record["learning_rate"] for record in log} == {recipe.lr}
+    assert (run.folder / "stopped/model.safetensors").exists()
+
+
 def test_no_example_is_refused(words: "PreTrainedTokenizerBase", tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no training example"):
         fine_tune(toy_network(words), words, [], RECIPE, tmp_path / "model")

@@ -169,8 +169,8 @@ def test_check_13_an_interruption_is_put_in_where_thinking_has_not_ended(words: 
 
 
 def train(base: Path, output: Path, **settings: Any) -> list[dict[str, float]]:
-    rewards = settings.pop("rewards", begins)
-    return grpo(base, PROMPTS, rewards, replace(RECIPE, **settings), output)
+    rewards, keep_every = settings.pop("rewards", begins), settings.pop("keep_every", 0)
+    return grpo(base, PROMPTS, rewards, replace(RECIPE, **settings), output, keep_every=keep_every)
 
 
 def begins(completions: list[str], prompts: list[int], step: int) -> list[float]:
@@ -318,7 +318,7 @@ def test_check_19_a_killed_run_goes_on_to_the_same_bytes_and_log(
             raise Killed
         return rewards(completions, prompts, step)
 
-    options = {**settings, "steps": 8, "checkpoint_every": 3}
+    options = {**settings, "steps": 8, "checkpoint_every": 3, "keep_every": 2}
     whole = train(base, tmp_path / "whole", rewards=rewards, **options)
     with pytest.raises(Killed):
         train(base, tmp_path / "again", rewards=killed, **options)
@@ -326,5 +326,11 @@ def test_check_19_a_killed_run_goes_on_to_the_same_bytes_and_log(
     assert train(base, tmp_path / "again", rewards=rewards, **options) == whole
     assert seen == [3, 4, 5, 6, 7]
     assert weights(tmp_path / "again") == weights(tmp_path / "whole")
+    kept = [
+        {path.name: path.read_bytes() for path in (tmp_path / name / "policies").iterdir()}
+        for name in ("whole", "again")
+    ]
+    assert kept[0] == kept[1]
+    assert sorted(kept[0]) == [f"{step}.safetensors" for step in (0, 2, 4, 6, 8)]
     if settings.get("retire_at"):
         assert whole[-1]["retired"] == 2

@@ -5,7 +5,7 @@ The same call runs in one process on a laptop and under `accelerate launch` (DDP
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -28,7 +28,8 @@ LOGITS = 1 << 30
 class Recipe:
     """Hyper-parameters of a run. `batch` is per process; AdamW with a cosine schedule and linear warm-up.
 
-    `beta2` below PyTorch's 0.999: runs of a few hundred steps are too short for so long a memory.
+    `beta2` below PyTorch's 0.999: runs of a few hundred steps are too short for so long a memory. `constant`: the
+    learning rate stays after the warm-up, for runs whose end is not known.
     """
 
     steps: int
@@ -38,6 +39,7 @@ class Recipe:
     weight_decay: float = 0.01
     beta2: float = 0.98
     warmup: float = 0.05
+    constant: bool = False
     prompt_loss: bool = False
     gradient_checkpointing: bool = False
     checkpoint_every: int = 500
@@ -52,10 +54,11 @@ def fine_tune(
     output: Path,
     held_out: Sequence[Example] = (),
     probe_at: Sequence[int] = (),
+    stop: Callable[[PreTrainedModel, int], bool] | None = None,
 ) -> list[dict[str, float]]:
     """Train `model`, save it as a model folder at `output`, and return the log: records {step, loss, learning_rate}
     and, after the steps of `probe_at`, {step, held_out_loss, held_out_error (standard error), held_out_samples}
-    on `held_out`.
+    on `held_out`. Training ends before its last step where `stop(model, step)`, asked after each step, says so.
 
     Checkpoints lie beside `output` under a name that holds the digest of recipe and data, and are removed at the end:
     a killed run that is started again with nothing changed goes on from the last one, with the same result to the byte
@@ -77,7 +80,7 @@ def fine_tune(
         weight_decay=recipe.weight_decay,
         adam_beta2=recipe.beta2,
         warmup_steps=int(recipe.warmup * recipe.steps),
-        lr_scheduler_type="cosine",
+        lr_scheduler_type="constant_with_warmup" if recipe.constant else "cosine",
         gradient_checkpointing=recipe.gradient_checkpointing,
         bf16=torch.cuda.is_available(),
         save_steps=recipe.checkpoint_every,
@@ -104,6 +107,8 @@ def fine_tune(
                     "held_out_samples": len(losses),
                 }
                 state.log_history.append({"step": state.global_step, **record})
+            if stop is not None and stop(model, state.global_step):
+                control.should_training_stop = True
 
     trainer = Trainer(
         model=model,

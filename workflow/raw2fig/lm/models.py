@@ -50,6 +50,27 @@ def build_gpt_neox(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: i
     return GPTNeoXForCausalLM(config)
 
 
+def build_llama(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: int, seed: int) -> PreTrainedModel:
+    """A Llama model (rotary positions in every dimension, RMSNorm, SwiGLU) with random weights drawn from `seed`."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        intermediate_size=4 * size.hidden,
+        max_position_embeddings=max_length,
+        attention_bias=True,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    torch.manual_seed(seed)
+    return LlamaForCausalLM(config)
+
+
 def load(
     source: str, revision: str | None = None, train: bool = False
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

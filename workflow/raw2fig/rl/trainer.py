@@ -16,6 +16,7 @@ trainer has the loop, the processes, the checkpoints and vLLM. Overrides of `GRP
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -86,6 +87,7 @@ def grpo(
     snapshot_every: int = 0,
     on_snapshot: Callable[[int, PreTrainedModel], dict[str, float]] | None = None,
     scored_by: str = "",
+    keep_every: int = 0,
 ) -> list[dict[str, float]]:
     """Train the model of folder `base`, save it at `output` and return the log: a record {step, reward, ...} of each
     update.
@@ -94,8 +96,9 @@ def grpo(
 
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`).
 
-    `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. A run killed and
-    started again resumes from its last checkpoint beside `output`.
+    `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. With `keep_every`, the
+    weights before the first update and after every so many are kept as `policies/<step>.safetensors` in `output`. A run
+    killed and started again resumes from its last checkpoint beside `output`.
     """
     import torch
     from datasets import Dataset
@@ -273,6 +276,16 @@ def grpo(
             if on_snapshot and snapshot_every and state.global_step % snapshot_every == 0:
                 policy = trainer.accelerator.unwrap_model(trainer.model)
                 state.log_history.append({"step": state.global_step, **on_snapshot(state.global_step, policy)})
+            if keep_every and state.global_step % keep_every == 0:
+                keep(trainer.accelerator.get_state_dict(trainer.model), state.global_step)
+
+    def keep(weights: Any, step: int) -> None:
+        from safetensors.torch import save_file
+
+        if process == 0:  # beside the checkpoints, where they outlive a kill
+            (folder / "policies").mkdir(parents=True, exist_ok=True)
+            whole = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+            save_file(whole, folder / "policies" / f"{step}.safetensors")
 
     process, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     together = recipe.prompts * processes
@@ -285,7 +298,8 @@ def grpo(
     curriculum = Curriculum(len(prompts), recipe.seed, recipe.retire_at)
     words = tokenizer(list(prompts))["input_ids"]
     stream = Stream(recipe, tokenizer, words, curriculum, once, process, processes)
-    data = [text.encode() + b"\n" for texts in (prompts, ["", scored_by, ""], once_words) for text in texts]
+    named = (prompts, ["", scored_by, str(keep_every), ""], once_words)
+    data = [text.encode() + b"\n" for texts in named for text in texts]
     folder = checkpoint_folder(output, asdict(recipe), data, model)
     with vllm_generation(recipe.vllm, base) as generation:
         arguments = GRPOConfig(
@@ -325,7 +339,11 @@ def grpo(
             rollout_func=None if recipe.vllm else rollout,
             callbacks=[Callback()],
         )
+        if keep_every:
+            keep(model.state_dict(), 0)
         train_and_save(trainer, folder, output)
+        if keep_every and process == 0:
+            shutil.copytree(folder / "policies", output / "policies")
     return [
         {name: float(value) for name, value in record.items() if name in LOGGED or name.startswith("validation")}
         for record in trainer.state.log_history

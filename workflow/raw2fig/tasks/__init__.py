@@ -1,0 +1,1 @@
+"""Procedural tasks with exact verifiers, shared by papers."""
