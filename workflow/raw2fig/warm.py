@@ -41,8 +41,6 @@ LIBRARIES = {
     "trl": ("GRPOTrainer",),
 }
 """What the server imports: modules, and the names of modules that import themselves only when a name is asked for."""
-
-
 GPUS = ("/dev/nvidiactl", "/dev/kfd")
 """Drivers of NVIDIA and AMD: a fork of a process that has asked one for its GPUs can use none."""
 
@@ -153,6 +151,8 @@ def serve(address: str) -> list[str]:
 def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """The request and the caller's three streams."""
     length, streams, _, _ = socket.recv_fds(connection, 4, 3, socket.MSG_WAITALL)
+    if not length:  # the caller is no more
+        os._exit(1)
     with connection.makefile("rb") as file:
         return json.loads(file.read(int.from_bytes(length, "big"))), streams
 

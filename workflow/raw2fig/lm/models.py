@@ -35,19 +35,8 @@ def build_gpt_neox(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: i
     import torch
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
-    config = GPTNeoXConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=size.hidden,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        intermediate_size=4 * size.hidden,
-        max_position_embeddings=max_length,
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
     torch.manual_seed(seed)
-    return GPTNeoXForCausalLM(config)
+    return GPTNeoXForCausalLM(GPTNeoXConfig(**_settings(size, tokenizer, max_length)))
 
 
 def build_llama(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: int, seed: int) -> PreTrainedModel:
@@ -55,20 +44,23 @@ def build_llama(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: int,
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=size.hidden,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        intermediate_size=4 * size.hidden,
-        max_position_embeddings=max_length,
-        attention_bias=True,
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
     torch.manual_seed(seed)
-    return LlamaForCausalLM(config)
+    return LlamaForCausalLM(LlamaConfig(**_settings(size, tokenizer, max_length), attention_bias=True))
+
+
+def _settings(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any]:
+    """What the configurations of all architectures have."""
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": size.hidden,
+        "num_hidden_layers": size.layers,
+        "num_attention_heads": size.heads,
+        "intermediate_size": 4 * size.hidden,
+        "max_position_embeddings": max_length,
+        "bos_token_id": tokenizer.eos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
 
 
 def load(

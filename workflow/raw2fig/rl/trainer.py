@@ -138,14 +138,15 @@ def grpo(
             items: list[Any] = [{"prompt": prompts[index], "prompt_index": index} for index in indices]
             batch = super()._generate_and_score_completions(items)
             mask = batch["completion_mask"] * batch.get("tool_mask", 1)
+            drawn = mask.sum(1)
             ended = self._ended(batch["completion_ids"], batch["completion_mask"])
             if recipe.overlong == "mask":
                 mask = mask * ended[:, None]
             behaviour, fresh = self._behaviour(batch, update)
             # what concerns the whole batch is worked out on all processes' completions, in the same order everywhere
-            own = torch.tensor([self.values, self.passes, indices], dtype=torch.float64, device=mask.device).T
-            both = torch.cat([own, mask.sum(1, keepdim=True).double()], 1)
-            values, passes, places, lengths = self.accelerator.gather(both).cpu().numpy().T
+            own = torch.tensor([self.values, self.passes, indices], dtype=torch.float64, device=mask.device)
+            columns = torch.cat([own, torch.stack([mask.sum(1), drawn]).double()])
+            values, passes, places, lengths, drawn = self.accelerator.gather(columns.T.contiguous()).cpu().numpy().T
             grouped = values.reshape(-1, recipe.generations)
             kept = has_variance(grouped) if recipe.drop_zero_variance else np.ones(len(grouped), bool)
             for index, rate in zip(places[:: recipe.generations], passes.reshape(grouped.shape).mean(1), strict=True):
@@ -160,7 +161,7 @@ def grpo(
                 solved=passes.mean(),
                 retired=len(curriculum.retired),
                 skipped=self.empty,
-                drawn_tokens=lengths.sum(),
+                drawn_tokens=drawn.sum(),
                 trained_tokens=lengths[np.repeat(kept, recipe.generations)].sum(),
                 truncated=1 - self._mean(ended, torch.ones_like(ended)),
             )
