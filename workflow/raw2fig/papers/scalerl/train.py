@@ -30,7 +30,7 @@ def train(
     model: Output,
     log: Output,
     updates: int = 100,
-    lr: float = 5e-4,
+    lr: float = 1e-4,
     prompts: int = 16,
     generations: int = 8,
     max_new_tokens: int = 12,
