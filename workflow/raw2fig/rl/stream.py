@@ -39,7 +39,6 @@ class Rollouts(NamedTuple):
 class Flight:
     """A batch that is being drawn."""
 
-    number: int
     indices: list[int]
     prompt_ids: list[list[int]]
     uniforms: np.ndarray
@@ -110,7 +109,7 @@ class Stream:
             low, high = recipe.interrupt
             interruption = self._interruption(torch.from_numpy(rng.integers(low, high + 1, len(indices))))
         drawing = begin(model, self.tokenizer, prompt_ids, recipe.max_new_tokens)
-        self.flights.append(Flight(self.started, indices, prompt_ids, uniforms, interruption, drawing))
+        self.flights.append(Flight(indices, prompt_ids, uniforms, interruption, drawing))
         self.started += 1
 
     def _interruption(self, budget: torch.Tensor) -> Interruption:
@@ -158,7 +157,6 @@ class Stream:
             drawing.cache.update(keys.to(model.device), values.to(model.device), index)
         interruption = None if packed["budget"] is None else self._interruption(packed["budget"])
         return Flight(
-            packed["number"],
             packed["indices"],
             packed["prompt_ids"],
             packed["uniforms"].numpy(),
@@ -179,7 +177,6 @@ def _pack(flight: Flight) -> dict[str, Any]:
     drawing, interruption = flight.drawing, flight.interruption
     layers: list[Any] = drawing.cache.layers
     return {
-        "number": flight.number,
         "indices": flight.indices,
         "prompt_ids": flight.prompt_ids,
         "uniforms": torch.from_numpy(flight.uniforms),
