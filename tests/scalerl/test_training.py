@@ -12,9 +12,10 @@ import yaml
 from raw2fig import cli
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.fit import fit
-from raw2fig.papers.scalerl.problems import SPLITS, read_problems
-from raw2fig.papers.scalerl.train import compute_of, read_arm
+from raw2fig.papers.scalerl.train import SETTINGS, compute_of
+from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
+from raw2fig.tasks.problems import SPLITS, read_problems
 
 ROOT = Path(__file__).parents[2]
 ARMS = ROOT / "config/scalerl/arms.yaml"
@@ -164,7 +165,7 @@ def test_every_arm_of_the_file_is_a_recipe() -> None:
     arms = yaml.safe_load(ARMS.read_text())
     assert list(arms) == ["scalerl", "minimax", "magistral", "dapo", "grpo"]
     for name in arms:
-        Recipe(steps=1, prompts=4, generations=4, max_new_tokens=12, **read_arm(ARMS, name))
+        Recipe(steps=1, prompts=4, generations=4, max_new_tokens=12, **read_arm(ARMS, name, SETTINGS))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_check_18_a_mistake_in_the_file_is_told_by_name(text: str, arm: str, tol
     path = tmp_path / "arms.yaml"
     path.write_text(text)
     with pytest.raises(InputError) as error:
-        Recipe(steps=1, **read_arm(path, arm))
+        Recipe(steps=1, **read_arm(path, arm, SETTINGS))
     assert told in str(error.value)
 
 

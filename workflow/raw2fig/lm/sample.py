@@ -85,6 +85,21 @@ def sample(
     return Sampled(*result)
 
 
+def sample_texts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    samples: int,
+    max_new_tokens: int,
+    seed: int,
+) -> list[str]:
+    """`samples` completions of each prompt, adjacent, at temperature 1. The random numbers depend on `seed` alone."""
+    ids = [row for row in tokenizer(list(prompts))["input_ids"] for _ in range(samples)]
+    uniforms = np.random.default_rng(seed).random((len(ids), max_new_tokens))
+    drawn = sample(model, tokenizer, ids, max_new_tokens, uniforms, batch=1024)
+    return tokenizer.batch_decode(drawn.ids, skip_special_tokens=True)
+
+
 def begin(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,

@@ -1,24 +1,14 @@
-"""Problems for runs at laptop scale: sums, in disjoint splits, and how a policy does on them."""
+"""Problems for runs at laptop scale: sums, in disjoint splits."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.step import Output, step
-from raw2fig.tables import read_table, write_table
-from raw2fig.tasks.arithmetic import WORDS, draw_problems, is_right
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-COLUMNS = {"prompt": "string", "answer": "string", "split": "string"}
-SPLITS = ("warm_start", "train", "validation", "held_out")
-"""Supervised; reinforced; for choosing hyper-parameters; for what is reported."""
+from raw2fig.tables import write_table
+from raw2fig.tasks.arithmetic import WORDS, draw_problems
+from raw2fig.tasks.problems import SPLITS
 
 
 @step
@@ -68,36 +58,3 @@ def problems(
     }
     write_table(pd.DataFrame(rows), problems)
     save_word_tokenizer(WORDS, tokenizer)
-
-
-def read_problems(path: Path, split: str) -> pd.DataFrame:
-    """The problems of a split. Raises `InputError` when there are none, or a prompt is in two splits."""
-    frame = read_table(path, COLUMNS)
-    double = frame.loc[frame["prompt"].duplicated(), "prompt"]
-    if len(double):
-        raise InputError(path, f"the prompt {double.iloc[0]!r} comes twice", "every prompt in one split, once")
-    part = frame[frame["split"] == split].reset_index(drop=True)
-    if part.empty:
-        raise InputError(path, f"no problem of split {split!r}", f"splits {', '.join(SPLITS)}")
-    return part
-
-
-def pass_rates(
-    policy: PreTrainedModel,
-    words: PreTrainedTokenizerBase,
-    problems: pd.DataFrame,
-    samples: int,
-    max_new_tokens: int,
-    seed: int,
-) -> np.ndarray:
-    """Share of right completions of each problem, (problems,), at temperature 1. The random numbers depend on `seed`
-    alone: policies are compared on the same ones."""
-    from raw2fig.lm.sample import sample
-
-    ids = [row for row in words(problems["prompt"].tolist())["input_ids"] for _ in range(samples)]
-    uniforms = np.random.default_rng(seed).random((len(ids), max_new_tokens))
-    drawn = sample(policy, words, ids, max_new_tokens, uniforms, batch=1024)
-    texts = words.batch_decode(drawn.ids, skip_special_tokens=True)
-    answers = [answer for answer in problems["answer"] for _ in range(samples)]
-    right = [is_right(answer, text) for answer, text in zip(answers, texts, strict=True)]
-    return np.reshape(right, (len(problems), samples)).mean(1)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.problems import pass_rates, read_problems
+from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_json, read_yaml, write_json, write_table
+from raw2fig.tables import read_json, write_json, write_table
 from raw2fig.tasks.arithmetic import is_right
+from raw2fig.tasks.problems import pass_rates, read_problems
 
 GIVEN = ("steps", "prompts", "generations", "lr", "max_new_tokens", "seed", "checkpoint_every")
 """What the step itself sets of a recipe: the same for all arms of a comparison."""
+SETTINGS = [field.name for field in fields(Recipe) if field.name not in GIVEN]
+"""What an arm may set."""
 
 
 @step
@@ -71,7 +72,7 @@ def train(
 
     if keep_every < 1:
         raise InputError("keep_every", f"is {keep_every}", "at least 1 update")
-    settings = read_arm(arms, arm)
+    settings = read_arm(arms, arm, SETTINGS)
     recipe = Recipe(
         steps=updates,
         prompts=prompts,
@@ -95,25 +96,6 @@ def train(
     parameters = load(str(base))[0].num_parameters()
     write_json({"arm": arm, "recipe": settings, "lr": lr, "parameters": parameters, "updates": records}, log)
     discard(model)
-
-
-def read_arm(path: Path, name: str) -> dict[str, Any]:
-    """Settings of an arm. Raises `InputError` for an unknown arm or setting, with the nearest known one."""
-    arms = read_yaml(path)
-    if not isinstance(arms, dict) or not all(isinstance(settings, dict) for settings in arms.values()):
-        raise InputError(path, "is not a mapping from arms to settings", "for example `grpo: {loss: clip}`")
-    if name not in arms:
-        raise InputError(path, f"has no arm {name!r}", _nearest(name, list(arms)))
-    known = [field.name for field in fields(Recipe) if field.name not in GIVEN]
-    for setting in arms[name]:
-        if setting not in known:
-            raise InputError(path, f"arm {name!r} has a setting {setting!r}", _nearest(setting, known))
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in arms[name].items()}
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return close[0] if close else f"one of {', '.join(known)}"
 
 
 @step
@@ -157,7 +139,7 @@ def evaluate(
     rows = []
     for path in sorted((model / "policies").glob("*.safetensors"), key=lambda path: int(path.stem)):
         policy.load_state_dict(load_file(path))
-        rates = pass_rates(policy, words, frame, samples, max_new_tokens, seed)
+        rates = pass_rates(policy, words, frame, is_right, samples, max_new_tokens, seed)
         rows.append((int(path.stem), spent[int(path.stem)], rates.mean()))
     if not rows:
         raise InputError(model, "has no folder policies", "a model folder of `raw2fig scalerl train`")

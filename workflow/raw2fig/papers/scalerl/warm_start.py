@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 
-from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.problems import pass_rates, read_problems
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_json
-from raw2fig.tasks.arithmetic import demonstration
+from raw2fig.tasks.arithmetic import demonstration, is_right
+from raw2fig.tasks.problems import pass_rates, read_problems
 
 
 @step
@@ -54,13 +51,11 @@ def warm_start(
     samples
         Completions of each validation problem.
     """
-    from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.examples import encode
-    from raw2fig.lm.finetune import Recipe, fine_tune
+    from raw2fig.lm.finetune import Recipe
     from raw2fig.lm.models import build_llama, load_tokenizer, parse_size
+    from raw2fig.lm.warm_start import train_to_rate
 
-    if not 0 < target < 1:
-        raise InputError("target", f"is {target:g}", "a pass rate between 0 and 1")
     words = load_tokenizer(str(tokenizer))
     shown, measured = read_problems(problems, "warm_start"), read_problems(problems, "validation")
     rng = np.random.default_rng(seed)
@@ -68,20 +63,10 @@ def warm_start(
     examples = encode(words, shown["prompt"].tolist(), responses, 1 << 20)
     length = max(len(example.ids) for example in examples) + max_new_tokens
     network = build_llama(parse_size(shape), words, length, seed)
-    rates: list[dict[str, float]] = []
 
-    def stop(policy, step: int) -> bool:  # type: ignore[no-untyped-def]
-        if step % probe_every:
-            return False
-        rate = float(pass_rates(policy, words, measured, samples, max_new_tokens, seed).mean())
-        logging.info("step %d: pass rate %.3f", step, rate)
-        rates.append({"step": step, "pass_rate": rate})
-        return rate >= target
+    def rate_of(policy) -> float:  # type: ignore[no-untyped-def]
+        return float(pass_rates(policy, words, measured, is_right, samples, max_new_tokens, seed).mean())
 
     recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, checkpoint_every=longest, seed=seed)
-    records = fine_tune(network, words, examples, recipe, model, stop=stop)
-    discard(model)
-    reached = max((record["pass_rate"] for record in rates), default=0.0)
-    if reached < target:
-        raise InputError("target", f"{target:g} is not reached in {longest} steps, {reached:.3f} is", "a lower one")
+    rates, records = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)
     write_json({"parameters": network.num_parameters(), "pass_rates": rates, "log": records}, log)

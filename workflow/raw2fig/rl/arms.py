@@ -1,0 +1,28 @@
+"""Arms of a comparison in a YAML file: a mapping from names to settings."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from raw2fig.errors import InputError
+from raw2fig.tables import read_yaml
+
+
+def read_arm(path: Path, name: str, known: Collection[str]) -> dict[str, Any]:
+    """Settings of an arm, lists as tuples. Raises `InputError` for an unknown arm, or a setting that is not `known`,
+    with the nearest known one."""
+    arms = read_yaml(path)
+    if not isinstance(arms, dict) or not all(isinstance(settings, dict) for settings in arms.values()):
+        raise InputError(path, "is not a mapping from arms to settings", "for example `grpo: {loss: clip}`")
+    if name not in arms:
+        raise InputError(path, f"has no arm {name!r}", _nearest(name, list(arms)))
+    for setting in arms[name]:
+        if setting not in known:
+            raise InputError(path, f"arm {name!r} has a setting {setting!r}", _nearest(setting, known))
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in arms[name].items()}
+
+
+def _nearest(word: str, known: Collection[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return close[0] if close else f"one of {', '.join(known)}"
