@@ -44,6 +44,7 @@ class Drawing:
     ids: torch.Tensor  # (rows, width): what the model has not seen yet
     attended: torch.Tensor  # (rows, width so far)
     positions: torch.Tensor
+    prompts: torch.Tensor  # (rows,): which of the different prompts each row has; the model sees each of them once
     alive: torch.Tensor  # (rows,)
     used: torch.Tensor  # (rows, vocabulary): tokens that may come once, and have come
     started: torch.Tensor  # (rows,): place of the interruption, far below zero without
@@ -109,22 +110,24 @@ def begin(
     """A batch of which nothing is drawn yet."""
     import torch
 
-    width = max(len(prompt) for prompt in prompts)
-    ids = torch.full((len(prompts), width), tokenizer.pad_token_id)
-    attended = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):  # left padding: every row's last token is at the same place
-        ids[row, width - len(prompt) :] = torch.tensor(list(prompt))
-        attended[row, width - len(prompt) :] = 1
-    ids, attended = ids.to(model.device), attended.to(model.device)
+    numbers: dict[tuple[int, ...], int] = {}
+    which = [numbers.setdefault(tuple(prompt), len(numbers)) for prompt in prompts]
+    width = max(map(len, numbers))
+    # left padding: every row's last token is at the same place
+    padded = [[tokenizer.pad_token_id] * (width - len(prompt)) + list(prompt) for prompt in numbers]
+    starts = torch.tensor([width - len(prompt) for prompt in numbers])
+    ids = torch.tensor(padded, device=model.device)
+    attended = (torch.arange(width) >= starts[:, None]).long().to(model.device)
     vocabulary = model.get_output_embeddings().weight.shape[0]
     no = torch.zeros(len(prompts), dtype=torch.bool, device=model.device)
     return Drawing(
         ids,
         attended,
         (attended.cumsum(1) - 1).clamp(min=0),
+        torch.tensor(which, device=model.device),
         alive=~no,
         used=no[:, None].repeat(1, vocabulary),
-        started=torch.full_like(ids[:, 0], -(10**9)),
+        started=no.long() - 10**9,
         closed=no.clone(),
         cache=cache_for(model, width + max_new_tokens),
     )
@@ -164,6 +167,11 @@ def advance(
                 logits_to_keep=1,
             )
             logits = output.logits[:, -1].float()
+            if not place and len(logits) < len(drawing.prompts):  # equal prompts part here
+                logits, drawing.attended, drawing.positions = (
+                    seen[drawing.prompts] for seen in (logits, drawing.attended, drawing.positions)
+                )
+                drawing.cache.batch_select_indices(drawing.prompts)
             if once is not None:
                 logits = logits.masked_fill(drawing.used, float("-inf"))
             distribution = torch.log_softmax(logits / temperature, dim=-1)
@@ -263,6 +271,11 @@ def cache_for(model: PreTrainedModel, length: int) -> Cache:
                 room[:, :, start:end] = part
             self.keys, self.values = (room[:, :, :end] for room in self.room)
             return self.keys, self.values
+
+        def batch_select_indices(self, indices: torch.Tensor) -> None:
+            end = self.get_seq_length()
+            self.room = [room[indices] for room in self.room]
+            self.keys, self.values = (room[:, :, :end] for room in self.room)
 
     cache = DynamicCache(config=model.config)
     cache.layers = [Layer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
