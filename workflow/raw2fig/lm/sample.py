@@ -38,22 +38,23 @@ class Interruption:
 class Drawing:
     """Completions that are being drawn, as tensors: what `advance` needs to go on, and what it has drawn so far.
 
+    Rows with the same tokens so far, those of one prompt at the start, are one node: the model sees it once.
     `tokens`, `scores` and `forced` have an entry (rows,) for each place. Rows go on as padding after their end.
     """
 
-    ids: torch.Tensor  # (rows, width): what the model has not seen yet
-    attended: torch.Tensor  # (rows, width so far)
+    ids: torch.Tensor  # (nodes, width): what the model has not seen yet
+    attended: torch.Tensor  # (nodes, width so far)
     positions: torch.Tensor
-    prompts: torch.Tensor  # (rows,): which of the different prompts each row has; the model sees each of them once
+    nodes: torch.Tensor  # (rows,): of each row
     alive: torch.Tensor  # (rows,)
     used: torch.Tensor  # (rows, vocabulary): tokens that may come once, and have come
     started: torch.Tensor  # (rows,): place of the interruption, far below zero without
     closed: torch.Tensor  # (rows,): whether thinking has ended by itself
     cache: Cache
+    shared: bool  # whether prompts are shared; if not, each row is a node throughout
     tokens: list[torch.Tensor] = field(default_factory=list)
     scores: list[torch.Tensor] = field(default_factory=list)
     forced: list[torch.Tensor] = field(default_factory=list)
-
 
 def sample(
     model: PreTrainedModel,
@@ -97,7 +98,7 @@ def sample_texts(
     """`samples` completions of each prompt, adjacent, at temperature 1. The random numbers depend on `seed` alone."""
     ids = [row for row in tokenizer(list(prompts))["input_ids"] for _ in range(samples)]
     uniforms = np.random.default_rng(seed).random((len(ids), max_new_tokens))
-    drawn = sample(model, tokenizer, ids, max_new_tokens, uniforms, batch=1024)
+    drawn = sample(model, tokenizer, ids, max_new_tokens, uniforms, batch=4096)
     return tokenizer.batch_decode(drawn.ids, skip_special_tokens=True)
 
 
@@ -130,6 +131,7 @@ def begin(
         started=no.long() - 10**9,
         closed=no.clone(),
         cache=cache_for(model, width + max_new_tokens),
+        shared=len(numbers) < len(prompts),
     )
 
 
@@ -167,11 +169,8 @@ def advance(
                 logits_to_keep=1,
             )
             logits = output.logits[:, -1].float()
-            if not place and len(logits) < len(drawing.prompts):  # equal prompts part here
-                logits, drawing.attended, drawing.positions = (
-                    seen[drawing.prompts] for seen in (logits, drawing.attended, drawing.positions)
-                )
-                drawing.cache.batch_select_indices(drawing.prompts)
+            if drawing.shared:
+                logits = logits[drawing.nodes]
             if once is not None:
                 logits = logits.masked_fill(drawing.used, float("-inf"))
             distribution = torch.log_softmax(logits / temperature, dim=-1)
@@ -187,10 +186,24 @@ def advance(
             drawing.alive &= drawn[:, 0] != tokenizer.eos_token_id
             if once is not None:
                 drawing.used |= torch.zeros_like(drawing.used).scatter_(1, drawn, True) & once
-            drawing.ids = drawn
-            drawing.attended = torch.cat([drawing.attended, torch.ones_like(drawn)], dim=1)
-            drawing.positions = drawing.positions[:, -1:] + 1
+            _go_on(drawing, drawn)
     model.train(was_training)
+
+
+def _go_on(drawing: Drawing, drawn: torch.Tensor) -> None:
+    """The nodes of the next place, for the tokens `drawn` (rows, 1)."""
+    import torch
+
+    if drawing.shared:
+        size, going = drawing.used.shape[1], drawing.alive if drawing.alive.any() else torch.ones_like(drawing.alive)
+        branches, nodes = torch.unique(drawing.nodes[going] * size + drawn[going, 0], return_inverse=True)
+        parents, drawn = branches // size, (branches % size)[:, None]
+        drawing.nodes = torch.zeros_like(drawing.nodes).masked_scatter(going, nodes)
+        drawing.cache.batch_select_indices(parents)
+        drawing.attended, drawing.positions = drawing.attended[parents], drawing.positions[parents]
+    drawing.ids = drawn
+    drawing.attended = torch.cat([drawing.attended, torch.ones_like(drawn)], dim=1)
+    drawing.positions = drawing.positions[:, -1:] + 1
 
 
 @contextmanager

@@ -166,7 +166,7 @@ class Stream:
         )
 
 
-SINGLE = ("ids", "attended", "positions", "alive", "used", "started", "closed")
+SINGLE = ("ids", "attended", "positions", "nodes", "alive", "used", "started", "closed")
 PLACES = ("tokens", "scores", "forced")
 """The tensors of a `Drawing`: single ones, and those with one for each place."""
 
