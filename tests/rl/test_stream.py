@@ -169,8 +169,8 @@ def test_check_13_an_interruption_is_put_in_where_thinking_has_not_ended(words: 
 
 
 def train(base: Path, output: Path, **settings: Any) -> list[dict[str, float]]:
-    rewards, keep_every = settings.pop("rewards", begins), settings.pop("keep_every", 0)
-    return grpo(base, PROMPTS, rewards, replace(RECIPE, **settings), output, keep_every=keep_every)
+    rewards, keep_at = settings.pop("rewards", begins), settings.pop("keep_at", ())
+    return grpo(base, PROMPTS, rewards, replace(RECIPE, **settings), output, keep_at=keep_at)
 
 
 def begins(completions: list[str], prompts: list[int], step: int) -> list[float]:
@@ -318,7 +318,7 @@ def test_check_19_a_killed_run_goes_on_to_the_same_bytes_and_log(
             raise Killed
         return rewards(completions, prompts, step)
 
-    options = {**settings, "steps": 8, "checkpoint_every": 3, "keep_every": 2}
+    options = {**settings, "steps": 8, "checkpoint_every": 3, "keep_at": range(0, 9, 2)}
     whole = train(base, tmp_path / "whole", rewards=rewards, **options)
     with pytest.raises(Killed):
         train(base, tmp_path / "again", rewards=killed, **options)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -87,7 +87,7 @@ def grpo(
     snapshot_every: int = 0,
     on_snapshot: Callable[[int, PreTrainedModel], dict[str, float]] | None = None,
     scored_by: str = "",
-    keep_every: int = 0,
+    keep_at: Collection[int] = (),
 ) -> list[dict[str, float]]:
     """Train the model of folder `base`, save it at `output` and return the log: a record {step, reward, ...} of each
     update.
@@ -96,8 +96,8 @@ def grpo(
 
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`).
 
-    `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. With `keep_every`, the
-    weights before the first update and after every so many are kept as `policies/<step>.safetensors` in `output`. A run
+    `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. The
+    weights after the updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run
     killed and started again resumes from its last checkpoint beside `output`.
     """
     import torch
@@ -137,7 +137,7 @@ def grpo(
                 indices = self.rollouts.indices
             items: list[Any] = [{"prompt": prompts[index], "prompt_index": index} for index in indices]
             batch = super()._generate_and_score_completions(items)
-            mask = batch["completion_mask"] * batch.get("tool_mask", 1)
+            mask = drawn_mask = batch["completion_mask"] * batch.get("tool_mask", 1)
             drawn = mask.sum(1)
             ended = self._ended(batch["completion_ids"], batch["completion_mask"])
             if recipe.overlong == "mask":
@@ -164,6 +164,7 @@ def grpo(
                 drawn_tokens=drawn.sum(),
                 trained_tokens=lengths[np.repeat(kept, recipe.generations)].sum(),
                 truncated=1 - self._mean(ended, torch.ones_like(ended)),
+                interrupted=self._mean((drawn_mask < batch["completion_mask"]).any(1), torch.ones_like(ended)),
             )
             return {
                 **{name: batch[name] for name in KEPT if name in batch},
@@ -277,7 +278,7 @@ def grpo(
             if on_snapshot and snapshot_every and state.global_step % snapshot_every == 0:
                 policy = trainer.accelerator.unwrap_model(trainer.model)
                 state.log_history.append({"step": state.global_step, **on_snapshot(state.global_step, policy)})
-            if keep_every and state.global_step % keep_every == 0:
+            if state.global_step in keep_at:
                 keep(trainer.accelerator.get_state_dict(trainer.model), state.global_step)
 
     def keep(weights: Any, step: int) -> None:
@@ -299,7 +300,7 @@ def grpo(
     curriculum = Curriculum(len(prompts), recipe.seed, recipe.retire_at)
     words = tokenizer(list(prompts))["input_ids"]
     stream = Stream(recipe, tokenizer, words, curriculum, once, process, processes)
-    named = (prompts, ["", scored_by, str(keep_every), ""], once_words)
+    named = (prompts, ["", scored_by, str(sorted(keep_at)), ""], once_words)
     data = [text.encode() + b"\n" for texts in named for text in texts]
     folder = checkpoint_folder(output, asdict(recipe), data, model)
     with vllm_generation(recipe.vllm, base) as generation:
@@ -340,10 +341,10 @@ def grpo(
             rollout_func=None if recipe.vllm else rollout,
             callbacks=[Callback()],
         )
-        if keep_every:
+        if 0 in keep_at:
             keep(model.state_dict(), 0)
         train_and_save(trainer, folder, output)
-        if keep_every and process == 0:
+        if keep_at and process == 0:
             shutil.copytree(folder / "policies", output / "policies")
     return [
         {name: float(value) for name, value in record.items() if name in LOGGED or name.startswith("validation")}
@@ -356,7 +357,7 @@ KEPT = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", "ref_p
 """What the loss takes of trl's batch."""
 LOGGED = {
     *("step", "reward", "reward_std", "kl", "entropy", "loss", "grad_norm", "completions/mean_length"),
-    *("kept", "solved", "retired", "skipped", "truncated", "drawn_tokens", "trained_tokens"),
+    *("kept", "solved", "retired", "skipped", "truncated", "interrupted", "drawn_tokens", "trained_tokens"),
     *("staleness/mean", "staleness/max", "ratio_gap"),
 }
 """What the log keeps of an update."""

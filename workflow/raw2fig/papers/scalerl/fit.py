@@ -19,20 +19,17 @@ from raw2fig.papers.scalerl.fitting import (
     bootstrap_fits,
     fit_free,
     fit_grid,
-    fit_power,
     learns,
     noise,
     scaled_grid,
 )
-from raw2fig.papers.scalerl.law import log_f, sigmoid
+from raw2fig.papers.scalerl.judge import NO_LEARNING, judged
+from raw2fig.papers.scalerl.judge import forecast as forecast_of
+from raw2fig.papers.scalerl.law import log_f
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_json, write_table
 
 Grid = Literal["scaled", "used", "printed"]
-NEEDED = 2.0
-"""In units of C_mid: a range that ends earlier is not taken to identify the asymptote."""
-TAILS = (2.5, 97.5)
-"""Percentiles of the intervals."""
 
 
 @step
@@ -103,56 +100,20 @@ def fit(
     }
     if not learns(fitted):
         report["verdict"] = "no learning"
-        report["warnings"] = ["the curve does not rise 3 standard deviations above R_0: there is no asymptote to fit"]
+        report["warnings"] = [NO_LEARNING]
         table = pd.DataFrame(columns=["compute", "score", "low", "high"], dtype=float)
     else:
         samples = bootstrap_fits(fitted, found, resamples, np.random.default_rng(seed), a is not None)
-        report |= _judged(fitted, found, samples, a is not None) | {
+        report |= judged(fitted, found, samples, a is not None) | {
             "grid": {"kind": grid, **_on_grid(fitted, grid)._asdict()}
         }
-        table = _forecast(whole, found, samples, until or 2 * float(whole.compute.max()))
+        table = pd.DataFrame(forecast_of(whole, found, samples, until or 2 * float(whole.compute.max())))
     for warning in report["warnings"]:
         logging.warning("%s", warning)
     write_json(report, parameters)
     write_table(table, forecast)
     _draw(whole, fitted, report, table, svg, png, csv)
     print(_summary(report))
-
-
-def _judged(curve: Curve, found: Fit, samples: np.ndarray, fixed_a: bool) -> dict[str, Any]:
-    """The parameters with their intervals, the power law beside them, and what the range can tell of A."""
-    intervals = np.percentile(samples, TAILS, axis=1).T.tolist()
-    names = ("a", "b", "c_mid")
-    power, spread = fit_power(curve), float(((curve.score - curve.score.mean()) ** 2).sum())
-    reach = float(curve.compute[-1]) / found.c_mid
-    warnings = []
-    if reach < NEEDED and not fixed_a:
-        warnings.append(
-            f"the largest compute is {reach:.2g} C_mid, below {NEEDED:g}: the range does not identify A, "
-            "which then tends to come out too large"
-        )
-    if found.a > 0.995 and not fixed_a:
-        warnings.append("A is at its bound of 1: the curve does not bend yet")
-    return {
-        "verdict": "A fixed" if fixed_a else "not identified" if warnings else "estimated",
-        "warnings": warnings,
-        **{name: getattr(found, name) for name in names},
-        "intervals": dict(zip(names, intervals, strict=True)),
-        "ssr": found.ssr,
-        "r2": 1 - found.ssr / spread,
-        "reach": reach,
-        "power_law": {"a": power.a, "d": power.d, "b": power.b, "ssr": power.ssr},
-    }
-
-
-def _forecast(curve: Curve, found: Fit, samples: np.ndarray, until: float) -> Any:
-    """The law from the first point to `until`, with 95 % bands of the fitted curve (not of single points)."""
-    import pandas as pd
-
-    compute = np.geomspace(curve.compute[0], max(until, curve.compute[-1]), 200)
-    curves = sigmoid(compute, curve.r0, *samples[:, :, None])
-    low, high = np.percentile(curves, TAILS, axis=0)
-    return pd.DataFrame({"compute": compute, "score": found.predict(compute, curve.r0), "low": low, "high": high})
 
 
 def _on_grid(curve: Curve, grid: Grid) -> Fit:

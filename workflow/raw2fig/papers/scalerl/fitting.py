@@ -114,23 +114,30 @@ class PowerFit(NamedTuple):
 
 
 def fit_power(curve: Curve) -> PowerFit:
-    """The power law by least squares, 0 <= A <= 1, D >= 0, 0 < B <= 10."""
-    from scipy.optimize import least_squares
+    """The power law by least squares, A <= 1, D >= 0, 0.001 <= B <= 10: A and D are linear for a given B, which is
+    searched for alone."""
+    from scipy.optimize import minimize_scalar
 
     _check(curve)
     # in units of the largest compute the parameters are of order one
-    c, unit = curve.compute / curve.compute[-1], float(curve.compute[-1])
-    found = [
-        least_squares(
-            lambda p: power_law(c, *p) - curve.score,
-            (min(0.999, float(curve.score.max()) + 0.05), 0.1, b),
-            bounds=([0, 0, 1e-3], [1, np.inf, 10]),
-        )
-        for b in (0.3, 1, 3)
-    ]
-    best = min(found, key=lambda one: one.cost)
-    a, d, b = best.x.tolist()
-    return PowerFit(a, d * unit**b, b, 2 * float(best.cost))
+    c, unit, score = curve.compute / curve.compute[-1], float(curve.compute[-1]), curve.score
+
+    def linear(b: float) -> tuple[float, float, float]:
+        """A, D and the sum of squares of the best line in C^-B."""
+        x = c**-b
+        spread = x - x.mean()
+        d = max(0.0, -float(spread @ score / max(spread @ spread, 1e-300)))
+        a = float(score.mean() + d * x.mean())
+        if a > 1:
+            a, d = 1.0, float(x @ (1 - score) / (x @ x))
+        return a, d, float(((a - d * x - score) ** 2).sum())
+
+    tried = np.geomspace(1e-3, 10, 200)
+    best = int(np.argmin([linear(b)[2] for b in tried]))
+    around = (tried[max(0, best - 1)], tried[min(best + 1, len(tried) - 1)])
+    b = float(minimize_scalar(lambda b: linear(b)[2], bounds=around, method="bounded", options={"xatol": 1e-10}).x)
+    a, d, ssr = linear(b)
+    return PowerFit(a, d * unit**b, b, ssr)
 
 
 def bootstrap_fits(

@@ -18,7 +18,7 @@ def problems(
     tokenizer: Output,
     digits: int = 2,
     warm_start: int = 4600,
-    train: int = 1000,
+    train: int = 240,
     validation: int = 200,
     held_out: int = 200,
     seed: int = 0,

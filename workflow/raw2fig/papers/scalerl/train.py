@@ -1,24 +1,31 @@
-"""RL on sums by a recipe from a file, and the pass rates of the policies on its way: one run's scaling curve."""
+"""RL by a recipe of a file: a learning rate chosen on validation problems, then a run for each seed."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import Literal
-
-import numpy as np
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from raw2fig.errors import InputError
 from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_json, write_json, write_table
+from raw2fig.tables import write_json
 from raw2fig.tasks.arithmetic import is_right
 from raw2fig.tasks.problems import pass_rates, read_problems
 
-GIVEN = ("steps", "prompts", "generations", "lr", "max_new_tokens", "seed", "checkpoint_every")
+if TYPE_CHECKING:
+    import pandas as pd
+
+GIVEN = ("steps", "lr", "seed", "checkpoint_every")
 """What the step itself sets of a recipe: the same for all arms of a comparison."""
 SETTINGS = [field.name for field in fields(Recipe) if field.name not in GIVEN]
 """What an arm may set."""
+TUNING_SEED = 1000
+"""Of the runs that choose a learning rate."""
 
 
 @step
@@ -28,126 +35,126 @@ def train(
     problems: Input,
     arms: Input,
     arm: str,
-    model: Output,
-    log: Output,
-    updates: int = 100,
-    lr: float = 1e-4,
-    prompts: int = 16,
+    models: list[Output],
+    logs: list[Output],
+    seeds: list[int],
+    lrs: list[float],
+    rollouts: int = 3840,
+    keep_at: list[int],
+    tuning_rollouts: int = 1024,
+    tuning_samples: int = 8,
+    prompts: int = 8,
     generations: int = 8,
-    max_new_tokens: int = 12,
-    keep_every: int = 10,
+    max_new_tokens: int = 8,
+    budget: tuple[int, int] = (2, 3),
+    phrase: str = ";",
+    cache: int = 2,
     checkpoint_every: int = 100,
-    seed: int = 0,
 ) -> None:
-    """Train a policy by one of the recipes of a file, with rewards 1 for right and -1 for wrong answers.
+    """Train policies by one of the recipes of a file, with rewards 1 for right and -1 for wrong answers.
 
     Parameters
     ----------
     base
         Model folder of the policy that RL starts from.
     problems
-        Table of problems; the split train is used.
+        Table of problems: split train is used, and split validation to choose a learning rate.
     arms
         YAML file: a mapping from names to settings of raw2fig.rl.recipe.Recipe.
     arm
         Name of one of them.
-    model
-        Model folder; the policies on the way are in its folder policies.
-    log
-        A record of every update, and what the compute is counted in.
-    lr
-        Learning rate after the recipe's warm-up.
+    models
+        Model folder of each seed; the policies on the way are in its folder policies.
+    logs
+        JSON of each seed: recipe, learning rates tried, a record of every update, and what compute is counted in.
+    lrs
+        Learning rates after the recipe's warm-up. Of several, the one whose policy has the highest pass rate after
+        `tuning_rollouts` is taken.
+    rollouts
+        Completions that a run is trained on.
+    keep_at
+        Rollouts after which the policy is kept, besides the one before the first.
+    tuning_samples
+        Completions of each validation problem.
     prompts
-        Groups of an update.
+        Groups of an update, unless the arm says otherwise.
     generations
-        Completions of a group.
-    keep_every
-        Updates between two policies that are kept.
+        Completions of a group, likewise.
+    max_new_tokens
+        Of a completion, likewise.
+    budget
+        Tokens of thinking between which an interruption is drawn, for arms with `interrupt: true`.
+    phrase
+        What an interruption puts in; its last token ends thinking.
+    cache
+        Tokens before the longest length from which a completion is penalised, for arms with `overlong`.
     checkpoint_every
         Updates between checkpoints; a killed job resumes from the last one.
     """
     from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.models import load
+
+    settings = {"prompts": prompts, "generations": generations, "max_new_tokens": max_new_tokens}
+    settings |= read_arm(arms, arm, SETTINGS)
+    if settings.get("interrupt") is True:
+        settings["interrupt"] = budget
+    settings |= {"phrase": phrase} if settings.get("interrupt") else {}
+    settings |= {"cache": cache} if settings.get("overlong", "none") != "none" else {}
+    size = settings["prompts"] * settings["generations"]
+    for name, number in {"rollouts": rollouts, **({"tuning_rollouts": tuning_rollouts} if lrs[1:] else {})}.items():
+        if number % size:
+            raise InputError(name, f"is {number}", f"a multiple of the {size} rollouts of an update of {arm}")
+    for rollout in keep_at:
+        if rollout % size or not 0 < rollout <= rollouts:
+            raise InputError("keep_at", f"has {rollout}", f"multiples of {size}, up to {rollouts} rollouts")
+    if not lrs or not len(models) == len(logs) == len(seeds):
+        raise InputError("seeds", f"{len(seeds)}, {len(models)} models, {len(logs)} logs", "as many of each; an lr")
+    training, chosen_on = read_problems(problems, "train"), read_problems(problems, "validation")
+
+    def recipe(rollouts: int, lr: float, seed: int) -> Recipe:
+        return Recipe(steps=rollouts // size, lr=lr, seed=seed, checkpoint_every=checkpoint_every, **settings)
+
+    def validated(lr: float) -> float:
+        with TemporaryDirectory(prefix=f".tuning-{arm}-", dir=models[0].parent) as folder:
+            output = Path(folder) / "model"
+            run(base, training, recipe(tuning_rollouts, lr, TUNING_SEED), output)
+            policy, words = load(str(output))
+            rates = pass_rates(
+                policy, words, chosen_on, is_right, tuning_samples, settings["max_new_tokens"], TUNING_SEED
+            )
+        logging.info("%s, learning rate %g: pass rate %.3f", arm, lr, rates.mean())
+        return float(rates.mean())
+
+    tuning = {lr: validated(lr) for lr in sorted(lrs)} if lrs[1:] else {}
+    lr = max(tuning, key=lambda lr: tuning[lr]) if tuning else lrs[0]
+    for model, log, seed in zip(models, logs, seeds, strict=True):
+        records = run(base, training, recipe(rollouts, lr, seed), model, [0, *(kept // size for kept in keep_at)])
+        told: dict[str, Any] = {
+            "arm": arm,
+            "seed": seed,
+            "recipe": settings,
+            "lr": lr,
+            "tuning": [{"lr": tried, "pass_rate": rate} for tried, rate in tuning.items()],
+            "tuning_rollouts": tuning_rollouts if tuning else 0,
+            "parameters": load(str(base))[0].num_parameters(),
+            "updates": records,
+        }
+        write_json(told, log)
+    for model in models:
+        discard(model)
+
+
+def run(
+    base: Path, problems: pd.DataFrame, recipe: Recipe, output: Path, keep_at: Sequence[int] = ()
+) -> list[dict[str, float]]:
+    """Train on `problems` and return the log; the policies after the updates `keep_at` are kept."""
     from raw2fig.rl.trainer import grpo
 
-    if keep_every < 1:
-        raise InputError("keep_every", f"is {keep_every}", "at least 1 update")
-    settings = read_arm(arms, arm, SETTINGS)
-    recipe = Recipe(
-        steps=updates,
-        prompts=prompts,
-        generations=generations,
-        lr=lr,
-        max_new_tokens=max_new_tokens,
-        checkpoint_every=checkpoint_every,
-        seed=seed,
-        **settings,
-    )
-    frame = read_problems(problems, "train")
-    answers = frame["answer"].tolist()
+    answers = problems["answer"].tolist()
 
     def rewards(completions: list[str], indices: list[int], _: int) -> list[float]:
         right = (is_right(answers[index], text) for index, text in zip(indices, completions, strict=True))
         return [1.0 if value else -1.0 for value in right]
 
-    records = grpo(
-        base, frame["prompt"].tolist(), rewards, recipe, model, scored_by=" ".join(answers), keep_every=keep_every
-    )
-    parameters = load(str(base))[0].num_parameters()
-    write_json({"arm": arm, "recipe": settings, "lr": lr, "parameters": parameters, "updates": records}, log)
-    discard(model)
-
-
-@step
-def evaluate(
-    *,
-    model: Input,
-    log: Input,
-    problems: Input,
-    split: Literal["validation", "held_out"] = "held_out",
-    samples: int = 16,
-    max_new_tokens: int = 12,
-    curve: Output,
-    seed: int = 0,
-) -> None:
-    """Pass rates of a run's policies over the compute spent: the curve that `raw2fig scalerl fit` reads.
-
-    Parameters
-    ----------
-    model
-        Model folder of `train`.
-    log
-        Its log.
-    problems
-        Table of problems.
-    split
-        held_out for what is reported; validation for choosing hyper-parameters.
-    samples
-        Completions of each problem, with the same random numbers for every policy and run.
-    curve
-        CSV with a row per policy: update, compute (FLOPs since the first update: 2 per weight and token drawn, 6 per
-        weight and token trained on), pass_rate.
-    """
-    import pandas as pd
-    from safetensors.torch import load_file
-
-    from raw2fig.lm.models import load
-
-    policy, words = load(str(model))
-    frame, told = read_problems(problems, split), read_json(log)
-    spent = compute_of(told["updates"], told["parameters"])
-    rows = []
-    for path in sorted((model / "policies").glob("*.safetensors"), key=lambda path: int(path.stem)):
-        policy.load_state_dict(load_file(path))
-        rates = pass_rates(policy, words, frame, is_right, samples, max_new_tokens, seed)
-        rows.append((int(path.stem), spent[int(path.stem)], rates.mean()))
-    if not rows:
-        raise InputError(model, "has no folder policies", "a model folder of `raw2fig scalerl train`")
-    write_table(pd.DataFrame(rows, columns=["update", "compute", "pass_rate"]), curve)
-
-
-def compute_of(updates: list[dict[str, float]], parameters: int) -> np.ndarray:
-    """FLOPs spent after 0, 1, 2, ... updates: 2 N per token drawn and 6 N per token trained on."""
-    tokens = [(record["drawn_tokens"], record["trained_tokens"]) for record in updates]
-    drawn, trained = np.array(tokens, float).reshape(-1, 2).T
-    return np.concatenate([[0.0], np.cumsum(parameters * (2 * drawn + 6 * trained))])
+    prompts = problems["prompt"].tolist()
+    return grpo(base, prompts, rewards, recipe, output, scored_by=" ".join(answers), keep_at=keep_at)

@@ -1,0 +1,78 @@
+"""Pass rates of the policies on a run's way: its scaling curve."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_json, write_table
+from raw2fig.tasks.arithmetic import is_right
+from raw2fig.tasks.problems import pass_rates, read_problems
+
+
+@step
+def evaluate(
+    *,
+    models: list[Input],
+    logs: list[Input],
+    problems: Input,
+    split: Literal["validation", "held_out"] = "held_out",
+    samples: int = 16,
+    curves: list[Output],
+    rates: list[Output],
+    seed: int = 0,
+) -> None:
+    """Evaluate the policies that `train` kept: the curves that `raw2fig scalerl fit` reads.
+
+    Parameters
+    ----------
+    models
+        Model folders of runs.
+    logs
+        Their logs.
+    problems
+        Table of problems.
+    split
+        held_out for what is reported; validation for choosing hyper-parameters.
+    samples
+        Completions of each problem, without interruption, with the same random numbers for every policy and run.
+    curves
+        A CSV for each run, with a row per policy: update, rollouts, compute (FLOPs since the first update: 2 per weight
+        and token drawn, 6 per weight and token trained on), pass_rate.
+    rates
+        A table for each run, with a row per policy and problem: rollouts, problem, pass_rate.
+    """
+    import pandas as pd
+    from safetensors.torch import load_file
+
+    from raw2fig.lm.models import load
+
+    if not len(models) == len(logs) == len(curves) == len(rates):
+        raise InputError("models", f"{len(models)}, {len(logs)} logs, {len(curves)} curves, {len(rates)} rates", "equal")
+    frame = read_problems(problems, split)
+    for model, log, curve, rate in zip(models, logs, curves, rates, strict=True):
+        told, (policy, words) = read_json(log), load(str(model))
+        kept = sorted((model / "policies").glob("*.safetensors"), key=lambda path: int(path.stem))
+        if not kept:
+            raise InputError(model, "has no folder policies", "a model folder of `raw2fig scalerl train`")
+        spent = compute_of(told["updates"], told["parameters"])
+        size = told["recipe"]["prompts"] * told["recipe"]["generations"]
+        rows, parts = [], []
+        for path in kept:
+            policy.load_state_dict(load_file(path))
+            found = pass_rates(policy, words, frame, is_right, samples, told["recipe"]["max_new_tokens"], seed)
+            update = int(path.stem)
+            rows.append((update, update * size, spent[update], found.mean()))
+            parts.append(pd.DataFrame({"rollouts": update * size, "problem": frame["prompt"], "pass_rate": found}))
+        write_table(pd.DataFrame(rows, columns=["update", "rollouts", "compute", "pass_rate"]), curve)
+        write_table(pd.concat(parts, ignore_index=True), rate)
+
+
+def compute_of(updates: list[dict[str, float]], parameters: int) -> np.ndarray:
+    """FLOPs spent after 0, 1, 2, ... updates: 2 N per token drawn and 6 N per token trained on."""
+    tokens = [(record["drawn_tokens"], record["trained_tokens"]) for record in updates]
+    drawn, trained = np.array(tokens, float).reshape(-1, 2).T
+    return np.concatenate([[0.0], np.cumsum(parameters * (2 * drawn + 6 * trained))])

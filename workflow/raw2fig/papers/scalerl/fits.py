@@ -1,0 +1,204 @@
+"""The laws fitted to all runs of a comparison, on a range of compute that the fits see nothing beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.fitting import LEAST_POINTS, Curve, bootstrap_fits, fit_free, fit_grid, learns, scaled_grid
+from raw2fig.papers.scalerl.judge import forecast, judged
+from raw2fig.papers.scalerl.law import power_law
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_json, read_table, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUN = ["arm", "seed"]
+"""Columns that name a run."""
+CURVES = {"arm": "string", "seed": "integer", "rollouts": "integer", "compute": "number", "pass_rate": "number"}
+PARAMETERS = ("a", "b", "c_mid")
+BAND = (5.0, 95.0)
+"""Percentiles of a forecast's band: 90 % of the bootstrapped curves."""
+
+
+@step
+def collect(*, curves: list[Input], rates: list[Input], logs: list[Input], runs: Output, problems: Output, updates: Output) -> None:
+    """Put the curves, pass rates and logs of all runs into three tables, with columns arm and seed.
+
+    Parameters
+    ----------
+    curves
+        Curves of `evaluate`.
+    rates
+        Its pass rates of single problems, in the same order.
+    logs
+        Logs of `train`, in the same order.
+    runs
+        A row per policy.
+    problems
+        A row per policy and problem.
+    updates
+        A row per update, with its rollouts so far.
+    """
+    import pandas as pd
+
+    told = [read_json(path) for path in logs]
+    if not len(curves) == len(rates) == len(logs):
+        raise InputError("curves", f"{len(curves)}, {len(rates)} rates, {len(logs)} logs", "those of the same runs")
+
+    def named(frame: pd.DataFrame, run: dict[str, Any]) -> pd.DataFrame:
+        return frame.assign(arm=run["arm"], seed=run["seed"])
+
+    points = {"rollouts": "integer", "compute": "number", "pass_rate": "number"}
+    single = {"rollouts": "integer", "problem": "string", "pass_rate": "number"}
+    tables = {
+        runs: [named(read_table(path, points), run) for path, run in zip(curves, told, strict=True)],
+        problems: [named(read_table(path, single), run) for path, run in zip(rates, told, strict=True)],
+        updates: [named(pd.DataFrame(run["updates"]).assign(rollouts=_rollouts(run)), run) for run in told],
+    }
+    for path, parts in tables.items():
+        write_table(pd.concat(parts, ignore_index=True), path)
+
+
+def _rollouts(run: dict[str, Any]) -> np.ndarray:
+    """Completions trained on after each update of a run's log."""
+    return np.arange(1, len(run["updates"]) + 1) * run["recipe"]["prompts"] * run["recipe"]["generations"]
+
+
+@step
+def cut(*, runs: Input, range: Output, start: int = 384, end: int | None = None, share: float = 1.0) -> None:
+    """Leave only the part of the curves that a fit may see, and the point before training.
+
+    Parameters
+    ----------
+    runs
+        Points of all runs.
+    range
+        Those of the range.
+    start
+        Smallest number of rollouts: the paper leaves out the first epoch.
+    end
+        Largest number of rollouts; runs that end earlier are left out.
+    share
+        Of that number, or of each run's own, up to which points are taken.
+    """
+    import pandas as pd
+
+    if not 0 < share <= 1:
+        raise InputError("share", f"is {share:g}", "above 0, at most 1")
+    frame = read_table(runs, CURVES)
+    parts = []
+    for _, run in frame.groupby(RUN, sort=False):
+        if end is not None and run["rollouts"].max() < end:
+            continue
+        last = (end or run["rollouts"].max()) * share
+        seen = run["rollouts"].between(start, last)
+        parts.append(run[seen | (run["rollouts"] == 0)])
+    if not parts:
+        raise InputError(runs, f"no run of {end} rollouts", "longer runs, or an earlier end")
+    write_table(pd.concat(parts, ignore_index=True), range)
+
+
+def curves_of(frame: pd.DataFrame) -> dict[tuple[str, int], Curve]:
+    """The curve of each run, arm and seed → points in order of compute; R_0 is the point before training. Raises
+    `InputError` for a run without one."""
+    found = {}
+    for (arm, seed), run in frame.groupby(RUN, sort=False):
+        first, rest = run[run["rollouts"] == 0], run[run["rollouts"] > 0].sort_values("compute")
+        if len(first) != 1:
+            raise InputError("runs", f"{arm}, seed {seed}: {len(first)} points without training", "one, for R_0")
+        compute, score = rest["compute"].to_numpy(float), rest["pass_rate"].to_numpy(float)
+        found[str(arm), int(seed)] = Curve(compute, score, float(first["pass_rate"].iloc[0]))
+    return found
+
+
+@step
+def fits(
+    *, range: Input, fits: Output, forecasts: Output, ahead: float = 2.0, resamples: int = 400, seed: int = 0
+) -> None:
+    """Fit the sigmoid and the power law to each run.
+
+    Parameters
+    ----------
+    range
+        Points of the runs, and nothing that the fits must not see.
+    fits
+        A row per run: verdict, R_0, A, B and C_mid with 95 % intervals, those of the paper's grid (scaled to the
+        curve), and the power law. Without learning, or with fewer than 5 points, no parameters.
+    forecasts
+        A row per run and compute, up to `ahead` times the range: the sigmoid with a 90 % band, and the power law.
+    resamples
+        Of the points, for the intervals.
+    """
+    import pandas as pd
+
+    rows, tables = [], []
+    for (arm, run_seed), curve in curves_of(read_table(range, CURVES)).items():
+        row: dict[str, Any] = {"arm": arm, "seed": run_seed, "points": len(curve.score), "r0": curve.r0}
+        rows.append(row)
+        if len(curve.score) < LEAST_POINTS or not learns(curve):
+            row["verdict"] = "no learning" if len(curve.score) >= LEAST_POINTS else "too few points"
+            continue
+        found = fit_free(curve)
+        samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run_seed]))
+        said = judged(curve, found, samples)
+        power, on_grid = said["power_law"], fit_grid(curve, *scaled_grid(curve))
+        row |= {name: said[name] for name in ("verdict", *PARAMETERS, "ssr", "r2", "reach")}
+        row |= {f"{name}_{end}": said["intervals"][name][i] for name in PARAMETERS for i, end in enumerate(("low", "high"))}
+        row |= {f"grid_{name}": getattr(on_grid, name) for name in PARAMETERS}
+        row |= {f"power_{name}": power[name] for name in ("a", "d", "b", "ssr")}
+        table = forecast(curve, found, samples, ahead * curve.compute[-1], 60, BAND)
+        table["power"] = power_law(table["compute"], power["a"], power["d"], power["b"])
+        tables.append(pd.DataFrame(table).assign(arm=arm, seed=run_seed))
+    if not tables:
+        raise InputError(range, "no run learns", "a curve that rises above its first point, of 5 points or more")
+    write_table(pd.DataFrame(rows), fits)
+    write_table(pd.concat(tables, ignore_index=True), forecasts)
+
+
+@step
+def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: int = 400, seed: int = 0) -> None:
+    """Compare the efficiency of arms whose asymptotes are alike: B and C_mid at their mean A (appendix A.5).
+
+    Parameters
+    ----------
+    range
+        Points of the runs.
+    arms
+        Arms that are compared.
+    parameters
+        A row per arm and seed: the A of all, and B and C_mid with 95 % intervals. Arms without learning have none.
+    resamples
+        Of the points, for the intervals.
+    """
+    import pandas as pd
+
+    curves = {run: curve for run, curve in curves_of(read_table(range, CURVES)).items() if run[0] in arms}
+    absent = sorted(set(arms) - {arm for arm, _ in curves})
+    if absent:
+        raise InputError(range, f"no run of {', '.join(absent)}", f"runs of {', '.join(arms)}")
+    usable = {run: curve for run, curve in curves.items() if len(curve.score) >= LEAST_POINTS and learns(curve)}
+    a = common_asymptote([fit_free(curve).a for curve in usable.values()], list(usable.values()))
+    rows = []
+    for (arm, run_seed), curve in curves.items():
+        row: dict[str, Any] = {"arm": arm, "seed": run_seed, "a": a}
+        rows.append(row)
+        if (arm, run_seed) not in usable:
+            continue
+        found = fit_free(curve, a)
+        samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run_seed]), fixed_a=True)
+        low, high = np.percentile(samples, (2.5, 97.5), axis=1)
+        row |= {"b": found.b, "b_low": low[1], "b_high": high[1]}
+        row |= {"c_mid": found.c_mid, "c_mid_low": low[2], "c_mid_high": high[2], "r0": curve.r0}
+    write_table(pd.DataFrame(rows), parameters)
+
+
+def common_asymptote(asymptotes: Sequence[float], curves: Sequence[Curve]) -> float:
+    """Mean A of the runs, at least 0.005 above every pass rate: F is not defined beyond A."""
+    if not asymptotes:
+        raise InputError("arms", "none of them learns", "curves that rise above their first point")
+    return min(1.0, max(float(np.mean(asymptotes)), *(float(curve.score.max()) + 0.005 for curve in curves)))
