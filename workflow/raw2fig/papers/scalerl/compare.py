@@ -1,0 +1,65 @@
+"""Arms compared on the same problems after the same number of rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raw2fig.errors import InputError
+from raw2fig.stats import Estimate, bootstrap_mean, difference
+from raw2fig.tables import read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RATES = {"arm": "string", "seed": "integer", "rollouts": "integer", "problem": "string", "pass_rate": "number"}
+SEED = 0
+"""Of every bootstrap."""
+
+
+def read_rates(path: Path) -> pd.DataFrame:
+    """Pass rates of single problems, as `collect` writes them."""
+    return read_table(path, RATES)
+
+
+def common_budget(rates: pd.DataFrame, arms: Sequence[str]) -> int:
+    """Largest number of rollouts at which all arms have a policy. Raises `InputError` without one."""
+    kept = [set(rates.loc[rates["arm"] == arm, "rollouts"]) for arm in arms]
+    both = set.intersection(*kept) - {0} if kept else set()
+    if not both:
+        raise InputError("arms", f"{', '.join(arms)} have no policy after equally many rollouts", "arms of one budget")
+    return int(max(both))
+
+
+def gain(rates: pd.DataFrame, base: str, arm: str, rollouts: int | None = None) -> Estimate:
+    """Pass rate of `arm` minus that of `base`, paired by problem and seed, after `rollouts` or their common budget."""
+    last = rollouts or common_budget(rates, [base, arm])
+    at = rates[rates["rollouts"] == last]
+    return _paired(at[at["arm"] == base], at[at["arm"] == arm])
+
+
+def mean_gain(rates: pd.DataFrame, base: str, arm: str) -> Estimate:
+    """`gain`, averaged over all policies that both have up to their common budget: who is ahead on the way."""
+    last = common_budget(rates, [base, arm])
+    shared = set(rates.loc[rates["arm"] == base, "rollouts"]) & set(rates.loc[rates["arm"] == arm, "rollouts"])
+    seen = rates[rates["rollouts"].isin({kept for kept in shared if 0 < kept <= last})]
+    means = seen.groupby(["arm", "seed", "problem"], as_index=False, sort=False)["pass_rate"].mean()
+    return _paired(means[means["arm"] == base], means[means["arm"] == arm])
+
+
+def _paired(base: pd.DataFrame, arm: pd.DataFrame) -> Estimate:
+    both = base.merge(arm, on=["seed", "problem"], suffixes=("_base", ""), validate="one_to_one")
+    if both.empty:
+        raise InputError("arms", "have no seed in common", "runs of the same seeds")
+    seeds = both["seed"].tolist()
+    return difference(
+        both["pass_rate_base"], both["pass_rate"], SEED, True, both["problem"].tolist(), seeds if len(set(seeds)) > 1 else None
+    )
+
+
+def level(rates: pd.DataFrame, arm: str, rollouts: int) -> Estimate:
+    """Mean pass rate of an arm after `rollouts`, with an interval over problems and seeds."""
+    at = rates[(rates["arm"] == arm) & (rates["rollouts"] == rollouts)]
+    seeds = at["seed"].tolist()
+    return bootstrap_mean(at["pass_rate"], SEED, at["problem"].tolist(), seeds if len(set(seeds)) > 1 else None)

@@ -1,0 +1,144 @@
+"""Figures that compare arms: pass rates over compute with differences at the end, and quantities of the training log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.compare import common_budget, gain, read_rates
+from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, figure, footnote, legend_above, points_with_intervals, save
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_table, read_yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+PASS_RATE = "pass_rate"
+SMOOTH = 5
+"""Updates over which a quantity of the log is averaged."""
+
+
+@step
+def fig_arms(
+    *,
+    figures: Input,
+    name: str,
+    runs: Input,
+    problems: Input,
+    updates: Input,
+    svg: Output,
+    png: Output,
+    csv: Output,
+    scale: str = "laptop",
+) -> None:
+    """Draw one of the figures that compare arms (2, 4, 5, 6, 9, 10, 14, 16, 19, 20).
+
+    Parameters
+    ----------
+    figures
+        YAML file: figure → panels of title, metric and arms.
+    name
+        Of the figure.
+    runs
+        Points of all runs.
+    problems
+        Pass rates of single problems.
+    updates
+        Training logs of all runs.
+    """
+    import pandas as pd
+
+    panels = read_panels(figures, name)
+    points = read_table(runs, {"arm": "string", "seed": "integer", "rollouts": "integer", "compute": "number"})
+    rates, log = read_rates(problems), read_table(updates, {"arm": "string", "seed": "integer", "rollouts": "integer"})
+    fig, grid = figure(9.6, 0.6 + 2.9 * len(panels), rows=len(panels), cols=2)
+    rows: list[dict[str, Any]] = []
+    for panel, (left, right) in zip(panels, np.reshape(grid, (-1, 2)), strict=True):
+        absent = [arm for arm in panel["arms"] if arm not in set(points["arm"])]
+        if absent:
+            raise InputError(runs, f"no run of {', '.join(absent)}", f"the arms of figure {name}")
+        left.set_title(panel["title"])
+        if panel["metric"] == PASS_RATE:
+            rows += _curves(left, points, rates, panel)
+            rows += _differences(right, rates, panel)
+        else:
+            rows += _logged(left, log, panel)
+            right.set_visible(False)
+    legend_above(fig, [left for left, _ in np.reshape(grid, (-1, 2))])
+    chosen = points[points["arm"].isin({arm for panel in panels for arm in panel["arms"]})]
+    note = footnote(scale, f"{rates['problem'].nunique()} problems x 16 completions", chosen["seed"].nunique())
+    note += " over problems and seeds (right); thin lines: single seeds; compute in FLOPs, 2 N per token drawn, 6 N trained"
+    save(fig, svg, png, csv, pd.DataFrame(rows), note)
+
+
+def read_panels(path: Path, name: str) -> list[dict[str, Any]]:
+    """Panels of a figure. Raises `InputError` for a figure that is not there, or is not panels with two arms or more."""
+    figures = read_yaml(path)
+    if not isinstance(figures, dict) or name not in figures:
+        raise InputError(path, f"has no figure {name!r}", f"one of {', '.join(figures)}")
+    for panel in figures[name]:
+        if not isinstance(panel, dict) or set(panel) != {"title", "metric", "arms"} or len(panel["arms"]) < 2:
+            raise InputError(path, f"figure {name!r} has the panel {panel}", "title, metric, and two arms or more")
+    return figures[name]
+
+
+def _curves(ax: Axes, points: pd.DataFrame, rates: pd.DataFrame, panel: dict[str, Any]) -> list[dict[str, Any]]:
+    """Pass rate over compute up to the arms' common budget: a thin line per seed, and their mean."""
+    last, rows = common_budget(rates, panel["arms"]), []
+    for index, arm in enumerate(panel["arms"]):
+        mine = points[(points["arm"] == arm) & (points["rollouts"] <= last)]
+        colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+        for _, run in mine[mine["rollouts"] > 0].groupby("seed"):
+            ax.plot(run["compute"], run[PASS_RATE], color=colour, linewidth=0.6, alpha=0.6)
+        mean = mine.groupby("rollouts")[["compute", PASS_RATE]].mean()
+        seen = mean[mean.index > 0]
+        ax.plot(seen["compute"], seen[PASS_RATE], color=colour, marker=marker, label=arm)
+        rows += [
+            {"panel": panel["title"], "kind": "point", "arm": arm, "seed": seed, "x": compute, "value": rate}
+            for seed, compute, rate in mine[["seed", "compute", PASS_RATE]].itertuples(index=False, name=None)
+        ]
+    start = points[points["rollouts"] == 0][PASS_RATE].iloc[0]
+    ax.axhline(start, color=NEUTRAL, linewidth=1, linestyle=":")
+    ax.set(xscale="log", xlabel="compute (FLOPs)", ylabel="pass rate")
+    return rows
+
+
+def _differences(ax: Axes, rates: pd.DataFrame, panel: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each arm has over the first at their common budget, with intervals."""
+    base, last, rows = panel["arms"][0], common_budget(rates, panel["arms"]), []
+    ax.axhline(0, color=NEUTRAL, linewidth=1)
+    for index, arm in enumerate(panel["arms"][1:], 1):
+        found = gain(rates, base, arm, last)
+        points_with_intervals(ax, [index], [found], index=index)
+        rows.append({"panel": panel["title"], "kind": "difference", "arm": arm, "x": last, **_fields(found)})
+    ax.set_xticks(range(1, len(panel["arms"])), panel["arms"][1:])
+    ax.set_xlim(0.4, len(panel["arms"]) - 0.4)
+    ax.set(ylabel=f"pass rate minus that of {base}", title=f"after {last} rollouts")
+    ax.grid(axis="x", visible=False)
+    return rows
+
+
+def _fields(found: Any) -> dict[str, Any]:
+    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n, "seeds": found.seeds}
+
+
+def _logged(ax: Axes, log: pd.DataFrame, panel: dict[str, Any]) -> list[dict[str, Any]]:
+    """A quantity of the log over the rollouts, running mean."""
+    metric, rows = panel["metric"], []
+    if metric not in log:
+        raise InputError("metric", f"{metric} is not logged", f"one of {', '.join(map(str, log.columns))}")
+    for index, arm in enumerate(panel["arms"]):
+        mine = log[log["arm"] == arm]
+        mean = mine.groupby("rollouts")[metric].mean()
+        smooth = mean.rolling(SMOOTH, min_periods=1).mean()
+        ax.plot(smooth.index, smooth, color=PALETTE[index % len(PALETTE)], label=arm)
+        rows += [
+            {"panel": panel["title"], "kind": metric, "arm": arm, "x": rollouts, "value": value}
+            for rollouts, value in mean.items()
+        ]
+    ax.set(xlabel="rollouts", ylabel=metric)
+    return rows
