@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 
 from raw2fig.config import read_schema, validate
@@ -9,6 +10,7 @@ from raw2fig.errors import InputError
 from raw2fig.leftovers import cancel_leftovers, comment
 from raw2fig.provenance import source_digest
 from raw2fig.resources import resources_for, threads_for
+from raw2fig.warm import serve_until_exit
 
 
 def refuse(error):
@@ -36,8 +38,8 @@ def option(flag, value):
     if value is None or value is False or value == "" or value == []:
         return ""
     if isinstance(value, (list, tuple)):
-        return f"--{flag} {' '.join(map(str, value))}"
-    return f"--{flag}" if value is True else f"--{flag} {value}"
+        return f"--{flag} {' '.join(quote(str(item)) for item in value)}"
+    return f"--{flag}" if value is True else f"--{flag} {quote(str(value))}"
 
 
 def samples(counts):
@@ -53,5 +55,8 @@ def command(launch, rule="", reserved=0):
 
 
 onstart:
+    jobs = [comment(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()]
     # jobs of a killed run that are still in the cluster's queue would work on the same files
-    cancel_leftovers([comment(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()], Path.cwd())
+    cancel_leftovers(jobs, Path.cwd())
+    if not workflow.executor_plugin.common_settings.non_local_exec:
+        serve_until_exit(len(jobs))

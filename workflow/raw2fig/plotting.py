@@ -155,6 +155,8 @@ def legend_above(fig: Figure, axes: Iterable["Axes"]) -> None:
             entries.setdefault(label, handle)
         if legend := ax.get_legend():
             legend.remove()
+    if not entries:
+        return
     # a line or patch, and the space between two entries, take about six characters
     width = (max(map(len, entries)) + 6) * 0.54 * STYLE["legend.fontsize"] / 72
     columns = max(1, int(fig.get_size_inches()[0] / width))

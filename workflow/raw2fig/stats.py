@@ -111,6 +111,20 @@ def proportion(k: int, n: int) -> Estimate:
     return Estimate(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)), n)
 
 
+def deviation(values: ArrayLike) -> Estimate:
+    """Sample standard deviation of `values` (n,), of a normal quantity, with the interval of the chi-squared
+    distribution of (n - 1) s^2 / sigma^2. Raises `InputError` for fewer than two values."""
+    from scipy.stats import chi2
+
+    values = _vector(values, "values")
+    if len(values) < 2:
+        raise InputError("values", "1 value", "at least 2, for a deviation")
+    freedom = len(values) - 1
+    s = float(values.std(ddof=1))
+    high, low = np.sqrt(freedom / chi2.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], freedom))
+    return Estimate(s, s * float(low), s * float(high), len(values), len(values))
+
+
 def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     """Area under the ROC curve: chance that a positive scores above a negative, ties counting half.
 

@@ -1,8 +1,9 @@
 """A warm start for steps: one process imports the large libraries, and every step is a fork of it.
 
-Importing PyTorch and transformers costs 5 s of CPU and pandas 1 s, in each of a run's sixty jobs. `raw2fig.stages`
-starts this server for the length of a run. `raw2fig`, called by a job, finds it through `RAW2FIG_WARM`, hands over its
-words, environment, folder and standard streams, and ends as the step ends. Libraries only are imported ahead: the
+Importing PyTorch and transformers costs 5 s of CPU and pandas 1 s, in each of a run's hundreds of jobs. The Snakefile,
+or `raw2fig.stages` for several invocations of it, starts this server for the length of a run. `raw2fig`, called by a
+job, finds it through `RAW2FIG_WARM`, hands over its words, environment, folder and standard streams, and ends as the
+step ends. Libraries only are imported ahead: the
 package's own modules are read by each step, so a change of them is seen as ever. A step whose thread count is not the
 server's, or that finds no server, runs in its own process, with the same result to the byte.
 
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,6 +42,8 @@ LIBRARIES = {
     "trl": ("GRPOTrainer",),
 }
 """What the server imports: modules, and the names of modules that import themselves only when a name is asked for."""
+WORTHWHILE = 5
+"""Jobs from which on a run is faster with a server, whose start costs as much as one job's imports."""
 GPUS = ("/dev/nvidiactl", "/dev/kfd")
 """Drivers of NVIDIA and AMD: a fork of a process that has asked one for its GPUs can use none."""
 
@@ -64,6 +67,15 @@ def server() -> Iterator[None]:
                 os.environ.pop(ADDRESS, None)
                 if not os.path.exists(address):  # a run so short that the libraries are still being imported
                     process.terminate()
+
+
+def serve_until_exit(jobs: int) -> None:
+    """As `server`, until this process ends, for a run of so many jobs; where a server is there already, or would cost
+    more than it saves, nothing."""
+    if ADDRESS not in os.environ and jobs >= WORTHWHILE:
+        running = ExitStack()
+        running.enter_context(server())
+        atexit.register(running.close)
 
 
 def delegate(words: list[str]) -> int | None:

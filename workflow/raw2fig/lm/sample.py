@@ -56,6 +56,7 @@ class Drawing:
     scores: list[torch.Tensor] = field(default_factory=list)
     forced: list[torch.Tensor] = field(default_factory=list)
 
+
 def sample(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,

@@ -96,9 +96,8 @@ def grpo(
 
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`).
 
-    `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. The
-    weights after the updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run
-    killed and started again resumes from its last checkpoint beside `output`.
+    `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. The weights after the
+    updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run killed and started again resumes from its last checkpoint beside `output`.
     """
     import torch
     from datasets import Dataset

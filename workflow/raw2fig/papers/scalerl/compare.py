@@ -52,14 +52,16 @@ def _paired(base: pd.DataFrame, arm: pd.DataFrame) -> Estimate:
     both = base.merge(arm, on=["seed", "problem"], suffixes=("_base", ""), validate="one_to_one")
     if both.empty:
         raise InputError("arms", "have no seed in common", "runs of the same seeds")
-    seeds = both["seed"].tolist()
-    return difference(
-        both["pass_rate_base"], both["pass_rate"], SEED, True, both["problem"].tolist(), seeds if len(set(seeds)) > 1 else None
-    )
+    seeds = several(both["seed"].tolist())
+    return difference(both["pass_rate_base"], both["pass_rate"], SEED, True, both["problem"].tolist(), seeds)
+
+
+def several(seeds: list[int]) -> list[int] | None:
+    """Seeds to resample over; a single one is no sample."""
+    return seeds if len(set(seeds)) > 1 else None
 
 
 def level(rates: pd.DataFrame, arm: str, rollouts: int) -> Estimate:
     """Mean pass rate of an arm after `rollouts`, with an interval over problems and seeds."""
     at = rates[(rates["arm"] == arm) & (rates["rollouts"] == rollouts)]
-    seeds = at["seed"].tolist()
-    return bootstrap_mean(at["pass_rate"], SEED, at["problem"].tolist(), seeds if len(set(seeds)) > 1 else None)
+    return bootstrap_mean(at["pass_rate"], SEED, at["problem"].tolist(), several(at["seed"].tolist()))

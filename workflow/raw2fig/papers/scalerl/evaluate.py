@@ -21,8 +21,8 @@ def evaluate(
     problems: Input,
     split: Literal["validation", "held_out"] = "held_out",
     samples: int = 16,
-    curves: list[Output],
-    rates: list[Output],
+    curves: Output,
+    rates: Output,
     seed: int = 0,
 ) -> None:
     """Evaluate the policies that `train` kept: the curves that `raw2fig scalerl fit` reads.
@@ -30,7 +30,7 @@ def evaluate(
     Parameters
     ----------
     models
-        Model folders of runs.
+        Model folders of runs, for instance of all seeds of an arm.
     logs
         Their logs.
     problems
@@ -40,35 +40,38 @@ def evaluate(
     samples
         Completions of each problem, without interruption, with the same random numbers for every policy and run.
     curves
-        A CSV for each run, with a row per policy: update, rollouts, compute (FLOPs since the first update: 2 per weight
-        and token drawn, 6 per weight and token trained on), pass_rate.
+        CSV with a row per policy: arm, seed, update, rollouts, compute (FLOPs since the first update: 2 per weight and
+        token drawn, 6 per weight and token trained on), pass_rate.
     rates
-        A table for each run, with a row per policy and problem: rollouts, problem, pass_rate.
+        Table with a row per policy and problem: arm, seed, rollouts, problem, pass_rate.
     """
     import pandas as pd
     from safetensors.torch import load_file
 
     from raw2fig.lm.models import load
 
-    if not len(models) == len(logs) == len(curves) == len(rates):
-        raise InputError("models", f"{len(models)}, {len(logs)} logs, {len(curves)} curves, {len(rates)} rates", "equal")
+    if len(models) != len(logs):
+        raise InputError("models", f"{len(models)} and {len(logs)} logs", "a log for each")
     frame = read_problems(problems, split)
-    for model, log, curve, rate in zip(models, logs, curves, rates, strict=True):
+    rows, parts = [], []
+    for model, log in zip(models, logs, strict=True):
         told, (policy, words) = read_json(log), load(str(model))
         kept = sorted((model / "policies").glob("*.safetensors"), key=lambda path: int(path.stem))
         if not kept:
             raise InputError(model, "has no folder policies", "a model folder of `raw2fig scalerl train`")
+        run, recipe = {name: told[name] for name in ("arm", "seed")}, told["recipe"]
         spent = compute_of(told["updates"], told["parameters"])
-        size = told["recipe"]["prompts"] * told["recipe"]["generations"]
-        rows, parts = [], []
         for path in kept:
             policy.load_state_dict(load_file(path))
-            found = pass_rates(policy, words, frame, is_right, samples, told["recipe"]["max_new_tokens"], seed)
+            found = pass_rates(policy, words, frame, is_right, samples, recipe["max_new_tokens"], seed)
             update = int(path.stem)
-            rows.append((update, update * size, spent[update], found.mean()))
-            parts.append(pd.DataFrame({"rollouts": update * size, "problem": frame["prompt"], "pass_rate": found}))
-        write_table(pd.DataFrame(rows, columns=["update", "rollouts", "compute", "pass_rate"]), curve)
-        write_table(pd.concat(parts, ignore_index=True), rate)
+            rollouts = update * recipe["prompts"] * recipe["generations"]
+            rows.append(
+                run | {"update": update, "rollouts": rollouts, "compute": spent[update], "pass_rate": found.mean()}
+            )
+            parts.append(pd.DataFrame(run | {"rollouts": rollouts, "problem": frame["prompt"], "pass_rate": found}))
+    write_table(pd.DataFrame(rows), curves)
+    write_table(pd.concat(parts, ignore_index=True), rates)
 
 
 def compute_of(updates: list[dict[str, float]], parameters: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Figures that compare arms: pass rates over compute with differences at the end, and quantities of the training log."""
+"""Figures that compare arms: pass rates over compute, differences at the end, and quantities of the training log."""
 
 from __future__ import annotations
 
@@ -70,13 +70,15 @@ def fig_arms(
             right.set_visible(False)
     legend_above(fig, [left for left, _ in np.reshape(grid, (-1, 2))])
     chosen = points[points["arm"].isin({arm for panel in panels for arm in panel["arms"]})]
-    note = footnote(scale, f"{rates['problem'].nunique()} problems x 16 completions", chosen["seed"].nunique())
-    note += " over problems and seeds (right); thin lines: single seeds; compute in FLOPs, 2 N per token drawn, 6 N trained"
+    note = footnote(scale, f"{rates['problem'].nunique()} held-out problems", chosen["seed"].nunique())
+    note += (
+        " over problems and seeds (right); thin lines: single seeds; FLOPs: 2 N per token drawn, 6 N per token trained"
+    )
     save(fig, svg, png, csv, pd.DataFrame(rows), note)
 
 
 def read_panels(path: Path, name: str) -> list[dict[str, Any]]:
-    """Panels of a figure. Raises `InputError` for a figure that is not there, or is not panels with two arms or more."""
+    """Panels of a figure. Raises `InputError` for a figure that is not there, and for a panel of another form."""
     figures = read_yaml(path)
     if not isinstance(figures, dict) or name not in figures:
         raise InputError(path, f"has no figure {name!r}", f"one of {', '.join(figures)}")
@@ -103,8 +105,19 @@ def _curves(ax: Axes, points: pd.DataFrame, rates: pd.DataFrame, panel: dict[str
         ]
     start = points[points["rollouts"] == 0][PASS_RATE].iloc[0]
     ax.axhline(start, color=NEUTRAL, linewidth=1, linestyle=":")
-    ax.set(xscale="log", xlabel="compute (FLOPs)", ylabel="pass rate")
+    ax.set(ylabel="pass rate")
+    compute_axis(ax)
     return rows
+
+
+def compute_axis(ax: Axes) -> None:
+    """Compute on a logarithmic axis, with labels that fit."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set(xscale="log", xlabel="compute (billion FLOPs)")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e9:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _differences(ax: Axes, rates: pd.DataFrame, panel: dict[str, Any]) -> list[dict[str, Any]]:

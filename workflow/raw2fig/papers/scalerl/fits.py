@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.compare import RATES
 from raw2fig.papers.scalerl.fitting import LEAST_POINTS, Curve, bootstrap_fits, fit_free, fit_grid, learns, scaled_grid
-from raw2fig.papers.scalerl.judge import forecast, judged
+from raw2fig.papers.scalerl.judge import forecast, identified, judged
 from raw2fig.papers.scalerl.law import power_law
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table, write_table
@@ -21,12 +23,26 @@ RUN = ["arm", "seed"]
 """Columns that name a run."""
 CURVES = {"arm": "string", "seed": "integer", "rollouts": "integer", "compute": "number", "pass_rate": "number"}
 PARAMETERS = ("a", "b", "c_mid")
+ENDS = [f"{name}_{end}" for name in PARAMETERS for end in ("low", "high")]
+FIT = {"arm": "string", "seed": "integer", "points": "integer", "r0": "number", "verdict": "string"} | dict.fromkeys(
+    [*PARAMETERS, *ENDS, *(f"grid_{name}" for name in PARAMETERS), "ssr", "r2", "reach"]
+    + [f"power_{name}" for name in ("a", "d", "b", "ssr")],
+    "number",
+)
+"""Columns of the fits; those of numbers are missing for a run without learning or with too few points."""
+FORECAST = {"arm": "string", "seed": "integer"} | dict.fromkeys(("compute", "score", "low", "high", "power"), "number")
+DTYPES = {"string": "str", "integer": "int64", "number": "float64"}
+EFFICIENCY = {"arm": "string", "seed": "integer"} | dict.fromkeys(
+    ("a", "r0", "b", "b_low", "b_high", "c_mid", "c_mid_low", "c_mid_high"), "number"
+)
 BAND = (5.0, 95.0)
 """Percentiles of a forecast's band: 90 % of the bootstrapped curves."""
 
 
 @step
-def collect(*, curves: list[Input], rates: list[Input], logs: list[Input], runs: Output, problems: Output, updates: Output) -> None:
+def collect(
+    *, curves: list[Input], rates: list[Input], logs: list[Input], runs: Output, problems: Output, updates: Output
+) -> None:
     """Put the curves, pass rates and logs of all runs into three tables, with columns arm and seed.
 
     Parameters
@@ -34,34 +50,25 @@ def collect(*, curves: list[Input], rates: list[Input], logs: list[Input], runs:
     curves
         Curves of `evaluate`.
     rates
-        Its pass rates of single problems, in the same order.
+        Its pass rates of single problems.
     logs
-        Logs of `train`, in the same order.
+        Logs of `train`.
     runs
         A row per policy.
     problems
         A row per policy and problem.
     updates
-        A row per update, with its rollouts so far.
+        A row per update, with the rollouts so far.
     """
     import pandas as pd
 
     told = [read_json(path) for path in logs]
-    if not len(curves) == len(rates) == len(logs):
-        raise InputError("curves", f"{len(curves)}, {len(rates)} rates, {len(logs)} logs", "those of the same runs")
-
-    def named(frame: pd.DataFrame, run: dict[str, Any]) -> pd.DataFrame:
-        return frame.assign(arm=run["arm"], seed=run["seed"])
-
-    points = {"rollouts": "integer", "compute": "number", "pass_rate": "number"}
-    single = {"rollouts": "integer", "problem": "string", "pass_rate": "number"}
-    tables = {
-        runs: [named(read_table(path, points), run) for path, run in zip(curves, told, strict=True)],
-        problems: [named(read_table(path, single), run) for path, run in zip(rates, told, strict=True)],
-        updates: [named(pd.DataFrame(run["updates"]).assign(rollouts=_rollouts(run)), run) for run in told],
-    }
-    for path, parts in tables.items():
-        write_table(pd.concat(parts, ignore_index=True), path)
+    log = [
+        pd.DataFrame(run["updates"]).assign(rollouts=_rollouts(run), arm=run["arm"], seed=run["seed"]) for run in told
+    ]
+    write_table(pd.concat([read_table(path, CURVES) for path in curves], ignore_index=True), runs)
+    write_table(pd.concat([read_table(path, RATES) for path in rates], ignore_index=True), problems)
+    write_table(pd.concat(log, ignore_index=True), updates)
 
 
 def _rollouts(run: dict[str, Any]) -> np.ndarray:
@@ -128,7 +135,7 @@ def fits(
         Points of the runs, and nothing that the fits must not see.
     fits
         A row per run: verdict, R_0, A, B and C_mid with 95 % intervals, those of the paper's grid (scaled to the
-        curve), and the power law. Without learning, or with fewer than 5 points, no parameters.
+        curve), and the power law. A run without learning, or with fewer than 5 points, has no parameters.
     forecasts
         A row per run and compute, up to `ahead` times the range: the sigmoid with a 90 % band, and the power law.
     resamples
@@ -148,16 +155,23 @@ def fits(
         said = judged(curve, found, samples)
         power, on_grid = said["power_law"], fit_grid(curve, *scaled_grid(curve))
         row |= {name: said[name] for name in ("verdict", *PARAMETERS, "ssr", "r2", "reach")}
-        row |= {f"{name}_{end}": said["intervals"][name][i] for name in PARAMETERS for i, end in enumerate(("low", "high"))}
+        row |= dict(zip(ENDS, (end for name in PARAMETERS for end in said["intervals"][name]), strict=True))
         row |= {f"grid_{name}": getattr(on_grid, name) for name in PARAMETERS}
         row |= {f"power_{name}": power[name] for name in ("a", "d", "b", "ssr")}
         table = forecast(curve, found, samples, ahead * curve.compute[-1], 60, BAND)
         table["power"] = power_law(table["compute"], power["a"], power["d"], power["b"])
         tables.append(pd.DataFrame(table).assign(arm=arm, seed=run_seed))
-    if not tables:
-        raise InputError(range, "no run learns", "a curve that rises above its first point, of 5 points or more")
-    write_table(pd.DataFrame(rows), fits)
-    write_table(pd.concat(tables, ignore_index=True), forecasts)
+    frame = pd.DataFrame(rows, columns=list(FIT)).astype(
+        {name: float for name, kind in FIT.items() if kind == "number"}
+    )
+    write_table(frame, fits)
+    nothing = pd.DataFrame({name: pd.Series(dtype=DTYPES[kind]) for name, kind in FORECAST.items()})
+    write_table(pd.concat(tables, ignore_index=True) if tables else nothing, forecasts)
+
+
+def read_fits(path: Path, columns: Mapping[str, str] = FIT) -> pd.DataFrame:
+    """Fits, or with `columns` EFFICIENCY those at a common asymptote; a run without parameters has missing ones."""
+    return read_table(path, columns, allow_nan=[name for name, kind in columns.items() if kind == "number"])
 
 
 @step
@@ -182,10 +196,10 @@ def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: 
     if absent:
         raise InputError(range, f"no run of {', '.join(absent)}", f"runs of {', '.join(arms)}")
     usable = {run: curve for run, curve in curves.items() if len(curve.score) >= LEAST_POINTS and learns(curve)}
-    a = common_asymptote([fit_free(curve).a for curve in usable.values()], list(usable.values()))
+    a = common_asymptote(list(usable.values())) if usable else np.nan
     rows = []
     for (arm, run_seed), curve in curves.items():
-        row: dict[str, Any] = {"arm": arm, "seed": run_seed, "a": a}
+        row: dict[str, Any] = {"arm": arm, "seed": run_seed, "a": a, "r0": curve.r0}
         rows.append(row)
         if (arm, run_seed) not in usable:
             continue
@@ -193,12 +207,14 @@ def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: 
         samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run_seed]), fixed_a=True)
         low, high = np.percentile(samples, (2.5, 97.5), axis=1)
         row |= {"b": found.b, "b_low": low[1], "b_high": high[1]}
-        row |= {"c_mid": found.c_mid, "c_mid_low": low[2], "c_mid_high": high[2], "r0": curve.r0}
-    write_table(pd.DataFrame(rows), parameters)
+        row |= {"c_mid": found.c_mid, "c_mid_low": low[2], "c_mid_high": high[2]}
+    write_table(pd.DataFrame(rows, columns=list(EFFICIENCY)), parameters)
 
 
-def common_asymptote(asymptotes: Sequence[float], curves: Sequence[Curve]) -> float:
-    """Mean A of the runs, at least 0.005 above every pass rate: F is not defined beyond A."""
-    if not asymptotes:
-        raise InputError("arms", "none of them learns", "curves that rise above their first point")
-    return min(1.0, max(float(np.mean(asymptotes)), *(float(curve.score.max()) + 0.005 for curve in curves)))
+def common_asymptote(curves: Sequence[Curve]) -> float:
+    """Mean A of the curves that identify it (of all, where none does), at least 0.005 above every pass rate: F is not
+    defined beyond A."""
+    found = [fit_free(curve) for curve in curves]
+    sure = [fit.a for fit, curve in zip(found, curves, strict=True) if identified(fit, curve)]
+    mean = float(np.mean(sure or [fit.a for fit in found]))
+    return min(1.0, max(mean, *(float(curve.score.max()) + 0.005 for curve in curves)))

@@ -11,9 +11,16 @@ from raw2fig.papers.scalerl.law import sigmoid
 
 NEEDED = 2.0
 """In units of C_mid: a range that ends earlier is not taken to identify the asymptote."""
+BOUND = 0.995
+"""An asymptote beyond it is the bound of 1."""
 NO_LEARNING = "the curve does not rise 3 standard deviations above R_0: there is no asymptote to fit"
 TAILS = (2.5, 97.5)
 """Percentiles of the intervals."""
+
+
+def identified(found: Fit, curve: Curve) -> bool:
+    """Whether the range of a curve can tell A: it reaches 2 C_mid, and A is not at its bound."""
+    return float(curve.compute[-1]) >= NEEDED * found.c_mid and found.a <= BOUND
 
 
 def judged(curve: Curve, found: Fit, samples: np.ndarray, fixed_a: bool = False) -> dict[str, Any]:
@@ -29,7 +36,7 @@ def judged(curve: Curve, found: Fit, samples: np.ndarray, fixed_a: bool = False)
             f"the largest compute is {reach:.2g} C_mid, below {NEEDED:g}: the range does not identify A, "
             "which then tends to come out too large"
         )
-    if found.a > 0.995 and not fixed_a:
+    if found.a > BOUND and not fixed_a:
         warnings.append("A is at its bound of 1: the curve does not bend yet")
     return {
         "verdict": "A fixed" if fixed_a else "not identified" if warnings else "estimated",

@@ -1,4 +1,4 @@
-"""RL by a recipe of a file: a learning rate chosen on validation problems, then a run for each seed."""
+"""RL by a recipe of a file: a learning rate chosen on validation problems, and a run with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from raw2fig.errors import InputError
 from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import write_json
+from raw2fig.tables import read_json, write_json
 from raw2fig.tasks.arithmetic import is_right
 from raw2fig.tasks.problems import pass_rates, read_problems
 
@@ -24,8 +24,70 @@ GIVEN = ("steps", "lr", "seed", "checkpoint_every")
 """What the step itself sets of a recipe: the same for all arms of a comparison."""
 SETTINGS = [field.name for field in fields(Recipe) if field.name not in GIVEN]
 """What an arm may set."""
-TUNING_SEED = 1000
-"""Of the runs that choose a learning rate."""
+
+
+@step
+def tune(
+    *,
+    base: Input,
+    problems: Input,
+    arms: Path,
+    arm: str,
+    choice: Output,
+    lrs: list[float],
+    rollouts: int = 1024,
+    samples: int = 8,
+    prompts: int = 8,
+    generations: int = 8,
+    max_new_tokens: int = 8,
+    budget: tuple[int, int] = (2, 3),
+    phrase: str = ";",
+    cache: int = 2,
+    seed: int = 1000,
+) -> None:
+    """Choose the learning rate of an arm: the one whose policy does best on validation problems after a short run.
+
+    Parameters
+    ----------
+    base
+        Model folder of the policy that RL starts from.
+    problems
+        Table of problems: split train is trained on, split validation decides.
+    arms
+        YAML file of arms.
+    arm
+        Name of one of them.
+    choice
+        JSON: lr, and the pass rate with each that was tried. A single one is not tried.
+    lrs
+        Learning rates after the recipe's warm-up, tried in this order; the first of equals is taken.
+    rollouts
+        Completions that each is trained on.
+    samples
+        Completions of each validation problem.
+    prompts
+        As in `train`, like what follows.
+    """
+    from raw2fig.lm.models import load
+
+    settings = settings_of(arms, arm, prompts, generations, max_new_tokens, budget, phrase, cache)
+    training, chosen_on = read_problems(problems, "train"), read_problems(problems, "validation")
+
+    def validated(lr: float) -> float:
+        with TemporaryDirectory(prefix=f".tuning-{arm}-", dir=choice.parent) as folder:
+            output = Path(folder) / "model"
+            run(base, training, recipe_of(settings, rollouts, lr, seed), output)
+            policy, words = load(str(output))
+            rates = pass_rates(policy, words, chosen_on, is_right, samples, settings["max_new_tokens"], seed)
+        logging.info("%s, learning rate %g: pass rate %.3f", arm, lr, rates.mean())
+        return float(rates.mean())
+
+    tried = {lr: validated(lr) for lr in lrs} if lrs[1:] else {}
+    best = max(tried, key=lambda lr: tried[lr]) if tried else lrs[0]
+    told = [{"lr": lr, "pass_rate": rate} for lr, rate in tried.items()]
+    write_json(
+        {"arm": arm, "lr": best, "tried": told, "rollouts": rollouts if tried else 0, "samples": samples}, choice
+    )
 
 
 @step
@@ -33,16 +95,14 @@ def train(
     *,
     base: Input,
     problems: Input,
-    arms: Input,
+    arms: Path,
     arm: str,
-    models: list[Output],
-    logs: list[Output],
-    seeds: list[int],
-    lrs: list[float],
+    choice: Input | None = None,
+    lr: float = 1e-4,
+    model: Output,
+    log: Output,
     rollouts: int = 3840,
     keep_at: list[int],
-    tuning_rollouts: int = 1024,
-    tuning_samples: int = 8,
     prompts: int = 8,
     generations: int = 8,
     max_new_tokens: int = 8,
@@ -50,32 +110,32 @@ def train(
     phrase: str = ";",
     cache: int = 2,
     checkpoint_every: int = 100,
+    seed: int = 0,
 ) -> None:
-    """Train policies by one of the recipes of a file, with rewards 1 for right and -1 for wrong answers.
+    """Train a policy by one of the recipes of a file, with rewards 1 for right and -1 for wrong answers.
 
     Parameters
     ----------
     base
         Model folder of the policy that RL starts from.
     problems
-        Table of problems: split train is used, and split validation to choose a learning rate.
+        Table of problems; the split train is used.
     arms
         YAML file: a mapping from names to settings of raw2fig.rl.recipe.Recipe.
     arm
         Name of one of them.
-    models
-        Model folder of each seed; the policies on the way are in its folder policies.
-    logs
-        JSON of each seed: recipe, learning rates tried, a record of every update, and what compute is counted in.
-    lrs
-        Learning rates after the recipe's warm-up. Of several, the one whose policy has the highest pass rate after
-        `tuning_rollouts` is taken.
+    choice
+        What `tune` chose: a learning rate that goes before `lr`.
+    lr
+        Learning rate after the recipe's warm-up.
+    model
+        Model folder; the policies on the way are in its folder policies.
+    log
+        JSON: recipe, learning rate, a record of every update, and what compute is counted in.
     rollouts
-        Completions that a run is trained on.
+        Completions that the run is trained on.
     keep_at
         Rollouts after which the policy is kept, besides the one before the first.
-    tuning_samples
-        Completions of each validation problem.
     prompts
         Groups of an update, unless the arm says otherwise.
     generations
@@ -94,54 +154,48 @@ def train(
     from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.models import load
 
-    settings = {"prompts": prompts, "generations": generations, "max_new_tokens": max_new_tokens}
-    settings |= read_arm(arms, arm, SETTINGS)
-    if settings.get("interrupt") is True:
-        settings["interrupt"] = budget
-    settings |= {"phrase": phrase} if settings.get("interrupt") else {}
-    settings |= {"cache": cache} if settings.get("overlong", "none") != "none" else {}
+    settings = settings_of(arms, arm, prompts, generations, max_new_tokens, budget, phrase, cache)
     size = settings["prompts"] * settings["generations"]
-    for name, number in {"rollouts": rollouts, **({"tuning_rollouts": tuning_rollouts} if lrs[1:] else {})}.items():
-        if number % size:
-            raise InputError(name, f"is {number}", f"a multiple of the {size} rollouts of an update of {arm}")
     for rollout in keep_at:
         if rollout % size or not 0 < rollout <= rollouts:
             raise InputError("keep_at", f"has {rollout}", f"multiples of {size}, up to {rollouts} rollouts")
-    if not lrs or not len(models) == len(logs) == len(seeds):
-        raise InputError("seeds", f"{len(seeds)}, {len(models)} models, {len(logs)} logs", "as many of each; an lr")
-    training, chosen_on = read_problems(problems, "train"), read_problems(problems, "validation")
+    chosen = read_json(choice)["lr"] if choice else lr
+    recipe = recipe_of(settings, rollouts, chosen, seed, checkpoint_every)
+    updates = run(base, read_problems(problems, "train"), recipe, model, [0, *(kept // size for kept in keep_at)])
+    parameters = load(str(base))[0].num_parameters()
+    told = {"arm": arm, "seed": seed, "recipe": settings, "lr": chosen, "parameters": parameters}
+    write_json(told | {"updates": updates}, log)
+    discard(model)
 
-    def recipe(rollouts: int, lr: float, seed: int) -> Recipe:
-        return Recipe(steps=rollouts // size, lr=lr, seed=seed, checkpoint_every=checkpoint_every, **settings)
 
-    def validated(lr: float) -> float:
-        with TemporaryDirectory(prefix=f".tuning-{arm}-", dir=models[0].parent) as folder:
-            output = Path(folder) / "model"
-            run(base, training, recipe(tuning_rollouts, lr, TUNING_SEED), output)
-            policy, words = load(str(output))
-            rates = pass_rates(
-                policy, words, chosen_on, is_right, tuning_samples, settings["max_new_tokens"], TUNING_SEED
-            )
-        logging.info("%s, learning rate %g: pass rate %.3f", arm, lr, rates.mean())
-        return float(rates.mean())
+def settings_of(
+    arms: Path,
+    arm: str,
+    prompts: int,
+    generations: int,
+    max_new_tokens: int,
+    budget: tuple[int, int],
+    phrase: str,
+    cache: int,
+) -> dict[str, Any]:
+    """Settings of a recipe: what all arms have in common, and over it the arm's own."""
+    settings: dict[str, Any] = {"prompts": prompts, "generations": generations, "max_new_tokens": max_new_tokens}
+    settings |= read_arm(arms, arm, SETTINGS)
+    if settings.get("interrupt") is True:
+        settings["interrupt"] = budget
+    if settings.get("interrupt"):
+        settings["phrase"] = phrase
+    if settings.get("overlong", "none") in ("shape", "penalise_correct"):
+        settings["cache"] = cache
+    return settings
 
-    tuning = {lr: validated(lr) for lr in sorted(lrs)} if lrs[1:] else {}
-    lr = max(tuning, key=lambda lr: tuning[lr]) if tuning else lrs[0]
-    for model, log, seed in zip(models, logs, seeds, strict=True):
-        records = run(base, training, recipe(rollouts, lr, seed), model, [0, *(kept // size for kept in keep_at)])
-        told: dict[str, Any] = {
-            "arm": arm,
-            "seed": seed,
-            "recipe": settings,
-            "lr": lr,
-            "tuning": [{"lr": tried, "pass_rate": rate} for tried, rate in tuning.items()],
-            "tuning_rollouts": tuning_rollouts if tuning else 0,
-            "parameters": load(str(base))[0].num_parameters(),
-            "updates": records,
-        }
-        write_json(told, log)
-    for model in models:
-        discard(model)
+
+def recipe_of(settings: dict[str, Any], rollouts: int, lr: float, seed: int, checkpoint_every: int = 0) -> Recipe:
+    """The recipe of a run of `rollouts`. Raises `InputError` unless they are whole updates."""
+    size = settings["prompts"] * settings["generations"]
+    if rollouts % size or rollouts < size:
+        raise InputError("rollouts", f"is {rollouts}", f"a multiple of the {size} rollouts of an update")
+    return Recipe(steps=rollouts // size, lr=lr, seed=seed, checkpoint_every=checkpoint_every, **settings)
 
 
 def run(

@@ -1,0 +1,66 @@
+"""ScaleRL, claims: every claim of the paper with its verdict, and the paper's tables beside this run's."""
+
+
+rule scalerl_claims:
+    input:
+        published="config/published/scalerl.yaml",
+        runs="<results>/scalerl/evals/runs.parquet",
+        problems="<results>/scalerl/evals/problems.parquet",
+        updates="<results>/scalerl/evals/updates.parquet",
+        fits="<results>/scalerl/evals/fits-all.parquet",
+        half="<results>/scalerl/evals/fits-half.parquet",
+        forecasts="<results>/scalerl/evals/forecasts-half.parquet",
+    output:
+        claims="<results>/scalerl/claims.json",
+    log:
+        "<results>/scalerl/logs/claims.log",
+    resources:
+        **resources_for(config, "light", "scalerl_claims"),
+    params:
+        code=source_digest("raw2fig.papers.scalerl.claims"),
+        scale=config["scale"],
+        budget=SCALERL_FULL,
+    shell:
+        "raw2fig scalerl claims --published {input.published} --runs {input.runs} --problems {input.problems} "
+        "--updates {input.updates} --fits {input.fits} --half {input.half} --forecasts {input.forecasts} "
+        "--budget {params.budget} --scale {params.scale} --claims {output.claims} &> {log}"
+
+
+rule scalerl_table:
+    input:
+        claims="<results>/scalerl/claims.json",
+    output:
+        markdown="<results>/scalerl/tables/paper_vs_run.md",
+    log:
+        "<results>/scalerl/logs/table.log",
+    resources:
+        **resources_for(config, "light", "scalerl_table"),
+    params:
+        code=source_digest("raw2fig.report.claims_page"),
+    shell:
+        "raw2fig report table --claims {input.claims} --markdown {output.markdown} &> {log}"
+
+
+rule scalerl_table_runs:
+    input:
+        problems="<results>/scalerl/evals/problems.parquet",
+        updates="<results>/scalerl/evals/updates.parquet",
+        fits="<results>/scalerl/evals/fits-all.parquet",
+        choices=expand("<results>/scalerl/models/{arm}.lr.json", arm=SCALERL_BUDGETS),
+    output:
+        csv="<results>/scalerl/tables/runs.csv",
+        markdown="<results>/scalerl/tables/runs.md",
+    log:
+        "<results>/scalerl/logs/table-runs.log",
+    resources:
+        **resources_for(config, "light", "scalerl_table_runs"),
+    params:
+        code=source_digest("raw2fig.papers.scalerl.tables"),
+    shell:
+        "raw2fig scalerl table-runs --problems {input.problems} --updates {input.updates} --fits {input.fits} "
+        "--choices {input.choices} --csv {output.csv} --markdown {output.markdown} &> {log}"
+
+
+SCALERL_TABLES = ["<results>/scalerl/tables/paper_vs_run.md", "<results>/scalerl/tables/runs.md"]
+CLAIMS["scalerl"] = "<results>/scalerl/claims.json"
+TARGETS["figures"] += ["<results>/scalerl/claims.json", *SCALERL_TABLES]

@@ -1,0 +1,40 @@
+"""ScaleRL: what its rules share."""
+
+from dataclasses import fields
+
+from raw2fig.rl.arms import read_arm
+from raw2fig.rl.recipe import Recipe
+
+SCALERL = config["scalerl"]
+SCALERL_BUDGETS = {arm: budget for budget in SCALERL["budgets"].values() for arm in budget["arms"]}
+"""Arm → what its runs may cost."""
+SCALERL_FULL = SCALERL["budgets"]["full"]["rollouts"]
+"""Rollouts of the runs that the law is judged on: shorter ones have too few points."""
+SCALERL_ABLATED = [arm for arm in SCALERL_BUDGETS if arm.startswith("loo-")]
+
+
+wildcard_constraints:
+    arm="|".join(SCALERL_BUDGETS),
+    range="all|half|full",
+
+
+def scalerl_runs(wildcards, pattern):
+    """A file for each seed of an arm."""
+    seeds = SCALERL_BUDGETS[wildcards.arm]["seeds"]
+    return expand(f"<results>/scalerl/models/{wildcards.arm}-s{{seed}}{pattern}", seed=seeds)
+
+
+def scalerl_recipe(arm):
+    """Settings of an arm, so that only its own runs are made again when they change."""
+    try:
+        return read_arm(Path(SCALERL["arms"]), arm, [field.name for field in fields(Recipe)])
+    except InputError as error:
+        refuse(error)
+
+
+def scalerl_flags(section, *keys):
+    """Flags of a step with the values of a section of the configuration."""
+    return " ".join(filter(None, (option(key.replace("_", "-"), section[key]) for key in keys)))
+
+
+SCALERL_ROLLOUTS = scalerl_flags(SCALERL["rollouts"], *SCALERL["rollouts"])

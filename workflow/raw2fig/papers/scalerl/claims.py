@@ -1,0 +1,234 @@
+"""What this run says about each of the paper's claims (config/published/scalerl.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raw2fig.claims import decide, load_published, write_claims
+from raw2fig.papers.scalerl.compare import SEED, common_budget, gain, mean_gain, read_rates
+from raw2fig.papers.scalerl.fits import CURVES, FORECAST, RUN, read_fits
+from raw2fig.stats import RESAMPLES, Estimate, bootstrap_mean, deviation, proportion
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Said = Estimate | Mapping[str, Estimate] | str
+DAPO_CLIPS, CISPO_CLIPS = ("clip-0.05", "clip-0.2", "dapo", "clip-1.0"), ("cispo-4", "minimax", "cispo-8")
+"""Arms of the two sweeps, by clip."""
+LEAVE_ONE_OUT = ("dapo", "fp32", "lp", "plan", "batch", "8op", "savg", "npr")
+ESTIMATED = "estimated"
+
+
+@step
+def claims(
+    *,
+    published: Input,
+    runs: Input,
+    problems: Input,
+    updates: Input,
+    fits: Input,
+    half: Input,
+    forecasts: Input,
+    claims: Output,
+    budget: int = 3840,
+    scale: str = "laptop",
+) -> None:
+    """Decide every claim by the criterion fixed in the published file.
+
+    Parameters
+    ----------
+    published
+        The paper's claims and criteria.
+    runs
+        Points of all runs.
+    problems
+        Pass rates of single problems.
+    updates
+        Training logs of all runs.
+    fits
+        Laws fitted to the whole runs.
+    half
+        Laws fitted to the first half of the runs.
+    forecasts
+        Forecasts from the first half.
+    budget
+        Rollouts of the runs that the law is judged on; shorter ones have too few points.
+    """
+    paper = load_published(published, scale)
+    rates, points = read_rates(problems), read_table(runs, CURVES)
+    log = read_table(updates, {"arm": "string", "seed": "integer", "rollouts": "integer"})
+    whole, first = read_fits(fits), read_fits(half)
+    long = points.groupby(RUN)["rollouts"].max().loc[lambda last: last >= budget].index
+    measured: dict[str, Said] = {
+        **law(points, whole, first, read_table(forecasts, FORECAST, allow_empty=True), long),
+        "S6": {f"minus {arm}": gain(rates, arm, "scalerl") for arm in ("grpo", "dapo", "magistral")},
+        "S6b": {
+            "minus minimax": gain(rates, "minimax", "scalerl"),
+            "minus minimax on the way": mean_gain(rates, "minimax", "scalerl"),
+        },
+        "S7": {"CISPO minus DAPO": gain(rates, "dapo", "minimax"), "GSPO minus DAPO": gain(rates, "dapo", "gspo")},
+        "S8": gain(rates, "dapo-bf16", "dapo"),
+        "S8b": mismatch(log),
+        "S9": {"on the way": mean_gain(rates, "dapo", "magistral"), "at the end": gain(rates, "dapo", "magistral")},
+        "S9b": {
+            "staleness": logged_change(log, "dapo", "magistral", "staleness/mean"),
+            "ratio gap": logged_change(log, "dapo", "magistral", "ratio_gap"),
+        },
+        "S10": {f"loo-{name}": gain(rates, "scalerl", f"loo-{name}") for name in LEAVE_ONE_OUT},
+        "S10b": {f"minus loo-{name}": mean_gain(rates, f"loo-{name}", "scalerl") for name in ("dapo", "fp32")},
+        "S11": {f"minus {how} average": gain(rates, f"average-{how}", "dapo") for how in ("sample", "token")},
+        "S12": {how: gain(rates, "dapo", f"scale-{how}") for how in ("batch", "none")},
+        "S13": {
+            "zero-variance filter": gain(rates, "loo-batch", "scalerl"),
+            "no positive resampling": gain(rates, "loo-npr", "scalerl"),
+        },
+        "S13b": without_variance(log),
+        "S14": spread(rates, CISPO_CLIPS, DAPO_CLIPS),
+        "S15": {
+            "at the end": gain(rates, "scalerl", "batch-double"),
+            "at the first policy": gain(rates, "scalerl", "batch-double", first_kept(rates)),
+        },
+        "S16": {"half": gain(rates, "scalerl", "generations-4"), "twice": gain(rates, "scalerl", "generations-16")},
+        "S17": gain(rates, "scalerl", "long"),
+        "S18": few_truncated(log),
+        "S19": entropy_change(log),
+    }
+    entries = []
+    for name, claim in paper.claims.items():
+        said = measured.get(name)
+        entries.append(decide(claim, out_of_scale=said) if isinstance(said, str) else decide(claim, said))
+    write_claims(claims, "scalerl", paper, scale, entries)
+
+
+def law(
+    points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, forecasts: pd.DataFrame, long: pd.MultiIndex
+) -> dict[str, Said]:
+    """S1 to S5: the fits of runs that learn; `long` names those of the whole budget."""
+    fitted, early = (table.set_index(RUN).dropna(subset=["a"]) for table in (whole, half))
+    judged, begun = fitted[fitted.index.isin(long)], early[early.index.isin(long)]
+    if judged.empty or begun.empty:
+        return dict.fromkeys(("S1", "S2", "S3", "S4", "S5"), "no run learns")
+    ends = endings(points, forecasts, list(begun.index))
+    closer = int((ends["error"] < ends["power_error"]).sum())
+    sure = ends[begun["verdict"].loc[ends.index] == ESTIMATED]
+    same = early[early["verdict"].notna()].join(fitted[["a"]], rsuffix="_whole", how="inner")
+    same = same[same.index.get_level_values("arm") == "scalerl"]
+    asymptotes = fitted["a"][fitted.index.get_level_values("arm") == "scalerl"]
+    return {
+        "S1": {
+            "R2": bootstrap_mean(judged["r2"], SEED, groups=list(judged.index.get_level_values("arm"))),
+            "share of runs": proportion(closer, len(ends)),
+        },
+        "S2": {
+            "error": bootstrap_mean(sure["error"], SEED, groups=list(sure.index.get_level_values("arm"))),
+            "coverage": proportion(int(sure["covered"].sum()), len(sure)),
+        }
+        if len(sure) > 1
+        else "the first half identifies A in no run or one",
+        "S3": bootstrap_mean(begun["power_a"] - begun["a"], SEED, groups=list(begun.index.get_level_values("arm"))),
+        "S4": bootstrap_mean((same["a"] - same["a_whole"]).abs(), SEED) if len(same) else "no run of ScaleRL learns",
+        "S5": deviation(asymptotes) if len(asymptotes) > 1 else "one seed",
+    }
+
+
+def endings(points: pd.DataFrame, forecasts: pd.DataFrame, runs: Sequence[tuple[str, int]]) -> pd.DataFrame:
+    """Last point of each run against its forecast from the first half: absolute errors of sigmoid and power law, and
+    whether the band holds it; indexed by run."""
+    import pandas as pd
+
+    rows = []
+    for run in runs:
+        mine = points[(points["arm"] == run[0]) & (points["seed"] == run[1])]
+        last = mine.loc[mine["compute"].idxmax()]
+        ahead = forecasts[(forecasts["arm"] == run[0]) & (forecasts["seed"] == run[1])]
+        x, at = np.log(ahead["compute"]), np.log(last["compute"])
+        score, low, high, power = (float(np.interp(at, x, ahead[name])) for name in ("score", "low", "high", "power"))
+        rate = float(last["pass_rate"])
+        rows.append((abs(score - rate), abs(power - rate), low <= rate <= high))
+    index = pd.MultiIndex.from_tuples(runs, names=RUN)
+    return pd.DataFrame(rows, columns=["error", "power_error", "covered"], index=index)
+
+
+def mismatch(log: pd.DataFrame) -> Said:
+    """S8b: mean |ratio - 1| over updates whose tokens all come from the current weights, of the BF16 head."""
+    fresh = log[(log["arm"] == "dapo-bf16") & (log["staleness/max"] == 0)]
+    return bootstrap_mean(fresh["ratio_gap"], SEED, seeds=fresh["seed"].tolist())
+
+
+def logged_change(log: pd.DataFrame, base: str, arm: str, name: str) -> Estimate:
+    """Mean of a quantity of the log of `arm` minus that of `base`, paired by update and seed."""
+    from raw2fig.stats import difference
+
+    both = log[log["arm"] == base].merge(log[log["arm"] == arm], on=["seed", "rollouts"], suffixes=("_base", ""))
+    return difference(both[f"{name}_base"], both[name], SEED, True, seeds=both["seed"].tolist())
+
+
+def without_variance(log: pd.DataFrame) -> dict[str, Estimate]:
+    """S13b: share of groups without variance in quarters of the updates, by seed."""
+    from raw2fig.stats import difference
+
+    none = log.assign(none=1 - log["kept"])
+    last = common_rollouts(log, ("scalerl", "loo-npr"))
+    ends = {"first": none[none["rollouts"] <= last / 4], "last": none[none["rollouts"].between(last * 3 / 4 + 1, last)]}
+    plain, filtered = ({k: part[part["arm"] == arm] for k, part in ends.items()} for arm in ("loo-npr", "scalerl"))
+    early, late = plain["first"].sort_values(["seed", "rollouts"]), plain["last"].sort_values(["seed", "rollouts"])
+    n = min(len(early), len(late))
+    both = plain["last"].merge(filtered["last"], on=["seed", "rollouts"], suffixes=("_plain", ""))
+    return {
+        "growth": difference(early["none"].iloc[:n], late["none"].iloc[:n], SEED),
+        "with minus without": difference(both["none_plain"], both["none"], SEED, True, seeds=both["seed"].tolist()),
+    }
+
+
+def common_rollouts(log: pd.DataFrame, arms: Sequence[str]) -> int:
+    """Rollouts that the shortest of the arms was trained on."""
+    return int(log[log["arm"].isin(arms)].groupby("arm")["rollouts"].max().min())
+
+
+def spread(rates: pd.DataFrame, first: Sequence[str], other: Sequence[str]) -> Estimate:
+    """S14: range of the pass rate over the arms `first` minus that over `other`, resampling problems and seeds."""
+    last = common_budget(rates, [*first, *other])
+    at = rates[(rates["rollouts"] == last) & rates["arm"].isin([*first, *other])]
+    cube = at.pivot_table(index=["seed", "problem"], columns="arm", values="pass_rate").dropna()
+    seeds, n = cube.index.get_level_values("seed").unique(), cube.index.get_level_values("problem").nunique()
+    values = cube[[*first, *other]].to_numpy().reshape(len(seeds), n, -1)
+    rng = np.random.default_rng(SEED)
+
+    def change(means: np.ndarray) -> np.ndarray:
+        return np.ptp(means[..., : len(first)], axis=-1) - np.ptp(means[..., len(first) :], axis=-1)
+
+    drawn = [
+        values[rng.integers(len(seeds), size=len(seeds))][:, rng.integers(n, size=n)].mean((0, 1))
+        for _ in range(RESAMPLES)
+    ]
+    low, high = np.percentile(change(np.array(drawn)), (2.5, 97.5))
+    return Estimate(float(change(values.mean((0, 1)))), float(low), float(high), n, len(seeds))
+
+
+def first_kept(rates: pd.DataFrame) -> int:
+    """Rollouts of the first policy after training began that ScaleRL and the double batch both have."""
+    kept = [set(rates.loc[rates["arm"] == arm, "rollouts"]) for arm in ("scalerl", "batch-double")]
+    return int(min(set.intersection(*kept) - {0}))
+
+
+def few_truncated(log: pd.DataFrame) -> Estimate:
+    """S18: share of ScaleRL's updates with less than 5 % of the completions truncated."""
+    mine = log[log["arm"] == "scalerl"]
+    return proportion(int((mine["truncated"] < 0.05).sum()), len(mine))._replace(seeds=mine["seed"].nunique())
+
+
+def entropy_change(log: pd.DataFrame) -> Estimate:
+    """S19: entropy of the double batch relative to ScaleRL's at the same rollouts, second half."""
+    from raw2fig.stats import relative_change
+
+    last = common_rollouts(log, ("scalerl", "batch-double"))
+    part = log[(log["rollouts"] > last / 2) & (log["rollouts"] <= last)]
+    both = part[part["arm"] == "scalerl"].merge(
+        part[part["arm"] == "batch-double"], on=["seed", "rollouts"], suffixes=("_base", "")
+    )
+    return relative_change(both["entropy_base"], both["entropy"], SEED, seeds=both["seed"].tolist())

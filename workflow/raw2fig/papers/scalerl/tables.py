@@ -1,0 +1,88 @@
+"""Table 1 of the paper, for the runs of this scale: parameters, the learning rate that was chosen, and truncation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from raw2fig.papers.scalerl.compare import level, read_rates
+from raw2fig.papers.scalerl.fits import RUN, read_fits
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_json, read_table, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WARN, UNSTABLE, MOST = 0.05, 0.10, 0.9
+"""Truncation: the paper's runs stayed below 5 % for 90 % of the training; 10 to 15 % went with instability."""
+
+
+@step
+def table_runs(
+    *, problems: Input, updates: Input, fits: Input, choices: list[Input], csv: Output, markdown: Output
+) -> None:
+    """Parameters of every arm, mean over seeds, with the pass rate at the end and what truncation says.
+
+    Parameters
+    ----------
+    problems
+        Pass rates of single problems.
+    updates
+        Training logs of all runs.
+    fits
+        Laws fitted to the whole runs.
+    choices
+        What `tune` chose for each arm.
+    """
+    import pandas as pd
+
+    rates, found = read_rates(problems), read_fits(fits)
+    log = read_table(updates, {"arm": "string", "seed": "integer", "truncated": "number"})
+    told = {chosen["arm"]: chosen for chosen in map(read_json, choices)}
+    rows: list[dict[str, Any]] = []
+    for arm, fitted in found.groupby("arm", sort=False):
+        last = int(rates.loc[rates["arm"] == arm, "rollouts"].max())
+        end = level(rates, str(arm), last)
+        row: dict[str, Any] = {"arm": arm, "seeds": len(fitted), "rollouts": last, "lr": told[arm]["lr"]}
+        row |= {"pass_rate": end.value, "low": end.low, "high": end.high}
+        for name in ("a", "b", "c_mid"):
+            values = fitted[name].dropna()
+            row |= {
+                name: values.mean() if len(values) else np.nan,
+                f"{name}_runs": ", ".join(f"{v:.3g}" for v in values),
+            }
+        row |= {"verdicts": ", ".join(fitted["verdict"]), "truncation": truncation(log[log["arm"] == arm])}
+        row["tuning"] = "; ".join(f"{tried['lr']:g}: {tried['pass_rate']:.3f}" for tried in told[arm]["tried"])
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    write_table(table, csv)
+    markdown.write_text(_markdown(table), encoding="utf-8")
+
+
+def truncation(log: pd.DataFrame) -> str:
+    """`stable`, `unstable` where a run has more than 10 % truncated in any tenth of its updates, else `watch` where less
+    than 90 % of the updates stay below 5 % (the paper's guidance, section 4)."""
+    unstable = watch = False
+    for _, run in log.groupby(RUN):
+        shares = run["truncated"].to_numpy()
+        unstable |= any(part.mean() > UNSTABLE for part in np.array_split(shares, min(10, len(shares))))
+        watch |= bool((shares < WARN).mean() < MOST)
+    return "unstable" if unstable else "watch" if watch else "stable"
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    head = ["arm", "seeds", "rollouts", "lr", "pass rate", "A", "B", "C_mid", "fit", "truncation", "validation by lr"]
+    lines = [head, ["---"] * len(head)]
+    for row in table.itertuples():
+        parameters = [getattr(row, f"{name}_runs") or "-" for name in ("a", "b", "c_mid")]
+        rate = f"{row.pass_rate:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        lines.append(
+            [str(row.arm), str(row.seeds), str(row.rollouts), f"{row.lr:g}", rate, *parameters, str(row.verdicts)]
+            + [str(row.truncation), str(row.tuning)]
+        )
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return (
+        f"{text}\n\nA, B and C_mid (FLOPs) by seed, from the free fit of the whole run; pass rate on held-out problems, 95 % "
+        "interval over problems and seeds; truncation as completions without an end after interruption.\n"
+    )
