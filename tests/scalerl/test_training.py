@@ -10,16 +10,23 @@ import pytest
 import yaml
 
 from raw2fig import cli
+from raw2fig.config import load
 from raw2fig.errors import InputError
+from raw2fig.lm.models import load as load_model
+from raw2fig.lm.models import load_tokenizer
+from raw2fig.papers.scalerl.evaluate import compute_of
+from raw2fig.papers.scalerl.figures_arms import read_panels
 from raw2fig.papers.scalerl.fit import fit
-from raw2fig.papers.scalerl.train import SETTINGS, compute_of
+from raw2fig.papers.scalerl.train import SETTINGS, recipe_of, settings_of
 from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
-from raw2fig.tasks.problems import SPLITS, read_problems
+from raw2fig.tasks.arithmetic import is_right
+from raw2fig.tasks.problems import SPLITS, pass_rates, read_problems
 
 ROOT = Path(__file__).parents[2]
-ARMS = ROOT / "config/scalerl/arms.yaml"
-UPDATES, KEPT = 12, 2
+ARMS, FIGURES = ROOT / "config/scalerl/arms.yaml", ROOT / "config/scalerl/figures.yaml"
+SIZE, UPDATES, KEPT = 16, 12, 2
+"""Rollouts of an update, updates of a run, and updates between two policies that are kept."""
 
 
 def call(*words: object) -> int:
@@ -43,20 +50,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(folder: Path, output: Path, arm: str = "scalerl", **flags: Any) -> tuple[Path, Path]:
+def train(folder: Path, output: Path, arm: str = "scalerl", updates: int = UPDATES, **flags: Any) -> tuple[Path, Path]:
     """A run's model folder and log."""
     model, log = output / "model", output / "log.json"
-    settings = {"updates": UPDATES, "keep-every": KEPT, "prompts": 4, "generations": 4, "lr": 3e-3, **flags}
+    settings = {"prompts": 4, "generations": 4, "lr": 3e-3, **flags}
+    size = settings["prompts"] * settings["generations"]
     words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+    kept = [update * size for update in range(KEPT, updates + 1, KEPT)]
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", arm)
-    assert call("train", *given, *words, "--model", model, "--log", log) == 0
+    budget = ("--rollouts", updates * size, "--keep-at", *kept)
+    assert call("train", *given, *words, *budget, "--model", model, "--log", log) == 0
     return model, log
 
 
 def evaluate(folder: Path, output: Path, split: str = "held_out") -> pd.DataFrame:
-    curve = output / f"{split}.csv"
-    given = ("--model", output / "model", "--log", output / "log.json", "--problems", folder / "problems.parquet")
-    assert call("evaluate", *given, "--split", split, "--curve", curve) == 0
+    curve, rates = output / f"{split}.csv", output / f"{split}.parquet"
+    given = ("--models", output / "model", "--logs", output / "log.json", "--problems", folder / "problems.parquet")
+    assert call("evaluate", *given, "--split", split, "--curves", curve, "--rates", rates) == 0
     return pd.read_csv(curve)
 
 
@@ -91,7 +101,8 @@ def test_check_17_only_prompts_of_the_split_train_are_reinforced(
 
     monkeypatch.setattr(trainer, "grpo", grpo)
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    assert call("train", *given, "--model", tmp_path / "model", "--log", tmp_path / "log.json") == 2
+    budget = ("--rollouts", 64, "--keep-at", 64)
+    assert call("train", *given, *budget, "--model", tmp_path / "model", "--log", tmp_path / "log.json") == 2
     frame = pd.read_parquet(folder / "problems.parquet")
     assert seen == frame.loc[frame["split"] == "train", "prompt"].tolist()
 
@@ -115,6 +126,10 @@ def test_a_target_that_is_not_reached_is_told(folder: Path, tmp_path: Path, caps
 def test_the_curve_starts_at_the_warm_start_and_counts_compute(folder: Path, run: Path) -> None:
     curve = evaluate(folder, run)
     assert curve["update"].tolist() == list(range(0, UPDATES + 1, KEPT))
+    assert curve["rollouts"].tolist() == (SIZE * curve["update"]).tolist()
+    single = pd.read_parquet(run / "held_out.parquet")
+    assert single["problem"].nunique() == 10
+    assert single.groupby("rollouts")["pass_rate"].mean().tolist() == pytest.approx(curve["pass_rate"].tolist())
     log = json.loads((run / "log.json").read_text())
     assert curve["compute"].tolist() == compute_of(log["updates"], log["parameters"])[::KEPT].tolist()
     assert curve["compute"][0] == 0
@@ -163,9 +178,71 @@ def test_a_curve_is_what_the_fit_reads(folder: Path, run: Path, tmp_path: Path) 
 
 def test_every_arm_of_the_file_is_a_recipe() -> None:
     arms = yaml.safe_load(ARMS.read_text())
-    assert list(arms) == ["scalerl", "minimax", "magistral", "dapo", "grpo"]
+    assert {"scalerl", "minimax", "magistral", "dapo", "grpo"} < set(arms)
     for name in arms:
-        Recipe(steps=1, prompts=4, generations=4, max_new_tokens=12, **read_arm(ARMS, name, SETTINGS))
+        recipe_of(settings_of(ARMS, name, 8, 8, 8, (2, 3), ";", 2), 1280, 1e-4, 0)
+
+
+@pytest.mark.parametrize("path", [ROOT / "config/config.yaml", ROOT / "config/smoke.yaml", ROOT / "config/gpu.yaml"])
+def test_the_budgets_name_arms_of_the_file_and_policies_that_all_seeds_have(path: Path) -> None:
+    section = load([ROOT / "config/config.yaml", path])["scalerl"]
+    rollouts = {name: value for name, value in section["rollouts"].items()}
+    arms = [arm for budget in section["budgets"].values() for arm in budget["arms"]]
+    assert sorted(arms) == sorted(yaml.safe_load(ARMS.read_text()))
+    for budget in section["budgets"].values():
+        for arm in budget["arms"]:
+            settings = settings_of(ARMS, arm, **{**rollouts, "budget": tuple(rollouts["budget"])})
+            size = settings["prompts"] * settings["generations"]
+            assert budget["keep_at"][-1] == budget["rollouts"]
+            assert all(kept % size == 0 for kept in [*budget["keep_at"], section["tuning"]["rollouts"]])
+    panels = [panel for name in yaml.safe_load(FIGURES.read_text()) for panel in read_panels(FIGURES, name)]
+    assert {arm for panel in panels for arm in panel["arms"]} <= set(arms)
+
+
+def test_an_arm_takes_what_it_does_not_set_from_another(tmp_path: Path) -> None:
+    path = tmp_path / "arms.yaml"
+    path.write_text(
+        "a: {k: 8, off_policy: ppo}\nb: {from: a, k: 4}\nc: {from: b, loss: gspo}\nd: {from: e}\ne: {from: d}"
+    )
+    assert read_arm(path, "c", SETTINGS) == {"k": 4, "off_policy": "ppo", "loss": "gspo"}
+    with pytest.raises(InputError, match="is from itself"):
+        read_arm(path, "d", SETTINGS)
+
+
+def test_tuning_takes_the_rate_that_does_best_on_validation_problems(folder: Path, tmp_path: Path) -> None:
+    given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
+    shape = ("--prompts", 8, "--generations", 8, "--rollouts", 40 * 64, "--samples", 16)
+    assert call("tune", *given, *shape, "--lrs", 1e-9, 1e-3, "--choice", tmp_path / "choice.json") == 0
+    told = json.loads((tmp_path / "choice.json").read_text())
+    rates = {tried["lr"]: tried["pass_rate"] for tried in told["tried"]}
+    assert told["lr"] == max(rates, key=lambda lr: rates[lr])
+    # a rate of nothing leaves the policy as it was: its pass rate is that of the start, measured apart
+    words, problems = load_tokenizer(str(folder / "base")), read_problems(folder / "problems.parquet", "validation")
+    policy, _ = load_model(str(folder / "base"))
+    assert rates[1e-9] == pytest.approx(pass_rates(policy, words, problems, is_right, 16, 8, 1000).mean())
+    assert rates[1e-3] != rates[1e-9]
+    assert call("tune", *given, *shape, "--lrs", 3e-4, "--choice", tmp_path / "one.json") == 0
+    assert json.loads((tmp_path / "one.json").read_text()) | {"samples": 0} == (
+        {"arm": "grpo", "lr": 3e-4, "tried": [], "rollouts": 0, "samples": 0}
+    )
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("--rollouts", 100, "--keep-at", 64), "rollouts: is 100; expected a multiple of the 64 rollouts of an update"),
+        (("--rollouts", 128, "--keep-at", 96), "keep_at: has 96; expected multiples of 64, up to 128 rollouts"),
+        (("--rollouts", 128, "--keep-at", 192), "keep_at: has 192"),
+    ],
+)
+def test_a_budget_of_no_whole_updates_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[Any, ...], told: str
+) -> None:
+    given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
+    assert call("train", *given, *flags, "--model", tmp_path / "model", "--log", tmp_path / "log.json") == 2
+    assert told in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -189,7 +266,7 @@ def test_check_18_a_mistake_in_the_file_is_told_by_name(text: str, arm: str, tol
 
 def test_rl_raises_the_pass_rate_on_its_prompts(folder: Path, tmp_path: Path) -> None:
     """Shares of right completions in the first and the last ten updates: by more than four standard errors."""
-    _, log = train(folder, tmp_path, "grpo", updates=80, prompts=8, generations=8, lr=1e-3, **{"keep-every": 80})
+    _, log = train(folder, tmp_path, "grpo", updates=80, prompts=8, generations=8, lr=1e-3)
     solved = [record["solved"] for record in json.loads(log.read_text())["updates"]]
     first, last = np.mean(solved[:10]), np.mean(solved[-10:])
     assert last - first > 4 * np.sqrt(2 * 0.25 / (10 * 64))

@@ -97,7 +97,8 @@ def grpo(
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`).
 
     `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. The weights after the
-    updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run killed and started again resumes from its last checkpoint beside `output`.
+    updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run killed and
+    started again resumes from its last checkpoint beside `output`.
     """
     import torch
     from datasets import Dataset

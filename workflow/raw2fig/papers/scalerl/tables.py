@@ -61,8 +61,8 @@ def table_runs(
 
 
 def truncation(log: pd.DataFrame) -> str:
-    """`stable`, `unstable` where a run has more than 10 % truncated in any tenth of its updates, else `watch` where less
-    than 90 % of the updates stay below 5 % (the paper's guidance, section 4)."""
+    """`unstable` where a run has more than 10 % truncated in any tenth of its updates, `watch` where fewer than 90 % of
+    its updates stay below 5 %, else `stable` (the paper's guidance, section 4)."""
     unstable = watch = False
     for _, run in log.groupby(RUN):
         shares = run["truncated"].to_numpy()
@@ -77,12 +77,10 @@ def _markdown(table: pd.DataFrame) -> str:
     for row in table.itertuples():
         parameters = [getattr(row, f"{name}_runs") or "-" for name in ("a", "b", "c_mid")]
         rate = f"{row.pass_rate:.3f} [{row.low:.3f}, {row.high:.3f}]"
-        lines.append(
-            [str(row.arm), str(row.seeds), str(row.rollouts), f"{row.lr:g}", rate, *parameters, str(row.verdicts)]
-            + [str(row.truncation), str(row.tuning)]
-        )
+        judged = (row.verdicts, row.truncation, row.tuning)
+        lines.append([str(cell) for cell in (row.arm, row.seeds, row.rollouts, row.lr, rate, *parameters, *judged)])
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return (
-        f"{text}\n\nA, B and C_mid (FLOPs) by seed, from the free fit of the whole run; pass rate on held-out problems, 95 % "
-        "interval over problems and seeds; truncation as completions without an end after interruption.\n"
+        f"{text}\n\nA, B and C_mid (FLOPs) by seed, from the free fit of the whole run; pass rate on held-out problems "
+        "with a 95 % interval over problems and seeds; truncation: completions without an end, after interruption.\n"
     )

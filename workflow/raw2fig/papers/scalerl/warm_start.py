@@ -21,7 +21,7 @@ def warm_start(
     target: float = 0.45,
     thoughts: float = 1.0,
     longest: int = 2000,
-    probe_every: int = 25,
+    probe_every: int = 5,
     samples: int = 4,
     max_new_tokens: int = 8,
     batch: int = 128,

@@ -1,0 +1,317 @@
+"""Fits of all runs on a range, arms compared by problem, claims and figures: on runs whose laws are known."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from raw2fig.claims import load_published, read_claims
+from raw2fig.errors import InputError
+from raw2fig.papers.scalerl import claims as said
+from raw2fig.papers.scalerl.compare import common_budget, gain, level, mean_gain
+from raw2fig.papers.scalerl.figures_arms import fig_arms
+from raw2fig.papers.scalerl.figures_law import (
+    fig_forecast,
+    fig_leave_one_out,
+    fig_parameters,
+    fig_robustness,
+    fig_seeds,
+)
+from raw2fig.papers.scalerl.fits import common_asymptote, curves_of, cut, efficiency, fits, read_fits
+from raw2fig.papers.scalerl.law import sigmoid
+from raw2fig.papers.scalerl.robustness import LAW, RANGES, robustness
+from raw2fig.papers.scalerl.tables import truncation
+
+ROOT = Path(__file__).parents[2]
+KEPT = [0, 64, 128, 256, 384, 512, 768, 1024, 1536, 2048]
+LAWS = {"good": (0.8, 1.5, 200.0), "slow": (0.8, 1.5, 500.0), "low": (0.6, 1.5, 200.0)}
+R0 = 0.4
+
+
+def runs_of(laws: dict[str, tuple[float, float, float]], seeds: int = 2, kept: list[int] = KEPT) -> pd.DataFrame:
+    """Curves that follow their laws exactly; compute is 10 per rollout."""
+    rows = [
+        {"arm": arm, "seed": seed, "rollouts": n, "compute": 10.0 * n}
+        | {"pass_rate": float(sigmoid(10.0 * n, R0, a, b, 10 * c)) if n else R0}
+        for arm, (a, b, c) in laws.items()
+        for seed in range(seeds)
+        for n in kept
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def ranges(tmp_path: Path) -> Path:
+    runs_of(LAWS).to_parquet(tmp_path / "runs.parquet")
+    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "all.parquet", start=64)
+    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "half.parquet", start=64, share=0.5)
+    for name in ("all", "half"):
+        made = {"fits": tmp_path / f"fits-{name}.parquet", "forecasts": tmp_path / f"forecasts-{name}.parquet"}
+        fits(range=tmp_path / f"{name}.parquet", resamples=100, **made)
+    return tmp_path
+
+
+def test_check_17_a_cut_leaves_the_start_and_the_range_alone(tmp_path: Path) -> None:
+    whole = runs_of(LAWS)
+    whole.to_parquet(tmp_path / "runs.parquet")
+    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "part.parquet", start=128, share=0.5)
+    part = pd.read_parquet(tmp_path / "part.parquet")
+    assert sorted(set(part["rollouts"])) == [0, 128, 256, 384, 512, 768, 1024]
+    assert len(part) == 3 * 2 * 7
+    short = pd.concat([whole, runs_of({"short": (0.7, 1, 100)}, kept=KEPT[:4])])
+    short.to_parquet(tmp_path / "runs.parquet")
+    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "part.parquet", start=64, end=1024)
+    part = pd.read_parquet(tmp_path / "part.parquet")
+    assert "short" not in set(part["arm"])
+    assert part["rollouts"].max() == 1024
+    with pytest.raises(InputError, match="no run of 4096 rollouts"):
+        cut(runs=tmp_path / "runs.parquet", range=tmp_path / "none.parquet", end=4096)
+
+
+def test_check_17_fits_do_not_change_with_what_is_beyond_the_cut(ranges: Path, tmp_path: Path) -> None:
+    changed = pd.read_parquet(ranges / "runs.parquet")
+    changed.loc[changed["rollouts"] > 1024, "pass_rate"] = 0.1
+    changed.to_parquet(tmp_path / "changed.parquet")
+    cut(runs=tmp_path / "changed.parquet", range=tmp_path / "again.parquet", start=64, share=0.5)
+    made = {"fits": tmp_path / "again-fits.parquet", "forecasts": tmp_path / "again-forecasts.parquet"}
+    fits(range=tmp_path / "again.parquet", resamples=100, **made)
+    assert (tmp_path / "again-fits.parquet").read_bytes() == (ranges / "fits-half.parquet").read_bytes()
+
+
+def test_fits_find_the_laws_and_forecast_them(ranges: Path) -> None:
+    for name in ("all", "half"):
+        found = read_fits(ranges / f"fits-{name}.parquet")
+        for arm, law in LAWS.items():
+            for _, row in found[found["arm"] == arm].iterrows():
+                a, b, c = law
+                assert (row["a"], row["b"], row["c_mid"]) == pytest.approx((a, b, 10 * c), rel=1e-4)
+                assert row["r2"] > 1 - 1e-9
+                assert row["verdict"] == "estimated"
+                assert row["power_a"] >= row["a"]
+    ahead = pd.read_parquet(ranges / "forecasts-half.parquet")
+    for arm, (a, b, c) in LAWS.items():
+        mine = ahead[ahead["arm"] == arm]
+        np.testing.assert_allclose(mine["score"], sigmoid(mine["compute"], R0, a, b, 10 * c), atol=1e-5)
+        assert mine["compute"].max() == pytest.approx(2 * 10 * 1024)
+
+
+def test_runs_without_learning_or_points_have_no_parameters(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    flat = runs_of({"flat": (0.8, 1.5, 200.0)}, seeds=1).assign(
+        pass_rate=lambda frame: R0 + 0.01 * rng.standard_normal(len(frame)) * (frame["rollouts"] > 0)
+    )
+    few = runs_of({"few": (0.8, 1.5, 200.0)}, seeds=1, kept=KEPT[:5])
+    pd.concat([flat, few]).to_parquet(tmp_path / "range.parquet")
+    made = {"fits": tmp_path / "fits.parquet", "forecasts": tmp_path / "forecasts.parquet"}
+    fits(range=tmp_path / "range.parquet", resamples=100, **made)
+    found = read_fits(tmp_path / "fits.parquet").set_index("arm")
+    assert found["verdict"].to_dict() == {"flat": "no learning", "few": "too few points"}
+    assert found["a"].isna().all()
+    assert pd.read_parquet(tmp_path / "forecasts.parquet").empty
+
+
+def test_a_run_needs_its_start() -> None:
+    frame = runs_of(LAWS, seeds=1)
+    with pytest.raises(InputError, match="good, seed 0: 0 points without training"):
+        curves_of(frame[frame["rollouts"] > 0])
+
+
+def test_efficiency_is_compared_at_the_mean_asymptote_of_the_runs_that_have_one(tmp_path: Path) -> None:
+    laws = {"fast": (0.8, 2.0, 200.0), "slow": (0.8, 1.2, 400.0)}
+    runs_of(laws, kept=KEPT[:8]).to_parquet(tmp_path / "range.parquet")
+    efficiency(
+        range=tmp_path / "range.parquet", arms=["fast", "slow"], parameters=tmp_path / "p.parquet", resamples=100
+    )
+    found = pd.read_parquet(tmp_path / "p.parquet").set_index("arm")
+    assert found["a"].to_numpy() == pytest.approx(0.8, rel=1e-4)
+    for arm, (_, b, c) in laws.items():
+        assert found.loc[arm, "b"].to_numpy() == pytest.approx(b, rel=1e-3)
+        assert found.loc[arm, "c_mid"].to_numpy() == pytest.approx(10 * c, rel=1e-3)
+    with pytest.raises(InputError, match="no run of other"):
+        efficiency(range=tmp_path / "range.parquet", arms=["fast", "other"], parameters=tmp_path / "q.parquet")
+    # a run that has not bent yet says nothing of A, and must not lift that of the others
+    straight = runs_of({"straight": (1.0, 0.3, 90_000.0)}, seeds=1)
+    curves = [*curves_of(runs_of(laws, kept=KEPT[:8])).values(), *curves_of(straight).values()]
+    assert common_asymptote(curves) == pytest.approx(0.8, rel=1e-3)
+
+
+def rates_of(levels: dict[str, dict[int, float]], seeds: int = 3, problems: int = 60) -> pd.DataFrame:
+    """Pass rates of problems that differ much among themselves, and equally in all arms, around each arm's level."""
+    rng = np.random.default_rng(1)
+    hardness, wobble = rng.normal(0, 0.2, problems), rng.normal(0, 0.01, (len(levels), seeds, problems))
+    rows = [
+        {
+            "arm": arm,
+            "seed": seed,
+            "rollouts": n,
+            "problem": f"p{i}",
+            "pass_rate": value + hardness[i] + wobble[k, seed, i],
+        }
+        for k, (arm, at) in enumerate(levels.items())
+        for seed in range(seeds)
+        for n, value in at.items()
+        for i in range(problems)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_arms_are_paired_by_problem_and_seed() -> None:
+    rates = rates_of({"a": {0: 0.4, 64: 0.5, 128: 0.6}, "b": {0: 0.4, 64: 0.6, 128: 0.62, 256: 0.9}})
+    assert common_budget(rates, ["a", "b"]) == 128
+    found = gain(rates, "a", "b")
+    assert found.low < 0.02 < found.high
+    assert found.high - found.low < 0.02  # the problems' differences, ten times as large, cancel
+    assert (found.n, found.seeds) == (60, 3)
+    early, back = gain(rates, "a", "b", 64), gain(rates, "b", "a", 64)
+    assert early.value == pytest.approx(-back.value)
+    assert mean_gain(rates, "a", "b").value == pytest.approx((early.value + found.value) / 2)
+    whole = level(rates, "a", 128)
+    assert whole.high - whole.low > 0.05
+    with pytest.raises(InputError, match="no policy after equally many rollouts"):
+        gain(rates, "a", "c")
+
+
+def test_the_spread_of_a_sweep_is_that_of_its_arms() -> None:
+    rates = rates_of({"x": {64: 0.5}, "y": {64: 0.5}, "u": {64: 0.3}, "v": {64: 0.5}, "w": {64: 0.4}})
+    found = said.spread(rates, ["x", "y"], ["u", "v", "w"])
+    assert found.value == pytest.approx(-0.2, abs=0.01)
+    assert -0.21 < found.low < found.high < -0.18
+
+
+def test_truncation_is_judged_as_the_paper_says() -> None:
+    def log(shares: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame({"arm": "a", "seed": 0, "truncated": shares})
+
+    assert truncation(log(np.full(100, 0.04))) == "stable"
+    assert truncation(log(np.r_[np.full(92, 0.04), np.full(8, 0.06)])) == "stable"
+    assert truncation(log(np.r_[np.full(88, 0.04), np.full(12, 0.06)])) == "watch"
+    assert truncation(log(np.r_[np.full(90, 0.01), np.full(10, 0.12)])) == "unstable"
+
+
+def log_of(arms: list[str], updates: int = 40) -> pd.DataFrame:
+    """Training logs in which the arms differ by what the claims look for."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for arm in arms:
+        for seed in (0, 1):
+            for update in range(1, updates + 1):
+                kept = 0.9 - 0.4 * update / updates * (arm == "loo-npr")
+                row = {"arm": arm, "seed": seed, "rollouts": 64 * update, "truncated": 0.02, "interrupted": 0.1}
+                row |= {"kept": kept + 0.01 * rng.standard_normal(), "entropy": 1 + 0.01 * rng.standard_normal()}
+                row |= {"ratio_gap": 0.02 + 0.001 * rng.random(), "retired": update, "staleness/max": (update - 1) % 8}
+                row["staleness/mean"] = 4.0 if arm == "magistral" else 3.5
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def test_a_part_with_no_group_left_grows_and_is_reduced() -> None:
+    found = said.without_variance(log_of(["scalerl", "loo-npr"]))
+    assert found["growth"].low > 0.2
+    assert found["with minus without"].high < -0.2
+
+
+def test_staleness_and_mismatch_are_read_from_the_log() -> None:
+    log = log_of(["dapo", "magistral", "dapo-bf16"])
+    assert said.logged_change(log, "dapo", "magistral", "staleness/mean").value == pytest.approx(0.5)
+    found = said.mismatch(log)
+    assert 0.02 < found.low < found.high < 0.021
+    assert found.n == 5  # one update of eight comes from the current weights
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All tables of a comparison in which every arm follows one law, to within noise."""
+    folder = tmp_path_factory.mktemp("study")
+    arms = [arm for budget in _budgets().values() for arm in budget["arms"]]
+    rng = np.random.default_rng(3)
+    runs = runs_of(dict.fromkeys(arms, (0.8, 1.5, 200.0)))
+    runs["pass_rate"] += 0.002 * rng.standard_normal(len(runs)) * (runs["rollouts"] > 0)
+    runs.to_parquet(folder / "runs.parquet")
+    levels = {arm: {n: float(runs[runs["rollouts"] == n]["pass_rate"].mean()) for n in KEPT} for arm in arms}
+    rates_of(levels, seeds=2, problems=12).to_parquet(folder / "problems.parquet")
+    log_of(arms).to_parquet(folder / "updates.parquet")
+    for name, share in (("all", 1.0), ("half", 0.5)):
+        cut(runs=folder / "runs.parquet", range=folder / f"{name}.parquet", start=64, share=share)
+        made = {"fits": folder / f"fits-{name}.parquet", "forecasts": folder / f"forecasts-{name}.parquet"}
+        fits(range=folder / f"{name}.parquet", resamples=100, **made)
+    return folder
+
+
+def _budgets() -> dict[str, dict[str, list[str]]]:
+    from raw2fig.config import load
+
+    return load([ROOT / "config/config.yaml"])["scalerl"]["budgets"]
+
+
+def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path, tmp_path: Path) -> None:
+    published = ROOT / "config/published/scalerl.yaml"
+    tables = {name: study / f"{name}.parquet" for name in ("runs", "problems", "updates")}
+    fitted = {"fits": study / "fits-all.parquet", "half": study / "fits-half.parquet"}
+    fitted["forecasts"] = study / "forecasts-half.parquet"
+    said.claims(published=published, **tables, **fitted, budget=2048, claims=tmp_path / "claims.json")
+    entries = {entry["id"]: entry for entry in read_claims(tmp_path / "claims.json")["claims"]}
+    assert list(entries) == list(load_published(published, "laptop").claims)
+    verdicts = {name: entry["verdict"] for name, entry in entries.items()}
+    for name in ("S1", "S4", "S10", "S12", "S13b", "S16", "S18", "S19"):
+        assert verdicts[name] == "reproduced", (name, entries[name]["measured"])
+    for name in ("S6", "S7", "S9b", "S11", "S15"):
+        assert verdicts[name] in ("inconclusive", "not reproduced")
+    assert entries["S2"]["parts"][0]["estimate"]["value"] < 0.01
+    for name in ("S20", "S21", "S22", "S23"):
+        assert verdicts[name] == "out of scale"
+
+
+def test_figures_are_drawn_from_the_tables(study: Path, tmp_path: Path) -> None:
+    def made(name: str) -> dict[str, Path]:
+        return {kind: tmp_path / f"{name}.{kind}" for kind in ("svg", "png", "csv")}
+
+    tables = {name: study / f"{name}.parquet" for name in ("runs", "problems", "updates")}
+    fig_arms(figures=ROOT / "config/scalerl/figures.yaml", name="asynchrony", **tables, **made("asynchrony"))
+    drawn = pd.read_csv(tmp_path / "asynchrony.csv")
+    points = pd.read_parquet(study / "runs.parquet")
+    mine = drawn[(drawn["kind"] == "point") & (drawn["arm"] == "magistral") & (drawn["seed"] == 1)]
+    there = points[(points["arm"] == "magistral") & (points["seed"] == 1)]
+    assert mine["value"].tolist() == pytest.approx(there["pass_rate"].tolist())
+    for kind in ("staleness/mean", "ratio_gap", "difference"):
+        assert kind in set(drawn["kind"])
+    half = {"fits": study / "fits-half.parquet", "forecasts": study / "forecasts-half.parquet"}
+    fig_forecast(runs=tables["runs"], **half, arms=["scalerl", "grpo"], **made("forecast"))
+    assert set(pd.read_csv(tmp_path / "forecast.csv")["kind"]) == {"fitted", "not seen", "forecast"}
+    ablated = {"range": study / "all.parquet", "efficiency": tmp_path / "p.parquet"}
+    efficiency(
+        range=study / "all.parquet", arms=["scalerl", "loo-dapo"], parameters=tmp_path / "p.parquet", resamples=100
+    )
+    fig_leave_one_out(**ablated, **made("loo"))
+    slopes = pd.read_csv(tmp_path / "loo.csv")
+    for (_, _), run in slopes.groupby(["arm", "seed"]):
+        line, b = run[run["kind"] == "point"], run.loc[run["kind"] == "B", "value"].item()
+        assert np.polyfit(line["x"], line["value"], 1)[0] == pytest.approx(b, rel=0.25)
+    fig_seeds(runs=tables["runs"], fits=study / "fits-all.parquet", arm="scalerl", **made("seeds"))
+    assert (pd.read_csv(tmp_path / "seeds.csv")["kind"] == "A").sum() == 2
+    with pytest.raises(InputError, match="has no figure 'asynchron'"):
+        fig_arms(figures=ROOT / "config/scalerl/figures.yaml", name="asynchron", **tables, **made("none"))
+
+
+def test_figures_12_and_13_are_the_law(tmp_path: Path) -> None:
+    fig_parameters(svg=tmp_path / "f.svg", png=tmp_path / "f.png", csv=tmp_path / "f.csv")
+    drawn = pd.read_csv(tmp_path / "f.csv")
+    third = drawn[(drawn["parameter"] == "c_mid") & (drawn["value"] == 6000)]
+    at_mid = np.interp(np.log(6000), np.log(third["compute"]), third["score"])
+    assert at_mid == pytest.approx((0.25 + 0.61) / 2, abs=1e-3)
+
+
+def test_the_power_law_depends_on_the_range_and_the_sigmoid_does_not(tmp_path: Path) -> None:
+    """Appendix A.4: A = 1.0 and 0.74 for the power law on the first and the fourth range, 0.645 for the sigmoid."""
+    robustness(table=tmp_path / "r.csv", repetitions=3)
+    found = pd.read_csv(tmp_path / "r.csv").query("repetition == -1").set_index(["start", "end", "law"])["a"]
+    for start, end in RANGES:
+        assert found[start, end, "sigmoid"] == pytest.approx(LAW["a"], abs=1e-4)
+        assert found[start, end, "grid as used"] == pytest.approx(LAW["a"])
+    assert found[1_500, 50_000, "power law"] == 1
+    assert found[0, 50_000, "power law"] == 1
+    assert 0.7 < found[5_000, 50_000, "power law"] < 0.85
+    assert found[30_000, 60_000, "power law"] == pytest.approx(LAW["a"], abs=0.01)
+    fig_robustness(table=tmp_path / "r.csv", svg=tmp_path / "f.svg", png=tmp_path / "f.png", csv=tmp_path / "f.csv")
+    assert json.dumps(list(pd.read_csv(tmp_path / "f.csv")["law"].unique())) == '["sigmoid", "power law"]'
