@@ -208,6 +208,20 @@ def test_the_server_ends_with_its_run() -> None:
     assert not Path(address).parent.exists()
 
 
+def test_a_run_of_many_jobs_has_a_server_until_it_exits(tmp_path: Path) -> None:
+    """And a run of few, or one that has a server already, starts none."""
+    told = "import os; from raw2fig import warm; print(os.environ.get(warm.ADDRESS))"
+    ends = f"warm.serve_until_exit(warm.WORTHWHILE - 1); {told.split('; ')[-1]}; warm.serve_until_exit(warm.WORTHWHILE)"
+    code = f"{told}; {ends}; {told.split('; ')[-1]}"
+    bare = {name: text for name, text in os.environ.items() if name != warm.ADDRESS}
+    before, few, address = subprocess.check_output([sys.executable, "-c", code], env=bare, text=True).split()
+    assert (before, few) == ("None", "None")
+    assert within(10, lambda: not Path(address).parent.exists())
+    assert within(10, lambda: address not in subprocess.check_output(["ps", "-eo", "args"], text=True))
+    served = subprocess.check_output([sys.executable, "-c", code], env={**bare, warm.ADDRESS: "there"}, text=True)
+    assert served.split() == ["there"] * 3
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text()
