@@ -18,14 +18,14 @@ def warm_start(
     model: Output,
     log: Output,
     shape: str = "64/2/4",
-    target: float = 0.45,
+    target: float = 0.42,
     thoughts: float = 1.0,
     longest: int = 2000,
-    probe_every: int = 5,
+    probe_every: int = 25,
     samples: int = 4,
     max_new_tokens: int = 8,
     batch: int = 128,
-    lr: float = 3e-3,
+    lr: float = 2e-3,
     seed: int = 0,
 ) -> None:
     """Train on demonstrations until the pass rate on validation problems reaches a target.
