@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PASS_RATE = "pass_rate"
+UNITS = {"staleness/mean": "updates", "ratio_gap": "|ratio - 1|", "entropy": "nats per token", "retired": "prompts"} | {
+    "kept": "share of groups",
+    "truncated": "share of completions",
+    "interrupted": "share of completions",
+}
+"""Labels of the logged quantities' axes."""
 SMOOTH = 5
 """Updates over which a quantity of the log is averaged."""
 
@@ -55,21 +62,28 @@ def fig_arms(
     panels = read_panels(figures, name)
     points = read_table(runs, {"arm": "string", "seed": "integer", "rollouts": "integer", "compute": "number"})
     rates, log = read_rates(problems), read_table(updates, {"arm": "string", "seed": "integer", "rollouts": "integer"})
-    fig, grid = figure(9.6, 0.6 + 2.9 * len(panels), rows=len(panels), cols=2)
-    rows: list[dict[str, Any]] = []
-    for panel, (left, right) in zip(panels, np.reshape(grid, (-1, 2)), strict=True):
-        absent = [arm for arm in panel["arms"] if arm not in set(points["arm"])]
-        if absent:
-            raise InputError(runs, f"no run of {', '.join(absent)}", f"the arms of figure {name}")
-        left.set_title(panel["title"])
+    # an arm has one colour throughout a figure
+    order = {arm: place for place, arm in enumerate(dict.fromkeys(arm for panel in panels for arm in panel["arms"]))}
+    absent = [arm for arm in order if arm not in set(points["arm"])]
+    if absent:
+        raise InputError(runs, f"no run of {', '.join(absent)}", f"the arms of figure {name}")
+    places = sum(2 if panel["metric"] == PASS_RATE else 1 for panel in panels)
+    fig, grid = figure(9.6, 0.6 + 2.9 * -(-places // 2), rows=-(-places // 2), cols=2)
+    axes = iter(list(np.reshape(grid, -1)))
+    drawn, rows = [], []
+    for panel in sorted(panels, key=lambda panel: panel["metric"] != PASS_RATE):
+        ax = next(axes)
+        ax.set_title(panel["title"])
+        drawn.append(ax)
         if panel["metric"] == PASS_RATE:
-            rows += _curves(left, points, rates, panel)
-            rows += _differences(right, rates, panel)
+            rows += _curves(ax, points, rates, panel, order)
+            rows += _differences(next(axes), rates, panel, order)
         else:
-            rows += _logged(left, log, panel)
-            right.set_visible(False)
-    legend_above(fig, [left for left, _ in np.reshape(grid, (-1, 2))])
-    chosen = points[points["arm"].isin({arm for panel in panels for arm in panel["arms"]})]
+            rows += _logged(ax, log, panel, order)
+    for ax in axes:
+        ax.set_visible(False)
+    legend_above(fig, drawn)
+    chosen = points[points["arm"].isin(list(order))]
     note = footnote(scale, f"{rates['problem'].nunique()} held-out problems", chosen["seed"].nunique())
     note += (
         " over problems and seeds (right); thin lines: single seeds; FLOPs: 2 N per token drawn, 6 N per token trained"
@@ -88,12 +102,14 @@ def read_panels(path: Path, name: str) -> list[dict[str, Any]]:
     return figures[name]
 
 
-def _curves(ax: Axes, points: pd.DataFrame, rates: pd.DataFrame, panel: dict[str, Any]) -> list[dict[str, Any]]:
+def _curves(
+    ax: Axes, points: pd.DataFrame, rates: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]
+) -> list[dict[str, Any]]:
     """Pass rate over compute up to the arms' common budget: a thin line per seed, and their mean."""
     last, rows = common_budget(rates, panel["arms"]), []
-    for index, arm in enumerate(panel["arms"]):
+    for arm in panel["arms"]:
         mine = points[(points["arm"] == arm) & (points["rollouts"] <= last)]
-        colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+        colour, marker = PALETTE[order[arm] % len(PALETTE)], MARKERS[order[arm] % len(MARKERS)]
         for _, run in mine[mine["rollouts"] > 0].groupby("seed"):
             ax.plot(run["compute"], run[PASS_RATE], color=colour, linewidth=0.6, alpha=0.6)
         mean = mine.groupby("rollouts")[["compute", PASS_RATE]].mean()
@@ -120,13 +136,15 @@ def compute_axis(ax: Axes) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _differences(ax: Axes, rates: pd.DataFrame, panel: dict[str, Any]) -> list[dict[str, Any]]:
+def _differences(
+    ax: Axes, rates: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]
+) -> list[dict[str, Any]]:
     """What each arm has over the first at their common budget, with intervals."""
     base, last, rows = panel["arms"][0], common_budget(rates, panel["arms"]), []
     ax.axhline(0, color=NEUTRAL, linewidth=1)
     for index, arm in enumerate(panel["arms"][1:], 1):
         found = gain(rates, base, arm, last)
-        points_with_intervals(ax, [index], [found], index=index)
+        points_with_intervals(ax, [index], [found], index=order[arm])
         rows.append({"panel": panel["title"], "kind": "difference", "arm": arm, "x": last, **_fields(found)})
     ax.set_xticks(range(1, len(panel["arms"])), panel["arms"][1:])
     ax.set_xlim(0.4, len(panel["arms"]) - 0.4)
@@ -139,19 +157,20 @@ def _fields(found: Any) -> dict[str, Any]:
     return {"value": found.value, "low": found.low, "high": found.high, "n": found.n, "seeds": found.seeds}
 
 
-def _logged(ax: Axes, log: pd.DataFrame, panel: dict[str, Any]) -> list[dict[str, Any]]:
-    """A quantity of the log over the rollouts, running mean."""
+def _logged(ax: Axes, log: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]) -> list[dict[str, Any]]:
+    """A quantity of the log over the rollouts that all arms have: mean over seeds, running mean."""
     metric, rows = panel["metric"], []
     if metric not in log:
         raise InputError("metric", f"{metric} is not logged", f"one of {', '.join(map(str, log.columns))}")
-    for index, arm in enumerate(panel["arms"]):
-        mine = log[log["arm"] == arm]
+    last = log[log["arm"].isin(panel["arms"])].groupby("arm")["rollouts"].max().min()
+    for arm in panel["arms"]:
+        mine = log[(log["arm"] == arm) & (log["rollouts"] <= last)]
         mean = mine.groupby("rollouts")[metric].mean()
         smooth = mean.rolling(SMOOTH, min_periods=1).mean()
-        ax.plot(smooth.index, smooth, color=PALETTE[index % len(PALETTE)], label=arm)
+        ax.plot(smooth.index, smooth, color=PALETTE[order[arm] % len(PALETTE)], label=arm)
         rows += [
             {"panel": panel["title"], "kind": metric, "arm": arm, "x": rollouts, "value": value}
             for rollouts, value in mean.items()
         ]
-    ax.set(xlabel="rollouts", ylabel=metric)
+    ax.set(xlabel="rollouts", ylabel=UNITS.get(metric, metric))
     return rows

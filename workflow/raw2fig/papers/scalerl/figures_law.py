@@ -145,7 +145,7 @@ def fig_leave_one_out(
     left.set(xlabel="ln compute", ylabel="ln F - B ln C_mid", title=f"at A = {found['a'].iloc[0]:.3f}")
     right.set_xticks(np.arange(len(arms)), arms, rotation=30, ha="right")
     right.grid(axis="x", visible=False)
-    right.set(ylabel="B", title="efficiency B at that A, by seed")
+    right.set(ylabel="B", yscale="log", title="efficiency B at that A, by seed")
     legend_above(fig, [left])
     note = footnote(scale, f"{len(points)} points", found["seed"].nunique())
     save(fig, svg, png, csv, pd.DataFrame(rows), f"{note} over points; {masked} points outside R_0 to A are left out")
