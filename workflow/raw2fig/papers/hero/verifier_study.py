@@ -13,7 +13,8 @@ from typing import Any
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.verifiers import VERIFIERS, Verdict, math_verdict
+from raw2fig.papers.hero.answers import verdict_of
+from raw2fig.papers.hero.verifiers import VERIFIERS, Verdict
 from raw2fig.stats import proportion
 from raw2fig.step import Input, Output, progress, step
 from raw2fig.tables import read_json, write_json, write_table
@@ -96,13 +97,6 @@ def read_problems(path: Path) -> list[dict[str, Any]]:
             raise InputError(path, f"entry {place} has the id {problem.get('id')!r:.40}", "an id of its own")
         seen.add(str(problem["id"]))
     return problems
-
-
-def verdict_of(name: str, gold: str, answer: str) -> Verdict:
-    """What the verifier `name` says; only math_verify can fail to read an answer."""
-    if name == "math_verify":
-        return math_verdict(gold, answer)
-    return "equal" if VERIFIERS[name](gold, answer) else "different"
 
 
 def rates_of(equivalent: list[bool], verdicts: list[Verdict]) -> dict[str, float]:
