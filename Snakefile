@@ -10,6 +10,7 @@ configfile: workflow.source_path("config/config.yaml")
 
 include: "rules/common.smk"
 include: "rules/c2s.smk"
+include: "rules/hero.smk"
 include: "rules/report.smk"
 
 
