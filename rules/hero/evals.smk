@@ -40,7 +40,7 @@ rule hero_inertness:
         **resources_for(config, "light", "hero_inertness"),
     params:
         code=source_digest("raw2fig.papers.hero.inertness"),
-        generations=HERO["reward_model"]["samples"],
+        generations=HERO["train"]["generations"],
         score=f"rm_{HERO_JUDGE}",
         hyperparameters=HERO["train"]["hyperparameters"],
     shell:

@@ -34,7 +34,7 @@ rule hero_fig_signals:
         code=source_digest("raw2fig.papers.hero.figures_signals"),
         scale=config["scale"],
         score=f"rm_{HERO_JUDGE}",
-        generations=HERO["reward_model"]["samples"],
+        generations=HERO["train"]["generations"],
         alpha=HERO["train"]["alpha"]["mixed"],
         hyperparameters=HERO["train"]["hyperparameters"],
     shell:
@@ -134,6 +134,7 @@ rule hero_fig_reward_models:
     input:
         rollouts="<results>/hero/evals/rollouts.parquet",
         scores="<results>/hero/evals/scores.parquet",
+        log="<results>/hero/models/reward.json",
     output:
         svg="<results>/hero/figures/reward-models.svg",
         png=report(
@@ -151,7 +152,7 @@ rule hero_fig_reward_models:
         scale=config["scale"],
         noises=HERO_NOISES,
     shell:
-        "raw2fig hero fig-reward-models --rollouts {input.rollouts} --scores {input.scores} --noises {params.noises} --scale {params.scale} "
+        "raw2fig hero fig-reward-models --rollouts {input.rollouts} --scores {input.scores} --log {input.log} --noises {params.noises} --scale {params.scale} "
         "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 

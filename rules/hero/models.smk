@@ -43,9 +43,10 @@ rule hero_reward_model:
         settings=hero_flags("reward_model", "noises", "prompts", "samples", "steps", "batch", "lr"),
         verifier=HERO["verifier"],
         tokens=HERO["max_new_tokens"],
+        generations=HERO["train"]["generations"],
     shell:
         "raw2fig hero reward-model --base {input.base} --problems {input.problems} {params.settings} "
-        "--max-new-tokens {params.tokens} --verifier {params.verifier} --models {output.models} "
+        "--generations {params.generations} --max-new-tokens {params.tokens} --verifier {params.verifier} --models {output.models} "
         "--rollouts {output.rollouts} --log {output.log} &> {log}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -46,7 +47,8 @@ def load_reward_model(
     tokenizer = load_tokenizer(source, revision)
     place: dict[str, Any] = {"dtype": torch.float32} if not head else {"dtype": "auto"}
     if head and torch.cuda.is_available():
-        place = {"dtype": torch.bfloat16, "device_map": "auto"}
+        # whole on the GPU of this process: in a training, one beside each copy of the policy
+        place = {"dtype": torch.bfloat16, "device_map": {"": int(os.environ.get("LOCAL_RANK", "0"))}}
     torch.manual_seed(seed)
     before = reports.get_verbosity()
     reports.set_verbosity_error()  # the head that is missing or left over is what is meant, or told below

@@ -20,7 +20,7 @@ from raw2fig.plotting import (
 from raw2fig.rl.shaping import Hyperparameters, Parameters, shape_groups, sigma_bar_in, spread, weighted
 from raw2fig.stats import Estimate, auroc, bootstrap_mean
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table
+from raw2fig.tables import read_json, read_table
 
 if TYPE_CHECKING:
     pass
@@ -99,6 +99,7 @@ def fig_reward_models(
     *,
     rollouts: Input,
     scores: Input,
+    log: Input,
     noises: list[str],
     svg: Output,
     png: Output,
@@ -113,6 +114,8 @@ def fig_reward_models(
         Completions of the policy before RL on held-out problems, with the scores of every reward model.
     scores
         Held-out scores of all policies.
+    log
+        Log of the reward models, in the order of `noises`.
     noises
         Names of the reward models: shares of labels that were flipped.
     """
@@ -123,13 +126,18 @@ def fig_reward_models(
     places = [float(noise) for noise in noises]
     fig, (left, right) = figure(9.0, 3.9, cols=2)
     rows: list[dict[str, Any]] = []
-    for index, (within, label) in enumerate(((True, "within groups of both truths"), (False, "over all completions"))):
-        found = [ranking(frame, f"rm_{noise}", within) for noise in noises]
+    known = [Estimate(**record["auroc_on_its_prompts"]) for record in read_json(log)]
+    lines = {
+        "within prompts it was trained on": known,
+        "within held-out prompts": [ranking(frame, f"rm_{noise}", within=True) for noise in noises],
+        "over all held-out completions": [ranking(frame, f"rm_{noise}", within=False) for noise in noises],
+    }
+    for index, (label, found) in enumerate(lines.items()):
         line_with_band(left, places, found, label, index)
         rows += [{"value_of": f"AUROC, {label}", "noise": p} | v._asdict() for p, v in zip(places, found, strict=True)]
     left.axhline(0.5, color=NEUTRAL, linestyle="--", label="chance")
-    left.set(title="AUROC on held-out problems", xlabel="share of flipped labels", xticks=places)
-    for index, (form, label) in enumerate(FORMS.items(), start=2):
+    left.set(title="AUROC of the reward model for the truth", xlabel="share of flipped labels", xticks=places)
+    for index, (form, label) in enumerate(FORMS.items(), start=3):
         found = [mean(select(held_out, f"hero-none-{noise}", ("hard",), (form,))) for noise in noises]
         line_with_band(right, places, found, label, index)
         rows += [{"value_of": f"truth, {form}", "noise": p} | v._asdict() for p, v in zip(places, found, strict=True)]

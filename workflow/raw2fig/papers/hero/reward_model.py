@@ -8,6 +8,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import rule_labels, true_labels
+from raw2fig.papers.hero.results import ranking
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_json, write_table
 from raw2fig.tasks.problems import COLUMNS, read_problems
@@ -26,12 +27,13 @@ def reward_model(
     models: list[Output],
     rollouts: Output,
     log: Output,
-    prompts: int = 6000,
-    samples: int = 8,
+    prompts: int = 640,
+    samples: int = 16,
+    generations: int = 8,
     max_new_tokens: int = 5,
     steps: int = 300,
     batch: int = 64,
-    lr: float = 2e-3,
+    lr: float = 1e-3,
     verifier: str = "string",
     seed: int = 0,
 ) -> None:
@@ -42,21 +44,24 @@ def reward_model(
     base
         Model folder of the policy.
     problems
-        Table of problems; completions of the split warm_start are trained on, those of held_out are scored. RL has
-        other problems, so the reward model is no better on them than on the held-out ones.
+        Table of problems; completions of the split train are trained on, those of held_out are scored. RL has the
+        problems of train too, where the reward model is better than elsewhere: the log has its AUROC on both.
     noises
         Shares of labels that are flipped.
     models
         Model folders, one for each.
     rollouts
-        Completions of the held-out problems, `samples` for each adjacent: prompt, form, answer, completion, truth,
+        Completions of the held-out problems, `generations` for each adjacent: prompt, form, answer, completion, truth,
         rule, and a column rm_NOISE for each reward model.
     log
-        Losses, and how many pairs there were, for each.
+        Of each reward model: losses, how many pairs there were, and within groups of both truths the AUROC on new
+        completions of the problems it was trained on.
     prompts
         Problems whose completions are trained on; data are limited, and the reward model not perfect.
     samples
-        Completions of each problem.
+        Completions of each problem that is trained on.
+    generations
+        Completions of each problem that is scored, as many as a group of RL has.
     steps
         Of training.
     batch
@@ -70,12 +75,11 @@ def reward_model(
         raise InputError("models", f"{len(models)} for {len(noises)} noises", "one for each")
     policy, words = load(str(base))
     columns = {**COLUMNS, "form": "string"}
-    splits = (
-        read_problems(problems, "warm_start", columns).head(prompts),
-        read_problems(problems, "held_out", columns),
-    )
-    shown, held_out = (
-        drawn(policy, words, split, samples, max_new_tokens, seed + place) for place, split in enumerate(splits)
+    trained = read_problems(problems, "train", columns).head(prompts)
+    measured = read_problems(problems, "held_out", columns)
+    shown, again, held_out = (
+        drawn(policy, words, part, number, max_new_tokens, seed + place)
+        for place, (part, number) in enumerate(((trained, samples), (trained, generations), (measured, generations)))
     )
     held_out["rule"] = rule_labels(verifier, "digits", held_out["answer"].tolist(), held_out["completion"].tolist())
     told = []
@@ -87,8 +91,10 @@ def reward_model(
         network, _ = load_reward_model(str(base), head=False, seed=seed)
         recipe = Recipe(steps=steps, batch=batch, lr=lr, checkpoint_every=steps, seed=seed)
         records = train_on_pairs(network, words, pairs, recipe, model)
-        told.append({"noise": noise, "pairs": len(pairs.prompts), "log": records})
-        held_out[f"rm_{noise:g}"] = scores(network, words, held_out["prompt"].tolist(), held_out["completion"].tolist())
+        for frame in (again, held_out):
+            frame[f"rm_{noise:g}"] = scores(network, words, frame["prompt"].tolist(), frame["completion"].tolist())
+        known = ranking(again, f"rm_{noise:g}", within=True)._asdict()
+        told.append({"noise": noise, "pairs": len(pairs.prompts), "auroc_on_its_prompts": known, "log": records})
     write_table(held_out, rollouts)
     write_json(told, log)
 

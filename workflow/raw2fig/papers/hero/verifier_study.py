@@ -69,7 +69,7 @@ def verifier_study(
 def verifier_study_rollouts(
     *,
     rollouts: Input,
-    answers: int = 400,
+    answers: int = 1000,
     scores: Output = Path("hero-verifier-scores.parquet"),
     table: Output = Path("hero-verifiers.csv"),
     costs: Output | None = None,
