@@ -30,6 +30,7 @@ rule hero_claims:
 rule hero_table:
     input:
         claims="<results>/hero/claims.json",
+        fetched=HERO_FETCHED,
     output:
         markdown="<results>/hero/tables/paper_vs_run.md",
     log:
@@ -38,8 +39,9 @@ rule hero_table:
         **resources_for(config, "light", "hero_table"),
     params:
         code=source_digest("raw2fig.report.claims_page"),
+        fetched=lambda wildcards, input: option("fetched", input.fetched),
     shell:
-        "raw2fig report table --claims {input.claims} --markdown {output.markdown} &> {log}"
+        "raw2fig report table --claims {input.claims} {params.fetched} --markdown {output.markdown} &> {log}"
 
 
 CLAIMS["hero"] = "<results>/hero/claims.json"

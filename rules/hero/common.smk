@@ -3,20 +3,40 @@
 HERO = config["hero"]
 HERO_REGIMES = ["easy", "mixed", "hard"]
 HERO_SCALES = ["none", "group"]
-# reward models: those trained here are named by their label noise
-HERO_NOISES = [f"{noise:g}" for noise in HERO["reward_model"]["noises"]]
-HERO_JUDGE = HERO_NOISES[0]
+HERO_SUMS = HERO["source"] == "sums"
+# reward models: those trained here are named by their label noise; a released one is there once
+HERO_JUDGES = [f"{n:g}" for n in HERO["reward_model"]["noises"]] if HERO_SUMS else [HERO["released"]["judge_name"]]
+HERO_JUDGE = HERO_JUDGES[0]
+HERO_PROBLEMS = "<results>/hero/data/problems.parquet"
+HERO_POOL = HERO_PROBLEMS if HERO_SUMS else "<results>/hero/data/candidates.parquet"
+HERO_EVALUATION = HERO_PROBLEMS if HERO_SUMS else "<results>/hero/data/evaluation.parquet"
 # arm-scale-reward model; the first ones in every regime, the others after the hard set alone
 HERO_RUNS = [f"{arm}-{scale}-{HERO_JUDGE}" for arm in HERO["arms"] for scale in HERO_SCALES]
 HERO_ABLATIONS = [
     *(f"{run}-{HERO_JUDGE}" for run in HERO["ablations"]),
-    *(f"hero-none-{noise}" for noise in HERO_NOISES[1:]),
+    *(f"hero-none-{judge}" for judge in HERO_JUDGES[1:]),
 ]
 HERO_TRAINED = [
     *((regime, run, seed) for regime in HERO_REGIMES for run in HERO_RUNS for seed in HERO["seeds"]),
     *(("hard", run, seed) for run in HERO_ABLATIONS for seed in HERO["seeds"]),
 ]
 HERO_LOGS = [f"<results>/hero/models/rl/{regime}-s{seed}/{run}.json" for regime, run, seed in HERO_TRAINED]
+# what comes from outside, for the table of the run
+HERO_FETCHED = [
+    *(
+        f"<results>/hero/sources/{name}.record.json"
+        for name in ("hardverify", "benchmarks")
+        if HERO[name]["source"] in ("url", "hub")
+    ),
+    *(
+        []
+        if HERO_SUMS
+        else [
+            "<results>/hero/sources/pool.record.json",
+            *expand("<results>/hero/models/{which}", which=["policy", "judge"]),
+        ]
+    ),
+]
 # verifiers on answers whose truth is known: those of the policy, and HardVerify-Math where a source is configured
 HERO_BENCHMARK = HERO["hardverify"]["source"] != "none"
 HERO_LADDERS = [
@@ -36,7 +56,13 @@ HERO_GRPO = hero_flags(
 )
 
 
-def hero_benchmark():
-    """Where HardVerify-Math lies: the user's file, or the one fetched."""
-    given = HERO["hardverify"]["path"]
-    return given if HERO["hardverify"]["source"] == "path" else "<results>/hero/sources/hardverify.json"
+def hero_file(name):
+    """Where a benchmark lies: the user's file, or the one fetched."""
+    suffix = {"hardverify": "json", "benchmarks": "parquet"}[name]
+    given = HERO[name]["path"]
+    return given if HERO[name]["source"] == "path" else f"<results>/hero/sources/{name}.{suffix}"
+
+
+def hero_judge(name):
+    """Folder of a reward model."""
+    return f"<results>/hero/models/reward/{name}" if HERO_SUMS else "<results>/hero/models/judge"

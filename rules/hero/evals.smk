@@ -7,8 +7,8 @@ rule hero_evaluate:
             "<results>/hero/models/start",
             *(f"<results>/hero/models/rl/{regime}-s{seed}/{run}" for regime, run, seed in HERO_TRAINED),
         ],
-        judge=f"<results>/hero/models/reward/{HERO_JUDGE}",
-        problems="<results>/hero/data/problems.parquet",
+        judge=hero_judge(HERO_JUDGE),
+        problems=HERO_EVALUATION,
     output:
         scores="<results>/hero/evals/scores.parquet",
     log:
@@ -19,13 +19,14 @@ rule hero_evaluate:
     params:
         code=source_digest("raw2fig.papers.hero.evaluate"),
         names=["start/-/0", *(f"{regime}/{run}/{seed}" for regime, run, seed in HERO_TRAINED)],
-        samples=HERO["evaluation"]["samples"],
+        sampling=hero_flags("evaluation", "samples", "temperature", "top_p"),
+        engine=HERO["engine"],
         verifier=HERO["verifier"],
         reading=HERO["reading"],
         tokens=HERO["max_new_tokens"],
     shell:
         "raw2fig hero evaluate --models {input.models} --names {params.names} --reward-model {input.judge} "
-        "--problems {input.problems} --samples {params.samples} --verifier {params.verifier} "
+        "--problems {input.problems} {params.sampling} --engine {params.engine} --verifier {params.verifier} "
         "--reading {params.reading} --max-new-tokens {params.tokens} --scores {output.scores} &> {log}"
 
 
@@ -62,16 +63,17 @@ rule hero_verifiers_miniature:
     params:
         code=source_digest("raw2fig.papers.hero.verifier_study"),
         answers=HERO["evaluation"]["verifier_answers"],
+        reading=HERO["reading"],
     shell:
         "raw2fig hero verifier-study-rollouts --rollouts {input.rollouts} --answers {params.answers} "
-        "--scores {output.scores} --table {output.table} --costs {output.costs} &> {log}"
+        "--reading {params.reading} --scores {output.scores} --table {output.table} --costs {output.costs} &> {log}"
 
 
 if HERO_BENCHMARK:
 
     rule hero_verifier_study:
         input:
-            benchmark=hero_benchmark(),
+            benchmark=hero_file("hardverify"),
         output:
             scores="<results>/hero/evals/verifiers.parquet",
             table="<results>/hero/tables/verifiers.csv",

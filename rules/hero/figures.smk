@@ -130,30 +130,32 @@ rule hero_fig_hacking:
         "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
-rule hero_fig_reward_models:
-    input:
-        rollouts="<results>/hero/evals/rollouts.parquet",
-        scores="<results>/hero/evals/scores.parquet",
-        log="<results>/hero/models/reward.json",
-    output:
-        svg="<results>/hero/figures/reward-models.svg",
-        png=report(
-            "<results>/hero/figures/reward-models.png",
-            category="HERO",
-            caption="../../workflow/report/hero/reward-models.rst",
-        ),
-        csv="<results>/hero/figures/reward-models.csv",
-    log:
-        "<results>/hero/logs/fig-reward-models.log",
-    resources:
-        **resources_for(config, "light", "hero_fig_reward_models"),
-    params:
-        code=source_digest("raw2fig.papers.hero.figures_signals"),
-        scale=config["scale"],
-        noises=HERO_NOISES,
-    shell:
-        "raw2fig hero fig-reward-models --rollouts {input.rollouts} --scores {input.scores} --log {input.log} --noises {params.noises} --scale {params.scale} "
-        "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
+if HERO_SUMS:
+
+    rule hero_fig_reward_models:
+        input:
+            rollouts="<results>/hero/evals/rollouts.parquet",
+            scores="<results>/hero/evals/scores.parquet",
+            log="<results>/hero/models/reward.json",
+        output:
+            svg="<results>/hero/figures/reward-models.svg",
+            png=report(
+                "<results>/hero/figures/reward-models.png",
+                category="HERO",
+                caption="../../workflow/report/hero/reward-models.rst",
+            ),
+            csv="<results>/hero/figures/reward-models.csv",
+        log:
+            "<results>/hero/logs/fig-reward-models.log",
+        resources:
+            **resources_for(config, "light", "hero_fig_reward_models"),
+        params:
+            code=source_digest("raw2fig.papers.hero.figures_signals"),
+            scale=config["scale"],
+            noises=HERO_JUDGES,
+        shell:
+            "raw2fig hero fig-reward-models --rollouts {input.rollouts} --scores {input.scores} --log {input.log} --noises {params.noises} --scale {params.scale} "
+            "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
 rule hero_fig_inertness:
@@ -202,8 +204,9 @@ rule hero_fig_verifiers:
         "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
+HERO_FIGURES = ["signals", "arms", "dense-range", "curves", "hacking", "inertness", "verifiers"]
+# reward models of several qualities are trained at the scales of sums
 FIGURES["hero"] = [
-    f"<results>/hero/figures/{name}.png"
-    for name in ("signals", "arms", "dense-range", "curves", "hacking", "reward-models", "inertness", "verifiers")
+    f"<results>/hero/figures/{name}.png" for name in [*HERO_FIGURES, *(["reward-models"] if HERO_SUMS else [])]
 ]
 TARGETS["figures"] += [*FIGURES["hero"], "<results>/hero/tables/main.csv"]

@@ -15,8 +15,8 @@ from raw2fig import cli
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import boxed, rule_labels, true_labels
 from raw2fig.papers.hero.formats import WORDS, demonstration, is_true, prompt_of, written
-from raw2fig.papers.hero.pool import INSTRUCTION, KIND, evaluation_set, pool, reservoir
-from raw2fig.papers.hero.regimes import overlaps, stratify
+from raw2fig.papers.hero.pool import KIND, evaluation_set, pool, reservoir
+from raw2fig.papers.hero.regimes import INSTRUCTION, overlaps, stratify
 from raw2fig.tasks.arithmetic import Problem
 from raw2fig.tasks.problems import SPLITS
 
@@ -131,6 +131,18 @@ def test_overlaps_by_hand() -> None:
     ]
     assert overlaps(["all primes below"], others, 3).tolist() == [True]
     assert overlaps(["Find x."], ["Find x!"], 13).tolist() == [True]
+
+
+def test_the_instruction_that_all_prompts_share_is_no_overlap(tmp_path: Path) -> None:
+    """It has 13 words itself."""
+    texts = [f"Problem number {number}? {INSTRUCTION}" for number in range(8)]
+    candidates = [rf"\boxed{{{number % 2}}}" for number in range(8)]
+    frame = pd.DataFrame({"prompt": texts, "answer": "1", "candidate": candidates})
+    frame.to_parquet(tmp_path / "pool.parquet")
+    frame.tail(1).to_parquet(tmp_path / "known.parquet")
+    known = {"held_out": [tmp_path / "known.parquet"], "words": 13, "verifier": "math_verify", "reading": "boxed"}
+    sets(tmp_path / "pool.parquet", tmp_path, size=3, **known)
+    assert json.loads((tmp_path / "report.json").read_text())["shared_with_evaluation"] == {"known": 1}
 
 
 def row(number: int, **changed: Any) -> dict[str, Any]:

@@ -12,11 +12,10 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine, draw_seeds
 from raw2fig.papers.hero.answers import rule_labels
+from raw2fig.papers.hero.regimes import INSTRUCTION
 from raw2fig.step import Input, Output, progress, step
 from raw2fig.tables import read_table, write_json, write_table
 
-INSTRUCTION = "Let's think step by step and output the final answer within \\boxed{}."
-"""Follows the problem and a space; as a reproduction in verl has it."""
 KIND = "has_answer_extracted"
 """problem_type of the problems that the paper takes."""
 FIELDS = ("problem", "expected_answer", "problem_type", "generated_solution")

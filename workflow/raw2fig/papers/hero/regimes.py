@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REGIMES = ("easy", "mixed", "hard")
+INSTRUCTION = "Let's think step by step and output the final answer within \\boxed{}."
+"""Follows a real problem and a space, as a reproduction in verl has it; no part of the problem."""
 POOL = {"prompt": "string", "answer": "string", "candidate": "string"}
 
 
@@ -64,7 +66,7 @@ def stratify(
     if "split" in frame:
         frame = frame[frame["split"] == "train"]
     frame = frame.reset_index(drop=True)
-    shared = {path.stem: overlaps(frame["prompt"], evaluated(path), words) for path in held_out}
+    shared = {path.stem: overlaps(bare(frame["prompt"]), bare(evaluated(path)), words) for path in held_out}
     known = np.any(list(shared.values()), axis=0)
     frame = frame[~known].reset_index(drop=True)
     accepted = rule_labels(verifier, reading, frame["answer"].tolist(), frame["candidate"].tolist()) == 1
@@ -94,6 +96,11 @@ def evaluated(path: Path) -> pd.Series[str]:
     """Prompts of a table that are not for training."""
     frame = read_table(path, {"prompt": "string"})
     return frame.loc[~frame["split"].isin(("warm_start", "train")), "prompt"] if "split" in frame else frame["prompt"]
+
+
+def bare(prompts: pd.Series[str]) -> pd.Series[str]:
+    """Problems without the instruction, which all prompts share."""
+    return prompts.str.removesuffix(INSTRUCTION)
 
 
 def overlaps(prompts: Iterable[str], others: Iterable[str], words: int) -> np.ndarray:

@@ -15,8 +15,8 @@ from typing import Any
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.answers import verdict_of
-from raw2fig.papers.hero.formats import ENDS, written
+from raw2fig.papers.hero.answers import READERS, Reading, gold_of, verdict_of
+from raw2fig.papers.hero.formats import ENDS
 from raw2fig.papers.hero.verifiers import VERIFIERS, Verdict
 from raw2fig.stats import proportion
 from raw2fig.step import Input, Output, progress, step
@@ -70,11 +70,12 @@ def verifier_study_rollouts(
     *,
     rollouts: Input,
     answers: int = 1000,
+    reading: Reading = "digits",
     scores: Output = Path("hero-verifier-scores.parquet"),
     table: Output = Path("hero-verifiers.csv"),
     costs: Output | None = None,
 ) -> None:
-    """The same for a policy's answers to sums, whose truth is known: all of them, and those to signed problems.
+    """The same for a policy's own answers: all of them, and those to plain and to signed problems.
 
     Parameters
     ----------
@@ -82,6 +83,8 @@ def verifier_study_rollouts(
         Table of `raw2fig hero reward-model`: prompt, form, answer, completion, truth.
     answers
         How many are taken: different ones, from the start of the table, half of each format.
+    reading
+        digits or boxed: how completions give their answer.
     scores
         The verdicts, a row per verifier and answer.
     table
@@ -93,7 +96,7 @@ def verifier_study_rollouts(
     frame = read_table(rollouts, {**kinds, "truth": "number"}).drop_duplicates(["prompt", "completion"])
     frame = frame.groupby("form", sort=False).head(answers // frame["form"].nunique()).reset_index(drop=True)
     pairs = [
-        (f"{row.form} {place}", row.truth == 1, written(row.answer), written(row.completion))
+        (f"{row.form} {place}", row.truth == 1, gold_of(row.answer, reading), READERS[reading](row.completion))
         for place, row in enumerate(frame.itertuples())
     ]
     forms = frame["form"].tolist()
