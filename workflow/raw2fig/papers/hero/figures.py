@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from raw2fig.papers.hero.results import START, change, mean, over_updates, read_logs, read_scores, select
 from raw2fig.plotting import (
     NEUTRAL,
-    PALETTE,
     bars_with_intervals,
     figure,
     footnote,
@@ -27,6 +27,7 @@ REGIMES = ("easy", "mixed", "hard")
 ARMS = {"verifier_only": "verifier only", "rm_only": "reward model only", "naive": "naive sum", "hero": "HERO"}
 SCALES = {"none": "advantages only centred", "group": "divided by the group's standard deviation"}
 OVER = "95 % intervals over problems and seeds"
+LESS = "true answers less verifier only's"
 BIN = 5
 """Updates of a point of a curve, less where a run is short."""
 
@@ -70,7 +71,7 @@ def main_table(*, scores: Input, table: Output, reward_model: str = "0") -> None
 def fig_arms(
     *, scores: Input, svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
 ) -> None:
-    """Table 2: share of true answers after each training set, with every arm and both scales of advantages.
+    """Table 2: what each training set adds to the share of true answers, with every arm and both scales of advantages.
 
     Parameters
     ----------
@@ -85,29 +86,32 @@ def fig_arms(
     fig, axes = figure(9.2, 6.2, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for line, (form, kind) in enumerate((("plain", "plain problems (=)"), ("signed", "signed problems (?)"))):
-        start = mean(held_out[(held_out["regime"] == START) & (held_out["form"] == form)])
-        rows.append({"form": form, "scale": "-", "regime": START, "arm": "-"} | start._asdict())
+        start = held_out[(held_out["regime"] == START) & (held_out["form"] == form)]
+        rows.append({"form": form, "scale": "-", "regime": START, "arm": "-"} | mean(start)._asdict())
         for ax, (spread, title) in zip(axes[line], SCALES.items(), strict=True):
             series = {}
             for arm, label in ARMS.items():
                 parts = [select(held_out, f"{arm}-{spread}-{reward_model}", (regime,), (form,)) for regime in REGIMES]
-                series[label] = [mean(part) for part in parts]
+                series[label] = [change(start, part) for part in parts]
                 named = {"form": form, "scale": spread, "arm": arm}
                 found = zip(REGIMES, series[label], strict=True)
                 rows += [named | {"regime": regime} | value._asdict() for regime, value in found]
             bars_with_intervals(ax, [f"{regime} set" for regime in REGIMES], series)
-            ax.axhline(start.value, color=NEUTRAL, linestyle="--", label="before RL")
-            ax.set(ylim=(0, 1), title=title if line == 0 else "", ylabel=f"true answers, {kind}")
+            ax.axhline(0, color=NEUTRAL, linewidth=1)
+            ax.set(title=title if line == 0 else "", ylabel=f"change of true answers,\n{kind}")
+        for ax in axes[line]:
+            ax.set_ylim(_limits(axes[line]))
     legend_above(fig, axes.flat)
     table = pd.DataFrame(rows)
-    save(fig, svg, png, csv, table, _note(scale, table))
+    before = ", ".join(f"{row['value']:.3f} {row['form']}" for row in rows if row["regime"] == START)
+    save(fig, svg, png, csv, table, _note(scale, table) + f", paired; before RL {before}")
 
 
 @step
 def fig_dense_range(
     *, scores: Input, svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
 ) -> None:
-    """Fig. 2: truth after the hard set by which labels have a dense range, without weight, and with the least control.
+    """Fig. 2: what the hard set adds by which labels have a dense range, without weight, and with the least control.
 
     Parameters
     ----------
@@ -131,24 +135,24 @@ def fig_dense_range(
     fig, ax = figure(7.2, 4.0)
     rows, series = [], {}
     for form, label in (("plain", "plain problems (=)"), ("signed", "signed problems (?)")):
-        series[label] = [mean(select(held_out, f"{arm}-none-{reward_model}", ("hard",), (form,))) for arm in arms]
+        start = held_out[(held_out["regime"] == START) & (held_out["form"] == form)]
+        rows.append({"form": form, "arm": START} | mean(start)._asdict())
+        parts = [select(held_out, f"{arm}-none-{reward_model}", ("hard",), (form,)) for arm in arms]
+        series[label] = [change(start, part) for part in parts]
         rows += [{"form": form, "arm": arm} | v._asdict() for arm, v in zip(arms, series[label], strict=True)]
     bars_with_intervals(ax, list(arms.values()), series)
-    for index, form in enumerate(("plain", "signed")):
-        start = mean(held_out[(held_out["regime"] == START) & (held_out["form"] == form)])
-        rows.append({"form": form, "arm": START} | start._asdict())
-        ax.axhline(start.value, color=PALETTE[index], linestyle="--", linewidth=1, label=f"{form}, before RL")
-    ax.set(ylim=(0, 1), ylabel="true answers after the hard set", xlabel="labels whose rewards are dense")
+    ax.axhline(0, color=NEUTRAL, linewidth=1)
+    ax.set(ylabel="change of true answers\nafter the hard set", xlabel="labels whose rewards are dense")
     legend_above(fig, [ax])
     table = pd.DataFrame(rows)
-    save(fig, svg, png, csv, table, _note(scale, table) + "; advantages only centred")
+    save(fig, svg, png, csv, table, _note(scale, table) + ", paired; advantages only centred")
 
 
 @step
 def fig_curves(
     *, logs: list[Input], svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
 ) -> None:
-    """Fig. 5: true answers among the rollouts of training, over updates.
+    """Fig. 5: true answers among the rollouts of training over updates, less verifier-only's on the same prompts.
 
     Parameters
     ----------
@@ -165,17 +169,17 @@ def fig_curves(
     rows: list[dict[str, Any]] = []
     for line, spread in enumerate(SCALES):
         for ax, regime in zip(axes[line], REGIMES, strict=True):
-            for index, (arm, label) in enumerate(ARMS.items()):
-                part = told[(told["arm"] == arm) & (told["scale"] == spread) & (told["regime"] == regime)]
-                points = binned(part, "truth")
+            rival = told[(told["scale"] == spread) & (told["regime"] == regime)]
+            for index, (arm, label) in enumerate(list(ARMS.items())[1:], start=1):
+                points = binned(beside(rival, f"{arm}-{spread}", f"verifier_only-{spread}", "truth"), "truth")
                 line_with_band(ax, list(points), list(points.values()), label, index)
                 named = {"scale": spread, "regime": regime, "arm": arm}
                 rows += [named | {"update": update} | value._asdict() for update, value in points.items()]
+            ax.axhline(0, color=NEUTRAL, linewidth=1)
             ax.set(title=f"{regime} set" if line == 0 else "", xlabel="update" if line == 1 else "")
-        axes[line][0].set_ylabel(f"true answers\n{SCALES[spread].replace(' standard', chr(10) + 'standard')}")
-    low, high = (f([ax.get_ylim()[side] for ax in axes.flat]) for side, f in enumerate((min, max)))
+        axes[line][0].set_ylabel(f"{LESS}\n{'only centred' if spread == 'none' else 'divided by group std'}")
     for ax in axes.flat:
-        ax.set_ylim(low, high)
+        ax.set_ylim(_limits(axes.flat))
     legend_above(fig, axes.flat)
     groups = f"{int(told['step'].max())} updates, {_bin(told)} a point"
     intervals = "95 % intervals over updates and seeds"
@@ -186,7 +190,7 @@ def fig_curves(
 def fig_hacking(
     *, logs: list[Input], svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
 ) -> None:
-    """Fig. 6: mean score of the reward model beside the share of true answers, over updates of all three sets.
+    """Fig. 6: the reward model's mean score beside the share of true answers, less those of verifier-only, by updates.
 
     Parameters
     ----------
@@ -206,16 +210,33 @@ def fig_hacking(
     }
     fig, axes = figure(9.2, 3.9, cols=2)
     rows: list[dict[str, Any]] = []
-    for ax, (column, label) in zip(axes, (("rm", "mean score"), ("truth", "true answers")), strict=True):
+    for ax, (column, label) in zip(axes, (("rm", "mean scores"), ("truth", "true answers")), strict=True):
         for index, (run, name) in enumerate(shown.items()):
-            points = binned(told[told["run"] == f"{run}-{reward_model}"], column)
+            rival = f"verifier_only-{run.rpartition('-')[2]}"
+            points = binned(beside(told, run, rival, column), column)
             line_with_band(ax, list(points), list(points.values()), name, index)
             rows += [{"value_of": column, "run": run, "update": u} | v._asdict() for u, v in points.items()]
-        ax.set(xlabel="update", title=f"{label} of the rollouts of training")
+        ax.axhline(0, color=NEUTRAL, linewidth=1)
+        ax.set(xlabel="update", title=f"{label} less those of verifier only", xticks=list(points))
     legend_above(fig, axes)
     groups = f"{int(told['step'].max())} updates of each of three sets, {_bin(told)} a point"
     intervals = "95 % intervals over updates and seeds"
     save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, groups, told["seed"].nunique(), intervals))
+
+
+def beside(told: pd.DataFrame, run: str, rival: str, column: str) -> pd.DataFrame:
+    """A logged value of a run's updates less that of a rival's, of the same regime, seed and update: both draw the same
+    prompts with the same random numbers."""
+    keys = ["regime", "seed", "step"]
+    runs = told["arm"] + "-" + told["scale"]
+    both = told[runs == run].merge(told.loc[runs == rival, [*keys, column]], on=keys, suffixes=("", "_rival"))
+    return both.assign(**{column: both[column] - both[f"{column}_rival"]})
+
+
+def _limits(axes: Iterable[Any]) -> tuple[float, float]:
+    """Limits that hold what is drawn on all of `axes`."""
+    ends = [ax.get_ylim() for ax in axes]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def binned(rows: pd.DataFrame, column: str) -> dict[float, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raw2fig.papers.hero.results import SEED, mean, ranking, read_scores, select
+from raw2fig.papers.hero.results import SEED, START, change, ranking, read_scores, select
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     pass
 
 FORMS = {"plain": "plain (=)", "signed": "signed (?)"}
+TINY = 1e-8
+"""Smallest change that is drawn."""
 PAPER = {"normalised": {"recall": 0.101, "false_positive_rate": 0.003}, "math_verify": {"recall": 0.684}}
 """Rates of Table 1, of other answers."""
 
@@ -67,11 +69,11 @@ def fig_signals(
     fig, axes = figure(10.2, 3.9, cols=3)
     rows: list[dict[str, Any]] = []
     centred = rm - rm.mean(1, keepdims=True)
-    low, high = np.quantile(centred[mixed], [0.01, 0.99]).tolist() if mixed.any() else (-1.0, 1.0)
-    edges = np.linspace(low, high, 31)
     for ax, form in zip(axes, FORMS, strict=False):
+        values = centred[mixed & (forms == form)]
+        low, high = np.quantile(values, [0.01, 0.99]).tolist() if len(values) else (-1.0, 1.0)
+        edges = np.linspace(low, high, 31)
         for index, (kind, label) in enumerate(((1, "true"), (0, "false"))):
-            values = centred[mixed & (forms == form)]
             chosen = values[truth[mixed & (forms == form)] == kind]
             ax.hist(chosen, edges, density=True, histtype="stepfilled", alpha=0.45, color=PALETTE[index], label=label)
             counts, _ = np.histogram(chosen, edges)
@@ -138,10 +140,12 @@ def fig_reward_models(
     left.axhline(0.5, color=NEUTRAL, linestyle="--", label="chance")
     left.set(title="AUROC of the reward model for the truth", xlabel="share of flipped labels", xticks=places)
     for index, (form, label) in enumerate(FORMS.items(), start=3):
-        found = [mean(select(held_out, f"hero-none-{noise}", ("hard",), (form,))) for noise in noises]
-        line_with_band(right, places, found, label, index)
+        parts = [select(held_out, f"hero-none-{noise}", ("hard",), (form,)) for noise in noises]
+        found = [change(held_out[held_out["regime"] == START], part) for part in parts]
+        line_with_band(right, places, found, f"HERO, {label} problems", index)
         rows += [{"value_of": f"truth, {form}", "noise": p} | v._asdict() for p, v in zip(places, found, strict=True)]
-    right.set(title="HERO after the hard set: true answers", xlabel="share of flipped labels", xticks=places)
+    right.axhline(0, color=NEUTRAL, linewidth=1)
+    right.set(title="HERO: change of true answers after the hard set", xlabel="share of flipped labels", xticks=places)
     legend_above(fig, (left, right))
     table = pd.DataFrame(rows)
     n = f"{frame['prompt'].nunique()} prompts (left), {table['n'].iloc[-1]} a format (right)"
@@ -187,29 +191,28 @@ def fig_inertness(
             values = frame["largest"][chosen & (frame["scale"] == name)].to_numpy()
             if not len(values):
                 continue
-            middle, low, high = (float(np.quantile(values, q)) for q in (0.5, 0.0, 1.0))
+            middle, most = float(np.median(values)), float(values.max())
             named = {"panel": "advantages", "scale": name, "case": case.replace("\n", " "), "n": len(values)}
-            rows.append(named | {"value": middle, "low": low, "high": high})
-            at, floor = place + 0.3 * index - 0.15, 1e-9
-            line = {"color": PALETTE[index], "linewidth": 2}
-            left.plot([at, at], [max(low, floor), max(high, floor)], label=label if place == 0 else None, **line)
-            left.plot([at], [max(middle, floor)], marker="os"[index], color=PALETTE[index], markersize=6)
+            rows.append(named | {"value": middle, "high": most})
+            at = place + 0.3 * index - 0.15
+            line = {"color": PALETTE[index], "linewidth": 2, "marker": "os"[index], "markevery": [0]}
+            left.plot([at, at], [max(middle, TINY), max(most, TINY)], label=label if place == 0 else None, **line)
     left.axhline(1e-4, color=NEUTRAL, linestyle="--", label="1e-4")
     left.set(yscale="log", title="largest change of an advantage in a group", xticks=range(len(cases)))
     left.set_xticklabels(list(cases))
     left.set_xlim(-0.6, len(cases) - 0.4)
     series = {}
     for label, arm in (("with weight", "hero"), ("without weight", "hero_no_weight")):
-        series[label] = [
-            mean(select(held_out, f"{arm}-{name}-{reward_model}", ("hard",), ("signed",))) for name in kinds.values()
-        ]
+        parts = [select(held_out, f"{arm}-{name}-{reward_model}", ("hard",), ("signed",)) for name in kinds.values()]
+        series[label] = [change(held_out[held_out["regime"] == START], part) for part in parts]
         found = zip(kinds.values(), series[label], strict=True)
         rows += [{"panel": "truth", "scale": name, "case": label} | v._asdict() for name, v in found]
     bars_with_intervals(right, list(kinds), series, PALETTE[2:])
-    right.set(ylim=(0, 1), title="true answers to signed problems after the hard set")
+    right.axhline(0, color=NEUTRAL, linewidth=1)
+    right.set(title="change of true answers to signed problems,\nafter the hard set")
     legend_above(fig, (left, right))
     table = pd.DataFrame(rows)
-    n = f"{frame['prompt'].nunique()} groups (left: median, least and most), {int(table['n'].iloc[-1])} prompts (right)"
+    n = f"{frame['prompt'].nunique()} groups (left: median and most), {int(table['n'].iloc[-1])} prompts (right)"
     save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max())) + " over problems and seeds")
 
 
