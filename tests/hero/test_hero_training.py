@@ -73,7 +73,7 @@ def test_rollouts_tell_the_truth_and_the_rule(folder: Path) -> None:
     first, second = json.loads((folder / "rm.json").read_text())
     assert first["noise"] == 0
     assert second["noise"] == 0.3
-    assert 0 <= first["auroc_on_its_prompts"]["value"] <= 1
+    assert 0 <= first["auroc_train"]["value"] <= 1
 
 
 def test_pairs_are_of_one_prompt_with_unlike_labels_and_use_a_completion_once() -> None:

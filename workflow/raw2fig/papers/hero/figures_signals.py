@@ -128,9 +128,9 @@ def fig_reward_models(
     places = [float(noise) for noise in noises]
     fig, (left, right) = figure(9.0, 3.9, cols=2)
     rows: list[dict[str, Any]] = []
-    known = [Estimate(**record["auroc_on_its_prompts"]) for record in read_json(log)]
+    known = [Estimate(**record["auroc_train"]) for record in read_json(log)]
     lines = {
-        "within prompts it was trained on": known,
+        "within prompts of RL": known,
         "within held-out prompts": [ranking(frame, f"rm_{noise}", within=True) for noise in noises],
         "over all held-out completions": [ranking(frame, f"rm_{noise}", within=False) for noise in noises],
     }

@@ -27,13 +27,13 @@ def reward_model(
     models: list[Output],
     rollouts: Output,
     log: Output,
-    prompts: int = 640,
-    samples: int = 16,
+    prompts: int = 3200,
+    samples: int = 8,
     generations: int = 8,
     max_new_tokens: int = 5,
-    steps: int = 300,
+    steps: int = 700,
     batch: int = 64,
-    lr: float = 1e-3,
+    lr: float = 2e-3,
     verifier: str = "string",
     seed: int = 0,
 ) -> None:
@@ -44,8 +44,8 @@ def reward_model(
     base
         Model folder of the policy.
     problems
-        Table of problems; completions of the split train are trained on, those of held_out are scored. RL has the
-        problems of train too, where the reward model is better than elsewhere: the log has its AUROC on both.
+        Table of problems; completions of the splits train and warm_start are trained on, those of held_out are scored.
+        RL has the problems of train too, where the reward model may be better than elsewhere: the log tells how good.
     noises
         Shares of labels that are flipped.
     models
@@ -55,9 +55,10 @@ def reward_model(
         rule, and a column rm_NOISE for each reward model.
     log
         Of each reward model: losses, how many pairs there were, and within groups of both truths the AUROC on new
-        completions of the problems it was trained on.
+        completions of the split train.
     prompts
-        Problems whose completions are trained on; data are limited, and the reward model not perfect.
+        Problems whose completions are trained on, those of train first; data are limited, and the reward model not
+        perfect.
     samples
         Completions of each problem that is trained on.
     generations
@@ -67,6 +68,8 @@ def reward_model(
     batch
         Pairs of a step.
     """
+    import pandas as pd
+
     from raw2fig.lm.finetune import Recipe
     from raw2fig.lm.models import load
     from raw2fig.lm.reward_model import load_reward_model, scores, train_on_pairs
@@ -75,11 +78,13 @@ def reward_model(
         raise InputError("models", f"{len(models)} for {len(noises)} noises", "one for each")
     policy, words = load(str(base))
     columns = {**COLUMNS, "form": "string"}
-    trained = read_problems(problems, "train", columns).head(prompts)
-    measured = read_problems(problems, "held_out", columns)
+    reinforced, supervised, measured = (
+        read_problems(problems, n, columns) for n in ("train", "warm_start", "held_out")
+    )
+    trained = pd.concat([reinforced, supervised], ignore_index=True).head(prompts)
     shown, again, held_out = (
         drawn(policy, words, part, number, max_new_tokens, seed + place)
-        for place, (part, number) in enumerate(((trained, samples), (trained, generations), (measured, generations)))
+        for place, (part, number) in enumerate(((trained, samples), (reinforced, generations), (measured, generations)))
     )
     held_out["rule"] = rule_labels(verifier, "digits", held_out["answer"].tolist(), held_out["completion"].tolist())
     told = []
@@ -94,7 +99,7 @@ def reward_model(
         for frame in (again, held_out):
             frame[f"rm_{noise:g}"] = scores(network, words, frame["prompt"].tolist(), frame["completion"].tolist())
         known = ranking(again, f"rm_{noise:g}", within=True)._asdict()
-        told.append({"noise": noise, "pairs": len(pairs.prompts), "auroc_on_its_prompts": known, "log": records})
+        told.append({"noise": noise, "pairs": len(pairs.prompts), "auroc_train": known, "log": records})
     write_table(held_out, rollouts)
     write_json(told, log)
 
