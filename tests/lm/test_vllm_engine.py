@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from raw2fig.errors import InputError
 from raw2fig.lm.generate import load_completer
 
 STAND_IN = '''
@@ -55,6 +56,13 @@ def test_each_prompt_is_sampled_with_its_own_seed(vllm) -> None:  # type: ignore
     assert vllm.loaded == [("folder", "bfloat16", False)]
     # temperature 1 over the whole vocabulary, as our sampler
     assert vllm.asked == [(["one", "two"], [(1.0, 40, 5, 1.0, 0, 1), (1.0, 40, 6, 1.0, 0, 1)])]
+
+
+def test_temperature_and_top_p_are_passed_on(vllm) -> None:  # type: ignore[no-untyped-def]
+    load_completer("folder", "vllm", (), 0.6, 0.95)(["one"], 7, [3])
+    assert vllm.asked == [(["one"], [(0.6, 7, 3, 0.95, 0, 1)])]
+    with pytest.raises(InputError, match="top_p"):
+        load_completer("folder", "sampler", (), 0.6, 0.95)
 
 
 def test_without_seeds_it_is_greedy(vllm) -> None:  # type: ignore[no-untyped-def]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Engine = Literal["sampler", "vllm"]
 
 Complete = Callable[[Sequence[str], int, Sequence[int] | None], list[str]]
-"""`complete(prompts, max_new_tokens, seeds)`: one completion for each prompt, drawn at temperature 1 with the prompt's
-own seed (equal seeds pair prompts by common random numbers), or greedy without seeds."""
+"""`complete(prompts, max_new_tokens, seeds)`: one completion for each prompt, drawn with the prompt's own
+seed (equal seeds pair prompts by common random numbers), or greedy without seeds."""
 
 
 def once_mask(tokenizer: PreTrainedTokenizerBase, words: Sequence[str], size: int = 0) -> torch.Tensor | None:
@@ -41,7 +41,12 @@ def draw_seeds(n: int, *entropy: int) -> list[int]:
     return np.random.default_rng(entropy).integers(2**31, size=n).tolist()
 
 
-def completer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, once_words: Sequence[str] = ()) -> Complete:
+def completer(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    once_words: Sequence[str] = (),
+    temperature: float = 1.0,
+) -> Complete:
     """`Complete` over our sampler."""
     from raw2fig.lm.sample import sample
 
@@ -53,25 +58,34 @@ def completer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, once_w
         if seeds is not None:
             uniforms = np.stack([np.random.default_rng(seed).random(max_new_tokens) for seed in seeds])
         ids = tokenizer(list(prompts))["input_ids"]
-        drawn = sample(model, tokenizer, ids, max_new_tokens, uniforms, once=once)
+        drawn = sample(model, tokenizer, ids, max_new_tokens, uniforms, temperature, once)
         return tokenizer.batch_decode(drawn.ids, skip_special_tokens=True)
 
     return complete
 
 
-def load_completer(source: str, engine: Engine = "sampler", once_words: Sequence[str] = ()) -> Complete:
-    """`Complete` for a model folder or hub id. vLLM knows no repeat mask: duplicates are left to the cleaning rule.
+def load_completer(
+    source: str,
+    engine: Engine = "sampler",
+    once_words: Sequence[str] = (),
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+) -> Complete:
+    """`Complete` for a model folder or hub id. vLLM knows no repeat mask: duplicates are left to the cleaning rule; our
+    sampler knows no `top_p` below 1.
 
     vLLM takes a GPU for itself: call what is returned without keeping it, when another model follows.
     """
     if engine == "vllm":
-        return _vllm(source)
+        return _vllm(source, temperature, top_p)
+    if top_p != 1:
+        raise InputError("top_p", f"is {top_p:g} with engine {engine}", "1, or engine vllm")
     from raw2fig.lm.models import load
 
-    return completer(*load(source), once_words)
+    return completer(*load(source), once_words, temperature)
 
 
-def _vllm(source: str) -> Complete:
+def _vllm(source: str, temperature: float, top_p: float) -> Complete:
     try:
         from vllm import LLM, SamplingParams
     except ImportError as error:
@@ -86,7 +100,8 @@ def _vllm(source: str) -> Complete:
         if seeds is None:
             settings = [SamplingParams(temperature=0.0, max_tokens=max_new_tokens)] * len(prompts)
         else:
-            settings = [SamplingParams(temperature=1.0, max_tokens=max_new_tokens, seed=seed) for seed in seeds]
+            drawn = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens}
+            settings = [SamplingParams(**drawn, seed=seed) for seed in seeds]
         return [output.outputs[0].text for output in llm.generate(list(prompts), settings, use_tqdm=False)]
 
     return complete

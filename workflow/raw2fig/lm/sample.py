@@ -95,11 +95,12 @@ def sample_texts(
     samples: int,
     max_new_tokens: int,
     seed: int,
+    temperature: float = 1.0,
 ) -> list[str]:
-    """`samples` completions of each prompt, adjacent, at temperature 1. The random numbers depend on `seed` alone."""
+    """`samples` completions of each prompt, adjacent. The random numbers depend on `seed` alone."""
     ids = [row for row in tokenizer(list(prompts))["input_ids"] for _ in range(samples)]
     uniforms = np.random.default_rng(seed).random((len(ids), max_new_tokens))
-    drawn = sample(model, tokenizer, ids, max_new_tokens, uniforms, batch=4096)
+    drawn = sample(model, tokenizer, ids, max_new_tokens, uniforms, temperature, batch=4096)
     return tokenizer.batch_decode(drawn.ids, skip_special_tokens=True)
 
 

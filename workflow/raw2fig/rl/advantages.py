@@ -10,8 +10,10 @@ EPSILON = 1e-4
 
 
 def centred(rewards: np.ndarray) -> np.ndarray:
-    """r - mean within each group, for rewards of shape (groups, generations): REINFORCE with a group baseline."""
-    return rewards - rewards.mean(1, keepdims=True)
+    """r - mean within each group, for rewards of shape (groups, generations): REINFORCE with a group baseline. Exactly
+    0 in a group of equal rewards, whose mean may be off by rounding."""
+    differ = rewards.max(1, keepdims=True) > rewards.min(1, keepdims=True)
+    return np.where(differ, rewards - rewards.mean(1, keepdims=True), 0.0)
 
 
 def group_advantages(rewards: np.ndarray, ddof: int = 1, epsilon: float = EPSILON) -> np.ndarray:

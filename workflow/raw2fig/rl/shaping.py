@@ -9,8 +9,9 @@ A score that is not a finite number makes its whole group verifier-only, in ever
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -73,6 +74,11 @@ class Parameters:
             raise InputError("ddof", f"is {self.ddof}", "0 or 1")
 
 
+def weighted(parameters: Parameters, hyperparameters: Hyperparameters, **given: float) -> Parameters:
+    """`parameters` with w_min, w_max and k of one of the paper's two sets, less those `given`."""
+    return replace(parameters, **cast(Any, WEIGHT_OF[hyperparameters] | given))
+
+
 class Shaped(NamedTuple):
     """Rewards of a batch, and what they were made from.
 
@@ -100,6 +106,49 @@ def shape_batch(
     sigma_u = spread(rm, parameters.ddof)
     shaped = shape_groups(arm, rule, rm, parameters, sigma_bar_in(running, sigma_u))
     return shaped, sigma_bar_after(running, sigma_u, parameters.decay)
+
+
+@dataclass
+class Shaper:
+    """The shaping of a training (`raw2fig.rl.trainer.Shaping`): `shape_batch` on the signals label and score. Its state
+    is the running mean of sigma_u. `others` are names of further signals, whose means are logged."""
+
+    arm: Arm
+    parameters: Parameters
+    others: Sequence[str] = ()
+    running: float | None = None
+    shaped: Shaped | None = None  # the last batch
+    means: dict[str, float] = field(default_factory=dict)  # of its signals
+
+    def rewards(self, signals: np.ndarray) -> np.ndarray:
+        rule, rm, *others = signals
+        self.shaped, self.running = shape_batch(self.arm, rule, rm, self.parameters, self.running)
+        named = zip(("rule", "rm", *self.others), (rule, rm, *others), strict=True)
+        self.means = {name: float(values.mean()) for name, values in named}
+        return self.shaped.rewards
+
+    def told(self, advantages: np.ndarray) -> dict[str, float]:
+        """Means of the signals; `telemetry`; mean of sigma_u, sigma_bar, and the weight. What there is none of is left
+        out."""
+        assert self.shaped is not None
+        weight, sigma_u = self.shaped.weight, self.shaped.sigma_u
+        found: dict[str, float | None] = {
+            **self.means,
+            **telemetry(self.shaped.uniform, np.abs(advantages).mean(1)),
+            "unscored_groups": float(self.shaped.unscored.mean()),
+            "sigma_u": _mean_spread(sigma_u),
+            "sigma_bar": self.shaped.sigma_bar,
+            "weight": float(weight.mean()),
+            "weight_min": float(weight.min()),
+            "weight_max": float(weight.max()),
+        }
+        return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+
+    def state(self) -> float | None:
+        return self.running
+
+    def restore(self, state: float | None) -> None:
+        self.running = state
 
 
 def shape_groups(arm: Arm, rule: ArrayLike, rm: ArrayLike, parameters: Parameters, sigma_bar: float) -> Shaped:
@@ -226,12 +275,8 @@ def advantages(rewards: ArrayLike, scale: Scale, epsilon: float = EPSILON) -> np
     if scale not in get_args(Scale):
         raise InputError("scale", f"is {scale!r}", f"one of {', '.join(get_args(Scale))}")
     rewards = _matrix(rewards, "rewards")
-    found = np.zeros_like(rewards)
-    differ = rewards.min(1) < rewards.max(1)
-    if differ.any():
-        of_group = group_advantages(rewards[differ], epsilon=epsilon) if scale == "group" else centred(rewards[differ])
-        found[differ] = of_group
-    return found
+    single = rewards.shape[1] == 1  # no standard deviation
+    return group_advantages(rewards, epsilon=epsilon) if scale == "group" and not single else centred(rewards)
 
 
 def telemetry(uniform: np.ndarray, sizes: np.ndarray) -> dict[str, float | None]:

@@ -20,7 +20,7 @@ import shutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -42,10 +42,29 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-Rewards = Callable[[list[str], list[int], int], list[float]]
+Rewards = Callable[[list[str], list[int], int], Sequence[float] | np.ndarray]
 """`rewards(completions, prompt_indices, step)`: one number per completion, above 0 for one that is right; those of one
-group are adjacent. What it draws at random must depend on `step` alone, so that a resumed run goes on as an
-uninterrupted one."""
+group are adjacent. A run with a `Shaping` gets a row of signals for each completion, (completions, signals), the first
+of which says whether it is right. What it draws at random must depend on `step` alone, so that a resumed run goes on as
+an uninterrupted one."""
+
+
+class Shaping(Protocol):
+    """Rewards that need a whole batch of groups, those of all processes, and may keep a state from batch to batch."""
+
+    def rewards(self, signals: np.ndarray) -> np.ndarray:
+        """Rewards (groups, generations) of the next update, from signals (signals, groups, generations)."""
+        ...
+
+    def told(self, advantages: np.ndarray) -> dict[str, float]:
+        """What is logged of that update, whose advantages are (groups, generations)."""
+        ...
+
+    def state(self) -> Any:
+        """What `restore` takes, as plain data: part of a checkpoint."""
+        ...
+
+    def restore(self, state: Any) -> None: ...
 
 
 def repeat_mask(ids: torch.Tensor, start: int, once: torch.Tensor) -> torch.Tensor:
@@ -88,11 +107,13 @@ def grpo(
     on_snapshot: Callable[[int, PreTrainedModel], dict[str, float]] | None = None,
     scored_by: str = "",
     keep_at: Collection[int] = (),
+    shaping: Shaping | None = None,
 ) -> list[dict[str, float]]:
     """Train the model of folder `base`, save it at `output` and return the log: a record {step, reward, ...} of each
     update.
 
-    `scored_by` names what `rewards` depends on: with another name a killed run starts anew instead of resuming.
+    `scored_by` names what `rewards` and `shaping` depend on: with another name a killed run starts anew instead of
+    resuming. With `shaping` the logged `reward` is the first signal, and what it tells is logged as `shaping/...`.
 
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`).
 
@@ -108,8 +129,7 @@ def grpo(
     class Trainer(GRPOTrainer):
         model: Any
         _buffered_inputs: Any
-        values: list[float]  # of this process's completions
-        passes: list[bool]
+        scored: np.ndarray  # (completions, signals and cost and whether right) of this process
         rollouts: Rollouts | None = None
         empty = False  # whether the last batch had nothing to train on
 
@@ -144,14 +164,16 @@ def grpo(
                 mask = mask * ended[:, None]
             behaviour, fresh = self._behaviour(batch, update)
             # what concerns the whole batch is worked out on all processes' completions, in the same order everywhere
-            own = torch.tensor([self.values, self.passes, indices], dtype=torch.float64, device=mask.device)
-            columns = torch.cat([own, torch.stack([mask.sum(1), drawn]).double()])
-            values, passes, places, lengths, drawn = self.accelerator.gather(columns.T.contiguous()).cpu().numpy().T
-            grouped = values.reshape(-1, recipe.generations)
+            own = torch.from_numpy(np.column_stack([self.scored, indices])).to(mask.device)
+            columns = torch.cat([own, torch.stack([mask.sum(1), drawn], 1).double()], 1)
+            *signals, costs, passes, places, lengths, drawn = self.accelerator.gather(columns).cpu().numpy().T
+            grouped = costs.reshape(-1, recipe.generations)
+            grouped = grouped + rewarded(np.reshape(signals, (len(signals), *grouped.shape)))
             kept = has_variance(grouped) if recipe.drop_zero_variance else np.ones(len(grouped), bool)
             for index, rate in zip(places[:: recipe.generations], passes.reshape(grouped.shape).mean(1), strict=True):
                 curriculum.note(int(index), float(rate))
-            advantages = scaled_advantages(grouped, recipe.scale, kept, recipe.ddof, recipe.epsilon).ravel()
+            advantages = scaled_advantages(grouped, recipe.scale, kept, recipe.ddof, recipe.epsilon)
+            told = shaping.told(advantages) if shaping else {}
             weights = completion_weights(lengths, recipe.generations, recipe.aggregation, kept, recipe.max_new_tokens)
             self.empty = not kept.any()
             first = process * len(indices)
@@ -165,10 +187,11 @@ def grpo(
                 trained_tokens=lengths[np.repeat(kept, recipe.generations)].sum(),
                 truncated=1 - self._mean(ended, torch.ones_like(ended)),
                 interrupted=self._mean((drawn_mask < batch["completion_mask"]).any(1), torch.ones_like(ended)),
+                **{f"shaping/{name}": number for name, number in told.items()},
             )
             return {
                 **{name: batch[name] for name in KEPT if name in batch},
-                "advantages": torch.from_numpy(advantages[mine]).to(behaviour),
+                "advantages": torch.from_numpy(advantages.ravel()[mine]).to(behaviour),
                 "weights": torch.from_numpy(weights[mine] * processes).to(behaviour),
                 "mask": mask,
                 "behaviour": behaviour,
@@ -248,7 +271,7 @@ def grpo(
             # before trl's own, which ends with the file that makes a checkpoint whole
             path = folder / f"checkpoint-{self.state.global_step}" / f"stream-{process}.pt"
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(stream.state(), path)
+            torch.save({**stream.state(), "shaping": shaping.state() if shaping else None}, path)
             super()._save_checkpoint(model, trial)
 
     def rollout(texts: list[str], trainer: Any) -> dict[str, list[Any]]:
@@ -257,18 +280,24 @@ def grpo(
         return {"prompt_ids": given.prompt_ids, "completion_ids": given.ids, "logprobs": given.logprobs, **masks}
 
     def reward(completions: Any, completion_ids: Any, prompt_index: Any, trainer_state: Any, **_: Any) -> list[float]:
-        values = np.asarray(rewards(completions, prompt_index, trainer_state.global_step), float)
-        lengths = np.array([len(ids) for ids in completion_ids])
-        correct = values > 0
-        trainer.passes = correct.tolist()
-        trainer.values = (values + overlong_cost(recipe, lengths, correct)).tolist()
-        return trainer.values
+        signals = np.asarray(rewards(completions, prompt_index, trainer_state.global_step), float)
+        signals = signals.reshape(len(completions), -1)
+        correct = signals[:, 0] > 0
+        cost = overlong_cost(recipe, np.array([len(ids) for ids in completion_ids]), correct)
+        trainer.scored = np.column_stack([signals, cost, correct])
+        return (signals[:, 0] + cost).tolist()
+
+    def rewarded(signals: np.ndarray) -> np.ndarray:
+        return shaping.rewards(signals) if shaping else signals[0]
 
     class Callback(TrainerCallback):
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step:
                 path = folder / f"checkpoint-{state.global_step}" / f"stream-{process}.pt"
-                stream.restore(torch.load(path, weights_only=True), trainer.accelerator.unwrap_model(trainer.model))
+                state = torch.load(path, weights_only=True)
+                stream.restore(state, trainer.accelerator.unwrap_model(trainer.model))
+                if shaping:
+                    shaping.restore(state["shaping"])
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if trainer.empty:  # no gradient, and no step on those of before
@@ -347,7 +376,7 @@ def grpo(
         if keep_at and process == 0:
             shutil.copytree(folder / "policies", output / "policies")
     return [
-        {name: float(value) for name, value in record.items() if name in LOGGED or name.startswith("validation")}
+        {n: float(value) for n, value in record.items() if n in LOGGED or n.startswith(("validation", "shaping/"))}
         for record in trainer.state.log_history
         if "train_runtime" not in record
     ]

@@ -28,7 +28,7 @@ def read_problems(path: Path, split: str, columns: Mapping[str, str] = COLUMNS) 
         raise InputError(path, f"the prompt {double.iloc[0]!r} comes twice", "every prompt in one split, once")
     part = frame[frame["split"] == split].reset_index(drop=True)
     if part.empty:
-        raise InputError(path, f"no problem of split {split!r}", f"splits {', '.join(SPLITS)}")
+        raise InputError(path, f"no problem of split {split!r}", f"one of {', '.join(frame['split'].unique())}")
     return part
 
 

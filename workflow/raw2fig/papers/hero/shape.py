@@ -10,7 +10,6 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.rl.shaping import (
-    WEIGHT_OF,
     Arm,
     Hyperparameters,
     Parameters,
@@ -21,6 +20,7 @@ from raw2fig.rl.shaping import (
     sigma_bar_in,
     spread,
     telemetry,
+    weighted,
 )
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import NOT_A_NUMBER, read_header, read_table, write_table
@@ -98,15 +98,8 @@ def shape(
         The table with shaped_reward, weight, sigma_u, uniform and advantage; CSV or Parquet.
     """
     given = {name: value for name, value in (("w_min", w_min), ("w_max", w_max), ("k", k)) if value is not None}
-    parameters = Parameters(
-        alpha=alpha,
-        beta=beta,
-        decay=decay,
-        mixing=mixing,
-        singleton_z=singleton_z,
-        ddof=ddof,
-        **(WEIGHT_OF[hyperparameters] | given),
-    )
+    plain = Parameters(alpha=alpha, beta=beta, decay=decay, mixing=mixing, singleton_z=singleton_z, ddof=ddof)
+    parameters = weighted(plain, hyperparameters, **given)
     frame = read_rollouts(rewards, group_col, verifier_col, reward_model_col, batch_col)
     batches = _numbers(frame, [batch_col]) if batch_col else np.zeros(len(frame), dtype=np.int64)
     groups = _numbers(frame, [batch_col, group_col] if batch_col else [group_col])  # a prompt again is another group

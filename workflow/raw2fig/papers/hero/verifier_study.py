@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.verifiers import VERIFIERS, Verdict, math_verdict
+from raw2fig.papers.hero.answers import READERS, Reading, gold_of, verdict_of
+from raw2fig.papers.hero.formats import ENDS
+from raw2fig.papers.hero.verifiers import VERIFIERS, Verdict
 from raw2fig.stats import proportion
 from raw2fig.step import Input, Output, progress, step
-from raw2fig.tables import read_json, write_json, write_table
+from raw2fig.tables import read_json, read_table, write_json, write_table
 
 FIELDS = ("ground_truth", "fn_output", "tn_output")
 """Of a problem: the gold answer, an equivalent one, and a wrong one."""
+Pair = tuple[str, bool, str, str]
+"""Name, whether the answer is equivalent, gold answer, answer."""
 RATES = ("recall", "false_positive_rate", "precision", "accuracy")
 
 
@@ -48,8 +54,6 @@ def verifier_study(
     costs
         JSON with milliseconds of CPU per answer, which no two runs have the same.
     """
-    import pandas as pd
-
     problems = read_problems(benchmark)
     found = check_sha256(benchmark, sha256 or None, benchmark)
     logging.info("%d problems, sha256 %s", len(problems), found)
@@ -58,7 +62,62 @@ def verifier_study(
         for equivalent in (True, False)
         for problem in problems
     ]
+    _study(pairs, scores, table, costs)
+
+
+@step
+def verifier_study_rollouts(
+    *,
+    rollouts: Input,
+    answers: int = 1000,
+    reading: Reading = "digits",
+    scores: Output = Path("hero-verifier-scores.parquet"),
+    table: Output = Path("hero-verifiers.csv"),
+    costs: Output | None = None,
+) -> None:
+    """The same for a policy's own answers: all of them, and those to plain and to signed problems.
+
+    Parameters
+    ----------
+    rollouts
+        Table of `raw2fig hero reward-model`: prompt, form, answer, completion, truth.
+    answers
+        How many are taken: different ones, from the start of the table, half of each format.
+    reading
+        digits or boxed: how completions give their answer.
+    scores
+        The verdicts, a row per verifier and answer.
+    table
+        A row per verifier and format, "both" for all answers.
+    costs
+        JSON with milliseconds of CPU per answer, which no two runs have the same.
+    """
+    kinds = dict.fromkeys(("prompt", "form", "answer", "completion"), "string")
+    frame = read_table(rollouts, {**kinds, "truth": "number"}).drop_duplicates(["prompt", "completion"])
+    frame = frame.groupby("form", sort=False).head(answers // frame["form"].nunique()).reset_index(drop=True)
+    pairs = [
+        (f"{row.form} {place}", row.truth == 1, gold_of(row.answer, reading), READERS[reading](row.completion))
+        for place, row in enumerate(frame.itertuples())
+    ]
+    forms = frame["form"].tolist()
+    _study(pairs, scores, table, costs, {"both": [True] * len(forms)} | {f: [x == f for x in forms] for f in ENDS})
+
+
+def _study(
+    pairs: list[Pair],
+    scores: Path,
+    table: Path,
+    costs: Path | None,
+    parts: Mapping[str, Sequence[bool]] | None = None,
+) -> None:
+    """Verdicts, rates and costs of all verifiers on `pairs`; with `parts`, which say for each pair whether it belongs
+    to them, rates of each part."""
+    import pandas as pd
+
     rows, rates, spent = [], [], {}
+    chosen: list[tuple[dict[str, str], Sequence[bool]]] = [({}, [True] * len(pairs))]
+    if parts:
+        chosen = [({"form": name}, part) for name, part in parts.items()]
     for name in VERIFIERS:
         verdict_of(name, "1", "1")  # its imports are no cost of an answer
         verdicts, seconds = [], 0.0
@@ -71,7 +130,11 @@ def verifier_study(
             (name, key, equivalent, verdict, verdict == "equal")
             for (key, equivalent, _, _), verdict in zip(pairs, verdicts, strict=True)
         ]
-        rates.append({"verifier": name, **rates_of([equivalent for _, equivalent, _, _ in pairs], verdicts)})
+        equivalent = [kind for _, kind, _, _ in pairs]
+        rates += [
+            {"verifier": name, **named, **rates_of(list(compress(equivalent, part)), list(compress(verdicts, part)))}
+            for named, part in chosen
+        ]
         logging.info("%s: %.3g ms of CPU per answer", name, spent[name])
     write_table(pd.DataFrame(rows, columns=["verifier", "id", "equivalent", "verdict", "accepted"]), scores)
     write_table(pd.DataFrame(rates), table)
@@ -96,13 +159,6 @@ def read_problems(path: Path) -> list[dict[str, Any]]:
             raise InputError(path, f"entry {place} has the id {problem.get('id')!r:.40}", "an id of its own")
         seen.add(str(problem["id"]))
     return problems
-
-
-def verdict_of(name: str, gold: str, answer: str) -> Verdict:
-    """What the verifier `name` says; only math_verify can fail to read an answer."""
-    if name == "math_verify":
-        return math_verdict(gold, answer)
-    return "equal" if VERIFIERS[name](gold, answer) else "different"
 
 
 def rates_of(equivalent: list[bool], verdicts: list[Verdict]) -> dict[str, float]:

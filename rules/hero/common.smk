@@ -1,0 +1,68 @@
+"""HERO: what its rules share."""
+
+HERO = config["hero"]
+HERO_REGIMES = ["easy", "mixed", "hard"]
+HERO_SCALES = ["none", "group"]
+HERO_SUMS = HERO["source"] == "sums"
+# reward models: those trained here are named by their label noise; a released one is there once
+HERO_JUDGES = [f"{n:g}" for n in HERO["reward_model"]["noises"]] if HERO_SUMS else [HERO["released"]["judge_name"]]
+HERO_JUDGE = HERO_JUDGES[0]
+HERO_PROBLEMS = "<results>/hero/data/problems.parquet"
+HERO_POOL = HERO_PROBLEMS if HERO_SUMS else "<results>/hero/data/candidates.parquet"
+HERO_EVALUATION = HERO_PROBLEMS if HERO_SUMS else "<results>/hero/data/evaluation.parquet"
+# arm-scale-reward model; the first ones in every regime, the others after the hard set alone
+HERO_RUNS = [f"{arm}-{scale}-{HERO_JUDGE}" for arm in HERO["arms"] for scale in HERO_SCALES]
+HERO_ABLATIONS = [
+    *(f"{run}-{HERO_JUDGE}" for run in HERO["ablations"]),
+    *(f"hero-none-{judge}" for judge in HERO_JUDGES[1:]),
+]
+HERO_TRAINED = [
+    *((regime, run, seed) for regime in HERO_REGIMES for run in HERO_RUNS for seed in HERO["seeds"]),
+    *(("hard", run, seed) for run in HERO_ABLATIONS for seed in HERO["seeds"]),
+]
+HERO_LOGS = [f"<results>/hero/models/rl/{regime}-s{seed}/{run}.json" for regime, run, seed in HERO_TRAINED]
+# what comes from outside, for the table of the run
+HERO_FETCHED = [
+    *(
+        f"<results>/hero/sources/{name}.record.json"
+        for name in ("hardverify", "benchmarks")
+        if HERO[name]["source"] in ("url", "hub")
+    ),
+    *(
+        []
+        if HERO_SUMS
+        else [
+            "<results>/hero/sources/pool.record.json",
+            *expand("<results>/hero/models/{which}", which=["policy", "judge"]),
+        ]
+    ),
+]
+# verifiers on answers whose truth is known: those of the policy, and HardVerify-Math where a source is configured
+HERO_BENCHMARK = HERO["hardverify"]["source"] != "none"
+HERO_LADDERS = [
+    f"<results>/hero/tables/{name}.csv" for name in ["verifiers.miniature", *(["verifiers"] if HERO_BENCHMARK else [])]
+]
+
+
+def hero_flags(section, *keys):
+    """Flags of the settings `keys` of a section of the configuration."""
+    return " ".join(filter(None, (option(key.replace("_", "-"), HERO[section][key]) for key in keys)))
+
+
+HERO_GRPO = hero_flags(
+    "train",
+    *("updates", "lr", "warmup", "prompts", "generations", "accumulate", "eps_low", "eps_high", "beta_kl"),
+    *("hyperparameters", "mixing", "checkpoint_every", "gradient_checkpointing"),
+)
+
+
+def hero_file(name):
+    """Where a benchmark lies: the user's file, or the one fetched."""
+    suffix = {"hardverify": "json", "benchmarks": "parquet"}[name]
+    given = HERO[name]["path"]
+    return given if HERO[name]["source"] == "path" else f"<results>/hero/sources/{name}.{suffix}"
+
+
+def hero_judge(name):
+    """Folder of a reward model."""
+    return f"<results>/hero/models/reward/{name}" if HERO_SUMS else "<results>/hero/models/judge"

@@ -1,0 +1,187 @@
+"""The paper scale of HERO on a CPU: its plan as it is, and its rules to the end on tiny stand-ins for policy, reward
+model, pool and benchmarks, all by `source: path`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from clone import ROOT, call, clone, jobs
+
+from raw2fig.config import load, merge, read_schema, validate
+from raw2fig.errors import InputError
+from raw2fig.papers.hero.pool import KIND
+from raw2fig.papers.hero.regimes import INSTRUCTION
+
+pytestmark = pytest.mark.xdist_group("hero_paper_scale")
+
+ANSWERS = ("2", "3")
+SMALL: dict[str, Any] = {
+    "pathvars": {"results": "made"},
+    "hero": {
+        "engine": "sampler",
+        "launch": "",
+        "max_new_tokens": 8,
+        "pool": {"files": ["given/omr.parquet"], "size": 40},
+        "regimes": {"size": 4},
+        "released": {"source": "path", "policy": "given/policy", "judge": "given/judge"},
+        "sft": {"examples": 30, "steps": 40, "batch": 8, "accumulate": 1, "lr": 0.01, "max_length": 200},
+        "train": {
+            **{"updates": 1, "prompts": 2, "generations": 4, "accumulate": 1, "vllm": None},
+            "gradient_checkpointing": False,
+        },
+        "evaluation": {"samples": 2, "top_p": 1.0, "verifier_answers": 20},
+        "hardverify": {"source": "path", "path": "given/hvm.json", "sha256": None},
+        "benchmarks": {"source": "path", "path": "given/aammo.parquet"},
+    },
+}
+"""Sources, sizes and steps in place of the paper's; everything else is config/paper.yaml as it is."""
+
+
+def given(folder: Path) -> None:
+    """A policy and a reward model with a byte-level tokenizer, the latter with a chat template; and files laid out as
+    OpenMathReasoning and TinyV lay theirs out."""
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.decoders import ByteLevel as Decoder
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import ByteLevel
+    from tokenizers.trainers import BpeTrainer
+    from transformers import (
+        PreTrainedTokenizerFast,
+        Qwen2Config,
+        Qwen2ForCausalLM,
+        Qwen2ForSequenceClassification,
+    )
+
+    folder.mkdir()
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = Decoder()
+    texts = [rf" It is \boxed{{{answer}}}" for answer in ANSWERS] + [INSTRUCTION, "What is number"]
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    trainer = BpeTrainer(
+        vocab_size=400, special_tokens=special, initial_alphabet=ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator(texts * 9, trainer)
+    words = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=special[0], pad_token=special[0])
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    shape = Qwen2Config(vocab_size=len(words), num_key_value_heads=2, eos_token_id=0, pad_token_id=0, **size)
+    Qwen2ForCausalLM(shape).bfloat16().save_pretrained(folder / "policy")
+    words.save_pretrained(folder / "policy")
+    shape.num_labels = 1
+    Qwen2ForSequenceClassification(shape).bfloat16().save_pretrained(folder / "judge")
+    turn = "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+    words.chat_template = f"{{% for m in messages %}}{turn}{{% endfor %}}"
+    words.save_pretrained(folder / "judge")
+    rows = [
+        {
+            "problem": f"What is number {number}?",
+            "expected_answer": ANSWERS[number % 2],
+            "problem_type": KIND,
+            "generated_solution": rf"It is \boxed{{{ANSWERS[number % 2]}}}",
+        }
+        for number in range(60)
+    ]
+    pd.DataFrame(rows).to_parquet(folder / "omr.parquet")
+    easy = [
+        {
+            "data_source": name,
+            "prompt": [{"role": "user", "content": f"What {number} of {name}? {INSTRUCTION}"}],
+            "reward_model": {"ground_truth": ANSWERS[number % 2]},
+        }
+        for name in ("MATH", "AMC", "MINERVA", "OLYMPIAD_BENCH")
+        for number in range(2)
+    ]
+    pd.DataFrame(easy).to_parquet(folder / "aammo.parquet")
+    hard = [
+        {"id": n, "question": f"Hard {n}?", "ground_truth": "2", "fn_output": "2.0", "tn_output": "3"} for n in range(8)
+    ]
+    (folder / "hvm.json").write_text(json.dumps(hard))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = clone(tmp_path_factory.mktemp("hero_paper") / "clone")
+    (made / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    return made
+
+
+def config(*names: str) -> dict[str, Any]:
+    return load([ROOT / "config/config.yaml", *(ROOT / "config" / f"{name}.yaml" for name in names)])
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        ({"source": "real"}, "hero.benchmarks.source: is 'none'"),
+        ({"hardverify": {"source": "path"}}, "hero.hardverify.path: is None"),
+        ({"hardverify": {"source": "url", "url": "ftp://x"}}, "hero.hardverify.url: is 'ftp://x'"),
+        ({"train": {"alpha": {"hard": 0.5}}}, "hero.train.alpha.hard: is 0.5"),
+        ({"reward_model": {"noises": [0.5]}}, "hero.reward_model.noises.0: is 0.5"),
+        ({"arms": ["hero"]}, "hero.arms: is \\['hero'\\]"),
+    ],
+)
+def test_check_12_what_cannot_be_meant_is_refused_before_the_first_job(overlay: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputError, match=f"^{expected}"):
+        validate(merge(config(), {"hero": overlay}), read_schema(ROOT / "workflow/schemas"))
+
+
+def test_one_line_of_configuration_brings_hardverify_math(folder: Path) -> None:
+    overlay = "hero={hardverify: {source: path, path: small.yaml}}"
+    text = call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds", "--config", overlay)
+    lines = {str(job): job.shell for job in jobs(text)}
+    assert "--benchmark small.yaml --sha256 aea490a4" in lines["hero_verifier_study"]
+    assert "--benchmark results/hero/tables/verifiers.csv" in lines["hero_claims"]
+    without = jobs(call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds"))
+    assert "hero_verifier_study" not in {job.rule for job in without}
+
+
+def test_the_paper_scale_as_it_is(folder: Path) -> None:
+    text = call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds", "--configfile", "config/paper.yaml")
+    lines = {str(job): job.shell for job in jobs(text)}
+    launch = "accelerate launch --config_file config/accelerate/fsdp.yaml --num_processes 8 -m raw2fig hero"
+    for regime, alpha in (("easy", "0.05"), ("mixed", "0.1"), ("hard", "0.1")):
+        shell = lines[f"hero_train regime={regime}, seed=0"]
+        assert shell.startswith(f"{launch} train")
+        for flags in (
+            "--runs verifier_only-none-AceMath-7B-RM verifier_only-group-AceMath-7B-RM",
+            f"--alpha {alpha}",
+            "--verifier math_verify --reading boxed",
+            "--lr 1e-06",
+            "--generations 8",
+            "--eps-low 0.2 --eps-high 0.28",
+            "--hyperparameters appendix",
+            "--max-new-tokens 8192",
+            "--vllm colocate",
+        ):
+            assert flags in shell, flags
+    assert lines["hero_sft"].startswith(f"{launch} sft")
+    assert "--dataset nvidia/OpenMathReasoning" in lines["hero_pool"]
+    assert "--size 40000" in lines["hero_pool"]
+    assert "--source Qwen/Qwen3-4B-Base" in lines["hero_fetch which=policy"]
+    assert "--source nvidia/AceMath-7B-RM" in lines["hero_fetch which=judge"]
+    assert "HardVerify-Math.json --sha256 aea490a4" in lines["hero_fetch_hardverify"]
+    assert "--temperature 0.6 --top-p 0.95" in lines["hero_evaluate"]
+    absent = {"hero_problems", "hero_cold_start", "hero_reward_model", "hero_fig_reward_models"}
+    assert not absent & {line.split()[0] for line in lines}
+
+
+def test_the_paper_s_rules_to_the_end_on_stand_ins(folder: Path) -> None:
+    given(folder / "given")
+    call(folder, "snakemake", "hero", "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml")
+    made = folder / "made/hero"
+    regimes = json.loads((made / "data/regimes.json").read_text())
+    assert regimes["verifier"] == "math_verify"
+    assert regimes["accepted"] >= 4 <= regimes["not_accepted"]
+    scores = pd.read_parquet(made / "evals/scores.parquet")
+    assert set(scores["regime"]) == {"start", "easy", "mixed", "hard"}
+    assert set(scores["form"]) == {"plain", "signed"}
+    claims = {claim["id"]: claim for claim in json.loads((made / "claims.json").read_text())["claims"]}
+    assert claims["H1"]["verdict"] != "out of scale"
+    assert all(claims[name]["measured"] for name in claims)
+    table = (made / "tables/paper_vs_run.md").read_text()
+    assert "policy: commit" in table or "- policy" in table

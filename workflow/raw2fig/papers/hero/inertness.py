@@ -1,0 +1,87 @@
+"""What a knob of HERO changes in the advantages, with either scale of them: on rollouts, without any training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.papers.hero.train import EPSILON
+from raw2fig.rl.shaping import (
+    Arm,
+    Hyperparameters,
+    Parameters,
+    Scale,
+    advantages,
+    shape_groups,
+    sigma_bar_in,
+    spread,
+    weighted,
+)
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_table, write_table
+
+SCALES: tuple[Scale, ...] = ("none", "group")
+
+
+@step
+def inertness(
+    *,
+    rollouts: Input,
+    changes: Output,
+    score: str = "rm_0",
+    generations: int = 8,
+    alpha: float = 0.1,
+    other_alpha: float = 0.2,
+    hyperparameters: Hyperparameters = "appendix",
+) -> None:
+    """Compare HERO's advantages with and without the weight, and with one band width and another.
+
+    Parameters
+    ----------
+    rollouts
+        Completions of one prompt adjacent: prompt, rule, and a column of scores.
+    changes
+        A row per knob, scale and group: knob, scale, prompt, uniform, and over the completions the mean |A| before, and
+        the largest and the mean change of A.
+    score
+        Column of the reward model's scores.
+    generations
+        Completions of each prompt.
+    other_alpha
+        Band width that `alpha` is compared with.
+    """
+    import pandas as pd
+
+    frame = read_table(rollouts, {"prompt": "string", "rule": "number", score: "number"})
+    first = frame["prompt"].to_numpy()[::generations]
+    if len(frame) % generations or (np.repeat(first, generations) != frame["prompt"].to_numpy()).any():
+        raise InputError(rollouts, "completions of a prompt are not adjacent", f"{generations} rows of each prompt")
+    rule, rm = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in ("rule", score))
+    plain = weighted(Parameters(alpha=alpha, beta=alpha), hyperparameters)
+    knobs: dict[str, tuple[Arm, Parameters]] = {
+        "weight": ("hero", plain),
+        "band width": ("hero_no_weight", replace(plain, alpha=other_alpha, beta=other_alpha)),
+    }
+    sigma_bar = sigma_bar_in(None, spread(rm))
+    before = shape_groups("hero_no_weight", rule, rm, plain, sigma_bar)
+    parts = []
+    for knob, (arm, parameters) in knobs.items():
+        after = shape_groups(arm, rule, rm, parameters, sigma_bar)
+        for scale in SCALES:
+            old, new = (advantages(shaped.rewards, scale, EPSILON) for shaped in (before, after))
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "knob": knob,
+                        "scale": scale,
+                        "prompt": first,
+                        "uniform": before.uniform,
+                        "size": np.abs(old).mean(1),
+                        "largest": np.abs(new - old).max(1),
+                        "mean": np.abs(new - old).mean(1),
+                    }
+                )
+            )
+    write_table(pd.concat(parts, ignore_index=True), changes)

@@ -1,0 +1,115 @@
+"""The three training sets: problems whose candidate solution a rule verifier accepts, does not accept, and both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.papers.hero.answers import Reading, rule_labels
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_table, write_json, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REGIMES = ("easy", "mixed", "hard")
+INSTRUCTION = "Let's think step by step and output the final answer within \\boxed{}."
+"""Follows a real problem and a space, as a reproduction in verl has it; no part of the problem."""
+POOL = {"prompt": "string", "answer": "string", "candidate": "string"}
+
+
+@step
+def stratify(
+    *,
+    pool: Input,
+    held_out: list[Input],
+    verifier: str = "string",
+    reading: Reading = "digits",
+    size: int = 640,
+    words: int = 13,
+    easy: Output,
+    mixed: Output,
+    hard: Output,
+    report: Output,
+    seed: int = 0,
+) -> None:
+    """Sort a pool of problems by whether a verifier accepts their candidate solutions, into sets of equal size.
+
+    Parameters
+    ----------
+    pool
+        Problems with candidates: prompt, answer, candidate; of a table with splits, the split train.
+    held_out
+        Tables of the problems that are evaluated, with a column prompt; of a table with splits, all but train and
+        warm_start. A problem of the pool that shares `words` consecutive words with one of them, or all of its words
+        where it has fewer, is left out.
+    verifier
+        One of raw2fig.papers.hero.verifiers.
+    reading
+        digits or boxed: how candidates are written.
+    size
+        Problems of each set; the mixed one has halves of both kinds.
+    easy
+        Problems whose candidate is accepted.
+    hard
+        Problems whose candidate is not.
+    report
+        How many there were, and how many were left out for each table of `held_out`.
+    """
+
+    frame = read_table(pool, POOL)
+    if "split" in frame:
+        frame = frame[frame["split"] == "train"]
+    frame = frame.reset_index(drop=True)
+    shared = {path.stem: overlaps(bare(frame["prompt"]), bare(evaluated(path)), words) for path in held_out}
+    known = np.any(list(shared.values()), axis=0)
+    frame = frame[~known].reset_index(drop=True)
+    accepted = rule_labels(verifier, reading, frame["answer"].tolist(), frame["candidate"].tolist()) == 1
+    frame["accepted"] = accepted
+    rng = np.random.default_rng(seed)
+    drawn = {name: rng.permutation(np.flatnonzero(accepted == (name == "easy"))) for name in ("easy", "hard")}
+    for name, rows in drawn.items():
+        if len(rows) < size:
+            raise InputError(pool, f"has {len(rows)} problems for the {name} set", f"at least {size}")
+    halves = np.concatenate([drawn["easy"][: size - size // 2], drawn["hard"][: size // 2]])
+    chosen = {"easy": drawn["easy"][:size], "mixed": rng.permutation(halves), "hard": drawn["hard"][:size]}
+    for name, output in (("easy", easy), ("mixed", mixed), ("hard", hard)):
+        write_table(frame.iloc[chosen[name]].reset_index(drop=True), output)
+    write_json(
+        {
+            "pool": len(known),
+            "shared_with_evaluation": {name: int(found.sum()) for name, found in shared.items()},
+            "accepted": int(accepted.sum()),
+            "not_accepted": int((~accepted).sum()),
+            "verifier": verifier,
+        },
+        report,
+    )
+
+
+def evaluated(path: Path) -> pd.Series[str]:
+    """Prompts of a table that are not for training."""
+    frame = read_table(path, {"prompt": "string"})
+    return frame.loc[~frame["split"].isin(("warm_start", "train")), "prompt"] if "split" in frame else frame["prompt"]
+
+
+def bare(prompts: pd.Series[str]) -> pd.Series[str]:
+    """Problems without the instruction, which all prompts share."""
+    return prompts.str.removesuffix(INSTRUCTION)
+
+
+def overlaps(prompts: Iterable[str], others: Iterable[str], words: int) -> np.ndarray:
+    """Which of `prompts` share `words` consecutive words with one of `others`, bool (prompts,). Words are letters and
+    digits, in any case; what is between them does not count. A prompt of fewer words shares all of them or none."""
+    known = {gram for text in others for gram in _grams(text, words)}
+    return np.array([bool(_grams(text, words) & known) for text in prompts])
+
+
+def _grams(text: str, words: int) -> set[tuple[str, ...]]:
+    parts = re.findall(r"\w+", text.lower())
+    return {tuple(parts[start : start + words]) for start in range(max(1, len(parts) - words + 1))}

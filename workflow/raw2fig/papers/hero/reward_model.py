@@ -1,0 +1,136 @@
+"""A reward model of one's own: from a policy's completions, labelled by the truth with mistakes; and how good it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.papers.hero.answers import rule_labels, true_labels
+from raw2fig.papers.hero.results import ranking
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import write_json, write_table
+from raw2fig.tasks.problems import COLUMNS, read_problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@step
+def reward_model(
+    *,
+    base: Input,
+    problems: Input,
+    noises: list[float],
+    models: list[Output],
+    rollouts: Output,
+    log: Output,
+    prompts: int = 3200,
+    samples: int = 8,
+    generations: int = 8,
+    max_new_tokens: int = 5,
+    steps: int = 700,
+    batch: int = 64,
+    lr: float = 2e-3,
+    verifier: str = "string",
+    seed: int = 0,
+) -> None:
+    """Train reward models from a policy's weights on pairs of its own completions, with each rate of label noise.
+
+    Parameters
+    ----------
+    base
+        Model folder of the policy.
+    problems
+        Table of problems; completions of the splits train and warm_start are trained on, those of held_out are scored.
+        RL has the problems of train too, where the reward model may be better than elsewhere: the log tells how good.
+    noises
+        Shares of labels that are flipped.
+    models
+        Model folders, one for each.
+    rollouts
+        Completions of the held-out problems, `generations` for each adjacent: prompt, form, answer, completion, truth,
+        rule, and a column rm_NOISE for each reward model.
+    log
+        Of each reward model: losses, how many pairs there were, and within groups of both truths the AUROC on new
+        completions of the split train.
+    prompts
+        Problems whose completions are trained on, those of train first; data are limited, and the reward model not
+        perfect.
+    samples
+        Completions of each problem that is trained on.
+    generations
+        Completions of each problem that is scored, as many as a group of RL has.
+    steps
+        Of training.
+    batch
+        Pairs of a step.
+    """
+    import pandas as pd
+
+    from raw2fig.lm.finetune import Recipe
+    from raw2fig.lm.models import load
+    from raw2fig.lm.reward_model import load_reward_model, scores, train_on_pairs
+
+    if len(noises) != len(models):
+        raise InputError("models", f"{len(models)} for {len(noises)} noises", "one for each")
+    policy, words = load(str(base))
+    columns = {**COLUMNS, "form": "string"}
+    reinforced, supervised, measured = (
+        read_problems(problems, n, columns) for n in ("train", "warm_start", "held_out")
+    )
+    trained = pd.concat([reinforced, supervised], ignore_index=True).head(prompts)
+    shown, again, held_out = (
+        drawn(policy, words, part, number, max_new_tokens, seed + place)
+        for place, (part, number) in enumerate(((trained, samples), (reinforced, generations), (measured, generations)))
+    )
+    held_out["rule"] = rule_labels(verifier, "digits", held_out["answer"].tolist(), held_out["completion"].tolist())
+    told = []
+    for noise, model in zip(noises, models, strict=True):
+        rng = np.random.default_rng([seed, round(1000 * noise)])
+        labels = shown["truth"].to_numpy() == 1
+        labels = np.where(rng.random(len(labels)) < noise, ~labels, labels)
+        pairs = pairs_of(shown, labels.reshape(-1, samples), rng)
+        network, _ = load_reward_model(str(base), head=False, seed=seed)
+        recipe = Recipe(steps=steps, batch=batch, lr=lr, checkpoint_every=steps, seed=seed)
+        records = train_on_pairs(network, words, pairs, recipe, model)
+        for frame in (again, held_out):
+            frame[f"rm_{noise:g}"] = scores(network, words, frame["prompt"].tolist(), frame["completion"].tolist())
+        known = ranking(again, f"rm_{noise:g}", within=True)._asdict()
+        told.append({"noise": noise, "pairs": len(pairs.prompts), "auroc_train": known, "log": records})
+    write_table(held_out, rollouts)
+    write_json(told, log)
+
+
+def drawn(
+    policy: PreTrainedModel,
+    words: PreTrainedTokenizerBase,
+    problems: pd.DataFrame,
+    samples: int,
+    max_new_tokens: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Completions of `problems` with their truth: prompt, form, answer, completion, truth; `samples` rows for each."""
+    from raw2fig.lm.sample import sample_texts
+
+    texts = sample_texts(policy, words, problems["prompt"].tolist(), samples, max_new_tokens, seed)
+    frame = problems.loc[problems.index.repeat(samples), ["prompt", "form", "answer"]].reset_index(drop=True)
+    return frame.assign(completion=texts, truth=true_labels("digits", frame["answer"].tolist(), texts))
+
+
+def pairs_of(frame: pd.DataFrame, labels: np.ndarray, rng: np.random.Generator):  # type: ignore[no-untyped-def]
+    """`Pairs` of completions of the same prompt with unlike labels, (prompts, samples) of bool: each completion in one
+    pair at most, pairs in random order."""
+    from raw2fig.lm.reward_model import Pairs
+
+    chosen: list[tuple[int, int]] = []
+    for group, row in enumerate(labels):
+        right, wrong = (rng.permutation(np.flatnonzero(row == kind)) for kind in (True, False))
+        first = group * labels.shape[1]
+        chosen += [(first + int(r), first + int(w)) for r, w in zip(right, wrong, strict=False)]
+    order = rng.permutation(len(chosen))
+    better, worse = (np.array([pair[side] for pair in chosen], dtype=int)[order] for side in (0, 1))
+    texts = frame["completion"].to_numpy()
+    return Pairs(frame["prompt"].to_numpy()[better].tolist(), texts[better].tolist(), texts[worse].tolist())
