@@ -1,5 +1,6 @@
 """ScaleRL: what its rules share."""
 
+import re
 from dataclasses import fields
 
 from raw2fig.rl.arms import read_arm
@@ -13,9 +14,8 @@ SCALERL_FULL = SCALERL["budgets"]["full"]["rollouts"]
 SCALERL_ABLATED = [arm for arm in SCALERL_BUDGETS if arm.startswith("loo-")]
 
 
-wildcard_constraints:
-    arm="|".join(SCALERL_BUDGETS),
-    range="all|half|full",
+SCALERL_ARM = "|".join(map(re.escape, SCALERL_BUDGETS))
+SCALERL_RANGE = "all|half|full"
 
 
 def scalerl_runs(wildcards, pattern):

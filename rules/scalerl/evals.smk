@@ -11,6 +11,8 @@ rule scalerl_evaluate:
         rates="<results>/scalerl/evals/{arm}.parquet",
     log:
         "<results>/scalerl/logs/evaluate-{arm}.log",
+    wildcard_constraints:
+        arm=SCALERL_ARM,
     threads: threads_for(config, "generate", "scalerl_evaluate")
     resources:
         **resources_for(config, "generate", "scalerl_evaluate"),
@@ -50,6 +52,8 @@ rule scalerl_cut:
         range="<results>/scalerl/evals/range-{range}.parquet",
     log:
         "<results>/scalerl/logs/cut-{range}.log",
+    wildcard_constraints:
+        range=SCALERL_RANGE,
     resources:
         **resources_for(config, "light", "scalerl_cut"),
     params:
@@ -68,6 +72,8 @@ rule scalerl_fits:
         forecasts="<results>/scalerl/evals/forecasts-{range}.parquet",
     log:
         "<results>/scalerl/logs/fits-{range}.log",
+    wildcard_constraints:
+        range=SCALERL_RANGE,
     resources:
         **resources_for(config, "light", "scalerl_fits"),
     params:

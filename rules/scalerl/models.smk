@@ -32,6 +32,8 @@ rule scalerl_tune:
         choice="<results>/scalerl/models/{arm}.lr.json",
     log:
         "<results>/scalerl/logs/tune-{arm}.log",
+    wildcard_constraints:
+        arm=SCALERL_ARM,
     threads: threads_for(config, "train", "scalerl_tune")
     resources:
         **resources_for(config, "train", "scalerl_tune"),
@@ -57,6 +59,8 @@ rule scalerl_train:
         log="<results>/scalerl/models/{arm}-s{seed}.json",
     log:
         "<results>/scalerl/logs/train-{arm}-s{seed}.log",
+    wildcard_constraints:
+        arm=SCALERL_ARM,
     threads: threads_for(config, "train", "scalerl_train")
     resources:
         **resources_for(config, "train", "scalerl_train"),
