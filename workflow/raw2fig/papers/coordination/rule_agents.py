@@ -132,28 +132,34 @@ def memory(guesses: Sequence[int], feedback: Sequence[int]) -> State:
 
 
 def simulate(
-    rule: Rule, targets: np.ndarray, traits: Traits, rounds: int, agents: int, draw: Callable[[int, np.ndarray], Draws]
+    rule: Rule,
+    targets: np.ndarray,
+    traits: Traits,
+    rounds: int,
+    agents: int,
+    draw: Callable[[int, np.ndarray], Draws],
+    told: np.ndarray | None = None,
 ) -> Played:
     """Play one game for each of `targets` (games,) until the sum of the guesses is the target, or for `rounds` rounds.
 
-    `draw(round, games)` gives the numbers of a round (from 1) for the games still on: a vector of their positions in
-    `targets`; each of its arrays, as those of `traits`, has the shape (games still on, agents) or one that broadcasts
-    to it. Traits of shape (all games, agents) are those of each game.
+    `draw(round, games)` gives the numbers of a round (from 1) for the games still on, a vector of their positions in
+    `targets`; each of its arrays has the shape (games still on, agents) or one that broadcasts to it. Traits are
+    numbers or of a shape that broadcasts to (all games, agents). With `told` (rounds,) the agents are told that
+    feedback, +1 or -1, whatever they guess, and all games last.
     """
     games = len(targets)
     guesses = np.full((games, rounds, agents), -1, dtype=np.int16)
     length, success = np.full(games, rounds), np.zeros(games, dtype=bool)
     on, state = np.arange(games), START
-    traits = Traits(*(np.broadcast_to(np.asarray(item, dtype=float), (games, agents)) for item in traits))
+    traits = Traits(*(np.broadcast_to(item, (games, agents)) for item in traits))
     for t in range(rounds):
         guess = decide(rule, state, Traits(*(np.asarray(item)[on] for item in traits)), draw(t + 1, on))
         guesses[on, t] = guess
-        feedback = np.sign(guess.sum(axis=1) - targets[on])
+        feedback = np.sign(guess.sum(axis=1) - targets[on]) if told is None else np.full(len(on), told[t])
         done = feedback == 0
         length[on[done]], success[on[done]] = t + 1, True
-        told = np.broadcast_to(feedback[:, None], guess.shape)
-        memory_now = observe(state, guess, told)
-        state = State(*(np.broadcast_to(np.asarray(item), guess.shape)[~done] for item in memory_now))
+        after = observe(state, guess, feedback[:, None])
+        state = State(*(np.broadcast_to(item, guess.shape)[~done] for item in after))
         on = on[~done]
         if not len(on):
             break

@@ -1,0 +1,108 @@
+"""From the tests of games to one of a condition: Fisher, Wilcoxon, and the share of significant groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from raw2fig.papers.coordination.group_tests import LABELS, LEVEL, NUMBERS
+from raw2fig.stats import Estimate, bootstrap_mean
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import read_table, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALL = "all"
+"""Stands for all conditions of a model together."""
+KINDS = dict.fromkeys(("game", "condition", "model", "null", "variant", "criterion"), "string") | dict.fromkeys(
+    NUMBERS, "number"
+)
+MAY_MISS = ("condition", "model", "observed", "null_median", "bias_corrected", "p", "share")
+
+
+@step
+def pool(*, criteria: list[Input], table: Output, seed: int = 0) -> None:
+    """Pool the tests of games within each condition and over all: Fisher, Wilcoxon, share with p < .05.
+
+    Parameters
+    ----------
+    criteria
+        Tables of the steps criteria and functional-null.
+    table
+        A row per model, condition, null, variant and criterion: groups, fisher_p, wilcoxon_p, share, share_low,
+        share_high (Clopper-Pearson), mean, mean_low, mean_high (bias-corrected value, bootstrap), median.
+    """
+    import pandas as pd
+
+    tests = pd.concat([read_criteria(path) for path in criteria], ignore_index=True)
+    write_table(pool_tests(tests, seed), table)
+
+
+def read_criteria(path: Any) -> pd.DataFrame:
+    """A table of the steps criteria and functional-null; conditions and models without name are empty text."""
+    frame = read_table(path, KINDS, allow_nan=MAY_MISS)[[*LABELS, *NUMBERS]]
+    return frame.fillna({"condition": "", "model": ""})
+
+
+def pool_tests(tests: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The table of the step `pool` from one of tests; groups whose criterion or null does not exist are left out."""
+    import pandas as pd
+
+    there = tests.dropna(subset=["p"])
+    several = there.groupby("model")["condition"].nunique() > 1
+    both = [there, there[there["model"].map(several).astype(bool)].assign(condition=ALL)]
+    keys = ["model", "condition", "null", "variant", "criterion"]
+    rows = []
+    for names, part in pd.concat(both).groupby(keys, sort=True):
+        share = significant(part["p"])
+        corrected = part["bias_corrected"].to_numpy()
+        mean = bootstrap_mean(corrected, seed)
+        row = dict(zip(keys, names, strict=True)) | {"groups": len(part)}
+        row |= {"fisher_p": fisher(part["p"]), "wilcoxon_p": wilcoxon_above(corrected)}
+        row |= {"share": share.value, "share_low": share.low, "share_high": share.high}
+        row |= {"mean": mean.value, "mean_low": mean.low, "mean_high": mean.high, "median": float(np.median(corrected))}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def fisher(p: Sequence[float]) -> float:
+    """p of -2 sum ln p, which is chi2 with 2n degrees of freedom if all null hypotheses hold and p is uniform.
+
+    With hundreds of groups it also detects a null model that is only nearly right: read it beside the share.
+    """
+    from scipy.stats import chi2
+
+    return float(chi2.sf(-2 * np.log(np.asarray(p, dtype=np.float64)).sum(), 2 * len(p)))
+
+
+def wilcoxon_above(values: np.ndarray) -> float:
+    """One-sided Wilcoxon signed-rank p that bias-corrected values lie above 0; 1 if all are 0."""
+    from scipy.stats import wilcoxon
+
+    rounded = np.round(values, 9)  # zero but for rounding is zero
+    return float(wilcoxon(rounded, alternative="greater").pvalue) if np.any(rounded) else 1.0
+
+
+def significant(p: Sequence[float]) -> Estimate:
+    """Share of groups with p < .05 and its exact 95 % interval (Clopper and Pearson)."""
+    from scipy.stats import binomtest
+
+    k, n = int((np.asarray(p) < LEVEL).sum()), len(p)
+    interval = binomtest(k, n).proportion_ci(0.95, "exact")
+    return Estimate(k / n, float(interval.low), float(interval.high), n)
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """Adjusted p of several tests (Holm 1979), in their order; NaN, a test that does not exist, is not counted."""
+    values = np.asarray(p, dtype=np.float64)
+    adjusted = np.full(len(values), np.nan)
+    order = [at for at in np.argsort(values) if not math.isnan(values[at])]
+    worst = 0.0
+    for rank, at in enumerate(order):
+        worst = max(worst, min(1.0, float(values[at]) * (len(order) - rank)))
+        adjusted[at] = worst
+    return adjusted
