@@ -202,9 +202,9 @@ def _matrix(path: Path, name: str, part: pd.DataFrame, columns: Columns) -> tupl
     signal = np.empty(0)
     if columns.signal:
         by_round = part.groupby(columns.round)[columns.signal]
-        if (by_round.nunique() > 1).any():
-            number = int((by_round.nunique() > 1).idxmax())
-            problem = f"game {name}, round {number}: column {columns.signal!r} differs between agents"
+        differs = by_round.max() > by_round.min()
+        if differs.any():
+            problem = f"game {name}, round {differs.idxmax()}: column {columns.signal!r} differs between agents"
             raise InputError(path, problem, "what the whole group was told, the same in all rows of a round")
         signal = by_round.first().reindex(range(first, last + 1)).to_numpy(dtype=np.float64)[start:end]
     return table[start:end], signal, end - start < len(whole)

@@ -39,6 +39,9 @@ class Options(NamedTuple):
     detrend: bool = False
 
 
+DEFAULTS = Options()
+
+
 class Measured(NamedTuple):
     """Information in bits, of each pair, triple and agent (leading axis) in each surrogate (last axis).
 
@@ -54,7 +57,7 @@ class Measured(NamedTuple):
     h_macro: np.ndarray
 
 
-def measure(guesses: np.ndarray, options: Options = Options(), triples: np.ndarray | None = None) -> Measured:
+def measure(guesses: np.ndarray, options: Options = DEFAULTS, triples: np.ndarray | None = None) -> Measured:
     """Measure games (surrogates, rounds, agents), which have the same target: V is the sum of the guesses less a
     constant, and constants change no symbol.
 

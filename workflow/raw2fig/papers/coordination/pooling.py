@@ -53,8 +53,8 @@ def pool_tests(tests: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     import pandas as pd
 
     there = tests.dropna(subset=["p"])
-    several = there.groupby("model")["condition"].nunique() > 1
-    both = [there, there[there["model"].map(several).astype(bool)].assign(condition=ALL)]
+    conditions = there[["model", "condition"]].drop_duplicates()["model"].value_counts()
+    both = [there, there[there["model"].map(conditions) > 1].assign(condition=ALL)]
     keys = ["model", "condition", "null", "variant", "criterion"]
     rows = []
     for names, part in pd.concat(both).groupby(keys, sort=True):

@@ -122,7 +122,7 @@ PROCESSES: dict[str, Process] = {
     "ar_own": Process(own_autoregressive, "independent"),
     "driver": Process(driven, "synchronised"),
     "flip": Process(flipping, "coordinated", ("capacity",)),
-    "correct": Process(correcting, "coordinated", ("s_macro", "g3")),
+    "correct": Process(correcting, "coordinated", ("s_macro",)),
     "steered": Process(steered, "coordinated", ("s_macro",)),
     "parity": Process(parity, "coordinated", ("i3", "g3"), ((0, 1, 2),)),
 }
