@@ -68,8 +68,8 @@ def functional_null(
     table
         A row per game, null, variant and criterion, as of the step criteria.
     nulls
-        sync: one step-halving search for all agents. matched: each agent with start, step size, step noise and inaction
-        of one agent of the game.
+        sync: one step-halving search for all agents. matched: each agent with start, step size, step noise, inaction
+        and obedience of one agent of the game.
     variants
         main, or changed settings as in the step criteria.
     surrogates

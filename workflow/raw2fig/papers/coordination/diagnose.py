@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.differentiation import either, likelihood_ratios, prewhiten
 from raw2fig.papers.coordination.games import MIN_ROUNDS, Columns, Game, read_games, usable
-from raw2fig.papers.coordination.group_tests import against_nulls
+from raw2fig.papers.coordination.group_tests import LEVEL, against_nulls
+from raw2fig.papers.coordination.measures import CRITERIA
 from raw2fig.papers.coordination.nulls import FUNCTIONAL
 from raw2fig.papers.coordination.pooling import pool_tests, share_of
 from raw2fig.papers.coordination.rule_agents import HIGH, LOW
@@ -36,6 +37,8 @@ USUAL = {
 }
 """Names of columns, in any case, that need no flag."""
 NEEDED = ("game", "round", "agent", "value")
+LEAST_SURROGATES = round(len(CRITERIA) / LEVEL) - 1
+"""The smallest p, 1 / (B + 1), must be below the level after adjustment for all criteria."""
 
 
 @step
@@ -108,6 +111,10 @@ def diagnose(
 
     if min_rounds < 5:
         raise InputError("min-rounds", f"is {min_rounds}", "at least 5, for 4 transitions")
+    if surrogates < LEAST_SURROGATES:
+        raise InputError(
+            "surrogates", f"is {surrogates}", f"at least {LEAST_SURROGATES}: with fewer no test can reject"
+        )
     flags = {"game": game_col, "round": round_col, "agent": agent_col, "value": value_col}
     flags |= {"target": target_col, "signal": signal_col, "condition": condition_col}
     columns = find_columns(games, flags)

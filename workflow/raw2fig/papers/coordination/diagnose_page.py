@@ -39,7 +39,7 @@ MEANING = {
 QUESTIONS = {
     "column": "the agents' own series, each moved in time: no alignment between agents",
     "sync": "simulated groups of identical agents that search by the same steps",
-    "matched": "simulated groups whose agents have the starts, step sizes and pauses of this group's, one by one",
+    "matched": "simulated groups whose agents have the starts, steps, pauses and obedience of this group's, one by one",
 }
 """What each null model is, in the words of the page."""
 

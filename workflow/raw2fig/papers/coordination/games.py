@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.nulls import signs
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_header, read_table, write_json, write_table
 
@@ -239,6 +238,6 @@ def _reason(game: Game, min_rounds: int) -> str:
         return f"fewer than {min_rounds} whole rounds in a row"
     if (game.guesses == game.guesses[0]).all():
         return "no agent ever changes its value"
-    if len(game.signal) and not signs(game.signal).any():
+    if len(game.signal) and not game.signal.any():
         return "the signal is always 0"
     return ""

@@ -47,7 +47,7 @@ def mutual_information(weights: np.ndarray) -> np.ndarray:
     """I(X; Y) of tables (x, y, ...batch); shape (...batch)."""
     x, y = weights.sum(axis=1), weights.sum(axis=0)
     total = x.sum(axis=0)
-    joint = w_log_w(weights.reshape(-1, *total.shape)).sum(axis=0)
+    joint = w_log_w(weights).sum(axis=(0, 1))
     return np.log2(total) + (joint - w_log_w(x).sum(axis=0) - w_log_w(y).sum(axis=0)) / total
 
 
@@ -74,7 +74,7 @@ def decompose(weights: np.ndarray, redundancy: Redundancy = "imin") -> Atoms:
     """
     weights = weights / weights.sum(axis=(0, 1, 2))
     target = w_log_w(weights.sum(axis=(0, 1)))
-    pairs = weights.reshape(-1, *weights.shape[2:])
+    pairs = weights.reshape(len(weights) * weights.shape[1], *weights.shape[2:])
     # p(t) I(T = t; X), by target value: its sum over t is I(X; T)
     both, first, second = (_specific(joint, target) for joint in (pairs, weights.sum(axis=1), weights.sum(axis=0)))
     one, two = first.sum(axis=0), second.sum(axis=0)

@@ -66,9 +66,7 @@ def measure(guesses: np.ndarray, options: Options = DEFAULTS, triples: np.ndarra
     """
     games, rounds, agents = guesses.shape
     if options.bins < 2 or options.lag < 1:
-        raise InputError(
-            "options", f"bins {options.bins}, lag {options.lag}", "at least 2 bins and a lag of at least 1"
-        )
+        raise InputError("options", f"bins {options.bins}, lag {options.lag}", "2 bins or more, and a lag of 1 or more")
     if rounds - options.lag < 3:
         raise InputError("game", f"has {rounds} rounds", f"at least {options.lag + 3}, for 3 transitions")
     pairs = np.array(list(combinations(range(agents), 2)), dtype=np.int64).reshape(-1, 2)

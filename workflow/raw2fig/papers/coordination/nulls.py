@@ -3,8 +3,8 @@
 Shuffles act on the guesses (rounds, agents) of one game, before any binning. Row: in every round the guesses are dealt
 anew to the agents; who is who is lost, the group's error stays. Column: every agent's own series is moved in time by an
 amount of its own; alignment between agents is lost. Functional: groups of agents that react to the shared feedback by
-themselves, `sync` all by the same step-halving search, `matched` each with the start, step size, step noise and
-inaction of one agent of the game. What beats the column null but not the functional ones is shared reaction, not
+themselves, `sync` all by the same step-halving search, `matched` each with the start, step size, step noise, inaction
+and obedience of one agent of the game. What beats the column null but not the functional ones is shared reaction, not
 coordination.
 """
 
@@ -71,23 +71,26 @@ def functional(
     """Up to `n` simulated groups (n, rounds, agents) of the size of a game (rounds, agents), played for the same
     target.
 
-    Simulated games end as real ones do, so that only those count that last as many rounds as this one; fewer than `n`
-    are returned where these are rare. `low` and `high` are the range of the guesses, which is mapped to that of the
-    rule agents. With `feedback` (rounds,), +1 or -1 as the group was told after each round, the simulated agents are
-    told the same; no target is needed then, and every game lasts.
+    Where real games end with the target, so do simulated ones, and only those count that last as many rounds as this
+    one; fewer than `n` are returned where these are rare. Games of other than whole numbers, and those that went on
+    after a round on the target, do not end. `low` and `high` are the range of the guesses, which is mapped to that of
+    the rule agents. With `feedback` (rounds,), +1 or -1 as the group was told after each round, the simulated agents
+    are told the same; no target is needed then, and every game lasts.
     """
     rounds, agents = guesses.shape
     scale = (HIGH - LOW) / (high - low)
     mapped = (guesses - low) * scale + LOW
     aim = round((target - agents * low) * scale + agents * LOW) if feedback is None else 0
-    told = signs(np.sign(mapped.sum(axis=1) - aim) if feedback is None else np.sign(feedback))
+    told = signs(mapped.sum(axis=1) - aim if feedback is None else feedback)
     own = habits(mapped, told) if null == "matched" else Traits()
+    ends = bool((guesses % 1 == 0).all()) and (guesses[:-1].sum(axis=1) != target).all()
     found: list[np.ndarray] = []
     wanted = n
     for _ in range(ATTEMPTS):
         draw = drawing(rng, agents) if null == "sync" else _from_own_start(rng, agents)
         rule: Rule = "sync" if null == "sync" else "persona"
-        played = simulate(rule, np.full(n, aim), own, rounds, agents, draw, None if feedback is None else told)
+        told_now = None if feedback is None else told
+        played = simulate(rule, np.full(n, aim), own, rounds, agents, draw, told_now, ends)
         # a game that ends with this very round counts: so may the real one
         found.append(played.guesses[played.rounds == rounds][:wanted])
         wanted -= len(found[-1])
@@ -100,19 +103,20 @@ def habits(guesses: np.ndarray, told: np.ndarray) -> Traits:
     """Traits (agents,) of rule agents that start, pause and step as those of a game (rounds, agents) on the rule's
     scale that were `told` +1 or -1 after each round.
 
-    Inaction is the share of moves that are none; scale the median of the steps
-    against the feedback relative to the halving step of the rule, and noise their standard deviation relative to it.
+    Inaction is the share of rounds without a step; scale the median of the steps relative to the halving step of the
+    rule, noise their standard deviation relative to it, and contrary the share of steps with the feedback.
     """
     moves = -np.diff(guesses, axis=0) * told[:-1, None]
     rule_step = np.maximum(FIRST_STEP / 2.0 ** np.arange(len(moves)), 1)
-    idle = (moves == 0).sum(axis=0)
-    scale, noise = np.ones(guesses.shape[1]), np.zeros(guesses.shape[1])
+    scale, noise, contrary = np.ones(guesses.shape[1]), np.zeros(guesses.shape[1]), np.zeros(guesses.shape[1])
     for agent, own in enumerate(moves.T):
-        ratio = own[own > 0] / rule_step[own > 0]
-        if len(ratio):
+        steps = own != 0
+        if steps.any():
+            ratio = np.abs(own[steps]) / rule_step[steps]
             scale[agent] = np.median(ratio)
             noise[agent] = min(1.0, float(np.std(ratio / scale[agent])))
-    return Traits(guesses[0] - MIDDLE, scale, idle / len(moves), noise)
+            contrary[agent] = (own[steps] < 0).mean()
+    return Traits(guesses[0] - MIDDLE, scale, (moves == 0).mean(axis=0), noise, contrary)
 
 
 def p_value(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
@@ -124,13 +128,13 @@ def p_value(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
 
 
 def signs(told: np.ndarray) -> np.ndarray:
-    """Feedback without zeros: each takes the sign before it, a leading one the first there is (or +1)."""
-    signs = told.astype(np.float64)
-    there = np.flatnonzero(signs)
+    """Signs +1 or -1 of feedback (rounds,): a zero takes the sign before it, a leading one the first (or +1)."""
+    found = np.sign(told.astype(np.float64))
+    there = np.flatnonzero(found)
     if not len(there):
-        return np.ones_like(signs)
-    last = np.maximum.accumulate(np.where(signs != 0, np.arange(len(signs)), -1))
-    return signs[np.where(last < 0, there[0], last)]
+        return np.ones_like(found)
+    last = np.maximum.accumulate(np.where(found != 0, np.arange(len(found)), -1))
+    return found[np.where(last < 0, there[0], last)]
 
 
 def _from_own_start(rng: np.random.Generator, agents: int) -> Callable[[int, np.ndarray], Draws]:

@@ -106,13 +106,15 @@ def interaction(games: pd.DataFrame, redundancy: str = "redundancy") -> list[dic
 
     success = games["success"].to_numpy(dtype=np.float64)
     conditions = sorted(set(games["condition"]))[1:]
-    z = [(games[name] - games[name].mean()).to_numpy() / games[name].std(ddof=0) for name in ("synergy", redundancy)]
+    z = [_standardised(games[name].to_numpy(dtype=np.float64)) for name in ("synergy", redundancy)]
     terms = {"intercept": np.ones(len(games)), "synergy": z[0], "redundancy": z[1], "interaction": z[0] * z[1]}
     terms |= {f"condition {name}": (games["condition"] == name).to_numpy(dtype=np.float64) for name in conditions}
     X = np.column_stack(list(terms.values()))
     note = _too_few(success) or _separated(success, games["condition"].to_numpy())
-    if not note and not np.isfinite(X).all():
+    if not note and not all(values.any() for values in z):
         note = "synergy or redundancy does not vary"
+    if not note and np.linalg.matrix_rank(X) < len(terms):
+        note = "the terms are not independent"
     if note:
         nan = float("nan")
         empty = {"beta": nan, "se": nan, "low": nan, "high": nan, "p": nan, "odds_ratio": nan}
@@ -136,7 +138,7 @@ def mediate(
     """Rows of the mediated (acme), direct (ade) and total effect of `treated` on `success` through `synergy`, all (n,),
     in probability: by statsmodels' simulation, by the product of two linear regressions, and by quadrature."""
     note = _too_few(success) or _separated(success, treated)
-    if not note and (synergy.std() == 0 or treated.std() == 0):
+    if not note and not (_standardised(synergy).any() and treated.any() and not treated.all()):
         note = "synergy or treatment does not vary"
     if note:
         nan = float("nan")
@@ -207,6 +209,12 @@ def _least_squares(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
     beta = inverse @ X.T @ y
     variance = ((y - X @ beta) ** 2).sum() / (len(y) - X.shape[1])
     return beta, np.sqrt(variance * np.diag(inverse))
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """z of values (n,), 0 throughout where they differ by no more than rounding."""
+    spread = values.std()
+    return (values - values.mean()) / spread if spread > 1e-9 else np.zeros_like(values)
 
 
 def _too_few(success: np.ndarray) -> str:

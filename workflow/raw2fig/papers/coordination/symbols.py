@@ -42,7 +42,8 @@ def joint(*series: np.ndarray) -> np.ndarray:
     first series varying slowest."""
     found = series[0]
     for other in series[1:]:
-        found = (found[:, None] & other[None]).reshape(-1, *np.broadcast_shapes(found.shape[1:], other.shape[1:]))
+        both = found[:, None] & other[None]
+        found = both.reshape(len(found) * len(other), *both.shape[2:])
     return found
 
 
