@@ -9,8 +9,8 @@ import pytest
 
 from raw2fig import cli
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.games import read_series
-from raw2fig.papers.coordination.group_tests import LABELS, NUMBERS, parse_variant
+from raw2fig.papers.coordination.games import Game, read_series
+from raw2fig.papers.coordination.group_tests import LABELS, NUMBERS, against_nulls, parse_variant
 from raw2fig.papers.coordination.measures import CRITERIA, Options, measure, summarise
 from raw2fig.papers.coordination.rule_agents import Rule, Traits, drawing, persona_traits, simulate
 from raw2fig.tables import read_json
@@ -151,6 +151,16 @@ def test_regression_and_mediation_have_all_their_rows(made: Path) -> None:
         number = "beta" if "beta" in table else "estimate"
         assert (table[number].isna() == table["note"].notna()).all()
     assert regression["n"].max() <= 2 * EACH
+
+
+def test_games_and_nulls_have_random_numbers_of_their_own() -> None:
+    guesses = np.random.default_rng(0).integers(0, 51, (20, 5)).astype(float)
+    games = [Game(name, "", "", guesses, 83.0, 0.0, np.empty(0)) for name in ("a", "b")]
+    table = against_nulls(games, ["column", "block"], surrogates=19).query("criterion == 'i3'")
+    assert len(set(table["observed"])) == 1
+    assert len(set(table["null_median"])) == 4
+    other = against_nulls(games, ["column", "block"], surrogates=19, seed=1).query("criterion == 'i3'")
+    assert not set(other["null_median"]) & set(table["null_median"])
 
 
 def test_variants() -> None:

@@ -29,6 +29,8 @@ TEMPLATE = Path(__file__).with_name("diagnose.html.j2")
 ROWS = 100
 """Groups that the page lists; the CSV has all."""
 COLOURS = {INDEPENDENT: NEUTRAL, SYNCHRONISED: PALETTE[4], COORDINATED: PALETTE[2], DEPENDENT: PALETTE[3]}
+LINES = (PALETTE[0], PALETTE[1], PALETTE[3])
+"""Colours of the null models."""
 MEANING = {
     INDEPENDENT: "nothing says that the agents have to do with one another",
     SYNCHRONISED: "the agents move together, and that each reacts by itself to the same feedback explains it",
@@ -62,7 +64,7 @@ def draw(shares: pd.DataFrame, tests: pd.DataFrame, note: str, svg: Path, png: P
     tested = tests[tests["criterion"].isin(CRITERIA)].dropna(subset=["p"])
     for index, (null, part) in enumerate(tested.groupby("null", sort=False)):
         counts = np.histogram(part["p"], edges)[0] / len(part)
-        right.stairs(counts, edges, color=PALETTE[index], label=f"{null} null", linewidth=1.4)
+        right.stairs(counts, edges, color=LINES[index], label=f"{null} null", linewidth=1.4)
         rows += [
             {"panel": "p values", "null": null, "from": low, "share": share}
             for low, share in zip(edges[:-1], counts, strict=True)
