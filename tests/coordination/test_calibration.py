@@ -8,6 +8,9 @@ import pytest
 
 from raw2fig import cli
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION, rejections
+from raw2fig.papers.coordination.games import Game
+from raw2fig.papers.coordination.group_tests import against_nulls
+from raw2fig.papers.coordination.pooling import pool_tests
 from raw2fig.papers.coordination.processes import PROCESSES, make
 
 
@@ -66,6 +69,22 @@ def test_the_matched_null_is_valid_for_agents_that_react_by_themselves_and_the_s
     assert rates("plain", "sync", reps=40)["s_macro"] >= 0.3
     for criterion, rate in rates("plain", "matched", reps=60).items():
         assert rate <= upper(0.08, 60), criterion
+
+
+def test_tom_groups_have_more_i3_than_synchronised_ones_without_more_g3_and_matched_habits_explain_it() -> None:
+    """Section 9.4: by construction of the rule, I3 is above that of the paper's functional null and G3 is not. Agents
+    of the rule react by themselves, and the null that matches each one's habits says so."""
+    games = make("tom", 30, 20, 10, np.random.default_rng(0))
+    named = [
+        Game(f"g{i}", "", "", guesses, target, 0.0, np.empty(0))
+        for i, (guesses, target) in enumerate(zip(*games, strict=True))
+    ]
+    pooled = pool_tests(against_nulls(named, ["sync", "matched"], surrogates=99)).set_index(["null", "criterion"])
+    assert pooled.loc[("sync", "i3"), "wilcoxon_p"] < 0.01
+    assert pooled.loc[("sync", "i3"), "share"] > 0.7
+    assert pooled.loc[("sync", "g3"), "median"] <= 0.005
+    assert pooled.loc[("matched", "i3"), "wilcoxon_p"] > 0.05
+    assert pooled.loc[("matched", "i3"), "share"] <= 0.2
 
 
 def test_check_13_size_and_power_of_the_tests_of_differentiation() -> None:

@@ -56,7 +56,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("functional-null", *few, "--table", folder / "functional.parquet")
     both = (folder / "criteria.parquet", folder / "functional.parquet")
     run("pool", "--criteria", *both, "--table", folder / "pooled.csv")
-    run("differentiation", "--series", series, "--table", folder / "lrt.parquet")
+    shares = ("--shares", folder / "shares.csv")
+    run("differentiation", "--series", series, "--table", folder / "lrt.parquet", *shares)
     run("early", "--series", series, "--table", folder / "early.parquet", "--horizons", 6, 8)
     run("regression", "--early", folder / "early.parquet", "--table", folder / "regression.csv")
     run("mediation", "--early", folder / "early.parquet", "--table", folder / "mediation.csv", "--repetitions", 50)
@@ -121,6 +122,12 @@ def test_pooled_differentiated_and_early(made: Path) -> None:
     assert lrt["differentiated"].mean() > 0.9  # autocorrelated guesses: the plain test is not to be believed
     assert lrt["phi"].between(-1, 0.95).all()
     assert (lrt["differentiated_robust"] == (lrt[["robust_p_intercept", "robust_p_slope"]].min(axis=1) < 0.05)).all()
+    shares = pd.read_csv(made / "shares.csv")
+    assert len(shares) == 2 * 4
+    plain = lrt[lrt["condition"] == "tom"]["differentiated"]
+    row = shares.query("condition == 'tom' and test == 'plain'").iloc[0]
+    assert (row["groups"], row["share"]) == (len(plain), pytest.approx(plain.mean()))
+    assert row["low"] <= row["share"] <= row["high"]
     early = pd.read_parquet(made / "early.parquet")
     assert len(early) == 2 * 2 * EACH
     games = {one.game: one for one in read_series(made / "series.parquet")}
@@ -151,6 +158,25 @@ def test_regression_and_mediation_have_all_their_rows(made: Path) -> None:
         number = "beta" if "beta" in table else "estimate"
         assert (table[number].isna() == table["note"].notna()).all()
     assert regression["n"].max() <= 2 * EACH
+
+
+def test_a_condition_that_always_ends_alike_is_left_out_of_the_regression(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"game": [f"g{i}" for i in range(300)], "condition": ["a", "b", "c"] * 100, "model": "m"})
+    numbers = dict(zip(("synergy", "redundancy", "i3"), rng.random((3, 300)), strict=True))
+    success = (rng.random(300) < 0.5) & (frame["condition"] != "b")
+    frame.assign(success=success.astype(float), horizon=10, observed=True, ipw=1.0, **numbers).to_parquet(
+        tmp_path / "early.parquet", index=False
+    )
+    with caplog.at_level("WARNING"):
+        run("regression", "--early", tmp_path / "early.parquet", "--table", tmp_path / "r.csv")
+    assert "all games of condition b ended alike" in caplog.text
+    table = pd.read_csv(tmp_path / "r.csv")
+    assert table["term"].tolist() == ["intercept", "synergy", "redundancy", "interaction", "condition c"]
+    assert set(table["n"]) == {200}
+    assert table["beta"].notna().all()
 
 
 def test_games_and_nulls_have_random_numbers_of_their_own() -> None:
@@ -200,8 +226,9 @@ def test_games_that_are_all_too_short_are_refused(tmp_path: Path, capsys: pytest
         "series", "--games", tmp_path / "games.csv", "--output", tmp_path / "s.parquet", "--counts", tmp_path / "c.json"
     )
     assert read_json(tmp_path / "c.json")["usable"] == 0
+    more = {"differentiation": ("--shares", tmp_path / "shares.csv")}
     for step in ("criteria", "functional-null", "differentiation"):
-        run(step, "--series", tmp_path / "s.parquet", "--table", tmp_path / "t.parquet", status=2)
+        run(step, "--series", tmp_path / "s.parquet", "--table", tmp_path / "t.parquet", *more.get(step, ()), status=2)
         assert "no usable game" in capsys.readouterr().err.splitlines()[-1]
     run("mediation", "--early", tmp_path / "s.parquet", "--table", tmp_path / "t.csv", status=2)
     assert "no column 'horizon'" in capsys.readouterr().err.splitlines()[-1]

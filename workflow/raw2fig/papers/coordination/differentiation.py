@@ -20,6 +20,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.coordination.games import Game, read_series, usable
 from raw2fig.papers.coordination.group_tests import LEVEL, spread
 from raw2fig.papers.coordination.nulls import generator
+from raw2fig.papers.coordination.pooling import share_of
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
@@ -53,7 +54,7 @@ NOTHING = Tests(0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 
 
 @step
-def differentiation(*, series: Input, table: Output, workers: int = 1, seed: int = 0) -> None:
+def differentiation(*, series: Input, table: Output, shares: Output, workers: int = 1, seed: int = 0) -> None:
     """Agent differentiation of every game: likelihood-ratio tests, plain and prewhitened, and a permutation test.
 
     Parameters
@@ -63,13 +64,27 @@ def differentiation(*, series: Input, table: Output, workers: int = 1, seed: int
     table
         A row per game. plain_*: white residuals; robust_*: after AR(1) prewhitening; p_ends: permutation test;
         differentiated and differentiated_robust: intercept or slope with p < .05.
+    shares
+        CSV, a row per model, condition and test (plain, naive, robust, ends): groups, share of differentiated ones,
+        low, high (Clopper-Pearson). naive: plain, with the chi-square references that software prints.
     """
     import pandas as pd
 
     games = usable(read_series(series))
     if not games:
         raise InputError(series, "no usable game", f"games of at least {LEAST_ROUNDS} rounds and 2 agents")
-    write_table(pd.DataFrame(spread(partial(_row, seed=seed), games, workers)), table)
+    found = pd.DataFrame(spread(partial(_row, seed=seed), games, workers))
+    write_table(found, table)
+    naive = found[["plain_p_intercept_naive", "plain_p_slope_naive"]].min(axis=1) < LEVEL
+    tests = {"plain": found["differentiated"], "naive": naive}
+    tests |= {"robust": found["differentiated_robust"], "ends": found["p_ends"] < LEVEL}
+    rows = []
+    for (model, condition), part in found.groupby(["model", "condition"], sort=True):
+        for name, differs in tests.items():
+            share = share_of(int(differs[part.index].sum()), len(part))
+            row = {"model": model, "condition": condition, "test": name, "groups": len(part)}
+            rows.append(row | {"share": share.value, "low": share.low, "high": share.high})
+    write_table(pd.DataFrame(rows), shares)
 
 
 def _row(game: Game, seed: int) -> dict[str, Any]:

@@ -30,7 +30,11 @@ TRIPLES = 500
 
 
 class Options(NamedTuple):
-    """How guesses become information; the defaults are the main analysis, the rest are sensitivities."""
+    """How guesses become information; the defaults are the main analysis, the rest are sensitivities.
+
+    The correction of Miller and Madow is one of informations, not of atoms: with it capacity and redundancy are
+    plug-in.
+    """
 
     bins: int = 2
     lag: int = 1

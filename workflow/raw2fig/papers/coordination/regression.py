@@ -36,7 +36,8 @@ def regression(*, early: Input, table: Output, redundancy: Literal["redundancy",
         Table of the step early.
     table
         A row per model, horizon and term: beta (per standard deviation), se (HC1), low, high, p, odds_ratio, n; NaN
-        with the reason in note where there is no estimate.
+        with the reason in note where there is no estimate. Conditions all of whose games ended alike are left out: they
+        say nothing about what success depends on.
     redundancy
         What counts as redundancy: the median pairwise redundant information, or i3.
     """
@@ -45,7 +46,11 @@ def regression(*, early: Input, table: Output, redundancy: Literal["redundancy",
     rows = []
     for (model, horizon), part in _read(early).groupby(["model", "horizon"], sort=True):
         labels = {"model": model, "horizon": horizon}
-        rows += [labels | row for row in interaction(part, redundancy)]
+        outcomes = part.groupby("condition")["success"].agg(["min", "max"])
+        mixed = outcomes.index[outcomes["min"] < outcomes["max"]]
+        for name in outcomes.index.difference(mixed):
+            logging.warning("%s, horizon %s: all games of condition %s ended alike; left out", model, horizon, name)
+        rows += [labels | row for row in interaction(part[part["condition"].isin(mixed)], redundancy)]
     write_table(pd.DataFrame(rows), table)
 
 
@@ -110,7 +115,7 @@ def interaction(games: pd.DataFrame, redundancy: str = "redundancy") -> list[dic
     terms = {"intercept": np.ones(len(games)), "synergy": z[0], "redundancy": z[1], "interaction": z[0] * z[1]}
     terms |= {f"condition {name}": (games["condition"] == name).to_numpy(dtype=np.float64) for name in conditions}
     X = np.column_stack(list(terms.values()))
-    note = _too_few(success) or _separated(success, games["condition"].to_numpy())
+    note = _too_few(success)
     if not note and not all(values.any() for values in z):
         note = "synergy or redundancy does not vary"
     if not note and np.linalg.matrix_rank(X) < len(terms):
