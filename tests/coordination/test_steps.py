@@ -78,6 +78,27 @@ def test_series_are_the_games(made: Path) -> None:
         assert one.condition in one.game
 
 
+def test_success_is_what_its_column_says_or_the_last_round_s_sum(tmp_path: Path) -> None:
+    games = table_of_games()
+    solved = games[games["success"]]["game"].iloc[0]
+    last = games[games["game"] == solved].index[-1]
+    plain = games.drop(columns="success")
+    for frame, expected in ((games, 1.0), (plain, 1.0), (plain.drop(index=last), math.nan)):
+        frame.to_parquet(tmp_path / "games.parquet", index=False)
+        flags = ("--games", tmp_path / "games.parquet", "--counts", tmp_path / "c.json")
+        run("series", *flags, "--output", tmp_path / "s.parquet")
+        one = next(one for one in read_series(tmp_path / "s.parquet") if one.game == solved)
+        assert one.success == pytest.approx(expected, nan_ok=True)
+
+
+def test_success_in_words_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    games = table_of_games()
+    games.assign(success=np.where(games["success"], "won", "lost")).to_csv(tmp_path / "games.csv", index=False)
+    flags = ("--games", tmp_path / "games.csv", "--counts", tmp_path / "c.json", "--output", tmp_path / "s.parquet")
+    run("series", *flags, status=2)
+    assert "column 'success' holds values such as" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_criteria_have_a_row_for_everything(made: Path) -> None:
     table = pd.read_parquet(made / "criteria.parquet")
     assert list(table.columns) == [*LABELS, *NUMBERS]

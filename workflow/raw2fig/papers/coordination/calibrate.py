@@ -145,10 +145,7 @@ def _p_values(
     guesses: np.ndarray, target: float, null: str, n: int, triples: np.ndarray | None, rng: np.random.Generator
 ) -> np.ndarray:
     """p of the four criteria of one game, (4,)."""
-    if null in SHUFFLES:
-        made = shuffle(next(name for name in SHUFFLES if name == null), guesses, n, rng)
-    else:
-        made = functional(next(name for name in FUNCTIONAL if name == null), guesses, target, n, rng)
+    made = shuffle(null, guesses, n, rng) if null in SHUFFLES else functional(null, guesses, target, n, rng)
     found = summarise(measure(np.concatenate([guesses[None], made]), triples=triples))
     values = np.stack([found[name] for name in CRITERIA], axis=1)
     return p_value(values[0], values[1:])

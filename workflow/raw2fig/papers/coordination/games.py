@@ -140,20 +140,21 @@ def read_games(path: Path, columns: Columns, min_rounds: int = MIN_ROUNDS) -> li
         raise InputError(path, f"two rows for {where}", "one row per game, round and agent")
     found, shortened = [], 0
     for name, part in frame.groupby(columns.game, sort=True):
-        guesses, signal, holes = _matrix(path, str(name), part, columns)
-        shortened += holes
+        table, signal = _matrix(path, str(name), part, columns)
+        start, end = _longest(~np.isnan(table).any(axis=1))
+        shortened += end - start < len(table)
         target, success = (_constant(path, name, part, column) for column in (columns.target, columns.success))
-        if success is None and target is not None and len(guesses):
-            success = guesses[-1].sum() == target
+        if success is None and target is not None and not np.isnan(table[-1]).any():
+            success = table[-1].sum() == target
         condition, model = (_constant(path, name, part, column) for column in (columns.condition, columns.model))
         one = Game(
             str(name),
             "" if condition is None else str(condition),
             "" if model is None else str(model),
-            guesses,
+            table[start:end],
             np.nan if target is None else float(target),
             np.nan if success is None else float(success),
-            signal,
+            signal[start:end],
         )
         found.append(one._replace(reason=_reason(one, min_rounds)))
     if shortened:
@@ -168,14 +169,15 @@ def _read(path: Path, columns: Columns) -> pd.DataFrame:
     numbers |= {name: "number" for name in (columns.target, columns.signal) if name}
     text = dict.fromkeys(labels, "string") if Path(path).suffix == ".csv" else {}
     frame = read_table(path, text | numbers, allow_nan=[columns.value])
-    if columns.success and columns.success not in frame.columns:
-        raise InputError(path, f"no column {columns.success!r}", f"one of {', '.join(map(str, frame.columns))}")
-    for name in labels:
+    for name in filter(None, (*labels, columns.success)):
         if name not in frame.columns:
             raise InputError(path, f"no column {name!r}", f"one of {', '.join(map(str, frame.columns))}")
         if frame[name].isna().any():
             raise InputError(path, f"column {name!r} has missing values", "a name in every row")
-        frame[name] = frame[name].astype(str)
+    frame[labels] = frame[labels].astype(str)
+    if columns.success and frame[columns.success].dtype.kind not in "bif":
+        example = frame[columns.success].iloc[0]
+        raise InputError(path, f"column {columns.success!r} holds values such as {example!r}", "true or false, 1 or 0")
     for name in numbers:
         infinite = np.isinf(frame[name].to_numpy(dtype=np.float64))
         if infinite.any():
@@ -185,8 +187,9 @@ def _read(path: Path, columns: Columns) -> pd.DataFrame:
     return frame
 
 
-def _matrix(path: Path, name: str, part: pd.DataFrame, columns: Columns) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Guesses (rounds, agents) and signal (rounds,) of the longest run of whole rounds, and whether it is not all."""
+def _matrix(path: Path, name: str, part: pd.DataFrame, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Guesses (rounds, agents) and signal (rounds,) from the first round to the last, NaN where there is no row; the
+    signal is empty without its column."""
     rounds = part[columns.round].to_numpy(dtype=np.int64)
     first, last = int(rounds.min()), int(rounds.max())
     there = len(np.unique(rounds))
@@ -196,8 +199,6 @@ def _matrix(path: Path, name: str, part: pd.DataFrame, columns: Columns) -> tupl
     agents = {agent: at for at, agent in enumerate(sorted(set(part[columns.agent]), key=lambda a: (len(a), a)))}
     table = np.full((last - first + 1, len(agents)), np.nan)
     table[rounds - first, part[columns.agent].map(agents)] = part[columns.value]
-    whole = ~np.isnan(table).any(axis=1)
-    start, end = _longest(whole)
     signal = np.empty(0)
     if columns.signal:
         by_round = part.groupby(columns.round)[columns.signal]
@@ -205,8 +206,8 @@ def _matrix(path: Path, name: str, part: pd.DataFrame, columns: Columns) -> tupl
         if differs.any():
             problem = f"game {name}, round {differs.idxmax()}: column {columns.signal!r} differs between agents"
             raise InputError(path, problem, "what the whole group was told, the same in all rows of a round")
-        signal = by_round.first().reindex(range(first, last + 1)).to_numpy(dtype=np.float64)[start:end]
-    return table[start:end], signal, end - start < len(whole)
+        signal = by_round.first().reindex(range(first, last + 1)).to_numpy(dtype=np.float64)
+    return table, signal
 
 
 def _longest(whole: np.ndarray) -> tuple[int, int]:

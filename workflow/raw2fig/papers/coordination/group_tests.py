@@ -120,11 +120,10 @@ def _test(
     for null in nulls:
         rng = generator(seed, game.model, game.condition, game.game, null)
         if null in SHUFFLES:
-            made = shuffle(next(name for name in SHUFFLES if name == null), game.guesses, n, rng, block)
+            made = shuffle(null, game.guesses, n, rng, block)
         else:
-            kind = next(name for name in FUNCTIONAL if name == null)
             signal = game.signal if len(game.signal) else None
-            made = functional(kind, game.guesses, game.target, n, rng, low, high, signal)
+            made = functional(null, game.guesses, game.target, n, rng, low, high, signal)
         for variant, chosen in options.items():
             measured = measure(np.concatenate([game.guesses[None], made]), chosen)
             labels = (game.game, game.condition, game.model, rounds, agents, null, variant)

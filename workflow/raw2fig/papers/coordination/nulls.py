@@ -10,7 +10,6 @@ coordination.
 
 import zlib
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
@@ -27,10 +26,8 @@ from raw2fig.papers.coordination.rule_agents import (
     simulate,
 )
 
-Shuffle = Literal["row", "column", "block"]
-Functional = Literal["sync", "matched"]
-SHUFFLES: tuple[Shuffle, ...] = ("row", "column", "block")
-FUNCTIONAL: tuple[Functional, ...] = ("sync", "matched")
+SHUFFLES = ("row", "column", "block")
+FUNCTIONAL = ("sync", "matched")
 BLOCK = 4
 """Rounds of a block that is moved as a whole."""
 LEAST_NULL = 19
@@ -44,8 +41,8 @@ def generator(seed: int, *names: object) -> np.random.Generator:
     return np.random.default_rng([seed, *(zlib.crc32(str(name).encode()) for name in names)])
 
 
-def shuffle(null: Shuffle, guesses: np.ndarray, n: int, rng: np.random.Generator, block: int = BLOCK) -> np.ndarray:
-    """`n` surrogates (n, rounds, agents) of a game (rounds, agents)."""
+def shuffle(null: str, guesses: np.ndarray, n: int, rng: np.random.Generator, block: int = BLOCK) -> np.ndarray:
+    """`n` surrogates (n, rounds, agents) of a game (rounds, agents), `null` being one of `SHUFFLES`."""
     rounds, agents = guesses.shape
     if null == "row":
         return rng.permuted(np.broadcast_to(guesses, (n, rounds, agents)), axis=2)
@@ -59,7 +56,7 @@ def shuffle(null: Shuffle, guesses: np.ndarray, n: int, rng: np.random.Generator
 
 
 def functional(
-    null: Functional,
+    null: str,
     guesses: np.ndarray,
     target: float,
     n: int,
@@ -69,7 +66,7 @@ def functional(
     feedback: np.ndarray | None = None,
 ) -> np.ndarray:
     """Up to `n` simulated groups (n, rounds, agents) of the size of a game (rounds, agents), played for the same
-    target.
+    target, `null` being one of `FUNCTIONAL`.
 
     Where real games end with the target, so do simulated ones, and only those count that last as many rounds as this
     one; fewer than `n` are returned where these are rare. Games of other than whole numbers, and those that went on
