@@ -128,15 +128,25 @@ class Page(HTMLParser):
 
 
 def test_the_page_is_whole_and_needs_no_other_file(folder: Path) -> None:
-    written(independent().assign(game=lambda f: f["game"] + "<b>"))
+    written(independent(games=8).assign(game=lambda f: f["game"] + "<b>"))
     diagnose(*FEW)
     page = Page((folder / "coordination.html").read_text())
     assert page.open == []
     assert all(link.startswith("data:image/svg+xml;base64,") for link in page.links)
     text = re.sub(r"\s+", " ", " ".join(page.words))
-    assert "All groups: independent (3 groups pooled)" in text
+    assert "All groups: independent (8 groups pooled)" in text
     assert "g0<b>" in text
     assert "Nothing says that the agents have to do with one another" in text.replace("nothing", "Nothing")
+
+
+def test_few_groups_have_a_verdict_each_and_none_together(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(independent())
+    diagnose(*FEW)
+    assert "pooled: not tested (3 groups, fewer than 7)" in capsys.readouterr().out
+    page = (folder / "coordination.html").read_text()
+    assert "All groups: too few to pool" in page
+    assert "<details open><summary>Groups" in page
+    assert "not tested" not in set(groups()["verdict"])
 
 
 def test_the_same_log_gives_the_same_bytes_with_any_number_of_workers(folder: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.differentiation import either, ends_test, likelihood_ratios, prewhiten
 from raw2fig.papers.coordination.group_tests import LEVEL, spread
-from raw2fig.papers.coordination.measures import CRITERIA, measure, summarise
+from raw2fig.papers.coordination.measures import CRITERIA, NAMES, measure, summarise
 from raw2fig.papers.coordination.nulls import (
     FUNCTIONAL,
     LEAST_NULL,
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 DIFFERENTIATION = "likelihood ratio"
 """Stands in the column of null models for the tests of agent differentiation, which have none."""
 TESTS = ("differentiated", "differentiated_robust", "ends")
-NAMES = {"capacity": "emergence capacity", "s_macro": "practical criterion", "i3": "I3", "g3": "G3"}
-TRUTHS = {
+PROCESS_NAMES = {
     "iid": "independent, no memory",
     "identity": "independent, own levels",
     "ar": "independent, AR(0.7)",
@@ -178,7 +177,9 @@ def fig_calibration(*, calibration: list[Input], svg: Output, png: Output, csv: 
     frame = frame[frame["criterion"].isin(CRITERIA)].dropna(subset=["rate"]).reset_index(drop=True)
     if frame.empty:
         raise InputError(calibration[0], "no rejection rates of criteria", "a table of the step calibrate")
-    frame["what"] = [f"{TRUTHS.get(p, p)}, T = {t}" for p, t in zip(frame["process"], frame["rounds"], strict=True)]
+    frame["what"] = [
+        f"{PROCESS_NAMES.get(p, p)}, T = {t}" for p, t in zip(frame["process"], frame["rounds"], strict=True)
+    ]
     what, nulls = list(dict.fromkeys(frame["what"])), list(dict.fromkeys(frame["null"]))
     fig, axes = figure(11, 1.4 + 0.27 * len(what), cols=len(CRITERIA))
     for ax, criterion in zip(axes, CRITERIA, strict=True):

@@ -16,6 +16,7 @@ from raw2fig.papers.coordination.pooling import pool_tests, share_of
 from raw2fig.papers.coordination.rule_agents import HIGH, LOW
 from raw2fig.papers.coordination.verdicts import (
     COLUMN,
+    LEAST_GROUPS,
     NOT_TESTED,
     VERDICTS,
     judge_groups,
@@ -106,7 +107,6 @@ def diagnose(
     page
         One page to read and to pass on, complete in itself.
     """
-
     from raw2fig.papers.coordination.diagnose_page import draw, write_page
 
     if min_rounds < 5:
@@ -216,5 +216,6 @@ def _summary(groups: pd.DataFrame, pooled: pd.DataFrame) -> str:
     lines = ["groups: " + ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)]
     for row in pooled.to_dict("records"):
         where = f" in {row['condition']}" if row["condition"] else ""
-        lines.append(f"pooled{where}: {row['verdict']} ({row['groups']} groups, decided by {row['decided_by']})")
+        why = f"decided by {row['decided_by']}" if row["decided_by"] else f"fewer than {LEAST_GROUPS}"
+        lines.append(f"pooled{where}: {row['verdict']} ({row['groups']} groups, {why})")
     return "\n".join(lines)

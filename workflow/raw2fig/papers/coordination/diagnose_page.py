@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raw2fig.papers.coordination.calibrate import NAMES
 from raw2fig.papers.coordination.group_tests import LEVEL
-from raw2fig.papers.coordination.measures import CRITERIA
+from raw2fig.papers.coordination.measures import CRITERIA, NAMES
 from raw2fig.papers.coordination.verdicts import (
     COORDINATED,
     DEPENDENT,
     INDEPENDENT,
+    LEAST_GROUPS,
     NOT_TESTED,
     SYNCHRONISED,
 )
@@ -112,6 +112,7 @@ def write_page(
         least=int(groups.loc[groups["verdict"] != NOT_TESTED, "rounds"].min()),
         figure=base64.b64encode(svg.read_bytes()).decode(),
         level=LEVEL,
+        least_groups=LEAST_GROUPS,
     )
     path.write_text(text, encoding="utf-8")
 

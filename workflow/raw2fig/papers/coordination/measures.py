@@ -21,8 +21,9 @@ from raw2fig.papers.coordination.information import (
 )
 from raw2fig.papers.coordination.symbols import count, discretise, joint, words
 
-CRITERIA = ("capacity", "s_macro", "i3", "g3")
-"""The four that are tested: each stands for one idea. The others are sensitivities of these."""
+NAMES = {"capacity": "emergence capacity", "s_macro": "practical criterion", "i3": "I3", "g3": "G3"}
+"""What figures and pages call the criteria that are tested; the others are sensitivities of these."""
+CRITERIA = tuple(NAMES)
 CELLS = 100_000
 """Of the tables that are counted at once: bounds the memory, and keeps it near the processor."""
 TRIPLES = 500

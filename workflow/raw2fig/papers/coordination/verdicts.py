@@ -34,6 +34,8 @@ INDEPENDENT, SYNCHRONISED, COORDINATED = "independent", "synchronised", "coordin
 DEPENDENT, NOT_TESTED = "dependent", "not tested"
 VERDICTS = (INDEPENDENT, SYNCHRONISED, COORDINATED, DEPENDENT, NOT_TESTED)
 COLUMN = "column"
+LEAST_GROUPS = 7
+"""Fewer cannot be pooled: the smallest p of Wilcoxon's test is 1 / 2**groups, of four criteria."""
 
 
 class Verdict(NamedTuple):
@@ -89,7 +91,8 @@ def judge_groups(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def judge_pooled(pooled: pd.DataFrame) -> pd.DataFrame:
-    """A row per condition with the verdict on its groups together, from a table of `pool_tests`."""
+    """A row per condition with the verdict on its groups together ("not tested" for fewer than `LEAST_GROUPS`), from a
+    table of `pool_tests`."""
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
@@ -99,8 +102,9 @@ def judge_pooled(pooled: pd.DataFrame) -> pd.DataFrame:
             p[str(null)] = np.maximum(_in_order(values, "fisher_p"), _in_order(values, "wilcoxon_p"))
             if null == COLUMN:
                 p[str(null)] = np.maximum(p[str(null)], _in_order(values, "share_p"))
-        row = {"model": model, "condition": condition, "groups": int(part["groups"].max())}
-        rows.append(row | judge(p)._asdict() | _flat(p))
+        groups = int(part["groups"].max())
+        found = judge(p) if groups >= LEAST_GROUPS else Verdict(NOT_TESTED, "", "", np.nan, np.nan)
+        rows.append({"model": model, "condition": condition, "groups": groups} | found._asdict() | _flat(p))
     return pd.DataFrame(rows)
 
 
