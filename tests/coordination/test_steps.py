@@ -91,6 +91,17 @@ def test_success_is_what_its_column_says_or_the_last_round_s_sum(tmp_path: Path)
         assert one.success == pytest.approx(expected, nan_ok=True)
 
 
+def test_games_that_broke_off_have_neither_criteria_nor_success(tmp_path: Path) -> None:
+    games = table_of_games()
+    games.assign(complete=games["game"] != "rule-plain-000").to_parquet(tmp_path / "games.parquet", index=False)
+    flags = ("--games", tmp_path / "games.parquet", "--counts", tmp_path / "c.json")
+    run("series", *flags, "--output", tmp_path / "s.parquet")
+    one, *others = read_series(tmp_path / "s.parquet")
+    assert (one.game, one.reason) == ("rule-plain-000", "not played to its end")
+    assert math.isnan(one.success)
+    assert not any(math.isnan(other.success) for other in others)
+
+
 def test_success_in_words_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     games = table_of_games()
     games.assign(success=np.where(games["success"], "won", "lost")).to_csv(tmp_path / "games.csv", index=False)

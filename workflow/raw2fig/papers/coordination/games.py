@@ -34,6 +34,7 @@ class Columns(NamedTuple):
     condition: str = ""
     model: str = ""
     success: str = ""
+    complete: str = ""
 
 
 class Game(NamedTuple):
@@ -62,7 +63,8 @@ def series(
     Parameters
     ----------
     games
-        Long table of games: game, round, agent, guess, target, and if there are any condition, model, success.
+        Long table of games: game, round, agent, guess, target, and if there are any condition, model, success,
+        complete. Of games that are not complete neither criteria nor success are known.
     output
         Parquet, a row per game: game, condition, model, success, target, rounds, agents, guesses, usable, reason.
     counts
@@ -75,7 +77,7 @@ def series(
     import pandas as pd
 
     there = set(read_header(games))
-    optional = {"condition": "condition", "model": "model", "success": success_col}
+    optional = {"condition": "condition", "model": "model", "success": success_col, "complete": "complete"}
     found = read_games(games, Columns(**{key: name for key, name in optional.items() if name in there}), min_rounds)
     rows = [
         {
@@ -146,6 +148,9 @@ def read_games(path: Path, columns: Columns, min_rounds: int = MIN_ROUNDS) -> li
         target, success = (_constant(path, name, part, column) for column in (columns.target, columns.success))
         if success is None and target is not None and not np.isnan(table[-1]).any():
             success = table[-1].sum() == target
+        complete = _constant(path, name, part, columns.complete)
+        if complete is not None and not complete:
+            success = None
         condition, model = (_constant(path, name, part, column) for column in (columns.condition, columns.model))
         one = Game(
             str(name),
@@ -156,7 +161,8 @@ def read_games(path: Path, columns: Columns, min_rounds: int = MIN_ROUNDS) -> li
             np.nan if success is None else float(success),
             signal[start:end],
         )
-        found.append(one._replace(reason=_reason(one, min_rounds)))
+        broken = "" if complete is None or complete else "not played to its end"
+        found.append(one._replace(reason=broken or _reason(one, min_rounds)))
     if shortened:
         logging.warning("%s: %d games have holes; the longest run of whole rounds of each is kept", path, shortened)
     return found
@@ -169,15 +175,17 @@ def _read(path: Path, columns: Columns) -> pd.DataFrame:
     numbers |= {name: "number" for name in (columns.target, columns.signal) if name}
     text = dict.fromkeys(labels, "string") if Path(path).suffix == ".csv" else {}
     frame = read_table(path, text | numbers, allow_nan=[columns.value])
-    for name in filter(None, (*labels, columns.success)):
+    flags = [name for name in (columns.success, columns.complete) if name]
+    for name in (*labels, *flags):
         if name not in frame.columns:
             raise InputError(path, f"no column {name!r}", f"one of {', '.join(map(str, frame.columns))}")
         if frame[name].isna().any():
             raise InputError(path, f"column {name!r} has missing values", "a name in every row")
     frame[labels] = frame[labels].astype(str)
-    if columns.success and frame[columns.success].dtype.kind not in "bif":
-        example = frame[columns.success].iloc[0]
-        raise InputError(path, f"column {columns.success!r} holds values such as {example!r}", "true or false, 1 or 0")
+    for name in flags:
+        if frame[name].dtype.kind not in "bif":
+            found = f"column {name!r} holds values such as {frame[name].iloc[0]!r}"
+            raise InputError(path, found, "true or false, 1 or 0")
     for name in numbers:
         infinite = np.isinf(frame[name].to_numpy(dtype=np.float64))
         if infinite.any():
