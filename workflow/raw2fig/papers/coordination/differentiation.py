@@ -5,6 +5,9 @@ m0: a level for each round. m1: besides, a random intercept for each agent. m2: 
 All agents have all rounds, so that the restricted likelihood (REML) of all three is that of a few independent
 variances. Both tests take their residuals for white noise: with autocorrelated guesses they find differences where
 there are none, and only the prewhitened tests and the permutation test may then be read.
+
+Nor is a stable difference an identity: agents that all follow one rule and only carry on a chance difference of their
+starts are told apart by every test here, the robust ones too.
 """
 
 from __future__ import annotations
