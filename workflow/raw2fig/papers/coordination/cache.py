@@ -31,19 +31,15 @@ def cached(respond: Respond, folder: Path, identity: str) -> Respond:
         keys = [_key(request, identity) for request in requests]
         open_ = []
         for position, request in enumerate(requests):
-            reply = stored(request.game).get(keys[position])
-            if reply is None:
-                open_.append(position)
+            if keys[position] in stored(request.game):
+                yield position, known[request.game][keys[position]]
             else:
-                yield position, reply
-        if not open_:
-            return
-        for place, reply in respond([requests[position] for position in open_]):
+                open_.append(position)
+        for place, reply in respond([requests[position] for position in open_]) if open_ else ():
             position = open_[place]
             request = requests[position]
             if isinstance(reply, Reply):
                 _append(folder / f"{request.game}.jsonl", request, keys[position], reply)
-                known[request.game][keys[position]] = reply
             yield position, reply
 
     return answer

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from raw2fig.papers.coordination.parse import Parser, parse
+from raw2fig.papers.coordination.parse import Parser, Source, parse
 from raw2fig.papers.coordination.plan import Game, digest
 from raw2fig.papers.coordination.prompts import CORRECT, HIGH, LOW, condition_of, past, prompt
 
@@ -111,7 +111,7 @@ class _State:
 
     plan: Game
     histories: list[str]
-    rounds: list[tuple[str, list[tuple[int, str]]]] = field(default_factory=list)
+    rounds: list[tuple[str, list[tuple[int, Source]]]] = field(default_factory=list)
     success: bool = False
     problem: str = ""
 

@@ -37,7 +37,8 @@ def personas(*, attributes: Input, personas: Output) -> None:
             raise InputError(attributes, f"table {name} has {len(set(values))} entries", f"one for each of {number}")
     rng = np.random.default_rng(given["seed"])
     drawn = {name: rng.permutation(values)[:number].tolist() for name, values in tables.items()}
-    drawn["age"] = rng.integers(*given["ages"], number, endpoint=True).tolist()
+    youngest, oldest = given["ages"]
+    drawn["age"] = rng.integers(youngest, oldest, number, endpoint=True).tolist()
     rows = (dict(zip(drawn, values, strict=True)) for values in zip(*drawn.values(), strict=True))
     write_json([given["sentence"].format(**row) for row in rows], personas)
 

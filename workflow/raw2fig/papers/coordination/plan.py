@@ -107,7 +107,7 @@ def plan(
     ]
     if len({row.game for row in rows}) < len(rows):
         raise InputError("plan", "a model, condition, size or temperature is named twice", "each of them once")
-    write_table(pd.DataFrame([row._replace(personas=list(row.personas)) for row in rows]), plan)
+    write_table(pd.DataFrame(rows), plan)
 
 
 def planned(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.cache import cached
@@ -149,11 +149,12 @@ def play(
     played = play_games(planned, told, respond, parser)
     if not any(outcome.complete for outcome in played.outcomes):
         raise InputError(source, f"no game is complete ({played.outcomes[0].problem})", "replies to every request")
-    for rows, kind, path in zip(played, (Turn, Line, Outcome), (games, transcripts, outcomes), strict=True):
-        write_table(table(rows, kind), path)
+    write_table(table(played.turns, Turn), games)
+    write_table(table(played.transcript, Line), transcripts)
+    write_table(table(played.outcomes, Outcome), outcomes)
 
 
-def table(rows: Sequence[NamedTuple], kind: type[NamedTuple]) -> pd.DataFrame:
+def table(rows: Sequence[Any], kind: Any) -> pd.DataFrame:
     """Rows as a frame that has its columns even without rows."""
     import pandas as pd
 

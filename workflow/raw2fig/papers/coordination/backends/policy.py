@@ -14,7 +14,7 @@ from raw2fig.papers.coordination.policy import compact
 
 if TYPE_CHECKING:
     import torch
-    from transformers import Cache
+    from transformers import DynamicCache
 
 BLOCK = 2048
 """Agents whose prompts go through the model together."""
@@ -26,7 +26,7 @@ class Block:
 
     rows: dict[tuple[str, int], int]
     read: np.ndarray
-    cache: Cache
+    cache: DynamicCache
 
 
 def load_policy(folder: Path) -> Respond:
