@@ -65,9 +65,9 @@ def train_policy(
     models: list[Output],
     logs: list[Output],
     shapes: list[str] | None = None,
+    lrs: list[float] | None = None,
     steps: int = 600,
-    batch: int = 64,
-    lr: float = 3e-3,
+    batch: int = 32,
     held_out: float = 0.1,
     probes: int = 4,
     seed: int = 0,
@@ -87,10 +87,11 @@ def train_policy(
         per guess).
     shapes
         Of Llama models, as hidden/layers/heads; by default 48/2/4 and 8/1/2.
+    lrs
+        Peak learning rates, one for each shape; by default 0.003 and 0.024, of doublings from 0.0015 to 0.048 those
+        with the lowest validation loss.
     batch
         Agents of a step, each with all its rounds.
-    lr
-        Peak learning rate.
     held_out
         Share of the games on which the validation loss is measured.
     probes
@@ -101,21 +102,22 @@ def train_policy(
     from raw2fig.lm.models import build_llama, load_tokenizer, parse_size
     from raw2fig.lm.tokenizer import save_word_tokenizer
 
-    sizes = shapes or ["48/2/4", "8/1/2"]
-    if not len(sizes) == len(models) == len(logs):
-        raise InputError("shapes", f"{len(sizes)} shapes, {len(models)} models, {len(logs)} logs", "as many of each")
+    sizes, peaks = shapes or ["48/2/4", "8/1/2"], lrs or [0.003, 0.024]
+    if not len(sizes) == len(peaks) == len(models) == len(logs):
+        given = f"{len(sizes)} shapes, {len(peaks)} learning rates, {len(models)} models, {len(logs)} logs"
+        raise InputError("shapes", given, "as many of each")
     if not 0 < held_out < 1:
         raise InputError("held_out", f"is {held_out:g}", "a share between 0 and 1")
     train, validation, vocabulary = _trajectories(games, read_personas(personas), held_out, seed)
     probe_at = [round(steps * (index + 1) / probes) for index in range(probes)]
-    for shape, folder, log in zip(sizes, models, logs, strict=True):
+    for shape, lr, folder, log in zip(sizes, peaks, models, logs, strict=True):
         save_word_tokenizer([" ".join(vocabulary)], folder)
         words = load_tokenizer(str(folder))
         shown, kept = (_examples(part, words.get_vocab()) for part in (train, validation))
         network = build_llama(parse_size(shape), words, max(len(one.ids) for one in shown + kept) + 2, seed)
         recipe = Recipe(steps=steps, batch=batch, lr=lr, seed=seed, checkpoint_every=steps)
         records = fine_tune(network, words, shown, recipe, folder, kept, probe_at)
-        told = {"shape": shape, "parameters": network.num_parameters(), "trained_on": len(shown)}
+        told = {"shape": shape, "lr": lr, "parameters": network.num_parameters(), "trained_on": len(shown)}
         write_json({**told, "held_out": len(kept), "log": records}, log)
         discard(folder)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.stats import Z, proportion
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table, write_json, write_table
+from raw2fig.tables import read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,22 @@ OUTCOMES = {
 }
 CELL = ["model", "condition", "agents", "temperature"]
 
+CERTAIN = 1e-6
+"""Fitted probabilities that are closer to 0 or 1 than this show that the slope is on its way to infinity."""
+
+
+class Odds(NamedTuple):
+    """A row of the table of odds ratios."""
+
+    model: str
+    condition: str
+    over: str
+    n: int
+    odds_ratio: float
+    low: float
+    high: float
+    p: float
+
 
 @step
 def success(*, outcomes: list[Input], rates: Output, odds: Output) -> None:
@@ -42,8 +59,9 @@ def success(*, outcomes: list[Input], rates: Output, odds: Output) -> None:
         CSV with a row per model, condition, group size and temperature: games, solved, rate with its Wilson interval
         low and high, median_rounds of the solved games, incomplete.
     odds
-        JSON: for each model and condition that was played at several sizes or temperatures a logistic regression of
-        success on them: n, and odds_ratio, low, high, p of each per agent or unit of temperature.
+        CSV of logistic regressions of success on what varies of size and temperature, with a row for each model,
+        condition and regressor: over (agents or temperature), n, odds_ratio per agent or unit of temperature with
+        its Wald interval low and high, p. Without rows where there is no finite estimate.
     """
     import pandas as pd
 
@@ -55,8 +73,8 @@ def success(*, outcomes: list[Input], rates: Output, odds: Output) -> None:
     complete = frame[frame["complete"]]
     if len(complete) < len(frame):
         logging.warning("%d incomplete games are left out", len(frame) - len(complete))
-    fits = [_odds(of, games) for of, games in complete.groupby(["model", "condition"])]
-    write_json([fit for fit in fits if fit["over"]], odds)
+    found = [row for of, games in complete.groupby(["model", "condition"]) for row in _odds(*of, games)]
+    write_table(pd.DataFrame(found, columns=list(Odds._fields)), odds)
 
 
 def _rate(cell: tuple[Any, ...], games: pd.DataFrame) -> dict[str, Any]:
@@ -75,18 +93,20 @@ def _rate(cell: tuple[Any, ...], games: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _odds(of: tuple[Any, ...], games: pd.DataFrame) -> dict[str, Any]:
-    """Logistic regression on what varies of group size and temperature; nothing where all games end alike."""
+def _odds(model: str, condition: str, games: pd.DataFrame) -> Iterator[Odds]:
+    """Logistic regression of success. None where no finite slope is the likeliest: all games end alike, or a size at
+    which none or all are solved leaves only games of one kind on its side."""
     import statsmodels.api as sm
 
     varied = [name for name in ("agents", "temperature") if len(set(games[name])) > 1]
-    row: dict[str, Any] = {"model": of[0], "condition": of[1], "n": len(games), "over": {}}
     if not varied or len(set(games["success"])) == 1:
-        return row
-    fit = sm.GLM(games["success"].astype(float), sm.add_constant(games[varied].astype(float)), sm.families.Binomial())
-    found = fit.fit()
+        return
+    design = sm.add_constant(games[varied].astype(float))
+    fit = sm.GLM(games["success"].astype(float), design, sm.families.Binomial()).fit()
+    if min(fit.fittedvalues.min(), 1 - fit.fittedvalues.max()) < CERTAIN:
+        logging.warning("%s, %s: success is decided by %s, no odds ratio", model, condition, " and ".join(varied))
+        return
     for name in varied:
-        slope, error = found.params[name], found.bse[name]
-        bounds = {"low": np.exp(slope - Z * error), "high": np.exp(slope + Z * error)}
-        row["over"][name] = {"odds_ratio": np.exp(slope), **bounds, "p": found.pvalues[name]}
-    return row
+        slope, error = fit.params[name], fit.bse[name]
+        low, high = np.exp(slope - Z * error), np.exp(slope + Z * error)
+        yield Odds(model, condition, name, len(games), np.exp(slope), low, high, fit.pvalues[name])

@@ -70,7 +70,11 @@ def load_endpoint(
                 return Failure("another agent got no reply")
             seed = {"seed": request.seed % 2**31} if send_seed else {}
             arguments = {**settings, **seed, "temperature": request.temperature}
-            answer = _ask(client, request.prompt, arguments, patience, limit, stop, key)
+            try:
+                answer = _ask(client, request.prompt, arguments, patience, limit, stop, key)
+            except InputError:
+                stop.set()
+                raise
             if isinstance(answer, Failure):
                 failed.add(request.game)
                 logging.warning("%s, round %d: %s", request.game, request.round, answer.reason)
