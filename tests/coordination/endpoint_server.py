@@ -13,13 +13,15 @@ KEY = "sk-test-0123456789abcdef"
 
 
 class Response(NamedTuple):
-    """What the server sends. `body` None: it closes the connection instead; `announced`: bytes it promises."""
+    """What the server sends. `body` None: it closes the connection instead; `announced`: bytes it promises;
+    `drip`: seconds between single bytes, which go on until the client has gone."""
 
     status: int
     body: bytes | None
     headers: Mapping[str, str] = MappingProxyType({})
     delay: float = 0.0
     announced: int = 0
+    drip: float = 0.0
 
 
 def completion(text: Any, finish_reason: str = "stop", **other: Any) -> Response:
@@ -71,6 +73,9 @@ def endpoint(answering: Answering) -> Iterator[Endpoint]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(response.announced or len(response.body)))
             self.end_headers()
+            while response.drip:
+                self.wfile.write(b" ")
+                time.sleep(response.drip)
             self.wfile.write(response.body)
             self.close_connection = bool(response.announced)
 

@@ -122,6 +122,8 @@ LETDOWNS = {
     "null content": completion(None),
     "empty content": completion(" \n", "length"),
     "a number as content": completion(17),
+    "a list as usage": completion("FINAL GUESS: 9", usage=[1])._replace(status=500),
+    "deep": Response(200, b"[" * 100_000),
     "half a surrogate pair": completion("FINAL GUESS: 9 \ud800"),
 }
 
@@ -152,6 +154,21 @@ def test_an_endpoint_that_stays_silent_is_asked_again(
 ) -> None:
     def answer(body: dict[str, Any], number: int) -> Response:
         return well(body, number)._replace(delay=1.5 if number == 4 else 0.0)
+
+    with endpoint(answer) as server:
+        assert table.play(server.url, tmp_path, "--timeout", 0.5) == 0
+    assert_same(table.frames(tmp_path), expected[0])
+    assert len(server.requests) == 3 * 3 * LENGTH + 1
+
+
+@pytest.mark.parametrize(
+    "endless", [Response(200, b"", announced=10**12, drip=0.05), Response(200, b" " * (1 << 23), announced=1 << 23)]
+)
+def test_an_answer_without_end_is_given_up(
+    endless: Response, table: Table, tmp_path: Path, expected: tuple[list[pd.DataFrame], Endpoint]
+) -> None:
+    def answer(body: dict[str, Any], number: int) -> Response:
+        return endless if number == 4 else well(body, number)
 
     with endpoint(answer) as server:
         assert table.play(server.url, tmp_path, "--timeout", 0.5) == 0
@@ -351,6 +368,14 @@ def test_waits_double_and_are_never_shorter_than_asked(
             table.play(server.url, tmp_path, *flags)
         assert waits[0] == 600 if nonsense == "1e99" else 2 <= waits[0] <= 3
         waits.clear()
+
+
+@pytest.mark.parametrize("flags", [("--per-minute", 60), ("--limit-file", "limit")])
+def test_a_limit_needs_its_file_and_its_number(
+    flags: tuple[object, ...], table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert table.play("http://127.0.0.1:9/v1", tmp_path, *flags) == 2
+    assert "expected both or none" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_no_address_is_refused(table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,6 +71,22 @@ def test_games_by_a_model_folder(base: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
+def test_a_model_that_is_made_anew_does_not_get_the_old_ones_replies(base: Path, tmp_path: Path) -> None:
+    from raw2fig.lm.models import load, save
+
+    personas = make_personas(tmp_path)
+    plan = make_plan(tmp_path, personas, 2, agents=3, rounds=3)
+    given = ("play", "--plan", plan, "--personas", personas, "--backend", "model", "--source", tmp_path / "model")
+    model, tokenizer = load(str(base))
+    frames = []
+    for scale in (1.0, 30.0):
+        model.get_output_embeddings().weight.data *= scale
+        save(model, tokenizer, tmp_path / "model")
+        assert call(*given, "--max-tokens", 5, "--cache", tmp_path / "cache", *outputs(tmp_path)) == 0
+        frames.append(pd.read_parquet(tmp_path / "transcripts.parquet"))
+    assert frames[0]["reply"].tolist() != frames[1]["reply"].tolist()
+
+
 def test_code_in_a_models_folder_is_not_executed(base: Path, tmp_path: Path) -> None:
     folder, mark = tmp_path / "model", tmp_path / "executed"
     shutil.copytree(base, folder)

@@ -117,7 +117,6 @@ def play(
     planned, told = read_plan(plan, models, conditions, shard, shards), read_personas(personas)
     if any(number >= len(told) for game in planned for number in game.personas):
         raise InputError(personas, f"has {len(told)} personas", "those that the plan was made with")
-    identity = {"source": source, "revision": revision, "max_tokens": max_tokens}
     respond: Respond
     if backend == "rules":
         from raw2fig.papers.coordination.backends.rules import load_rules
@@ -131,27 +130,36 @@ def play(
         from raw2fig.papers.coordination.backends.model import load_model
 
         respond = load_model(source, revision, engine, max_tokens, batch)
-        identity["engine"] = engine
     elif backend == "endpoint":
         from raw2fig.papers.coordination.backends.endpoint import Patience, load_endpoint
         from raw2fig.papers.coordination.backends.limit import Limit
 
-        limit = Limit(limit_file, per_minute) if limit_file and per_minute else None
+        if (per_minute > 0) != (limit_file is not None):
+            raise InputError("per_minute", f"is {per_minute:g} with limit file {limit_file}", "both or none")
+        limit = Limit(limit_file, per_minute) if limit_file else None
         patience = Patience(attempts, timeout, backoff)
         respond = load_endpoint(source, url, key_variable, max_tokens, patience, concurrency, limit, send_seed)
-        identity["url"] = url
     else:
         from raw2fig.papers.coordination.backends.replay import load_transcripts
 
         respond = load_transcripts(Path(source))
     if cache is not None:
-        respond = cached(respond, cache, json.dumps(identity, sort_keys=True))
+        identity = [backend, source, revision, engine, max_tokens, _files(Path(source))]
+        respond = cached(respond, cache, json.dumps(identity))
     played = play_games(planned, told, respond, parser)
     if not any(outcome.complete for outcome in played.outcomes):
         raise InputError(source, f"no game is complete ({played.outcomes[0].problem})", "replies to every request")
     write_table(table(played.turns, Turn), games)
     write_table(table(played.transcript, Line), transcripts)
     write_table(table(played.outcomes, Outcome), outcomes)
+
+
+def _files(folder: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of a folder's files: a model that is made anew gives other replies. Empty for no folder."""
+    if not folder.is_dir():
+        return []
+    found = ((path.name, path.stat()) for path in sorted(folder.iterdir()))
+    return [(name, known.st_size, known.st_mtime_ns) for name, known in found]
 
 
 def table(rows: Sequence[Any], kind: Any) -> pd.DataFrame:

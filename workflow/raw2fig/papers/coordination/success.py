@@ -73,7 +73,8 @@ def success(*, outcomes: list[Input], rates: Output, odds: Output) -> None:
     complete = frame[frame["complete"]]
     if len(complete) < len(frame):
         logging.warning("%d incomplete games are left out", len(frame) - len(complete))
-    found = [row for of, games in complete.groupby(["model", "condition"]) for row in _odds(*of, games)]
+    groups = complete.groupby(["model", "condition"])
+    found = [row for (model, condition), games in groups for row in _odds(model, condition, games)]
     write_table(pd.DataFrame(found, columns=list(Odds._fields)), odds)
 
 

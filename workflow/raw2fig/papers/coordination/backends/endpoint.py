@@ -7,6 +7,7 @@ does not know) ends the run in one line. The key comes from the environment and 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import random
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LONGEST = 600.0
 """Seconds that are waited at most, whatever the endpoint asks for."""
+LARGEST = 1 << 22
+"""Bytes of an answer at most."""
 HOPELESS = (401, 403, 404)
 """Statuses that concern the run, not the request."""
 PASSING = (408, 409, 429)
@@ -114,8 +117,10 @@ def _ask(
     key: str,
 ) -> Reply | Failure:
     """One reply, by as many attempts as it takes or may take."""
+    from httpx2 import HTTPError
     from openai import APIError, APIStatusError
 
+    messages = [{"role": "user", "content": prompt}]
     reason = ""
     for attempt in range(patience.attempts):
         if limit is not None:
@@ -124,8 +129,7 @@ def _ask(
             return Failure("the run has ended")
         asked = 0.0
         try:
-            messages: Any = [{"role": "user", "content": prompt}]
-            return read_completion(client.chat.completions.create(messages=messages, **arguments))
+            return read_completion(_body(client, {"messages": messages, **arguments}, patience.timeout))
         except APIStatusError as error:
             reason = f"status {error.status_code}: {error.message}".replace(key, "***")
             if error.status_code in HOPELESS or error.code == "insufficient_quota":
@@ -135,7 +139,7 @@ def _ask(
             asked = retry_after(error)
             if error.status_code == 429 and limit is not None:
                 limit.pause(asked)
-        except (APIError, ValueError) as error:  # no connection, no answer in time, or one that is no completion
+        except (APIError, HTTPError, ValueError) as error:  # no connection, no whole answer in time, no completion
             reason = f"{type(error).__name__}: {error}".replace(key, "***")
         if attempt + 1 < patience.attempts:
             # up to half as long again, so that shards that were refused together do not come back together
@@ -144,20 +148,33 @@ def _ask(
     return Failure(f"{patience.attempts} attempts, the last: {reason}")
 
 
-def read_completion(completion: Any) -> Reply:
+def _body(client: OpenAI, arguments: dict[str, Any], timeout: float) -> bytes:
+    """What the endpoint sends, whole. The client's own limit starts anew with every byte, and it would take in any
+    number of them. Raises `ValueError` for more than there should be, or later."""
+    end, body = time.monotonic() + timeout, b""
+    with client.chat.completions.with_streaming_response.create(**arguments) as response:
+        for part in response.iter_bytes():
+            body += part
+            if len(body) > LARGEST or time.monotonic() > end:
+                raise ValueError(f"no end of the answer after {len(body)} bytes and {timeout:g} s at most")
+    return body
+
+
+def read_completion(body: bytes) -> Reply:
     """The reply in a chat completion. Raises `ValueError` when it is none, or has no text: an empty reply is not
     parsed for a guess."""
     try:
-        choice = completion.choices[0]
-        text, reason = choice.message.content, choice.finish_reason
-    except (AttributeError, TypeError, IndexError):
-        raise ValueError(f"not a chat completion: {str(completion)[:80]!r}") from None
+        completion = json.loads(body)
+        choice = completion["choices"][0]
+        text, reason = choice["message"]["content"], choice.get("finish_reason")
+        usage = completion.get("usage") or {}
+        tokens = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
+        raise ValueError(f"not a chat completion: {body[:80]!r}") from None
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"a reply without text (finish_reason {reason})")
     text.encode()  # half a surrogate pair is a ValueError too
-    usage = [getattr(completion.usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
-    tokens = [value if isinstance(value, int) else 0 for value in usage]
-    return Reply(text, str(reason), *tokens)
+    return Reply(text, str(reason), *(value if isinstance(value, int) else 0 for value in tokens))
 
 
 def retry_after(error: APIStatusError) -> float:
