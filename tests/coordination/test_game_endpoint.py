@@ -307,12 +307,19 @@ def test_a_request_that_is_refused_for_good_is_not_made_again(table: Table, tmp_
 def test_a_missing_key_is_refused_in_one_line(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for value in ("", " "):
+    for value, message in {
+        "": "is not set",
+        " ": "is not set",
+        f"{KEY}\nx": "is not a key",
+        "schlüssel": "is not a",
+    }.items():
         monkeypatch.setenv("MY_KEY", value)
         with endpoint(well) as server:
             assert table.play(server.url, tmp_path, "--key-variable", "MY_KEY") == 2
         assert server.requests == []
-        assert capsys.readouterr().err.splitlines()[-1].startswith("raw2fig coordination play: MY_KEY: is not set")
+        printed = capsys.readouterr().err
+        assert printed.splitlines()[-1].startswith(f"raw2fig coordination play: MY_KEY: {message}")
+        assert KEY not in printed
 
 
 def test_the_key_is_written_nowhere(

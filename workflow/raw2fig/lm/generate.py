@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -113,6 +114,8 @@ def _uniforms(seeds: Sequence[int], number: int) -> np.ndarray:
 def _vllm_drawer(source: str, revision: str | None) -> Draw:
     import torch
 
+    # without a process of its own, whose schedule varies, the same batch gives the same text (vLLM, "Reproducibility")
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     gpus = torch.cuda.device_count()
     llm, params = _load_vllm(
         source,

@@ -62,6 +62,8 @@ def load_endpoint(
     key = os.environ.get(key_variable, "").strip()
     if not key:
         raise InputError(key_variable, "is not set", f"the key of {url} in this environment variable")
+    if not key.isascii() or len(key.split()) > 1:  # could be no header; what refuses it would say it
+        raise InputError(key_variable, "is not a key", "ASCII characters without white space")
     client = _client(url, key, patience.timeout)
     settings: dict[str, Any] = {"model": model, "max_tokens": max_tokens}
 
@@ -131,7 +133,7 @@ def _ask(
         try:
             return read_completion(_body(client, {"messages": messages, **arguments}, patience.timeout))
         except APIStatusError as error:
-            reason = f"status {error.status_code}: {error.message}".replace(key, "***")
+            reason = _told(f"status {error.status_code}", error.message, key)
             if error.status_code in HOPELESS or error.code == "insufficient_quota":
                 raise InputError(str(client.base_url), reason, "a key and a model that it accepts") from None
             if error.status_code < 500 and error.status_code not in PASSING:
@@ -140,12 +142,17 @@ def _ask(
             if error.status_code == 429 and limit is not None:
                 limit.pause(asked)
         except (APIError, HTTPError, ValueError) as error:  # no connection, no whole answer in time, no completion
-            reason = f"{type(error).__name__}: {error}".replace(key, "***")
+            reason = _told(type(error).__name__, str(error), key)
         if attempt + 1 < patience.attempts:
             # up to half as long again, so that shards that were refused together do not come back together
             longer = min(LONGEST, patience.backoff * 2**attempt * random.uniform(1, 1.5))
             stop.wait(max(longer, asked))
     return Failure(f"{patience.attempts} attempts, the last: {reason}")
+
+
+def _told(what: str, message: str, key: str) -> str:
+    """One line for a table and a log, without the key, which some endpoints say back."""
+    return f"{what}: {' '.join(message.split()).replace(key, '***')[:200]}"
 
 
 def _body(client: OpenAI, arguments: dict[str, Any], timeout: float) -> bytes:
