@@ -170,20 +170,15 @@ def test_a_reply_does_not_depend_on_what_else_is_asked(folder: Path) -> None:
 
 def test_a_prompt_that_does_not_go_on_where_the_last_one_ended_is_read_anew(folder: Path) -> None:
     respond = load_policy(folder / "large")
-    texts = [
-        past(1, 40, HIGH),
-        past(1, 40, HIGH) + past(2, 1, LOW),
-        past(1, 3, LOW) + past(2, 1, LOW) + past(3, 1, LOW),
-    ]
-    requests = [
-        Request("g", 0, turn, prompt(condition_of("plain"), "", text), 1 << 62, 1.0)
-        for turn, text in enumerate(texts, 2)
-    ]
-    got = [next(iter(respond([request])))[1] for request in requests]
-    fresh = [next(iter(load_policy(folder / "large")([request])))[1] for request in requests]
+    first, second, third = past(1, 40, HIGH), past(2, 1, LOW), past(3, 1, LOW)
+    histories = (first, first + second, past(1, 3, LOW) + second + third)
+    texts = [prompt(condition_of("plain"), "", history) for history in histories]
+    # 64 agents, so that a wrong history shows in some guess
+    asked = [[Request("g", a, turn, text, a << 58, 1.0) for a in range(64)] for turn, text in enumerate(texts, 2)]
+    got = [list(respond(requests)) for requests in asked]
+    fresh = [list(load_policy(folder / "large")(requests)) for requests in asked]
     assert got == fresh
-    again = [next(iter(respond([request])))[1] for request in reversed(requests)]
-    assert again == fresh[::-1]
+    assert [list(respond(requests)) for requests in reversed(asked)] == fresh[::-1]
 
 
 def test_temperature_0_is_the_likeliest_guess_and_makes_plain_agents_alike(folder: Path) -> None:
