@@ -116,7 +116,7 @@ def test_rates_have_wilson_intervals_and_leave_out_incomplete_games(tmp_path: Pa
 def test_an_odds_ratio_of_two_sizes_is_that_of_the_table(tmp_path: Path) -> None:
     """With one covariate of two values logistic regression is saturated: the log of the ratio of odds by the distance,
     and Woolf's standard error."""
-    path = outcomes_table(tmp_path / "o.parquet", [(3, 1.0, 45, 60), (7, 1.0, 20, 50)])
+    path = outcomes_table(tmp_path / "o.parquet", [(3, 1.0, 45, 60), (7, 1.0, 20, 50)], incomplete=9)
     made = ("--rates", tmp_path / "rates.csv", "--odds", tmp_path / "odds.csv")
     assert call("success", "--outcomes", path, *made) == 0
     found = pd.read_csv(tmp_path / "odds.csv").iloc[0]
