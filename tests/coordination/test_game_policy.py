@@ -234,3 +234,19 @@ def test_mistakes_in_training_are_told(folder: Path, tmp_path: Path, capsys: pyt
     }.items():
         assert call(*given, *made, *flags) == 2
         assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_agents_may_come_in_another_order_and_at_different_lengths(folder: Path) -> None:
+    """Of those that were read together some have two rounds more than others, and all come the other way round."""
+    respond = load_policy(folder / "large")
+    plain = condition_of("plain")
+    history = [past(1, 5 * (agent % 11), HIGH if agent % 2 else LOW) for agent in range(48)]
+    first = [Request("g", agent, 2, prompt(plain, "", text), agent << 57, 1.0) for agent, text in enumerate(history)]
+    list(respond(first))
+    longer = [text + past(2, 20, LOW) + (past(3, 30, HIGH) * (agent % 3 == 0)) for agent, text in enumerate(history)]
+    later = [
+        one._replace(prompt=prompt(plain, "", text), seed=one.seed + 1) for one, text in zip(first, longer, strict=True)
+    ]
+    fresh = dict(load_policy(folder / "large")(later[::-1]))
+    assert dict(respond(later[::-1])) == fresh
+    assert len({reply for reply in fresh.values()}) > 5

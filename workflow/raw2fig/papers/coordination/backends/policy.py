@@ -56,7 +56,7 @@ def load_policy(folder: Path) -> Respond:
                 before = block.read[places]
                 if before.shape[1] < ids.shape[1] and np.array_equal(before, ids[:, : before.shape[1]]):
                     cache, known = block.cache, before.shape[1]
-                    if len(places) < len(block.rows):
+                    if places != list(range(len(block.rows))):
                         cache.batch_select_indices(torch.tensor(places))
             with torch.no_grad():
                 new = torch.from_numpy(ids[:, known:]).to(model.device)
@@ -73,14 +73,16 @@ def load_policy(folder: Path) -> Respond:
 def _grouped(
     requests: Sequence[Request], encoded: Sequence[Sequence[int]], blocks: Sequence[Block]
 ) -> Iterator[tuple[Block | None, list[int]]]:
-    """Requests of equal length that were in one block before, or that are new, at most BLOCK at a time."""
+    """Requests of equal length that were in one block before, or that are new, at most BLOCK at a time. What a block
+    has read goes on with the first of its groups; in a game there is no second one."""
     of = {key: number for number, block in enumerate(blocks) for key in block.rows}
     groups: dict[tuple[int, int], list[int]] = {}
     for row, request in enumerate(requests):
         groups.setdefault((of.get((request.game, request.agent), -1), len(encoded[row])), []).append(row)
+    unused = dict(enumerate(blocks))
     for (number, _), rows in groups.items():
         for start in range(0, len(rows), BLOCK):
-            yield (blocks[number] if number >= 0 else None), rows[start : start + BLOCK]
+            yield unused.pop(number, None), rows[start : start + BLOCK]
 
 
 def _draw(logits: torch.Tensor, requests: Sequence[Request]) -> list[int]:
