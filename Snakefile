@@ -11,6 +11,7 @@ configfile: workflow.source_path("config/config.yaml")
 include: "rules/common.smk"
 include: "rules/c2s.smk"
 include: "rules/scalerl.smk"
+include: "rules/coordination.smk"
 include: "rules/report.smk"
 
 

@@ -1,6 +1,7 @@
 """Steps that test games: against shuffles of their own guesses, and against simulated groups without coordination."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ def criteria(
     nulls: tuple[Literal["row", "column", "block"], ...] = ("row", "column"),
     variants: tuple[str, ...] = (MAIN,),
     surrogates: int = 200,
+    groups: int = 0,
     block: int = BLOCK,
     workers: int = 1,
     seed: int = 0,
@@ -40,10 +42,12 @@ def criteria(
         them joined by commas.
     surrogates
         Shuffles of each game and null.
+    groups
+        Usable games of each model and condition that are tested, the first ones; 0: all.
     block
         Rounds of a block, for the null block.
     """
-    write_table(against_nulls(_games(series), nulls, variants, surrogates, seed, workers, block), table)
+    write_table(against_nulls(_games(series, groups), nulls, variants, surrogates, seed, workers, block), table)
 
 
 @step
@@ -54,6 +58,7 @@ def functional_null(
     nulls: tuple[Literal["sync", "matched"], ...] = ("sync", "matched"),
     variants: tuple[str, ...] = (MAIN,),
     surrogates: int = 200,
+    groups: int = 0,
     low: float = LOW,
     high: float = HIGH,
     workers: int = 1,
@@ -74,21 +79,31 @@ def functional_null(
         main, or changed settings as in the step criteria.
     surrogates
         Simulated groups of each game and null that last as many rounds as it.
+    groups
+        Usable games of each model and condition that are tested, the first ones; 0: all.
     low
         Least guess that the agents could make.
     high
         Largest guess that the agents could make.
     """
-    found = against_nulls(_games(series), nulls, variants, surrogates, seed, workers, low=low, high=high)
+    found = against_nulls(_games(series, groups), nulls, variants, surrogates, seed, workers, low=low, high=high)
     few = found[found["surrogates"] < surrogates].drop_duplicates(["game", "condition", "model", "null"])
     if len(few):
         logging.warning("%d tests have fewer simulated groups than asked: games of that length are rare", len(few))
     write_table(found, table)
 
 
-def _games(path: Path) -> list[Game]:
+def _games(path: Path, groups: int) -> list[Game]:
     games = usable(read_series(path))
     if not games:
         raise InputError(path, "no usable game", f"games of at least {MIN_ROUNDS} rounds and 2 agents")
+    if groups:
+        taken: Counter[tuple[str, str]] = Counter()
+        chosen = []
+        for one in games:
+            taken[one.model, one.condition] += 1
+            if taken[one.model, one.condition] <= groups:
+                chosen.append(one)
+        games = chosen
     logging.info("%d games", len(games))
     return games

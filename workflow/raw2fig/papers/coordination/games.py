@@ -56,15 +56,15 @@ class Game(NamedTuple):
 
 @step
 def series(
-    *, games: Input, output: Output, counts: Output, min_rounds: int = MIN_ROUNDS, success_col: str = "success"
+    *, games: list[Input], output: Output, counts: Output, min_rounds: int = MIN_ROUNDS, success_col: str = "success"
 ) -> None:
     """Put games in order: one row per game, with the matrix of its guesses and whether criteria can be computed.
 
     Parameters
     ----------
     games
-        Long table of games: game, round, agent, guess, target, and if there are any condition, model, success,
-        complete. Of games that are not complete neither criteria nor success are known.
+        Long tables of games: game, round, agent, guess, target, and if there are any condition, model, success,
+        complete. Of games that are not complete neither criteria nor success are known. A game is whole in one table.
     output
         Parquet, a row per game: game, condition, model, success, target, rounds, agents, guesses, usable, reason.
     counts
@@ -76,9 +76,15 @@ def series(
     """
     import pandas as pd
 
-    there = set(read_header(games))
     optional = {"condition": "condition", "model": "model", "success": success_col, "complete": "complete"}
-    found = read_games(games, Columns(**{key: name for key, name in optional.items() if name in there}), min_rounds)
+    found: list[Game] = []
+    for path in games:
+        there = set(read_header(path))
+        found += read_games(path, Columns(**{key: name for key, name in optional.items() if name in there}), min_rounds)
+    names = [one.game for one in found]
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        raise InputError(games[0], f"game {double} is in two tables", "each game whole in one of them")
     rows = [
         {
             "game": one.game,

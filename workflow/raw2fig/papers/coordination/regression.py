@@ -27,13 +27,13 @@ NODES = 40
 
 
 @step
-def regression(*, early: Input, table: Output, redundancy: Literal["redundancy", "i3"] = "redundancy") -> None:
+def regression(*, early: list[Input], table: Output, redundancy: Literal["redundancy", "i3"] = "redundancy") -> None:
     """Logit of success on early synergy, redundancy and their product, with condition dummies and robust errors.
 
     Parameters
     ----------
     early
-        Table of the step early.
+        Tables of the step early.
     table
         A row per model, horizon and term: beta (per standard deviation), se (HC1), low, high, p, odds_ratio, n; NaN
         with the reason in note where there is no estimate. Conditions all of whose games ended alike are left out: they
@@ -44,7 +44,7 @@ def regression(*, early: Input, table: Output, redundancy: Literal["redundancy",
     import pandas as pd
 
     rows = []
-    for (model, horizon), part in _read(early).groupby(["model", "horizon"], sort=True):
+    for (model, horizon), part in read_early(early).groupby(["model", "horizon"], sort=True):
         labels = {"model": model, "horizon": horizon}
         outcomes = part.groupby("condition")["success"].agg(["min", "max"])
         mixed = outcomes.index[outcomes["min"] < outcomes["max"]]
@@ -57,7 +57,7 @@ def regression(*, early: Input, table: Output, redundancy: Literal["redundancy",
 @step
 def mediation(
     *,
-    early: Input,
+    early: list[Input],
     table: Output,
     treatment: str = "tom",
     controls: tuple[str, ...] = ("plain",),
@@ -69,7 +69,7 @@ def mediation(
     Parameters
     ----------
     early
-        Table of the step early.
+        Tables of the step early.
     table
         A row per model, horizon, method and effect: estimate, low, high, p, n; NaN with the reason in note where there
         is no estimate. Methods: simulation (statsmodels), linear (a * b, Sobel's error), quadrature (logit outcome).
@@ -82,10 +82,10 @@ def mediation(
     """
     import pandas as pd
 
-    frame = _read(early)
+    frame = read_early(early)
     absent = {treatment, *controls} - set(frame["condition"])
     if absent:
-        raise InputError(early, f"no games of condition {', '.join(sorted(absent))}", "treatment and controls")
+        raise InputError(early[0], f"no games of condition {', '.join(sorted(absent))}", "treatment and controls")
     rows = []
     for (model, horizon), part in frame.groupby(["model", "horizon"], sort=True):
         chosen = part[part["condition"].isin([treatment, *controls])]
@@ -95,13 +95,16 @@ def mediation(
     write_table(pd.DataFrame(rows), table)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_early(paths: Sequence[Path]) -> pd.DataFrame:
     """Games observed at each horizon, with known success."""
-    frame = read_table(path, KINDS | dict.fromkeys(NUMBERS, "number"), allow_nan=("condition", "model", *NUMBERS))
-    frame = frame.fillna({"condition": "", "model": ""})
+    import pandas as pd
+
+    kinds = KINDS | dict.fromkeys(NUMBERS, "number")
+    frame = pd.concat([read_table(path, kinds, allow_nan=("condition", "model", *NUMBERS)) for path in paths])
+    frame = frame.fillna({"condition": "", "model": ""}).reset_index(drop=True)
     unknown = int(frame["success"].isna().sum())
     if unknown:
-        logging.warning("%s: %d games without success are left out", path, unknown)
+        logging.warning("%d rows of games without success are left out", unknown)
     return frame[frame["observed"] & frame["success"].notna()]
 
 
@@ -191,14 +194,19 @@ def linear_acme(success: np.ndarray, synergy: np.ndarray, treated: np.ndarray) -
 
 
 def quadrature_acme(success: np.ndarray, synergy: np.ndarray, treated: np.ndarray) -> float:
-    """Average over both treatments t of E[P(success | t, S(1))] - E[P(success | t, S(0))], success a logit in treatment
-    and synergy, S(t) normal: the simulation's expectation at the fitted coefficients, by Gauss-Hermite quadrature."""
+    """The simulation's expectation at the fitted coefficients, success a logit in treatment and synergy: `acme_of`."""
     import statsmodels.api as sm
 
     one = np.ones(len(success))
     (level, a), _ = _least_squares(np.column_stack([one, treated]), synergy)
     spread = np.sqrt(((synergy - level - a * treated) ** 2).sum() / (len(success) - 2))
     beta = sm.GLM(success, np.column_stack([one, treated, synergy]), family=sm.families.Binomial()).fit().params
+    return acme_of(beta, float(level), float(a), float(spread))
+
+
+def acme_of(beta: Sequence[float] | np.ndarray, level: float, a: float, spread: float) -> float:
+    """Average over both treatments t of E[P(success | t, S(1))] - E[P(success | t, S(0))], where logit P is
+    beta[0] + beta[1] t + beta[2] S and S(t) normal about level + a t, by Gauss-Hermite quadrature."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
 
     def expected(t: int, mediated: int) -> float:
