@@ -12,6 +12,7 @@ include: "coordination/claims.smk"
 
 rule coordination:
     input:
+        COORDINATION_GAMES,
         CLAIMS["coordination"],
         COORDINATION_TABLES,
         FIGURES.get("coordination", []),

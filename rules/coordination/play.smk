@@ -79,3 +79,8 @@ rule coordination_success:
         code=source_digest("raw2fig.papers.coordination.success"),
     shell:
         "raw2fig coordination success --outcomes {input.outcomes} --rates {output.rates} --odds {output.odds} &> {log}"
+
+
+COORDINATION_GAMES = coordination_played("games", COORDINATION_EXPERIMENTS)
+"""Asked for by themselves: a shard that is gone is played again although all that follows is there."""
+TARGETS["evals"] += COORDINATION_GAMES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from raw2fig.claims import decide, load_published, write_claims
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION
@@ -23,9 +24,9 @@ from raw2fig.papers.coordination.compare import (
     truncated,
     values_of,
 )
-from raw2fig.papers.coordination.group_tests import MAIN
+from raw2fig.papers.coordination.group_tests import LEVEL, MAIN
 from raw2fig.papers.coordination.measures import CRITERIA
-from raw2fig.papers.coordination.pooling import ALL, read_criteria
+from raw2fig.papers.coordination.pooling import read_criteria, share_of
 from raw2fig.papers.coordination.results import (
     CONDITIONS,
     TITLES,
@@ -37,6 +38,9 @@ from raw2fig.papers.coordination.results import (
 )
 from raw2fig.stats import Estimate, proportion
 from raw2fig.step import Input, Output, step
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Measure = Callable[[], Estimate | Mapping[str, Estimate | Mapping[str, Estimate]]]
 LANGUAGE = ("C1", "C1b", "C2", "C5", "C6", "C7", "C9")
@@ -119,7 +123,7 @@ def claims(
             part: {f"{TITLES[c]}, {null}": mean_of(groups, name, null, c) for c in CONDITIONS for null in SHUFFLED}
             for part, name in (("capacity", "capacity"), ("practical criterion", "s_macro"))
         },
-        "C1b": lambda: share_of_groups(groups, "s_macro", "column", ALL),
+        "C1b": lambda: share_below(p_values(tests, "s_macro", "column")),
         "C2": lambda: differentiated(read_differentiation(differentiation), main),
         "C2x": lambda: {part: rate(known, "ar", DIFFERENTIATION, name) for part, name in likelihood.items()},
         "C2y": lambda: rate(known, "plain", DIFFERENTIATION, "differentiated_robust"),
@@ -175,6 +179,19 @@ def claims(
         except Absent as reason:
             entries.append(decide(claim, out_of_scale=str(reason)))
     write_claims(claims, "coordination", paper, scale, entries)
+
+
+def p_values(tests: pd.DataFrame, criterion: str, null: str) -> pd.Series:
+    """p of all groups of the paper's three conditions, main analysis."""
+    chosen = tests[tests["condition"].isin(CONDITIONS) & (tests["variant"] == MAIN)]
+    return chosen.loc[(chosen["criterion"] == criterion) & (chosen["null"] == null), "p"].dropna()
+
+
+def share_below(p: pd.Series) -> Estimate:
+    """Share of groups with p < .05."""
+    if p.empty:
+        raise Absent("no tested groups")
+    return share_of(int((p < LEVEL).sum()), len(p))
 
 
 def recovered(path: Path, analysis: str) -> Estimate:

@@ -47,7 +47,7 @@ VARIANTS = {
     "estimator=miller_madow": ", Miller-Madow",
     "lag=2": ", lag 2",
 }
-TITLES = NAMES | {"stability": "Total Stability", "redundancy": "redundancy"}
+TITLES = NAMES | {"s_macro_max": "practical, less the best agent", "stability": "Total Stability (ratio)"}
 MISSING = Estimate(float("nan"), float("nan"), float("nan"), 0)
 SPREAD = 0.5
 """Of the places of one condition's nulls."""
@@ -208,7 +208,7 @@ def fig_differentiation(
         ]
         rows += [_row("known truth", name, test, one) for name, one in zip(there, series[label], strict=True)]
     bars_with_intervals(axes[0], [truth[name] for name in there], series)
-    axes[0].set(title="known truth: only own levels differ", ylabel="share differentiated")
+    axes[0].set(title="known truth", ylabel="share differentiated")
     for model, ax in zip(models, axes[1:], strict=True):
         of_model = found[found["model"] == model]
         if of_model.empty:
