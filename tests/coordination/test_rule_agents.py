@@ -51,6 +51,8 @@ def test_inaction_noise_scale_and_offset_enter_where_the_rules_say() -> None:
     assert [int(decide(rule, state, own, idle)) for rule in ("sync", "plain", "persona", "tom")] == [18, 30, 30, 30]
     noisy = STILL._replace(step=1.0)
     assert [int(decide(rule, state, own, noisy)) for rule in ("sync", "plain", "persona")] == [18, 16, 1]
+    wayward = own._replace(contrary=0.6)
+    assert [int(decide(rule, state, wayward, STILL)) for rule in ("sync", "persona")] == [42, 50]
     assert [int(decide("random", state, own, STILL._replace(guess=u))) for u in (0.0, 0.5, 0.999)] == [0, 25, 50]
 
 

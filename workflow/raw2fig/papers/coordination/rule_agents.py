@@ -51,16 +51,19 @@ class State(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """What an agent is: offset of its start, scale of its steps, probability not to act, noise of its steps."""
+    """What an agent is: offset of its start, scale of its steps, probability not to act, noise of its steps, and
+    probability to step with the feedback in place of against it (0 for the rules, as fitted in a null model)."""
 
     offset: ArrayLike = 0.0
     scale: ArrayLike = 1.0
     inaction: ArrayLike = INACTION
     noise: ArrayLike = NOISE
+    contrary: ArrayLike = 0.0
 
 
 class Draws(NamedTuple):
-    """Standard numbers for one decision: normal (start), uniform (act or not), normal (step), uniform (guess)."""
+    """Standard numbers for one decision: normal (start), uniform (act or not), normal (step), uniform (the guess of
+    `random`, or which way to step)."""
 
     start: ArrayLike
     act: ArrayLike
@@ -111,7 +114,8 @@ def decide(rule: Rule, state: State, traits: Traits, draws: Draws) -> np.ndarray
         acts = acts & (np.asarray(draws.act) >= 1 - eager)
         step = np.where(reversals >= 2, 1.0, step)
     move = np.where(acts, np.maximum(np.rint(step), 1), 0)
-    guess = np.where(first, np.rint(start), np.asarray(state.guess) - np.asarray(state.feedback) * move)
+    against = np.where(np.asarray(draws.guess) < np.asarray(traits.contrary), -1, 1)
+    guess = np.where(first, np.rint(start), np.asarray(state.guess) - against * np.asarray(state.feedback) * move)
     return np.clip(guess, LOW, HIGH).astype(np.int64)
 
 
@@ -132,28 +136,39 @@ def memory(guesses: Sequence[int], feedback: Sequence[int]) -> State:
 
 
 def simulate(
-    rule: Rule, targets: np.ndarray, traits: Traits, rounds: int, agents: int, draw: Callable[[int, np.ndarray], Draws]
+    rule: Rule,
+    targets: np.ndarray,
+    traits: Traits,
+    rounds: int,
+    agents: int,
+    draw: Callable[[int, np.ndarray], Draws],
+    told: np.ndarray | None = None,
+    ends: bool = True,
 ) -> Played:
     """Play one game for each of `targets` (games,) until the sum of the guesses is the target, or for `rounds` rounds.
 
-    `draw(round, games)` gives the numbers of a round (from 1) for the games still on: a vector of their positions in
-    `targets`; each of its arrays, as those of `traits`, has the shape (games still on, agents) or one that broadcasts
-    to it. Traits of shape (all games, agents) are those of each game.
+    `draw(round, games)` gives the numbers of a round (from 1) for the games still on, a vector of their positions in
+    `targets`; each of its arrays has the shape (games still on, agents) or one that broadcasts to it. Traits are
+    numbers or of a shape that broadcasts to (all games, agents). With `told` (rounds,) the agents are told that
+    feedback, +1 or -1, whatever they guess, and all games last. So they do without `ends`: a sum that is the target
+    then repeats the last feedback.
     """
     games = len(targets)
     guesses = np.full((games, rounds, agents), -1, dtype=np.int16)
     length, success = np.full(games, rounds), np.zeros(games, dtype=bool)
     on, state = np.arange(games), START
-    traits = Traits(*(np.broadcast_to(np.asarray(item, dtype=float), (games, agents)) for item in traits))
+    traits = Traits(*(np.broadcast_to(item, (games, agents)) for item in traits))
     for t in range(rounds):
         guess = decide(rule, state, Traits(*(np.asarray(item)[on] for item in traits)), draw(t + 1, on))
         guesses[on, t] = guess
-        feedback = np.sign(guess.sum(axis=1) - targets[on])
+        feedback = np.sign(guess.sum(axis=1) - targets[on]) if told is None else np.full(len(on), told[t])
+        if not ends:
+            before = np.broadcast_to(state.feedback, guess.shape)[:, 0]
+            feedback = np.where(feedback == 0, np.where(before == 0, 1, before), feedback)
         done = feedback == 0
         length[on[done]], success[on[done]] = t + 1, True
-        told = np.broadcast_to(feedback[:, None], guess.shape)
-        memory_now = observe(state, guess, told)
-        state = State(*(np.broadcast_to(np.asarray(item), guess.shape)[~done] for item in memory_now))
+        after = observe(state, guess, feedback[:, None])
+        state = State(*(np.broadcast_to(item, guess.shape)[~done] for item in after))
         on = on[~done]
         if not len(on):
             break
