@@ -88,8 +88,8 @@ def train_policy(
     shapes
         Of Llama models, as hidden/layers/heads; by default 48/2/4 and 8/1/2.
     lrs
-        Peak learning rates, one for each shape; by default 0.003 and 0.024, of doublings from 0.0015 to 0.048 those
-        with the lowest validation loss.
+        Peak learning rates, one for each shape; by default 0.003 and 0.024, chosen by the validation loss, which is
+        higher at half and at twice these rates.
     batch
         Agents of a step, each with all its rounds.
     held_out
