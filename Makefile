@@ -33,7 +33,7 @@ lock: .venv/.installed-dev
 	@$(IN_VENV) pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links --upgrade -o envs/requirements.txt pyproject.toml
 	@$(IN_VENV) pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
-		--no-emit-find-links --extra dev -c envs/requirements.txt -o envs/requirements-dev.txt pyproject.toml
+		--no-emit-find-links --extra dev --extra endpoint -c envs/requirements.txt -o envs/requirements-dev.txt pyproject.toml
 	@sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' envs/requirements.txt envs/requirements-dev.txt
 
 clean:

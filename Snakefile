@@ -12,6 +12,7 @@ include: "rules/common.smk"
 include: "rules/c2s.smk"
 include: "rules/scalerl.smk"
 include: "rules/hero.smk"
+include: "rules/coordination.smk"
 include: "rules/report.smk"
 
 

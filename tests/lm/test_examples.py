@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from toy_language import GENES, PAIRS, PROMPTS, toy_network
 
@@ -117,3 +118,12 @@ def test_a_batch_is_as_wide_as_its_longest_example(words: "PreTrainedTokenizerBa
     for part in (examples, examples[:1], examples[1:3]):
         assert collate(part, 0)["input_ids"].shape == (len(part), max(len(example.ids) for example in part))
     assert isinstance(examples[0], Example)
+
+
+def test_of_a_response_only_what_is_marked_has_labels() -> None:
+    ids, marked = np.arange(10, 16), np.array([False, False, True, False, True, False])
+    labels = collate([Example(ids, 2, marked), Example(ids[:4], 1)], pad=0)["labels"]
+    assert labels.tolist() == [
+        [IGNORED, IGNORED, 12, IGNORED, 14, IGNORED],
+        [IGNORED, 11, 12, 13, IGNORED, IGNORED],
+    ]

@@ -40,6 +40,7 @@ LIBRARIES = {
     "torch": (),
     "transformers": ("AutoModelForCausalLM", "AutoTokenizer", "GPTNeoXForCausalLM", "Trainer"),
     "trl": ("GRPOTrainer",),
+    "statsmodels.api": (),
 }
 """What the server imports: modules, and the names of modules that import themselves only when a name is asked for."""
 WORTHWHILE = 5

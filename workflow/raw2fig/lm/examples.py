@@ -18,10 +18,12 @@ IGNORED = -100
 
 
 class Example(NamedTuple):
-    """Token ids of prompt + response + end-of-sequence, and how many of them are prompt."""
+    """Token ids of prompt + response + end-of-sequence, and how many of them are prompt. Of a response only a part of
+    which is learned, `learned` (bool, as ids) marks that part."""
 
     ids: np.ndarray
     prompt_length: int
+    learned: np.ndarray | None = None
 
 
 def encode(
@@ -60,4 +62,6 @@ def collate(examples: Sequence[Example], pad: int, prompt_loss: bool = False) ->
         ids[row, :length] = torch.from_numpy(example.ids)
         start = 0 if prompt_loss else example.prompt_length
         labels[row, start:length] = ids[row, start:length]
+        if example.learned is not None:
+            labels[row, :length][~torch.from_numpy(example.learned)] = IGNORED
     return {"input_ids": ids, "labels": labels}

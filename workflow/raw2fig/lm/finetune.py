@@ -69,7 +69,7 @@ def fine_tune(
 
     if not examples:
         raise InputError("examples", "no training example", "at least one")
-    data = [example.ids.tobytes() + example.prompt_length.to_bytes(8, "little") for example in examples]
+    data = (np.asarray(part).tobytes() for example in examples for part in example if part is not None)
     folder = checkpoint_folder(output, asdict(recipe), data, model)
     arguments = TrainingArguments(
         output_dir=str(folder),

@@ -1,0 +1,86 @@
+"""Emergent Coordination, games: each shard of each player's games is a job, whoever plays."""
+
+
+rule coordination_play:
+    input:
+        plan="<results>/coordination/data/plan-{experiment}.parquet",
+        personas="<results>/coordination/data/personas.json",
+    output:
+        games="<results>/coordination/games/{experiment}/{player}.{shard}.games.parquet",
+        transcripts="<results>/coordination/games/{experiment}/{player}.{shard}.transcripts.parquet",
+        outcomes="<results>/coordination/games/{experiment}/{player}.{shard}.outcomes.parquet",
+    log:
+        "<results>/coordination/logs/play-{experiment}-{player}-{shard}.log",
+    wildcard_constraints:
+        player=coordination_backed_by("rules", "endpoint", "replay"),
+    threads: threads_for(config, "light", "coordination_play")
+    resources:
+        **resources_for(config, "light", "coordination_play"),
+    params:
+        code=source_digest("raw2fig.papers.coordination.play"),
+        player=coordination_player,
+        parser=COORDINATION["game"]["parser"],
+        shards=lambda wildcards: COORDINATION_EXPERIMENTS[wildcards.experiment]["shards"],
+    shell:
+        "raw2fig coordination play --plan {input.plan} --personas {input.personas} --models {wildcards.player} "
+        "--shard {wildcards.shard} --shards {params.shards} --parser {params.parser} {params.player} "
+        "--games {output.games} --transcripts {output.transcripts} --outcomes {output.outcomes} &> {log}"
+
+
+# models on the job's own machine, which may ask for GPUs
+use rule coordination_play as coordination_play_model with:
+    wildcard_constraints:
+        player=coordination_backed_by("model"),
+    threads: threads_for(config, "generate", "coordination_play_model")
+    resources:
+        **resources_for(config, "generate", "coordination_play_model"),
+
+
+use rule coordination_play_model as coordination_play_policy with:
+    input:
+        plan="<results>/coordination/data/plan-{experiment}.parquet",
+        personas="<results>/coordination/data/personas.json",
+        model="<results>/coordination/models/{player}",
+    wildcard_constraints:
+        player=coordination_backed_by("policy"),
+
+
+rule coordination_qc:
+    input:
+        games=lambda wildcards: coordination_played("games", [wildcards.experiment]),
+        transcripts=lambda wildcards: coordination_played("transcripts", [wildcards.experiment]),
+        outcomes=lambda wildcards: coordination_played("outcomes", [wildcards.experiment]),
+    output:
+        report="<results>/coordination/evals/{experiment}.qc.json",
+    log:
+        "<results>/coordination/logs/qc-{experiment}.log",
+    resources:
+        **resources_for(config, "light", "coordination_qc"),
+    params:
+        code=source_digest("raw2fig.papers.coordination.quality"),
+        parser=COORDINATION["game"]["parser"],
+        highest=lambda wildcards: COORDINATION_EXPERIMENTS[wildcards.experiment]["highest_fallback"],
+    shell:
+        "raw2fig coordination qc --games {input.games} --transcripts {input.transcripts} --outcomes {input.outcomes} "
+        "--parser {params.parser} --highest {params.highest} --report {output.report} &> {log}"
+
+
+rule coordination_success:
+    input:
+        outcomes=lambda wildcards: coordination_played("outcomes", [wildcards.experiment]),
+    output:
+        rates="<results>/coordination/evals/{experiment}.rates.csv",
+        odds="<results>/coordination/evals/{experiment}.odds.csv",
+    log:
+        "<results>/coordination/logs/success-{experiment}.log",
+    resources:
+        **resources_for(config, "light", "coordination_success"),
+    params:
+        code=source_digest("raw2fig.papers.coordination.success"),
+    shell:
+        "raw2fig coordination success --outcomes {input.outcomes} --rates {output.rates} --odds {output.odds} &> {log}"
+
+
+COORDINATION_GAMES = coordination_played("games", COORDINATION_EXPERIMENTS)
+"""Asked for by themselves: a shard that is gone is played again although all that follows is there."""
+TARGETS["evals"] += COORDINATION_GAMES

@@ -1,0 +1,62 @@
+"""What the tests of the game share: personas, plans, and players that are functions of a request."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from raw2fig import cli
+from raw2fig.papers.coordination.game import Answer, Failure, Reply, Request, Respond
+from raw2fig.papers.coordination.personas import read_personas
+from raw2fig.papers.coordination.plan import Game, planned
+
+ROOT = Path(__file__).parents[2]
+ATTRIBUTES = ROOT / "config/coordination/personas.yaml"
+
+
+def call(*words: object) -> int:
+    """Exit status of `raw2fig coordination ...`."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(["coordination", *map(str, words)])
+    return int(end.value.code or 0)
+
+
+def make_personas(folder: Path) -> Path:
+    path = folder / "personas.json"
+    assert call("personas", "--attributes", ATTRIBUTES, "--personas", path) == 0
+    return path
+
+
+def make_plan(
+    folder: Path, personas: Path, games: int = 2, conditions: Sequence[str] = ("plain",), **flags: int
+) -> Path:
+    path = folder / "plan.parquet"
+    more = [word for name, value in flags.items() for word in (f"--{name}", value)]
+    given = ("--personas", personas, "--models", "m", "--games", games, "--conditions", *conditions)
+    assert call("plan", *given, *more, "--plan", path) == 0
+    return path
+
+
+def outputs(folder: Path) -> list[object]:
+    """The three output flags of `play`."""
+    names = ("games", "transcripts", "outcomes")
+    return [word for name in names for word in (f"--{name}", folder / f"{name}.parquet")]
+
+
+def games_of(condition: str, number: int, agents: int = 4, rounds: int = 8, seed: int = 0) -> list[Game]:
+    return [planned("m", condition, agents, 1.0, index, rounds, 20, seed) for index in range(number)]
+
+
+def player(reply: Callable[[Request], str | None]) -> Respond:
+    """A backend of a function of the request; None is a failure."""
+
+    def respond(requests: Sequence[Request]) -> Iterator[Answer]:
+        for position, request in enumerate(requests):
+            text = reply(request)
+            yield position, Failure("silent") if text is None else Reply(text)
+
+    return respond
+
+
+def told(folder: Path) -> list[str]:
+    return read_personas(make_personas(folder))

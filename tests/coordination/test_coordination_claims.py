@@ -1,0 +1,194 @@
+"""Claims from planted tables: what is put into the tables decides the verdict, and nothing else does."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from game_tools import ROOT, call
+
+from raw2fig.claims import read_claims
+from raw2fig.papers.coordination.calibrate import DIFFERENTIATION
+from raw2fig.papers.coordination.compare import Absent, gain, interplay, median_of, truncated
+from raw2fig.papers.coordination.measures import CRITERIA
+from raw2fig.papers.coordination.nulls import SHUFFLES
+from raw2fig.papers.coordination.pooling import pool_tests
+from raw2fig.stats import Estimate
+from raw2fig.tables import write_json
+
+PUBLISHED = ROOT / "config/published/coordination.yaml"
+CONDITIONS = ("plain", "persona", "tom")
+VARIANTS = ("main", "redundancy=mmi", "estimator=plugin", "bins=3")
+LANGUAGE = {"C1", "C1b", "C2", "C5", "C6", "C7", "C9"}
+
+
+def planted_tests(excess: float, p: float, tom: float = 0.0, groups: int = 40) -> pd.DataFrame:
+    """Tests whose bias-corrected values lie about `excess`, of ToM `tom` more, all with the same p."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for condition in CONDITIONS:
+        for null in ("row", "column", "sync", "matched"):
+            for variant in VARIANTS:
+                for criterion in CRITERIA:
+                    mean = excess + (tom if condition == "tom" else 0.0)
+                    for index, value in enumerate(mean + 0.01 * rng.standard_normal(groups)):
+                        row: dict[str, Any] = {"game": f"{condition}-{index}", "condition": condition, "model": "rules"}
+                        row |= {"rounds": 20, "agents": 10, "null": null, "variant": variant, "criterion": criterion}
+                        row |= {"observed": value, "null_median": 0.0, "bias_corrected": value, "p": p}
+                        rows.append(row | {"share": np.nan, "surrogates": 200})
+    return pd.DataFrame(rows)
+
+
+def calibration(rejected: dict[tuple[str, str, str, int], float], reps: int = 400) -> pd.DataFrame:
+    """Rates of all cells that the claims read, .05 where `rejected` has no other."""
+    cells = [("iid", null, name, 20) for null in SHUFFLES for name in CRITERIA]
+    cells += [("ar", null, name, 20) for null in ("row", "column") for name in CRITERIA]
+    cells += [("sync", null, "capacity", 20) for null in ("column", "sync", "matched")]
+    cells += [("flip", "column", "capacity", 60), ("steered", "column", "s_macro", 60), ("parity", "column", "g3", 60)]
+    both = ("differentiated", "differentiated_robust")
+    cells += [(process, DIFFERENTIATION, name, 20) for process in ("ar", "plain") for name in both]
+    rows = []
+    for process, null, criterion, rounds in cells:
+        share = rejected.get((process, null, criterion, rounds), 0.05)
+        row: dict[str, Any] = {"process": process, "null": null, "criterion": criterion, "rounds": rounds}
+        rows.append(row | {"reps": reps, "rejected": round(share * reps), "rate": share, "low": share, "high": share})
+    return pd.DataFrame(rows)
+
+
+def outcomes(rates: dict[tuple[str, str], float], games: int = 200) -> pd.DataFrame:
+    """Games of which these shares are solved, spread evenly."""
+    rows = []
+    for (model, condition), rate in rates.items():
+        for index in range(games):
+            row = {"game": f"{model}-{condition}-{index:04d}", "condition": condition, "model": model, "rounds": 20}
+            rows.append(row | {"success": int((index + 1) * rate) > int(index * rate), "complete": True})
+    return pd.DataFrame(rows)
+
+
+SUCCESS = {("rules", c): 0.5 for c in CONDITIONS}
+SUCCESS |= {("l-0", "plain"): 0.4, ("l-0", "persona"): 0.4, ("l-0", "tom"): 0.8}
+SUCCESS |= {("s-0", "plain"): 0.3, ("s-0", "persona"): 0.3, ("s-0", "tom"): 0.1}
+AS_PUBLISHED = {
+    ("sync", "column", "capacity", 20): 0.02,
+    ("sync", "sync", "capacity", 20): 0.0,
+    ("sync", "matched", "capacity", 20): 0.02,
+    ("flip", "column", "capacity", 60): 1.0,
+    ("steered", "column", "s_macro", 60): 0.9,
+    ("parity", "column", "g3", 60): 1.0,
+    ("ar", DIFFERENTIATION, "differentiated", 20): 0.99,
+}
+
+
+def decided(folder: Path, scale: str = "laptop", **changed: Any) -> dict[str, dict[str, Any]]:
+    """Entries of claims.json from these tables."""
+    tests = changed.get("tests", planted_tests(0.1, 0.03, tom=0.05))
+    tables = {
+        "criteria.parquet": tests,
+        "pooled.parquet": pool_tests(tests),
+        "calibration.csv": calibration(changed.get("rejected", AS_PUBLISHED)),
+        "outcomes.parquet": outcomes(changed.get("success", SUCCESS)),
+    }
+    differ = [
+        {"game": f"{c}-{i}", "condition": c, "model": "rules", "differentiated": True, "differentiated_robust": i < n}
+        for c, n in zip(CONDITIONS, (5, 20, 38), strict=True)
+        for i in range(40)
+    ]
+    tables["differentiation.parquet"] = pd.DataFrame(differ)
+    effect = {"model": "rules", "horizon": 10, "low": 0.05, "high": 0.4, "p": 0.01, "n": 500, "note": ""}
+    tables["regression.parquet"] = pd.DataFrame([{**effect, "term": "interaction", "beta": 0.24}])
+    tables["mediation.parquet"] = pd.DataFrame([{**effect, "method": "simulation", "effect": "acme", "estimate": 0.1}])
+    found = {"tables": 100, "within": changed.get("within", 95)}
+    tables["planted.csv"] = pd.DataFrame([{"analysis": name, **found} for name in ("interaction", "acme")])
+    for name, over, ratio in (("sizes", "agents", 0.8), ("heats", "temperature", 0.5)):
+        row = {"model": "rules", "condition": "plain", "over": over, "n": 500, "odds_ratio": ratio, "p": 0.001}
+        tables[f"{name}.csv"] = pd.DataFrame([{**row, "low": ratio - 0.1, "high": ratio + 0.1}])
+    for name, table in tables.items():
+        path = folder / name
+        table.to_parquet(path, index=False) if path.suffix == ".parquet" else table.to_csv(path, index=False)
+    report = [{"model": "q", "condition": c, "replies": 1000, "truncated": 0.3} for c in CONDITIONS]
+    report += [{"model": "q", "condition": f"{c}+repeat", "replies": 1000, "truncated": 0.001} for c in CONDITIONS]
+    write_json(report, folder / "qc.json")
+    given: dict[str, object] = {"published": PUBLISHED, "criteria": "criteria.parquet", "pooled": "pooled.parquet"}
+    given |= {"calibration": "calibration.csv", "differentiation": "differentiation.parquet"}
+    given |= {"outcomes": "outcomes.parquet", "reports": "qc.json", "regression": "regression.parquet"}
+    given |= {"mediation": "mediation.parquet", "planted": "planted.csv", "claims": "claims.json"}
+    words = [word for name, value in given.items() for word in (f"--{name}", folder / str(value))]
+    words += ["--odds", folder / "sizes.csv", folder / "heats.csv", "--main", "rules", "--larger", "l-0"]
+    assert call("claims", *words, "--smaller", "s-0", "--looping", "q", "--scale", scale) == 0
+    return {entry["id"]: entry for entry in read_claims(folder / "claims.json")["claims"]}
+
+
+def test_no_claim_on_language_models_is_decided_without_one(tmp_path: Path) -> None:
+    entries = decided(tmp_path)
+    assert {name for name, entry in entries.items() if entry["verdict"] == "out of scale"} == LANGUAGE
+    assert "out of scale" not in {entry["verdict"] for entry in decided(tmp_path, "paper").values()}
+
+
+def test_tables_as_published_reproduce(tmp_path: Path) -> None:
+    """All but those that contradict one another: G3 cannot be above its null (C4) and at most there (C4b), and the
+    claim on all shuffles of C10b is kept only if the sync rule is not rejected, which C10c asks for."""
+    verdicts = {name: entry["verdict"] for name, entry in decided(tmp_path, "paper").items()}
+    failed = {name for name, verdict in verdicts.items() if verdict != "reproduced"}
+    assert failed == {"C1b", "C4b", "C10c", "P2"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "claim", "verdict"),
+    [
+        ({"tests": planted_tests(-0.1, 0.5)}, "C3", "not reproduced"),
+        ({"tests": planted_tests(0.1, 0.5, tom=-0.02)}, "C3", "not reproduced"),  # Plain has more
+        ({"tests": planted_tests(0.1, 0.5)}, "C4", "not reproduced"),
+        ({"tests": planted_tests(-0.1, 0.5)}, "C4b", "reproduced"),
+        ({"tests": planted_tests(-0.1, 0.5)}, "C10e", "not reproduced"),
+        ({"rejected": AS_PUBLISHED | {("iid", "block", "g3", 20): 0.3}}, "C10", "not reproduced"),
+        ({"rejected": AS_PUBLISHED | {("ar", "column", "i3", 20): 0.3}}, "C10", "not reproduced"),
+        ({"rejected": AS_PUBLISHED | {("ar", "row", "capacity", 20): 0.3}}, "C10b", "not reproduced"),
+        ({"rejected": AS_PUBLISHED | {("sync", "column", "capacity", 20): 1.0}}, "C10c", "reproduced"),
+        ({"rejected": AS_PUBLISHED | {("parity", "column", "g3", 60): 0.5}}, "C10d", "not reproduced"),
+        (
+            {"rejected": AS_PUBLISHED | {("plain", DIFFERENTIATION, "differentiated_robust", 20): 1.0}},
+            "C2y",
+            "not reproduced",
+        ),
+        ({"within": 70}, "C5x", "not reproduced"),
+        ({"success": SUCCESS | {("s-0", "tom"): 0.9}}, "C8", "not reproduced"),
+        ({"success": SUCCESS | {("s-0", "persona"): 0.9}}, "C8b", "not reproduced"),
+    ],
+)
+def test_what_decides_a_claim(changed: dict[str, Any], claim: str, verdict: str, tmp_path: Path) -> None:
+    assert decided(tmp_path)[claim]["verdict"] != verdict
+    assert decided(tmp_path, **changed)[claim]["verdict"] == verdict
+
+
+def test_a_gain_is_that_of_the_rates_and_an_interplay_that_of_the_gains() -> None:
+    table = outcomes({("a", "plain"): 0.2, ("a", "tom"): 0.7, ("b", "plain"): 0.4, ("b", "tom"): 0.3}, games=100)
+    assert gain(table, ["a"], "plain", "tom").value == pytest.approx(0.5)
+    assert interplay(table, ["a"], ["b"]).value == pytest.approx(0.6)
+    both = interplay(table, ["a", "b"], ["b", "a"])
+    assert both.value == pytest.approx(0)
+    assert (both.n, both.seeds) == (100, 2)
+    assert both.low < -0.4  # two seeds that contradict one another
+    assert both.high > 0.4
+    with pytest.raises(Absent):
+        gain(table, ["a"], "plain", "persona")
+
+
+def test_the_interval_of_a_median_covers_it_in_95_of_100_samples() -> None:
+    rng = np.random.default_rng(0)
+    for n in (10, 25, 60):
+        held = [
+            found.low <= np.log(2) <= found.high for found in (median_of(rng.exponential(size=n)) for _ in range(2000))
+        ]
+        assert 0.945 <= np.mean(held) <= 0.985
+    assert np.isnan(median_of(np.arange(5.0)).low)
+    assert median_of(np.arange(6.0)) == Estimate(2.5, 0.0, 5.0, 6)
+
+
+def test_replies_cut_are_counted_with_and_without_the_line(tmp_path: Path) -> None:
+    write_json([{"model": "q", "condition": "tom+repeat", "replies": 50, "truncated": 0.1}], tmp_path / "a.json")
+    write_json([{"model": "q", "condition": "tom", "replies": 50, "truncated": 0.5}], tmp_path / "b.json")
+    found = truncated([tmp_path / "a.json", tmp_path / "b.json"], "q")
+    assert (found["with it"]["ToM"].value, found["without the line"]["ToM"].value) == (0.1, 0.5)
+    with pytest.raises(Absent):
+        truncated([tmp_path / "a.json"], "q")

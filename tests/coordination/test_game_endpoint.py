@@ -1,0 +1,403 @@
+"""The endpoint backend against a real server on this machine: what it sends, and what it does when it is let down."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from endpoint_server import KEY, Endpoint, Response, completion, endpoint, error
+from game_tools import call, make_personas, make_plan, outputs
+
+from raw2fig.papers.coordination.personas import read_personas
+from raw2fig.papers.coordination.prompts import persona_in, read
+
+pytest.importorskip("openai", reason="the extra `endpoint` is not installed")
+
+LENGTH = 5
+
+
+def guess_of(body: dict[str, Any]) -> str:
+    """Depends on nothing but the prompt."""
+    seen = read(body["messages"][0]["content"])
+    return f"FINAL GUESS: {(len(persona_in(seen.opening)) + 7 * len(seen.guesses) + sum(seen.feedback)) % 51}"
+
+
+def well(body: dict[str, Any], _: int) -> Response:
+    return completion(guess_of(body))
+
+
+class Table:
+    """A plan of persona games, its personas, and calls of `play` with the endpoint backend."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.personas = folder, make_personas(folder)
+        self.plan = make_plan(folder, self.personas, 3, ("persona",), agents=3, rounds=LENGTH)
+
+    def words(self, url: str, output: Path, *flags: object) -> list[object]:
+        """Flags that are given twice hold as given last."""
+        given = ("play", "--plan", self.plan, "--personas", self.personas, "--backend", "endpoint", "--source", "m-1")
+        quick = ("--backoff", 0.01, "--attempts", 3, "--timeout", 5)
+        kept = [word for pair in zip(quick[::2], quick[1::2], strict=True) if pair[0] not in flags for word in pair]
+        return [*given, "--url", url, *kept, *flags, *outputs(output)]
+
+    def play(self, url: str, output: Path, *flags: object) -> int:
+        return call(*self.words(url, output, *flags))
+
+    def frames(self, output: Path) -> list[pd.DataFrame]:
+        return [pd.read_parquet(output / f"{name}.parquet") for name in ("games", "transcripts", "outcomes")]
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    return Table(tmp_path_factory.mktemp("endpoint"))
+
+
+@pytest.fixture(scope="module")
+def expected(table: Table) -> Iterator[tuple[list[pd.DataFrame], Endpoint]]:
+    """What is played when nothing goes wrong, and the requests of it."""
+    with pytest.MonkeyPatch.context() as patch, endpoint(well) as server:
+        patch.setenv("OPENAI_API_KEY", KEY)
+        assert table.play(server.url, table.folder / "well") == 0
+        yield table.frames(table.folder / "well"), server
+
+
+def assert_same(found: list[pd.DataFrame], expected: list[pd.DataFrame]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_game_through_an_endpoint(expected: tuple[list[pd.DataFrame], Endpoint]) -> None:
+    (games, transcripts, outcomes), server = expected
+    assert len(server.requests) == len(games) == len(transcripts) == 3 * 3 * LENGTH
+    assert outcomes["complete"].all()
+    assert set(games["parse_source"]) == {"final"}
+    assert set(transcripts["tokens_in"]) == {11}
+    assert set(transcripts["tokens_out"]) == {3}
+    for path, headers, body in server.requests:
+        assert path == "/v1/chat/completions"
+        assert headers["authorization"] == f"Bearer {KEY}"
+        assert set(body) == {"model", "messages", "temperature", "max_tokens"}
+        assert (body["model"], body["temperature"], body["max_tokens"]) == ("m-1", 1.0, 200)
+        assert [message["role"] for message in body["messages"]] == ["user"]
+
+
+def test_seeds_are_sent_on_request_and_differ(table: Table, tmp_path: Path) -> None:
+    with endpoint(well) as server:
+        assert table.play(server.url, tmp_path, "--send-seed") == 0
+    assert len({body["seed"] for _, _, body in server.requests}) == len(server.requests)
+    assert all(0 <= body["seed"] < 2**31 for _, _, body in server.requests)
+
+
+LETDOWNS = {
+    "500": error(500),
+    "503": error(503),
+    "408": error(408),
+    "429": error(429, Retry_After="0"),
+    "closed": Response(0, None),
+    "cut": Response(200, b'{"id": "1", "choi', announced=5000),
+    "html": Response(200, b"<html>bad gateway</html>", {"Content-Type": "text/html"}),
+    "html as json": Response(200, b"<html>bad gateway</html>"),
+    "empty body": Response(200, b""),
+    "no object": Response(200, b"[1, 2]"),
+    "null": Response(200, b"null"),
+    "no choices": Response(200, b"{}"),
+    "empty choices": completion("x", choices=[]),
+    "choices are a text": completion("x", choices="17"),
+    "no message": completion("x", choices=[{"index": 0, "finish_reason": "stop"}]),
+    "null content": completion(None),
+    "empty content": completion(" \n", "length"),
+    "a number as content": completion(17),
+    "a list as usage": completion("FINAL GUESS: 9", usage=[1])._replace(status=500),
+    "deep": Response(200, b"[" * 100_000),
+    "half a surrogate pair": completion("FINAL GUESS: 9 \ud800"),
+}
+
+
+@pytest.mark.parametrize("name", LETDOWNS)
+def test_what_fails_is_asked_again(
+    name: str, table: Table, tmp_path: Path, expected: tuple[list[pd.DataFrame], Endpoint]
+) -> None:
+    """Two of three attempts of some requests fail."""
+    tries: dict[str, int] = {}
+    lock = threading.Lock()
+
+    def answer(body: dict[str, Any], _: int) -> Response:
+        with lock:
+            prompt = body["messages"][0]["content"]
+            tries[prompt] = tries.get(prompt, 0) + 1
+            troubled = len(read(prompt).guesses) == 1
+            return LETDOWNS[name] if troubled and tries[prompt] < 3 else well(body, 0)
+
+    with endpoint(answer) as server:
+        assert table.play(server.url, tmp_path) == 0
+    assert_same(table.frames(tmp_path), expected[0])
+    assert max(tries.values()) == 3
+
+
+def test_an_endpoint_that_stays_silent_is_asked_again(
+    table: Table, tmp_path: Path, expected: tuple[list[pd.DataFrame], Endpoint]
+) -> None:
+    def answer(body: dict[str, Any], number: int) -> Response:
+        return well(body, number)._replace(delay=1.5 if number == 4 else 0.0)
+
+    with endpoint(answer) as server:
+        assert table.play(server.url, tmp_path, "--timeout", 0.5) == 0
+    assert_same(table.frames(tmp_path), expected[0])
+    assert len(server.requests) == 3 * 3 * LENGTH + 1
+
+
+@pytest.mark.parametrize(
+    "endless", [Response(200, b"", announced=10**12, drip=0.05), Response(200, b" " * (1 << 23), announced=1 << 23)]
+)
+def test_an_answer_without_end_is_given_up(
+    endless: Response, table: Table, tmp_path: Path, expected: tuple[list[pd.DataFrame], Endpoint]
+) -> None:
+    def answer(body: dict[str, Any], number: int) -> Response:
+        return endless if number == 4 else well(body, number)
+
+    with endpoint(answer) as server:
+        assert table.play(server.url, tmp_path, "--timeout", 0.5) == 0
+    assert_same(table.frames(tmp_path), expected[0])
+    assert len(server.requests) == 3 * 3 * LENGTH + 1
+
+
+@pytest.mark.parametrize("letdown", ["500", "html", "null content", "closed"])
+def test_after_the_last_attempt_the_game_is_incomplete_and_no_guess_is_made_up(
+    letdown: str, table: Table, tmp_path: Path, expected: tuple[list[pd.DataFrame], Endpoint]
+) -> None:
+    (games, _, _), _ = expected
+    first = games.iloc[0]
+    sentence = read_personas(table.personas)[first["persona"]]
+    others = {row.game for row in games[games["persona"] == first["persona"]].itertuples()}
+    assert len(others) < 3
+
+    def answer(body: dict[str, Any], number: int) -> Response:
+        seen = read(body["messages"][0]["content"])
+        broken = persona_in(seen.opening) == sentence and len(seen.guesses) == 2
+        return LETDOWNS[letdown] if broken else well(body, number)
+
+    with endpoint(answer) as server:
+        assert table.play(server.url, tmp_path) == 0
+    played, _, outcomes = table.frames(tmp_path)
+    assert set(outcomes.loc[~outcomes["complete"], "game"]) == others
+    assert outcomes.loc[~outcomes["complete"], "problem"].str.contains("round 3, agent .: 3 attempts").all()
+    assert (outcomes.loc[~outcomes["complete"], "rounds"] == 2).all()
+    # not one guess more than there were replies: those that are there are those of the undisturbed game
+    lost = games["game"].isin(others)
+    told = games[~lost | (games["round"] <= 2)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(played.drop(columns="complete"), told.drop(columns="complete"))
+    assert (played["complete"] == ~played["game"].isin(others)).all()
+
+
+def test_a_run_goes_on_where_it_stopped_and_asks_nothing_twice(
+    table: Table, tmp_path: Path, expected: tuple[list[pd.DataFrame], Endpoint]
+) -> None:
+    (games, _, _), _ = expected
+    broken = threading.Event()
+    broken.set()
+
+    def answer(body: dict[str, Any], number: int) -> Response:
+        late = len(read(body["messages"][0]["content"]).guesses) == 2
+        return error(500) if broken.is_set() and late and number % 2 else well(body, number)
+
+    with endpoint(answer) as server:
+        table.play(server.url, tmp_path, "--cache", tmp_path / "cache", "--attempts", 1)
+        broken.clear()
+        failed = len(server.requests)
+        assert table.play(server.url, tmp_path, "--cache", tmp_path / "cache") == 0
+        assert_same(table.frames(tmp_path), expected[0])
+        before = len(server.requests)
+        prompts = [body["messages"][0]["content"] for _, _, body in server.requests]
+        assert table.play(server.url, tmp_path, "--cache", tmp_path / "cache") == 0
+        assert len(server.requests) == before
+    assert_same(table.frames(tmp_path), expected[0])
+    assert failed < before
+    # rounds before the failure were asked once
+    early = [prompt for prompt in prompts if len(read(prompt).guesses) < 2]
+    assert len(early) == (games["round"] <= 2).sum()
+
+
+def test_a_killed_run_goes_on_where_it_stopped(
+    table: Table, tmp_path: Path, expected: tuple[list[pd.DataFrame], Endpoint]
+) -> None:
+    enough = threading.Event()
+
+    def slowly(body: dict[str, Any], number: int) -> Response:
+        if number >= 20:
+            enough.set()
+        return well(body, number)._replace(delay=30.0 if number >= 20 and not resumed.is_set() else 0.0)
+
+    resumed = threading.Event()
+    flags = ("--cache", tmp_path / "cache", "--concurrency", 2, "--timeout", 60)
+    with endpoint(slowly) as server:
+        words = [str(word) for word in table.words(server.url, tmp_path, *flags)]
+        process = subprocess.Popen([sys.executable, "-m", "raw2fig", "coordination", *words], stderr=subprocess.DEVNULL)
+        assert enough.wait(60)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (tmp_path / "games.parquet").exists()
+        asked = len(server.requests)
+        resumed.set()
+        assert table.play(server.url, tmp_path, *flags) == 0
+        again = len(server.requests) - asked
+    assert_same(table.frames(tmp_path), expected[0])
+    # of those asked before the kill, the two that were not answered are asked again
+    assert 20 < asked <= 22
+    assert again == 3 * 3 * LENGTH - 20
+
+
+def test_an_endpoint_that_is_down_ends_the_run_in_one_line(table: Table, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    with endpoint(well) as server:
+        url = server.url
+    assert table.play(url, tmp_path, "--attempts", 2) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "no game is complete" in last
+    assert "2 attempts, the last: APIConnectionError" in last
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_a_lost_game_nothing_more_is_asked(table: Table, tmp_path: Path) -> None:
+    with endpoint(lambda *_: error(500)) as server:
+        assert table.play(server.url, tmp_path, "--attempts", 2, "--concurrency", 1) == 2
+    assert len(server.requests) == 3 * 2  # one agent of each game, twice
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_key_or_model_that_is_refused_ends_the_run_in_one_line_without_the_key(
+    status: int, table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with endpoint(lambda *_: error(status, f"Incorrect API key provided: {KEY}")) as server:
+        assert table.play(server.url, tmp_path, "--concurrency", 1, "--cache", tmp_path / "cache") == 2
+    assert len(server.requests) == 1
+    printed = capsys.readouterr()
+    assert f"status {status}" in printed.err.splitlines()[-1]
+    assert KEY not in printed.err + printed.out
+
+
+def test_a_used_up_quota_ends_the_run(table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
+    with endpoint(lambda *_: Response(429, json.dumps(body).encode())) as server:
+        assert table.play(server.url, tmp_path, "--concurrency", 1) == 2
+    assert len(server.requests) == 1
+    assert "You exceeded your quota" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_request_that_is_refused_for_good_is_not_made_again(table: Table, tmp_path: Path) -> None:
+    with endpoint(lambda *_: error(400, "content filter")) as server:
+        assert table.play(server.url, tmp_path, "--concurrency", 1) == 2
+    assert len(server.requests) == 3
+
+
+def test_a_missing_key_is_refused_in_one_line(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for value, message in {
+        "": "is not set",
+        " ": "is not set",
+        f"{KEY}\nx": "is not a key",
+        "schlüssel": "is not a",
+    }.items():
+        monkeypatch.setenv("MY_KEY", value)
+        with endpoint(well) as server:
+            assert table.play(server.url, tmp_path, "--key-variable", "MY_KEY") == 2
+        assert server.requests == []
+        printed = capsys.readouterr().err
+        assert printed.splitlines()[-1].startswith(f"raw2fig coordination play: MY_KEY: {message}")
+        assert KEY not in printed
+
+
+def test_the_key_is_written_nowhere(
+    table: Table, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither when all goes well nor when the endpoint says the key back in its errors."""
+
+    def answer(body: dict[str, Any], number: int) -> Response:
+        return error(500, f"key {KEY} is tired") if number == 1 else well(body, number)
+
+    (tmp_path / "cache").mkdir()
+    with endpoint(answer) as server, caplog.at_level("DEBUG"):
+        assert table.play(server.url, tmp_path, "--cache", tmp_path / "cache", "--attempts", 1) == 0
+    printed = capfd.readouterr()
+    assert "is tired" in caplog.text
+    assert KEY not in caplog.text + printed.err + printed.out
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) >= 5  # tables, and replies of the games that went well
+    assert all(KEY.encode() not in path.read_bytes() for path in written)
+    outcomes = tmp_path / "outcomes.parquet"
+    assert "is tired" in pd.read_parquet(outcomes).to_csv()
+    assert KEY not in pd.read_parquet(outcomes).to_csv()
+
+
+def test_waits_double_and_are_never_shorter_than_asked(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout or 0.0)
+            return self.is_set()
+
+    monkeypatch.setattr("raw2fig.papers.coordination.backends.endpoint.Event", Event)
+    flags = ("--attempts", 6, "--backoff", 2, "--concurrency", 1, "--shards", 3)
+    with endpoint(lambda *_: error(500)) as server:
+        assert table.play(server.url, tmp_path, *flags) == 2
+    for attempt, seconds in enumerate(waits[:5]):
+        assert 2 * 2**attempt <= seconds <= 3 * 2**attempt
+    assert len(waits) == 5
+    waits.clear()
+    with endpoint(lambda *_: error(429, Retry_After="45")) as server:
+        table.play(server.url, tmp_path, *flags)
+    assert waits[0] == 45
+    waits.clear()
+    with endpoint(lambda *_: error(503, Retry_After=formatdate(time.time() + 100, usegmt=True))) as server:
+        table.play(server.url, tmp_path, *flags)
+    assert 90 < waits[0] <= 100
+    waits.clear()
+    for nonsense in ("soon", "-5", "nan", "", "1e99"):
+        with endpoint(lambda *_, text=nonsense: error(429, Retry_After=text)) as server:  # type: ignore[misc]
+            table.play(server.url, tmp_path, *flags)
+        assert waits[0] == 600 if nonsense == "1e99" else 2 <= waits[0] <= 3
+        waits.clear()
+
+
+@pytest.mark.parametrize("flags", [("--per-minute", 60), ("--limit-file", "limit")])
+def test_a_limit_needs_its_file_and_its_number(
+    flags: tuple[object, ...], table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert table.play("http://127.0.0.1:9/v1", tmp_path, *flags) == 2
+    assert "expected both or none" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_no_address_is_refused(table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert table.play("localhost:80", tmp_path) == 2
+    assert "url: 'localhost:80' is not an address" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_no_request_without_a_turn_from_the_limit(table: Table, tmp_path: Path) -> None:
+    """Every attempt takes one, and a refusal moves the next one back for all."""
+    file = tmp_path / "limit"
+    with endpoint(lambda body, number: error(500) if number == 3 else well(body, number)) as server:
+        start = time.time()
+        assert table.play(server.url, tmp_path, "--per-minute", 60_000, "--limit-file", file) == 0
+    assert float(file.read_text()) >= start + len(server.requests) * 0.001
+    with endpoint(lambda *_: error(429, Retry_After="300")) as server:
+        given = ("--per-minute", 60_000, "--limit-file", file, "--attempts", 1, "--concurrency", 1, "--shards", 3)
+        assert table.play(server.url, tmp_path, *given) == 2
+    assert float(file.read_text()) >= time.time() + 250

@@ -1,0 +1,1 @@
+"""Emergent Coordination in Multi-Agent Language Models"""

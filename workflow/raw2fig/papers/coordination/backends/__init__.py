@@ -1,0 +1,1 @@
+"""Who answers: rules, the policies trained here, language models, endpoints, and stored transcripts."""

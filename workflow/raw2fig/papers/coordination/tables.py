@@ -1,0 +1,101 @@
+"""Table A2 for the players of this run, beside the paper's: success and differentiation by model and condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from raw2fig.papers.coordination.calibrate import DIFFERENTIATION
+from raw2fig.papers.coordination.group_tests import MAIN
+from raw2fig.papers.coordination.results import (
+    CONDITIONS,
+    in_order,
+    read_calibration,
+    read_pooled,
+    read_rates,
+    read_shares,
+    title_of,
+)
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PUBLISHED = {
+    "Llama-3.1-8B": ((11, 14, 5.5), (86, 92, 80)),
+    "Llama-3.1-70B": ((53, 59, 61), (68, 77, 86)),
+    "Gemini 2.0 Flash": ((60, 75, 71), (64, 77, 86)),
+    "Qwen3 235B A22B": ((51, 71, 58), (89, 94, 97)),
+}
+"""Success and differentiated groups in percent, Plain, Persona, ToM: Table A2 of v4, from reading notes."""
+TESTS = {"capacity": "capacity", "s_macro": "practical", "i3": "I3", "g3": "G3"}
+
+
+@step
+def table_models(
+    *, rates: list[Input], shares: list[Input], pooled: Input, calibration: list[Input], csv: Output, markdown: Output
+) -> None:
+    """Players and conditions: success, differentiation by two tests, and groups below .05 under each null.
+
+    Parameters
+    ----------
+    rates
+        Success rates.
+    shares
+        Shares of differentiated groups.
+    pooled
+        Tests pooled by condition.
+    calibration
+        Rejection rates for groups with known truth.
+    """
+    import pandas as pd
+
+    tests = read_pooled(pooled)
+    tests = tests[tests["variant"] == MAIN]
+    differ = read_shares(shares)
+    found, rows = read_rates(rates), []
+    for model in dict.fromkeys(found["model"]):
+        mine = found[found["model"] == model].set_index("condition")
+        for condition in in_order(mine.index.tolist()):
+            row: dict[str, Any] = {"source": "this run", "model": model, "condition": title_of(condition)}
+            cell = mine.loc[condition]
+            row |= {"games": int(cell["games"]), "success": _interval(cell["rate"], cell["low"], cell["high"])}
+            of = differ[(differ["model"] == model) & (differ["condition"] == condition)].set_index("test")
+            for test, name in (("plain", "differentiated"), ("robust", "prewhitened")):
+                row[name] = _interval(*of.loc[test, ["share", "low", "high"]]) if test in of.index else ""
+            chosen = tests[(tests["model"] == model) & (tests["condition"] == condition)]
+            row |= {"tested": int(chosen["groups"].max()) if len(chosen) else 0}
+            row |= {label: _by_null(chosen, criterion) for criterion, label in TESTS.items()}
+            rows.append(row)
+    for model, (success, differentiated) in PUBLISHED.items():
+        for name, solved, apart in zip(CONDITIONS, success, differentiated, strict=True):
+            row = {"source": "paper (v4, notes)", "model": model, "condition": title_of(name), "games": 100}
+            rows.append(row | {"success": f"{solved:g}", "differentiated": f"{apart:g}"})
+    table = pd.DataFrame(rows).fillna("")
+    write_table(table, csv)
+    markdown.write_text(_markdown(table, read_calibration(calibration)), encoding="utf-8")
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    """Percent with the interval."""
+    return "" if value != value else f"{100 * value:.0f} [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def _by_null(pooled: pd.DataFrame, criterion: str) -> str:
+    """Percent of groups below .05 under the row, column, sync and matched null."""
+    of = pooled[pooled["criterion"] == criterion].set_index("null")["share"]
+    return " / ".join(f"{100 * of[null]:.0f}" for null in ("row", "column", "sync", "matched") if null in of.index)
+
+
+def _markdown(table: pd.DataFrame, calibration: pd.DataFrame) -> str:
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    known = calibration[(calibration["null"] == DIFFERENTIATION) & (calibration["process"] == "ar")]
+    rate = known.set_index("criterion")["rate"]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return (
+        f"{text}\n\nPercent with 95 % intervals (Wilson; tests of groups Clopper-Pearson). differentiated: plain "
+        f"mixed model, which also rejects {100 * rate['differentiated']:.0f} % of AR(0.7) groups without any "
+        f"identity (prewhitened: {100 * rate['differentiated_robust']:.0f} %). capacity, practical, I3, G3: groups "
+        "with p < .05 under the row / column / sync / matched null; only what beats the last two is more than a shared "
+        "reaction to the feedback.\n"
+    )
