@@ -160,6 +160,15 @@ def test_ranking_is_that_of_scikit_learn(tmp_path: Path) -> None:
     assert found.n == PROMPTS
 
 
+def test_without_both_truths_nothing_is_known() -> None:
+    frame = pd.DataFrame({"prompt": ["a", "a", "b", "b"], "truth": [1.0] * 4, "rm_0": [1.0, 2.0, 3.0, 4.0]})
+    for within in (True, False):
+        assert ranking(frame, "rm_0", within) == (0.5, 0.0, 1.0, 0, 1)
+    frame["truth"] = [1.0, 1.0, 0.0, 0.0]
+    assert ranking(frame, "rm_0", within=True) == (0.5, 0.0, 1.0, 0, 1)
+    assert ranking(frame, "rm_0", within=False).value == 0
+
+
 def test_check_08_and_09_on_rollouts_the_knobs_cancel_under_group_scale_alone(tmp_path: Path) -> None:
     frame = pd.read_parquet(world(tmp_path, GAINS)["inertness"])
     largest = frame.groupby(["knob", "scale", "uniform"])["largest"].max()

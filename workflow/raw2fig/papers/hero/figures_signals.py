@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raw2fig.papers.hero.results import SEED, START, change, ranking, read_scores, select
+from raw2fig.papers.hero.results import SEED, START, UNKNOWN, change, ranking, read_scores, select
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
@@ -75,7 +75,15 @@ def fig_signals(
         edges = np.linspace(low, high, 31)
         for index, (kind, label) in enumerate(((1, "true"), (0, "false"))):
             chosen = values[truth[mixed & (forms == form)] == kind]
-            ax.hist(chosen, edges, density=True, histtype="stepfilled", alpha=0.45, color=PALETTE[index], label=label)
+            ax.hist(
+                chosen,
+                edges,
+                density=len(chosen) > 0,
+                histtype="stepfilled",
+                alpha=0.45,
+                color=PALETTE[index],
+                label=label,
+            )
             counts, _ = np.histogram(chosen, edges)
             named = {"panel": "scores", "form": form, "truth": kind}
             rows += [named | {"from": a, "n": int(n)} for a, n in zip(edges, counts, strict=False)]
@@ -85,7 +93,8 @@ def fig_signals(
     for form, label in FORMS.items():
         groups = np.flatnonzero(mixed & (forms == form))
         for name, values in signals.items():
-            found = bootstrap_mean([auroc(truth[g] == 1, values[g]) for g in groups], SEED)
+            areas = [auroc(truth[g] == 1, values[g]) for g in groups]
+            found = bootstrap_mean(areas, SEED) if areas else UNKNOWN
             series.setdefault(label, []).append(found)
             rows.append({"panel": "AUROC", "form": form, "signal": name} | found._asdict())
     bars_with_intervals(axes[2], ["rule", "reward\nmodel", "HERO's\nreward"], series, PALETTE[2:])

@@ -22,6 +22,8 @@ KINDS = {
     **dict.fromkeys(("truth", "rule", "rm"), "number"),
     "seed": "integer",
 }
+UNKNOWN = Estimate(0.5, 0.0, 1.0, 0)
+"""AUROC without answers of both truths."""
 TOLD = ("truth", "rule", "rm", "uniform_groups", "nonzero_groups", "abs_advantage_uniform", "abs_advantage_mixed")
 """What the logs tell of an update's rollouts."""
 
@@ -79,18 +81,22 @@ def over_updates(rows: pd.DataFrame, column: str) -> Estimate:
 
 def ranking(rollouts: pd.DataFrame, score: str, within: bool) -> Estimate:
     """AUROC of a score for the truth, interval over prompts: `within` groups, the mean over those of both truths; else
-    of all completions."""
+    of all completions. Where there are not both truths nothing is known: 0.5 with the widest interval."""
     groups = [part for _, part in rollouts.groupby("prompt", sort=False)]
     if within:
         mixed = [part for part in groups if part["truth"].nunique() == 2]
+        if not mixed:
+            return UNKNOWN
         return bootstrap_mean([auroc(part["truth"] == 1, part[score]) for part in mixed], SEED)
+    if rollouts["truth"].nunique() < 2:
+        return UNKNOWN
     rng = np.random.default_rng(SEED)
     # by ranks: one sort for all resamples
     truth = np.array([part["truth"].to_numpy() == 1 for part in groups])
     values = np.array([part[score].to_numpy() for part in groups])
     whole = auroc(truth.ravel(), values.ravel())
     drawn = [rng.integers(len(groups), size=len(groups)) for _ in range(200)]
-    found = [_auroc(truth[rows].ravel(), values[rows].ravel()) for rows in drawn]
+    found = [_auroc(truth[rows].ravel(), values[rows].ravel()) for rows in drawn if len(set(truth[rows].ravel())) == 2]
     low, high = np.quantile(found, [0.025, 0.975])
     return Estimate(whole, float(low), float(high), len(groups))
 
