@@ -29,6 +29,7 @@ rule scalerl_claims:
 rule scalerl_table:
     input:
         claims="<results>/scalerl/claims.json",
+        fetched=SCALERL_FETCHED,
     output:
         markdown="<results>/scalerl/tables/paper_vs_run.md",
     log:
@@ -37,8 +38,9 @@ rule scalerl_table:
         **resources_for(config, "light", "scalerl_table"),
     params:
         code=source_digest("raw2fig.report.claims_page"),
+        fetched=lambda wildcards, input: option("fetched", input.fetched),
     shell:
-        "raw2fig report table --claims {input.claims} --markdown {output.markdown} &> {log}"
+        "raw2fig report table --claims {input.claims} {params.fetched} --markdown {output.markdown} &> {log}"
 
 
 rule scalerl_table_runs:

@@ -7,6 +7,10 @@ from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
 
 SCALERL = config["scalerl"]
+SCALERL_SUMS = SCALERL["problems"]["source"] == "procedural"
+SCALERL_TRAINED = SCALERL["base"]["source"] == "procedural"
+if SCALERL_TRAINED and not SCALERL_SUMS:
+    refuse(InputError("scalerl.base.source", "is 'procedural'", "hub or path: only sums are learned from nothing"))
 SCALERL_BUDGETS = {arm: budget for budget in SCALERL["budgets"].values() for arm in budget["arms"]}
 """Arm → what its runs may cost."""
 SCALERL_FULL = SCALERL["budgets"]["full"]["rollouts"]
@@ -27,14 +31,21 @@ def scalerl_runs(wildcards, pattern):
 def scalerl_recipe(arm):
     """Settings of an arm, so that only its own runs are made again when they change."""
     try:
-        return read_arm(Path(SCALERL["arms"]), arm, [field.name for field in fields(Recipe)])
+        return read_arm([Path(name) for name in SCALERL["arms"]], arm, [field.name for field in fields(Recipe)])
     except InputError as error:
         refuse(error)
 
 
 def scalerl_flags(section, *keys):
     """Flags of a step with the values of a section of the configuration."""
-    return " ".join(filter(None, (option(key.replace("_", "-"), section[key]) for key in keys)))
+    return " ".join(filter(None, (option(key.replace("_", "-"), section.get(key)) for key in keys)))
 
 
 SCALERL_ROLLOUTS = scalerl_flags(SCALERL["rollouts"], *SCALERL["rollouts"])
+
+
+# what comes from outside, for the table of the run
+SCALERL_FETCHED = [
+    *(["<results>/scalerl/sources/problems.json"] if SCALERL["problems"]["source"] in ("url", "hub") else []),
+    *([] if SCALERL_TRAINED else ["<results>/scalerl/models/base"]),
+]

@@ -19,9 +19,10 @@ rule scalerl_evaluate:
     params:
         code=source_digest("raw2fig.papers.scalerl.evaluate"),
         samples=SCALERL["samples"],
+        engine=SCALERL["engine"],
     shell:
         "raw2fig scalerl evaluate --models {input.models} --logs {input.logs} --problems {input.problems} "
-        "--samples {params.samples} --curves {output.curves} --rates {output.rates} &> {log}"
+        "--samples {params.samples} --engine {params.engine} --curves {output.curves} --rates {output.rates} &> {log}"
 
 
 rule scalerl_collect:

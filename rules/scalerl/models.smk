@@ -1,27 +1,46 @@
 """ScaleRL, models: a policy in the middle of its learning transition, and runs from it by every arm."""
 
+if SCALERL_TRAINED:
 
-rule scalerl_warm_start:
-    input:
-        problems="<results>/scalerl/data/problems.parquet",
-        tokenizer="<results>/scalerl/models/tokenizer",
-    output:
-        model=directory("<results>/scalerl/models/base"),
-        log="<results>/scalerl/models/base.json",
-    log:
-        "<results>/scalerl/logs/warm-start.log",
-    # every run waits for it
-    priority: 2
-    threads: threads_for(config, "train", "scalerl_warm_start")
-    resources:
-        **resources_for(config, "train", "scalerl_warm_start"),
-    params:
-        code=source_digest("raw2fig.papers.scalerl.warm_start"),
-        base=scalerl_flags(SCALERL["base"], "shape", "target", "longest", "probe_every", "batch", "lr"),
-        max_new_tokens=SCALERL["rollouts"]["max_new_tokens"],
-    shell:
-        "raw2fig scalerl warm-start --problems {input.problems} --tokenizer {input.tokenizer} {params.base} "
-        "--max-new-tokens {params.max_new_tokens} --model {output.model} --log {output.log} &> {log}"
+    rule scalerl_warm_start:
+        input:
+            problems="<results>/scalerl/data/problems.parquet",
+            tokenizer="<results>/scalerl/models/tokenizer",
+        output:
+            model=directory("<results>/scalerl/models/base"),
+            log="<results>/scalerl/models/base.json",
+        log:
+            "<results>/scalerl/logs/warm-start.log",
+        # every run waits for it
+        priority: 2
+        threads: threads_for(config, "train", "scalerl_warm_start")
+        resources:
+            **resources_for(config, "train", "scalerl_warm_start"),
+        params:
+            code=source_digest("raw2fig.papers.scalerl.warm_start"),
+            base=scalerl_flags(SCALERL["base"], "shape", "target", "longest", "probe_every", "batch", "lr"),
+            max_new_tokens=SCALERL["rollouts"]["max_new_tokens"],
+        shell:
+            "raw2fig scalerl warm-start --problems {input.problems} --tokenizer {input.tokenizer} {params.base} "
+            "--max-new-tokens {params.max_new_tokens} --model {output.model} --log {output.log} &> {log}"
+
+else:
+
+    rule scalerl_base:
+        input:
+            folder=SCALERL["base"]["model"] if SCALERL["base"]["source"] == "path" else [],
+        output:
+            model=directory("<results>/scalerl/models/base"),
+        log:
+            "<results>/scalerl/logs/base.log",
+        resources:
+            **resources_for(config, "data", "scalerl_base"),
+        params:
+            code=source_digest("raw2fig.papers.scalerl.fetch"),
+            source=option("source", SCALERL["base"].get("model")),
+            revision=option("revision", SCALERL["base"].get("revision")),
+        shell:
+            "raw2fig scalerl fetch-base {params.source} {params.revision} --model {output.model} &> {log}"
 
 
 rule scalerl_tune:
@@ -39,11 +58,12 @@ rule scalerl_tune:
         **resources_for(config, "train", "scalerl_tune"),
     params:
         code=source_digest("raw2fig.papers.scalerl.train"),
-        arms=SCALERL["arms"],
+        arms=" ".join(SCALERL["arms"]),
         recipe=lambda wildcards: scalerl_recipe(wildcards.arm),
         tuning=scalerl_flags(SCALERL["tuning"], "lrs", "rollouts", "samples"),
         rollouts=SCALERL_ROLLOUTS,
-        launch=command(SCALERL["launch"], "scalerl_tune"),
+        # a single rate is not tried
+        launch=command(SCALERL["launch"] if SCALERL["tuning"]["lrs"][1:] else "", "scalerl_tune"),
     shell:
         "{params.launch} scalerl tune --base {input.base} --problems {input.problems} --arms {params.arms} "
         "--arm {wildcards.arm} {params.tuning} {params.rollouts} --choice {output.choice} &> {log}"
@@ -66,7 +86,7 @@ rule scalerl_train:
         **resources_for(config, "train", "scalerl_train"),
     params:
         code=source_digest("raw2fig.papers.scalerl.train"),
-        arms=SCALERL["arms"],
+        arms=" ".join(SCALERL["arms"]),
         recipe=lambda wildcards: scalerl_recipe(wildcards.arm),
         budget=lambda wildcards: scalerl_flags(SCALERL_BUDGETS[wildcards.arm], "rollouts", "keep_at"),
         rollouts=SCALERL_ROLLOUTS,

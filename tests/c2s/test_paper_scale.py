@@ -20,8 +20,8 @@ from raw2fig.tables import read_json
 pytestmark = pytest.mark.xdist_group("paper_scale")
 
 GPU_CLASSES = ("train", "generate")
-SEVERAL = {"c2s_grpo": 4, "hero_sft": 8, "hero_train": 8}
-"""GPUs of the rules that ask for several at the paper scale."""
+SEVERAL = {"c2s_grpo": 4, "scalerl_train": 8, "scalerl_tune": 0, "hero_sft": 8, "hero_train": 8}
+"""GPUs of the rules that ask for several at the paper scale, or for none."""
 TYPES = {"B": "B", "T": "CD4 T", "NK": "NK", "Mono": "Monocyte"}
 """Types of pbmc68k, as Dong et al. call them."""
 STIMULI = {"No stimulation": None, "IFNb": "IFNB", "IFNg": "IFNG", "IL-6": "IL6", "IFNb+IL-6": "IFNB+IL6"}
@@ -287,12 +287,12 @@ def made(folder: Path) -> Path:
     released_models(given)
     other_people_s_data(given)
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
-    call(folder, "snakemake", "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml")
+    call(folder, "snakemake", "c2s", "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml")
     return folder / "made"
 
 
 def test_everything_is_made_and_nothing_left_to_do(made: Path) -> None:
-    text = call(made.parent, "snakemake", "--dry-run", "--configfile", "config/paper.yaml", "small.yaml")
+    text = call(made.parent, "snakemake", "c2s", "--dry-run", "--configfile", "config/paper.yaml", "small.yaml")
     assert "Nothing to be done" in text
     assert not list(made.rglob(".partial-*"))
 

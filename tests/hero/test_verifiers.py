@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raw2fig.papers.hero import verifiers
 from raw2fig.papers.hero.verifiers import VERIFIERS, math_verdict, normalise, number
+from raw2fig.tasks import mathematics
 
 LADDER = ["string", "normalised", "numeric", "math_verify"]
 
@@ -92,10 +92,10 @@ def test_what_takes_too_long_is_counted_and_not_equal(monkeypatch: pytest.Monkey
     import math_verify.grader
     import math_verify.parser
 
-    monkeypatch.setattr(verifiers, "TIMEOUT", 1)
+    monkeypatch.setattr(mathematics, "TIMEOUT", 1)
     for module, name in ((math_verify.parser, "extract_target_from_pred"), (math_verify.grader, "sympy_expr_eq")):
         math_verdict.cache_clear()
-        verifiers._parse.cache_clear()
+        mathematics._parse.cache_clear()
         with monkeypatch.context() as patch:
             patch.setattr(module, name, lambda *_, **__: time.sleep(30))
             start = time.monotonic()
@@ -103,7 +103,7 @@ def test_what_takes_too_long_is_counted_and_not_equal(monkeypatch: pytest.Monkey
             assert not VERIFIERS["math_verify"]("14", "15")
             assert time.monotonic() - start < 5
     math_verdict.cache_clear()
-    verifiers._parse.cache_clear()
+    mathematics._parse.cache_clear()
     assert math_verdict("14", "15") == "different"
 
 
@@ -114,7 +114,7 @@ def test_an_error_of_the_library_is_counted_and_not_equal(monkeypatch: pytest.Mo
         raise RecursionError
 
     monkeypatch.setattr(math_verify.parser, "extract_target_from_pred", fail)
-    verifiers._parse.cache_clear()
+    mathematics._parse.cache_clear()
     math_verdict.cache_clear()
     assert math_verdict("16", "17") == "unparsed"
     math_verdict.cache_clear()
@@ -131,7 +131,7 @@ def test_in_another_thread_there_is_no_clock_and_the_same_verdict() -> None:
 def test_an_expression_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     import math_verify.parser
 
-    verifiers._parse.cache_clear()
+    mathematics._parse.cache_clear()
     math_verdict.cache_clear()
     calls = []
     extract = math_verify.parser.extract_target_from_pred

@@ -180,23 +180,41 @@ def test_every_arm_of_the_file_is_a_recipe() -> None:
     arms = yaml.safe_load(ARMS.read_text())
     assert {"scalerl", "minimax", "magistral", "dapo", "grpo"} < set(arms)
     for name in arms:
-        recipe_of(settings_of(ARMS, name, 8, 8, 8, (2, 3), ";", 2), 1280, 1e-4, 0)
+        recipe_of(settings_of([ARMS], name, 8, 8, 8, (2, 3), ";", 2), 1280, 1e-4, 0)
 
 
-@pytest.mark.parametrize("path", [ROOT / "config/config.yaml", ROOT / "config/smoke.yaml", ROOT / "config/gpu.yaml"])
-def test_the_budgets_name_arms_of_the_file_and_policies_that_all_seeds_have(path: Path) -> None:
-    section = load([ROOT / "config/config.yaml", path])["scalerl"]
-    rollouts = {name: value for name, value in section["rollouts"].items()}
+@pytest.mark.parametrize("scale", ["config", "smoke", "gpu", "paper"])
+def test_the_budgets_name_arms_of_the_file_and_policies_that_all_seeds_have(scale: str) -> None:
+    section = load([ROOT / "config/config.yaml", ROOT / f"config/{scale}.yaml"])["scalerl"]
+    files, rollouts = [ROOT / name for name in section["arms"]], common(section)
     arms = [arm for budget in section["budgets"].values() for arm in budget["arms"]]
     assert sorted(arms) == sorted(yaml.safe_load(ARMS.read_text()))
     for budget in section["budgets"].values():
         for arm in budget["arms"]:
-            settings = settings_of(ARMS, arm, **{**rollouts, "budget": tuple(rollouts["budget"])})
+            settings = settings_of(files, arm, **rollouts)
             size = settings["prompts"] * settings["generations"]
+            tried = [section["tuning"]["rollouts"]] if section["tuning"]["lrs"][1:] else []
             assert budget["keep_at"][-1] == budget["rollouts"]
-            assert all(kept % size == 0 for kept in [*budget["keep_at"], section["tuning"]["rollouts"]])
+            assert all(kept % size == 0 for kept in [*budget["keep_at"], *tried])
+            # a policy of any arm can be compared with ScaleRL's after as many rollouts
+            assert set(budget["keep_at"]) <= set(section["budgets"]["long"]["keep_at"])
     panels = [panel for name in yaml.safe_load(FIGURES.read_text()) for panel in read_panels(FIGURES, name)]
     assert {arm for panel in panels for arm in panel["arms"]} <= set(arms)
+
+
+def common(section: dict[str, Any]) -> dict[str, Any]:
+    """What all arms of a configuration share, as `settings_of` takes it."""
+    names = ("prompts", "generations", "max_new_tokens", "budget", "phrase", "cache")
+    return {name: section["rollouts"][name] for name in names} | {"budget": tuple(section["rollouts"]["budget"])}
+
+
+@pytest.mark.parametrize("scale", ["config", "smoke", "gpu"])
+def test_the_longest_sum_fits_after_the_longest_thinking(scale: str) -> None:
+    section = load([ROOT / "config/config.yaml", ROOT / f"config/{scale}.yaml"])["scalerl"]
+    answer = section["problems"]["digits"] + len(("carry", "end of thinking", "full stop"))
+    for arm in ("scalerl", "long"):
+        settings = settings_of([ROOT / name for name in section["arms"]], arm, **common(section))
+        assert settings["interrupt"][1] + answer <= settings["max_new_tokens"]
 
 
 def test_an_arm_takes_what_it_does_not_set_from_another(tmp_path: Path) -> None:
@@ -204,9 +222,17 @@ def test_an_arm_takes_what_it_does_not_set_from_another(tmp_path: Path) -> None:
     path.write_text(
         "a: {k: 8, off_policy: ppo}\nb: {from: a, k: 4}\nc: {from: b, loss: gspo}\nd: {from: e}\ne: {from: d}"
     )
-    assert read_arm(path, "c", SETTINGS) == {"k": 4, "off_policy": "ppo", "loss": "gspo"}
+    assert read_arm([path], "c", SETTINGS) == {"k": 4, "off_policy": "ppo", "loss": "gspo"}
     with pytest.raises(InputError, match="is from itself"):
-        read_arm(path, "d", SETTINGS)
+        read_arm([path], "d", SETTINGS)
+
+
+def test_a_file_changes_settings_of_the_one_before_and_what_is_from_them(tmp_path: Path) -> None:
+    path, over = tmp_path / "arms.yaml", tmp_path / "over.yaml"
+    path.write_text("a: {k: 8, off_policy: ppo, warmup: 4}\nb: {from: a, k: 4}")
+    over.write_text("a: {warmup: 100, k: 2}")
+    assert read_arm([path, over], "b", SETTINGS) == {"k": 4, "off_policy": "ppo", "warmup": 100}
+    assert read_arm([path, over], "a", SETTINGS) == {"k": 2, "off_policy": "ppo", "warmup": 100}
 
 
 def test_tuning_takes_the_rate_that_does_best_on_validation_problems(folder: Path, tmp_path: Path) -> None:
@@ -226,6 +252,16 @@ def test_tuning_takes_the_rate_that_does_best_on_validation_problems(folder: Pat
         {"arm": "grpo", "lr": 3e-4, "tried": [], "rollouts": 0, "samples": 0}
     )
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_rates_are_not_tried_in_several_processes(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
+    assert call("tune", *given, "--lrs", 1e-4, 1e-3, "--choice", tmp_path / "choice.json") == 2
+    assert "lrs: 2 rates in 2 processes" in capsys.readouterr().err
+    assert call("tune", *given, "--lrs", 1e-4, "--choice", tmp_path / "choice.json") == 0
 
 
 @pytest.mark.parametrize(
@@ -251,7 +287,8 @@ def test_a_budget_of_no_whole_updates_is_refused(
         ("grpo: {loss: clip}", "grop", "has no arm 'grop'; expected grpo"),
         ("grpo: {los: clip}", "grpo", "has a setting 'los'; expected loss"),
         ("grpo: {lr: 1.0}", "grpo", "has a setting 'lr'"),
-        ("[grpo]", "grpo", "is not a mapping"),
+        ("[grpo]", "grpo", "holds list"),
+        ("grpo: clip", "grpo", "is not a mapping"),
         ("grpo: {loss: cispo}", "grpo", "eps_max: is None"),
         ("grpo: {k: 8}", "grpo", "k: is 8"),
     ],
@@ -260,7 +297,7 @@ def test_check_18_a_mistake_in_the_file_is_told_by_name(text: str, arm: str, tol
     path = tmp_path / "arms.yaml"
     path.write_text(text)
     with pytest.raises(InputError) as error:
-        Recipe(steps=1, **read_arm(path, arm, SETTINGS))
+        Recipe(steps=1, **read_arm([path], arm, SETTINGS))
     assert told in str(error.value)
 
 

@@ -118,6 +118,20 @@ def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokeni
     return tokenizer
 
 
+def count_parameters(folder: Path) -> int:
+    """Weights in the safetensors files of a model folder, read from their headers: matrices that are shared are there
+    once."""
+    from math import prod
+
+    from safetensors import safe_open
+
+    total = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="np") as file:
+            total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return total
+
+
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write an ordinary Hugging Face model folder."""
     model.save_pretrained(folder)

@@ -1,22 +1,23 @@
-"""Arms of a comparison in a YAML file: a mapping from names to settings."""
+"""Arms of a comparison in YAML files: mappings from names to settings, later files over earlier ones."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from raw2fig.config import load
 from raw2fig.errors import InputError
-from raw2fig.tables import read_yaml
 
 BASE = "from"
 """The setting that names another arm, whose settings are taken where an arm has none of its own."""
 
 
-def read_arm(path: Path, name: str, known: Collection[str]) -> dict[str, Any]:
-    """Settings of an arm, lists as tuples. Raises `InputError` for an unknown arm, a setting that is not `known`, with
-    the nearest known one, and arms that are `from` each other."""
-    arms = read_yaml(path)
-    if not isinstance(arms, dict) or not all(isinstance(settings, dict) for settings in arms.values()):
+def read_arm(paths: Sequence[Path], name: str, known: Collection[str]) -> dict[str, Any]:
+    """Settings of an arm, lists as tuples: a file changes those of the files before it, setting by setting. Raises
+    `InputError` for an unknown arm, a setting that is not `known`, with the nearest known one, and arms that are `from`
+    each other."""
+    arms, path = load(paths), paths[-1]
+    if not all(isinstance(settings, dict) for settings in arms.values()):
         raise InputError(path, "is not a mapping from arms to settings", "for example `grpo: {loss: clip}`")
     settings: dict[str, Any] = {}
     seen: list[str] = []

@@ -315,7 +315,8 @@ def grpo(
 
         if process == 0:  # beside the checkpoints, where they outlive a kill
             (folder / "policies").mkdir(parents=True, exist_ok=True)
-            whole = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+            # a matrix that is shared has two names, and the format wants a copy for each
+            whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
             save_file(whole, folder / "policies" / f"{step}.safetensors")
 
     process, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))

@@ -90,10 +90,10 @@ def claims(
         "S13b": without_variance(log),
         "S14": spread(rates, CISPO_CLIPS, DAPO_CLIPS),
         "S15": {
-            "at the end": gain(rates, "scalerl", "batch-double"),
-            "at the first policy": gain(rates, "scalerl", "batch-double", first_kept(rates)),
+            "at the end": gain(rates, "scalerl", "batch-large"),
+            "at the first policy": gain(rates, "scalerl", "batch-large", first_kept(rates)),
         },
-        "S16": {"half": gain(rates, "scalerl", "generations-4"), "twice": gain(rates, "scalerl", "generations-16")},
+        "S16": {"half": gain(rates, "scalerl", "generations-few"), "twice": gain(rates, "scalerl", "generations-many")},
         "S17": gain(rates, "scalerl", "long"),
         "S18": few_truncated(log),
         "S19": entropy_change(log),
@@ -212,7 +212,7 @@ def spread(rates: pd.DataFrame, first: Sequence[str], other: Sequence[str]) -> E
 
 def first_kept(rates: pd.DataFrame) -> int:
     """Rollouts of the first policy after training began that ScaleRL and the double batch both have."""
-    kept = [set(rates.loc[rates["arm"] == arm, "rollouts"]) for arm in ("scalerl", "batch-double")]
+    kept = [set(rates.loc[rates["arm"] == arm, "rollouts"]) for arm in ("scalerl", "batch-large")]
     return int(min(set.intersection(*kept) - {0}))
 
 
@@ -226,9 +226,9 @@ def entropy_change(log: pd.DataFrame) -> Estimate:
     """S19: entropy of the double batch relative to ScaleRL's at the same rollouts, second half."""
     from raw2fig.stats import relative_change
 
-    last = common_rollouts(log, ("scalerl", "batch-double"))
+    last = common_rollouts(log, ("scalerl", "batch-large"))
     part = log[(log["rollouts"] > last / 2) & (log["rollouts"] <= last)]
     both = part[part["arm"] == "scalerl"].merge(
-        part[part["arm"] == "batch-double"], on=["seed", "rollouts"], suffixes=("_base", "")
+        part[part["arm"] == "batch-large"], on=["seed", "rollouts"], suffixes=("_base", "")
     )
     return relative_change(both["entropy_base"], both["entropy"], SEED, seeds=both["seed"].tolist())

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.lm.generate import Engine
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_table
-from raw2fig.tasks.arithmetic import is_right
-from raw2fig.tasks.problems import pass_rates, read_problems
+from raw2fig.tasks.problems import pass_rates, read_problems, shares, verifier_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @step
@@ -21,6 +29,7 @@ def evaluate(
     problems: Input,
     split: Literal["validation", "held_out"] = "held_out",
     samples: int = 16,
+    engine: Engine = "sampler",
     curves: Output,
     rates: Output,
     seed: int = 0,
@@ -39,6 +48,8 @@ def evaluate(
         held_out for what is reported; validation for choosing hyper-parameters.
     samples
         Completions of each problem, without interruption, with the same random numbers for every policy and run.
+    engine
+        sampler or vllm.
     curves
         CSV with a row per policy: arm, seed, update, rollouts, compute (FLOPs since the first update: 2 per weight and
         token drawn, 6 per weight and token trained on), pass_rate.
@@ -46,24 +57,22 @@ def evaluate(
         Table with a row per policy and problem: arm, seed, rollouts, problem, pass_rate.
     """
     import pandas as pd
-    from safetensors.torch import load_file
-
-    from raw2fig.lm.models import load
 
     if len(models) != len(logs):
         raise InputError("models", f"{len(models)} and {len(logs)} logs", "a log for each")
     frame = read_problems(problems, split)
+    rates_of = {"sampler": rates_by_sampler, "vllm": rates_by_vllm}[engine]
     rows, parts = [], []
     for model, log in zip(models, logs, strict=True):
-        told, (policy, words) = read_json(log), load(str(model))
+        told = read_json(log)
         kept = sorted((model / "policies").glob("*.safetensors"), key=lambda path: int(path.stem))
         if not kept:
             raise InputError(model, "has no folder policies", "a model folder of `raw2fig scalerl train`")
         run, recipe = {name: told[name] for name in ("arm", "seed")}, told["recipe"]
         spent = compute_of(told["updates"], told["parameters"])
-        for path in kept:
-            policy.load_state_dict(load_file(path))
-            found = pass_rates(policy, words, frame, is_right, samples, recipe["max_new_tokens"], seed)
+        for path, found in zip(
+            kept, rates_of(model, kept, frame, samples, recipe["max_new_tokens"], seed), strict=True
+        ):
             update = int(path.stem)
             rollouts = update * recipe["prompts"] * recipe["generations"]
             rows.append(
@@ -72,6 +81,46 @@ def evaluate(
             parts.append(pd.DataFrame(run | {"rollouts": rollouts, "problem": frame["prompt"], "pass_rate": found}))
     write_table(pd.DataFrame(rows), curves)
     write_table(pd.concat(parts, ignore_index=True), rates)
+
+
+def rates_by_sampler(
+    model: Path, policies: Sequence[Path], problems: pd.DataFrame, samples: int, max_new_tokens: int, seed: int
+) -> Iterator[np.ndarray]:
+    """Pass rates (problems,) of each of the `policies`, weights of the model in folder `model`."""
+    from safetensors.torch import load_file
+
+    from raw2fig.lm.models import load
+
+    policy, words = load(str(model))
+    for path in policies:
+        policy.load_state_dict(load_file(path))
+        yield pass_rates(policy, words, problems, verifier_of(problems), samples, max_new_tokens, seed)
+
+
+def rates_by_vllm(
+    model: Path, policies: Sequence[Path], problems: pd.DataFrame, samples: int, max_new_tokens: int, seed: int
+) -> Iterator[np.ndarray]:
+    """The same by vLLM, which reads each policy from a model folder of its own."""
+    from raw2fig.lm.generate import draw_seeds, load_completer
+
+    prompts = [prompt for prompt in problems["prompt"] for _ in range(samples)]
+    seeds = draw_seeds(len(prompts), seed)
+    for path in policies:
+        with policy_folder(model, path) as folder:
+            texts = load_completer(str(folder), "vllm")(prompts, max_new_tokens, seeds)
+        yield shares(texts, problems, verifier_of(problems), samples)
+
+
+@contextmanager
+def policy_folder(model: Path, weights: Path) -> Iterator[Path]:
+    """A model folder with the configuration and tokenizer of `model` and other weights, while it is needed."""
+    with TemporaryDirectory(prefix="raw2fig-policy-") as name:
+        folder = Path(name)
+        for path in model.iterdir():
+            if path.is_file() and ".safetensors" not in path.name:
+                shutil.copyfile(path, folder / path.name)
+        (folder / "model.safetensors").symlink_to(weights.resolve())
+        yield folder
 
 
 def compute_of(updates: list[dict[str, float]], parameters: int) -> np.ndarray:

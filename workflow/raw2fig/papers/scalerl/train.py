@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -14,13 +15,12 @@ from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_json
-from raw2fig.tasks.arithmetic import is_right
-from raw2fig.tasks.problems import pass_rates, read_problems
+from raw2fig.tasks.problems import pass_rates, read_problems, verifier_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GIVEN = ("steps", "lr", "seed", "checkpoint_every")
+GIVEN = ("steps", "lr", "seed", "checkpoint_every", "accumulate", "gradient_checkpointing")
 """What the step itself sets of a recipe: the same for all arms of a comparison."""
 SETTINGS = [field.name for field in fields(Recipe) if field.name not in GIVEN]
 """What an arm may set."""
@@ -31,7 +31,7 @@ def tune(
     *,
     base: Input,
     problems: Input,
-    arms: Path,
+    arms: list[Path],
     arm: str,
     choice: Output,
     lrs: list[float],
@@ -43,6 +43,8 @@ def tune(
     budget: tuple[int, int] = (2, 3),
     phrase: str = ";",
     cache: int = 2,
+    micro_batch: int = 0,
+    gradient_checkpointing: bool = False,
     seed: int = 1000,
 ) -> None:
     """Choose the learning rate of an arm: the one whose policy does best on validation problems after a short run.
@@ -54,7 +56,7 @@ def tune(
     problems
         Table of problems: split train is trained on, split validation decides.
     arms
-        YAML file of arms.
+        YAML files of arms, later ones over earlier ones.
     arm
         Name of one of them.
     choice
@@ -70,13 +72,17 @@ def tune(
     """
     from raw2fig.lm.models import load
 
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if lrs[1:] and processes > 1:  # each would have a folder and a choice of its own
+        raise InputError("lrs", f"{len(lrs)} rates in {processes} processes", "one rate, or one process")
     settings = settings_of(arms, arm, prompts, generations, max_new_tokens, budget, phrase, cache)
     training, chosen_on = read_problems(problems, "train"), read_problems(problems, "validation")
+    is_right = verifier_of(chosen_on)
 
     def validated(lr: float) -> float:
         with TemporaryDirectory(prefix=f".tuning-{arm}-", dir=choice.parent) as folder:
             output = Path(folder) / "model"
-            run(base, training, recipe_of(settings, rollouts, lr, seed), output)
+            run(base, training, recipe_of(settings, rollouts, lr, seed, 0, micro_batch, gradient_checkpointing), output)
             policy, words = load(str(output))
             rates = pass_rates(policy, words, chosen_on, is_right, samples, settings["max_new_tokens"], seed)
         logging.info("%s, learning rate %g: pass rate %.3f", arm, lr, rates.mean())
@@ -95,7 +101,7 @@ def train(
     *,
     base: Input,
     problems: Input,
-    arms: Path,
+    arms: list[Path],
     arm: str,
     choice: Input | None = None,
     lr: float = 1e-4,
@@ -109,6 +115,8 @@ def train(
     budget: tuple[int, int] = (2, 3),
     phrase: str = ";",
     cache: int = 2,
+    micro_batch: int = 0,
+    gradient_checkpointing: bool = False,
     checkpoint_every: int = 100,
     seed: int = 0,
 ) -> None:
@@ -121,7 +129,7 @@ def train(
     problems
         Table of problems; the split train is used.
     arms
-        YAML file: a mapping from names to settings of raw2fig.rl.recipe.Recipe.
+        YAML files: mappings from names to settings of raw2fig.rl.recipe.Recipe, later files over earlier ones.
     arm
         Name of one of them.
     choice
@@ -137,7 +145,7 @@ def train(
     keep_at
         Rollouts after which the policy is kept, besides the one before the first.
     prompts
-        Groups of an update, unless the arm says otherwise.
+        Groups of an update, over all processes of a launcher, unless the arm says otherwise.
     generations
         Completions of a group, likewise.
     max_new_tokens
@@ -148,11 +156,15 @@ def train(
         What an interruption puts in; its last token ends thinking.
     cache
         Tokens before the longest length from which a completion is penalised, for arms with `overlong`.
+    micro_batch
+        Completions that a process trains on at once; 0: all of its own.
+    gradient_checkpointing
+        Save memory by computing activations twice.
     checkpoint_every
         Updates between checkpoints; a killed job resumes from the last one.
     """
     from raw2fig.lm.checkpoint import discard
-    from raw2fig.lm.models import load
+    from raw2fig.lm.models import count_parameters
 
     settings = settings_of(arms, arm, prompts, generations, max_new_tokens, budget, phrase, cache)
     size = settings["prompts"] * settings["generations"]
@@ -160,16 +172,15 @@ def train(
         if rollout % size or not 0 < rollout <= rollouts:
             raise InputError("keep_at", f"has {rollout}", f"multiples of {size}, up to {rollouts} rollouts")
     chosen = read_json(choice)["lr"] if choice else lr
-    recipe = recipe_of(settings, rollouts, chosen, seed, checkpoint_every)
+    recipe = recipe_of(settings, rollouts, chosen, seed, checkpoint_every, micro_batch, gradient_checkpointing)
     updates = run(base, read_problems(problems, "train"), recipe, model, [0, *(kept // size for kept in keep_at)])
-    parameters = load(str(base))[0].num_parameters()
-    told = {"arm": arm, "seed": seed, "recipe": settings, "lr": chosen, "parameters": parameters}
+    told = {"arm": arm, "seed": seed, "recipe": settings, "lr": chosen, "parameters": count_parameters(base)}
     write_json(told | {"updates": updates}, log)
     discard(model)
 
 
 def settings_of(
-    arms: Path,
+    arms: Sequence[Path],
     arm: str,
     prompts: int,
     generations: int,
@@ -190,12 +201,33 @@ def settings_of(
     return settings
 
 
-def recipe_of(settings: dict[str, Any], rollouts: int, lr: float, seed: int, checkpoint_every: int = 0) -> Recipe:
-    """The recipe of a run of `rollouts`. Raises `InputError` unless they are whole updates."""
+def recipe_of(
+    settings: dict[str, Any],
+    rollouts: int,
+    lr: float,
+    seed: int,
+    checkpoint_every: int = 0,
+    micro_batch: int = 0,
+    gradient_checkpointing: bool = False,
+) -> Recipe:
+    """The recipe of a run of `rollouts`, as each of the launcher's processes has it. Raises `InputError` unless the
+    rollouts are whole updates, the prompts equal shares of the processes, and these whole micro-batches."""
     size = settings["prompts"] * settings["generations"]
     if rollouts % size or rollouts < size:
         raise InputError("rollouts", f"is {rollouts}", f"a multiple of the {size} rollouts of an update")
-    return Recipe(steps=rollouts // size, lr=lr, seed=seed, checkpoint_every=checkpoint_every, **settings)
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if settings["prompts"] % processes:
+        raise InputError("prompts", f"is {settings['prompts']}", f"a multiple of the {processes} processes")
+    own = size // processes
+    if micro_batch and own % micro_batch:
+        raise InputError("micro_batch", f"is {micro_batch}", f"a divisor of the {own} rollouts of a process")
+    shared = {
+        "prompts": settings["prompts"] // processes,
+        "accumulate": own // micro_batch if micro_batch else 1,
+        "gradient_checkpointing": gradient_checkpointing,
+    }
+    steps = rollouts // size
+    return Recipe(steps=steps, lr=lr, seed=seed, checkpoint_every=checkpoint_every, **{**settings, **shared})
 
 
 def run(
@@ -204,7 +236,7 @@ def run(
     """Train on `problems` and return the log; the policies after the updates `keep_at` are kept."""
     from raw2fig.rl.trainer import grpo
 
-    answers = problems["answer"].tolist()
+    answers, is_right = problems["answer"].tolist(), verifier_of(problems)
 
     def rewards(completions: list[str], indices: list[int], _: int) -> list[float]:
         right = (is_right(answers[index], text) for index, text in zip(indices, completions, strict=True))

@@ -1,0 +1,119 @@
+"""Problems in words with answers that math-verify can check, such as Polaris-53K, in disjoint splits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from raw2fig.checksum import check_sha256
+from raw2fig.errors import InputError
+from raw2fig.step import Input, Output, progress, step
+from raw2fig.tables import write_json, write_table
+from raw2fig.tasks.mathematics import is_readable
+from raw2fig.tasks.problems import VERIFIER
+
+HOLE = "{problem}"
+"""Where a problem stands in a prompt."""
+SIGNS = 16
+"""Hexadecimal digits of a problem's id."""
+
+
+@step
+def polaris(
+    *,
+    rows: Input,
+    sha256: str | None = None,
+    template: Input,
+    train: int = 0,
+    validation: int = 500,
+    held_out: int = 1000,
+    problems: Output,
+    manifest: Output,
+    seed: int = 0,
+) -> None:
+    """Split problems at random, without those whose answer cannot be read and those that come again.
+
+    Parameters
+    ----------
+    rows
+        JSON lines with the fields problem and answer (.jsonl); others, such as difficulty, are ignored.
+    sha256
+        What its SHA-256 must be.
+    template
+        Text file: the prompt, with {problem} in it.
+    train
+        Problems for RL; 0: all that the other splits leave.
+    validation
+        Problems on which hyper-parameters are chosen.
+    held_out
+        Problems on which runs are evaluated.
+    problems
+        A row per problem: prompt, answer, split, verifier.
+    manifest
+        JSON: the file's SHA-256, how many rows were dropped and why, and the ids of all problems by split.
+    """
+    import pandas as pd
+
+    prompt = template.read_text(encoding="utf-8")
+    if HOLE not in prompt:
+        raise InputError(template, f"has no {HOLE}", "a prompt with the place of the problem in it")
+    found = check_sha256(rows, sha256, rows)
+    kept: dict[str, tuple[str, str]] = {}
+    total = unread = again = 0
+    for problem, answer in progress(read_rows(rows), "answers"):
+        name, readable = problem_id(problem), is_readable(answer)
+        total += 1
+        unread += not readable
+        again += readable and name in kept
+        if readable:
+            kept.setdefault(name, (problem, answer))
+    logging.info("%d rows: %d answers cannot be read, %d problems come again", total, unread, again)
+    split = split_ids(list(kept), {"held_out": held_out, "validation": validation, "train": train}, seed)
+    table = [
+        (prompt.replace(HOLE, kept[name][0]), kept[name][1], part, "math")
+        for part, names in split.items()
+        for name in names
+    ]
+    write_table(pd.DataFrame(table, columns=["prompt", "answer", "split", VERIFIER]), problems)
+    counts = {"rows": total, "unreadable_answers": unread, "repeated_problems": again}
+    write_json({"sha256": found, "seed": seed, **counts, "split": split}, manifest)
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, str]]:
+    """(problem, answer) of each row. Raises `InputError` for a row that is not JSON, or lacks one of the two as text;
+    an answer may be a number."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise InputError(path, f"line {number} is not JSON ({error})", "an object on each line") from error
+            problem, answer = (row.get(name) if isinstance(row, dict) else None for name in ("problem", "answer"))
+            if not isinstance(problem, str) or not isinstance(answer, str | int | float):
+                raise InputError(path, f"line {number} has no problem and answer", "both, as text")
+            yield problem.strip(), str(answer).strip()
+
+
+def problem_id(problem: str) -> str:
+    """Digest of a problem, whatever its case and white space."""
+    return hashlib.sha256(" ".join(problem.lower().split()).encode()).hexdigest()[:SIGNS]
+
+
+def split_ids(names: list[str], sizes: dict[str, int], seed: int) -> dict[str, list[str]]:
+    """Ids of each split, drawn by `seed` whatever the order of `names`; the last split, of size 0, takes all that is
+    left. Raises `InputError` when there are too few."""
+    order = np.random.default_rng(seed).permutation(sorted(names)).tolist()
+    *_, last = sizes
+    wanted = {**sizes, last: sizes[last] or max(1, len(order) - sum(sizes.values()))}
+    if sum(wanted.values()) > len(order):
+        raise InputError("problems", f"{len(order)} are left", f"at least {sum(wanted.values())}")
+    split, start = {}, 0
+    for name, size in wanted.items():
+        split[name] = order[start : start + size]
+        start += size
+    return split
