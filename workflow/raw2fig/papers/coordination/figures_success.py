@@ -15,6 +15,7 @@ from raw2fig.papers.coordination.results import (
     read_effects,
     read_odds,
     read_rates,
+    seeds_of,
     title_of,
 )
 from raw2fig.plotting import (
@@ -60,10 +61,12 @@ def fig_success(*, rates: list[Input], svg: Output, png: Output, csv: Output, sc
             Estimate(*of.loc[name, ["rate", "low", "high"]], n=0) if name in of.index else MISSING
             for name in conditions
         ]
-    bars_with_intervals(ax, [title_of(name) for name in conditions], series)
+    # black would hide the whiskers
+    bars_with_intervals(ax, [title_of(name) for name in conditions], series, (*PALETTE[:-1], NEUTRAL))
     ax.set(ylabel="share of groups that find the number", ylim=(0, 1))
     legend_above(fig, [ax])
-    note = footnote(scale, f"{span_of(frame['games'])} groups per bar", intervals="95 % intervals (Wilson)")
+    groups = f"{span_of(frame['games'])} groups per bar"
+    note = footnote(scale, groups, seeds_of(models), "95 % intervals (Wilson)")
     save(fig, svg, png, csv, frame, note)
 
 
@@ -102,11 +105,13 @@ def fig_sweep(
         ax.set(xlabel=label, ylabel="success", ylim=(0, 1.02))
         if number:
             unit = "member" if over == "agents" else "unit"
-            ax.legend(title=f"odds ratio per {unit}", title_fontsize=8, loc="lower left")
+            ax.legend(title=f"odds ratio per {unit}", title_fontsize=8, loc="best")
     if not rows:
         raise InputError(rates[0], "neither group size nor temperature varies", "several of one of them")
     table = pd.DataFrame(rows)
-    save(fig, svg, png, csv, table, footnote(scale, f"{span_of(table['n'])} groups per point"))
+    save(
+        fig, svg, png, csv, table, footnote(scale, f"{span_of(table['n'])} groups per point", seeds_of(table["model"]))
+    )
 
 
 @step
@@ -153,8 +158,16 @@ def fig_interaction(
     right.set(title="ToM through synergy", ylabel="ACME (probability)")
     legend_above(fig, [left, middle, right])
     table = pd.DataFrame(rows)
-    note = footnote(scale, f"{len(first)} groups (left), {span_of(table['n'].dropna())} per estimate")
-    save(fig, svg, png, csv, table, f"{note}; lines: fitted at redundancy -1 and +1 SD; points: thirds by synergy")
+    groups = f"{len(first)} groups (left), {span_of(table['n'].dropna())} per estimate"
+    note = footnote(scale, groups, seeds_of(logit["model"]))
+    save(
+        fig,
+        svg,
+        png,
+        csv,
+        table,
+        f"{note}; lines: fitted at the mean condition, redundancy -1 and +1 SD; points: observed, thirds by synergy",
+    )
 
 
 def _predicted(ax: Axes, first: pd.DataFrame, logit: pd.DataFrame) -> list[dict[str, Any]]:

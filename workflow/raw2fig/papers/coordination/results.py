@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,11 @@ def title_of(condition: str) -> str:
     """`'tom+repeat'` → `'ToM + repeat'`."""
     base, plus, extra = condition.partition("+")
     return TITLES[base] + (f" + {extra}" if plus else "")
+
+
+def seeds_of(models: Sequence[str]) -> int:
+    """Training seeds among players: `large-0` and `large-1` are two, players that are not trained here count as one."""
+    return max(1, len({name.rpartition("-")[2] for name in models if re.search(r"-\d+$", name)}))
 
 
 def read_pooled(path: Path) -> pd.DataFrame:

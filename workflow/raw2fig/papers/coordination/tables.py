@@ -64,7 +64,7 @@ def table_models(
             for test, name in (("plain", "differentiated"), ("robust", "prewhitened")):
                 row[name] = _interval(*of.loc[test, ["share", "low", "high"]]) if test in of.index else ""
             chosen = tests[(tests["model"] == model) & (tests["condition"] == condition)]
-            row |= {"tested": int(chosen["groups"].max()) if len(chosen) else 0}
+            row |= {"tested": str(chosen["groups"].max()) if len(chosen) else ""}
             row |= {label: _by_null(chosen, criterion) for criterion, label in TESTS.items()}
             rows.append(row)
     for model, (success, differentiated) in PUBLISHED.items():
