@@ -13,6 +13,7 @@ from raw2fig.papers.coordination.group_tests import LEVEL, MAIN
 from raw2fig.papers.coordination.measures import CRITERIA, NAMES
 from raw2fig.papers.coordination.pooling import fisher, read_criteria, share_of
 from raw2fig.papers.coordination.results import (
+    estimates,
     in_order,
     read_calibration,
     read_pooled,
@@ -48,7 +49,6 @@ VARIANTS = {
     "lag=2": ", lag 2",
 }
 TITLES = NAMES | {"s_macro_max": "practical, less the best agent", "stability": "Total Stability (ratio)"}
-MISSING = Estimate(float("nan"), float("nan"), float("nan"), 0)
 SPREAD = 0.5
 """Of the places of one condition's nulls."""
 
@@ -105,7 +105,7 @@ def _against_nulls(ax: Axes, pooled: pd.DataFrame) -> pd.DataFrame:
         of = pooled[pooled["null"] == null].set_index("condition")
         there = [name for name in conditions if name in of.index]
         if there:
-            points = [Estimate(*of.loc[name, ["mean", "mean_low", "mean_high"]], n=0) for name in there]
+            points = estimates(of, there, ("mean", "mean_low", "mean_high", "groups"))
             shift = SPREAD * ((index + 0.5) / len(NULLS) - 0.5)
             points_with_intervals(ax, [conditions.index(name) + shift for name in there], points, label, index)
     ax.set_xticks(range(len(conditions)), [title_of(name) for name in conditions])
@@ -203,9 +203,7 @@ def fig_differentiation(
     rows: list[dict[str, Any]] = []
     for test, label in tests.items():
         of = known[known["criterion"] == names[test]].set_index("process")
-        series[label] = [
-            Estimate(*of.loc[name, ["rate", "low", "high"]], n=int(of.loc[name, "reps"])) for name in there
-        ]
+        series[label] = estimates(of, there, ("rate", "low", "high", "reps"))
         rows += [_row("known truth", name, test, one) for name, one in zip(there, series[label], strict=True)]
     bars_with_intervals(axes[0], [truth[name] for name in there], series)
     axes[0].set(title="known truth", ylabel="share differentiated")
@@ -216,8 +214,8 @@ def fig_differentiation(
         conditions = in_order(of_model["condition"].tolist())
         series = {}
         for test, label in tests.items():
-            of = of_model[of_model["test"] == test].set_index("condition").loc[conditions]
-            series[label] = [Estimate(*row) for row in of[["share", "low", "high", "groups"]].itertuples(index=False)]
+            of = of_model[of_model["test"] == test].set_index("condition")
+            series[label] = estimates(of, conditions, ("share", "low", "high", "groups"))
             rows += [_row(model, name, test, one) for name, one in zip(conditions, series[label], strict=True)]
         bars_with_intervals(ax, [title_of(name) for name in conditions], series)
         ax.set_title(model)

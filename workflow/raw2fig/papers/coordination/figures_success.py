@@ -8,9 +8,10 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.compare import HORIZON, SEED
-from raw2fig.papers.coordination.figures import MISSING, span_of
+from raw2fig.papers.coordination.figures import span_of
 from raw2fig.papers.coordination.regression import read_early
 from raw2fig.papers.coordination.results import (
+    estimates,
     in_order,
     read_effects,
     read_odds,
@@ -57,10 +58,7 @@ def fig_success(*, rates: list[Input], svg: Output, png: Output, csv: Output, sc
     series = {}
     for model in models:
         of = frame[frame["model"] == model].set_index("condition")
-        series[model] = [
-            Estimate(*of.loc[name, ["rate", "low", "high"]], n=0) if name in of.index else MISSING
-            for name in conditions
-        ]
+        series[model] = estimates(of, conditions, ("rate", "low", "high", "games"))
     # black would hide the whiskers
     bars_with_intervals(ax, [title_of(name) for name in conditions], series, (*PALETTE[:-1], NEUTRAL))
     ax.set(ylabel="share of groups that find the number", ylim=(0, 1))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.papers.coordination.prompts import CONDITIONS as PROMPTS
+from raw2fig.stats import Estimate
 from raw2fig.tables import read_table
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ def title_of(condition: str) -> str:
     """`'tom+repeat'` → `'ToM + repeat'`."""
     base, plus, extra = condition.partition("+")
     return TITLES[base] + (f" + {extra}" if plus else "")
+
+
+def estimates(frame: pd.DataFrame, labels: Sequence[str], columns: Sequence[str]) -> list[Estimate]:
+    """Estimates of these rows, by label of the index, from columns with value, low, high and n; NaN for no such row."""
+    found = frame[list(columns)].reindex(list(labels)).to_numpy(dtype=float)
+    return [Estimate(value, low, high, 0 if n != n else int(n)) for value, low, high, n in found]
 
 
 def seeds_of(models: Sequence[str]) -> int:
