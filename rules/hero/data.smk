@@ -35,7 +35,8 @@ else:
             or hero_flags("pool", "dataset", "revision", "split"),
             size=HERO["pool"]["size"],
         shell:
-            "raw2fig hero pool {params.origin} --size {params.size} --pool {output.pool} --record {output.record} &> {log}"
+            "raw2fig hero pool {params.origin} --size {params.size} --pool {output.pool} "
+            "--record {output.record} &> {log}"
 
     rule hero_fetch:
         input:

@@ -38,7 +38,9 @@ rule hero_fig_signals:
         alpha=HERO["train"]["alpha"]["mixed"],
         hyperparameters=HERO["train"]["hyperparameters"],
     shell:
-        "raw2fig hero fig-signals --rollouts {input.rollouts} --score {params.score} --generations {params.generations} --alpha {params.alpha} --hyperparameters {params.hyperparameters} --scale {params.scale} "
+        "raw2fig hero fig-signals --rollouts {input.rollouts} --score {params.score} "
+        "--generations {params.generations} --alpha {params.alpha} --hyperparameters {params.hyperparameters} "
+        "--scale {params.scale} "
         "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
@@ -154,7 +156,8 @@ if HERO_SUMS:
             scale=config["scale"],
             noises=HERO_JUDGES,
         shell:
-            "raw2fig hero fig-reward-models --rollouts {input.rollouts} --scores {input.scores} --log {input.log} --noises {params.noises} --scale {params.scale} "
+            "raw2fig hero fig-reward-models --rollouts {input.rollouts} --scores {input.scores} "
+            "--log {input.log} --noises {params.noises} --scale {params.scale} "
             "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
@@ -177,7 +180,8 @@ rule hero_fig_inertness:
         scale=config["scale"],
         judge=HERO_JUDGE,
     shell:
-        "raw2fig hero fig-inertness --changes {input.changes} --scores {input.scores} --reward-model {params.judge} --scale {params.scale} "
+        "raw2fig hero fig-inertness --changes {input.changes} --scores {input.scores} "
+        "--reward-model {params.judge} --scale {params.scale} "
         "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 

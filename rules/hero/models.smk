@@ -46,7 +46,8 @@ if HERO_SUMS:
             generations=HERO["train"]["generations"],
         shell:
             "raw2fig hero reward-model --base {input.base} --problems {input.problems} {params.settings} "
-            "--generations {params.generations} --max-new-tokens {params.tokens} --verifier {params.verifier} --models {output.models} "
+            "--generations {params.generations} --max-new-tokens {params.tokens} "
+            "--verifier {params.verifier} --models {output.models} "
             "--rollouts {output.rollouts} --log {output.log} &> {log}"
 
 else:
