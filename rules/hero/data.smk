@@ -12,7 +12,7 @@ if HERO_SUMS:
             **resources_for(config, "light", "hero_problems"),
         params:
             code=source_digest("raw2fig.papers.hero.problems"),
-            sizes=hero_flags("problems", "digits", "warm_start", "train", "validation", "held_out"),
+            sizes=hero_flags("problems", "digits", "warm_start", "train", "validation", "held_out", "seed"),
         shell:
             "raw2fig hero problems {params.sizes} --problems {output.problems} --tokenizer {output.tokenizer} &> {log}"
 
