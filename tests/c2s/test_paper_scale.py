@@ -20,6 +20,8 @@ from raw2fig.tables import read_json
 pytestmark = pytest.mark.xdist_group("paper_scale")
 
 GPU_CLASSES = ("train", "generate")
+SEVERAL = {"c2s_grpo": 4, "coordination_play_model": 2}
+"""Rules that ask for more than one GPU at the paper scale."""
 TYPES = {"B": "B", "T": "CD4 T", "NK": "NK", "Mono": "Monocyte"}
 """Types of pbmc68k, as Dong et al. call them."""
 STIMULI = {"No stimulation": None, "IFNb": "IFNB", "IFNg": "IFNG", "IL-6": "IL6", "IFNb+IL-6": "IFNB+IL6"}
@@ -125,7 +127,7 @@ def test_a_gpu_is_asked_for_where_models_run_and_nowhere_else(folder: Path) -> N
         for rule, resources in asked.items():
             if rule in kinds:
                 expected = gpus if kinds[rule] in GPU_CLASSES else 0
-                expected = 4 if (files, rule) == (["config/paper.yaml"], "c2s_grpo") else expected
+                expected = SEVERAL.get(rule, expected) if files == ["config/paper.yaml"] else expected
                 assert int(resources.get("gpu", 0)) == expected, (files, rule)
                 assert {"mem_mb", "runtime", "cpus_per_task"} <= resources.keys()
 
