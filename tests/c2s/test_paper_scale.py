@@ -20,7 +20,9 @@ from raw2fig.tables import read_json
 pytestmark = pytest.mark.xdist_group("paper_scale")
 
 GPU_CLASSES = ("train", "generate")
-SEVERAL = {"c2s_grpo": 4, "scalerl_train": 8, "scalerl_tune": 0, "hero_sft": 8, "hero_train": 8}
+SEVERAL = {"c2s_grpo": 4, "scalerl_train": 8, "scalerl_tune": 0, "hero_sft": 8, "hero_train": 8} | {
+    "coordination_play_model": 2
+}
 """GPUs of the rules that ask for several at the paper scale, or for none."""
 TYPES = {"B": "B", "T": "CD4 T", "NK": "NK", "Mono": "Monocyte"}
 """Types of pbmc68k, as Dong et al. call them."""

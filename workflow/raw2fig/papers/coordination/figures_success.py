@@ -30,7 +30,7 @@ from raw2fig.plotting import (
     points_with_intervals,
     save,
 )
-from raw2fig.stats import Estimate, bootstrap_mean, proportion
+from raw2fig.stats import Estimate, proportion, relative_change
 from raw2fig.step import Input, Output, step
 
 if TYPE_CHECKING:
@@ -256,4 +256,6 @@ def fig_early(*, early: list[Input], model: str, svg: Output, png: Output, csv: 
 def _weighted(groups: pd.DataFrame, name: str) -> Estimate:
     """Mean of a value weighted by the inverse probability that a game lasts, resampling groups."""
     weights = groups["ipw"].to_numpy()
-    return bootstrap_mean(groups[name].to_numpy() * weights / weights.mean(), SEED)
+    # sum(w x) / sum(w), as a change relative to sum(w)
+    found = relative_change(weights, groups[name].to_numpy() * weights, SEED)
+    return found._replace(value=found.value + 1, low=found.low + 1, high=found.high + 1)

@@ -1,0 +1,89 @@
+"""What figures and tables show is what the tables behind them say."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from game_tools import call, make_personas, make_plan, outputs
+
+from raw2fig.papers.coordination.figures_success import _weighted
+from raw2fig.papers.coordination.prompts import CONDITIONS
+from raw2fig.papers.coordination.results import estimates, in_order, seeds_of, title_of
+
+
+def drawn(folder: Path) -> list[object]:
+    return [word for kind in ("svg", "png", "csv") for word in (f"--{kind}", folder / f"figure.{kind}")]
+
+
+def test_a_sweep_over_two_things_shows_each_over_all_of_the_other(tmp_path: Path) -> None:
+    rows = [
+        {"model": "m", "condition": "plain", "agents": n, "temperature": t, "games": 50, "solved": 10 * n + int(5 * t)}
+        for n in (1, 3)
+        for t in (0.0, 1.0, 2.0)
+    ]
+    table = pd.DataFrame(rows).assign(rate=0.5, low=0.4, high=0.6, median_rounds=3.0)
+    table.to_csv(tmp_path / "rates.csv", index=False)
+    odds = {"model": "m", "condition": "plain", "over": "agents", "n": 300, "odds_ratio": 3.21, "low": 3, "high": 4}
+    pd.DataFrame([{**odds, "p": 0.0}]).to_csv(tmp_path / "odds.csv", index=False)
+    given = ("--rates", tmp_path / "rates.csv", "--odds", tmp_path / "odds.csv")
+    assert call("fig-sweep", *given, *drawn(tmp_path)) == 0
+    shown = pd.read_csv(tmp_path / "figure.csv").set_index(["over", "at"])["value"].to_dict()
+    assert shown == pytest.approx(
+        {
+            ("agents", 1.0): 45 / 150,
+            ("agents", 3.0): 105 / 150,
+            ("temperature", 0.0): 40 / 100,
+            ("temperature", 1.0): 50 / 100,
+            ("temperature", 2.0): 60 / 100,
+        }
+    )
+    table[table["agents"] == 1].query("temperature == 0").to_csv(tmp_path / "rates.csv", index=False)
+    assert call("fig-sweep", *given, *drawn(tmp_path)) == 2
+
+
+def test_weights_put_back_the_games_that_were_solved_early() -> None:
+    """Half of the kind with the value 1 is gone: those left stand for two each."""
+    groups = pd.DataFrame({"synergy": [1.0] * 50 + [0.0] * 100, "ipw": [2.0] * 50 + [1.0] * 100})
+    found = _weighted(groups, "synergy")
+    assert found.value == pytest.approx(0.5)
+    assert found.low < 0.5 < found.high
+
+
+def test_conditions_seeds_and_missing_rows() -> None:
+    assert in_order(["tom+repeat", "reasoning", "tom", "plain"]) == ["plain", "tom", "reasoning", "tom+repeat"]
+    assert [title_of(name) for name in (*CONDITIONS, "tom+repeat")] == [
+        "Plain",
+        "Persona",
+        "ToM",
+        "Reasoning",
+        "ToM + repeat",
+    ]
+    assert seeds_of(["large-0", "large-1", "small-0"]) == 2
+    assert seeds_of(["gpt-4.1", "llama-3.1-8b", "rules"]) == 1
+    table = pd.DataFrame({"v": [0.5], "l": [0.4], "h": [0.6], "n": [7]}, index=["plain"])
+    there, absent = estimates(table, ["plain", "tom"], ("v", "l", "h", "n"))
+    assert there == (0.5, 0.4, 0.6, 7, 1)
+    assert np.isnan(absent.value)
+
+
+def test_the_first_groups_of_each_condition_are_tested_and_shards_are_read_together(tmp_path: Path) -> None:
+    personas = make_personas(tmp_path)
+    plan = make_plan(tmp_path, personas, 6, ("plain", "persona"), rounds=10, agents=5)
+    for shard in (0, 1):
+        (tmp_path / str(shard)).mkdir()
+        given = ("--plan", plan, "--personas", personas, "--backend", "rules", "--source", "random")
+        assert call("play", *given, "--shard", shard, "--shards", 2, *outputs(tmp_path / str(shard))) == 0
+    tables = [tmp_path / f"{shard}/games.parquet" for shard in (0, 1)]
+    made = ("--output", tmp_path / "s.parquet", "--counts", tmp_path / "c.json")
+    assert call("series", "--games", *tables, *made) == 0
+    assert call("series", "--games", tables[0], tables[0], "--output", tmp_path / "x", "--counts", tmp_path / "y") == 2
+    assert len(pd.read_parquet(tmp_path / "s.parquet")) == 12
+    flags = ("--series", tmp_path / "s.parquet", "--surrogates", 19)
+    assert call("criteria", *flags, "--table", tmp_path / "all.parquet") == 0
+    assert call("criteria", *flags, "--groups", 2, "--table", tmp_path / "few.parquet") == 0
+    everything, few = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("all", "few"))
+    assert few.groupby("condition")["game"].nunique().to_dict() == {"plain": 2, "persona": 2}
+    # a test of a group does not depend on which others are tested
+    same = few.merge(everything, on=["game", "null", "criterion"], suffixes=("", "_all"))
+    np.testing.assert_array_equal(same["p"], same["p_all"])
