@@ -52,7 +52,7 @@ rule scalerl_fig_arms:
         png=report(
             "<results>/scalerl/figures/{figure}.png",
             category="ScaleRL",
-            caption="../../workflow/report/scalerl/{figure}.rst",
+            caption="../../workflow/report/scalerl/arms.rst",
         ),
         csv="<results>/scalerl/figures/{figure}.csv",
     log:
