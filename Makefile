@@ -21,7 +21,7 @@ lint: .venv/.installed-dev
 	@$(IN_VENV) sh tests/lint_workflow.sh
 	@$(IN_VENV) mypy
 
-bench: .venv/.installed-run
+bench: .venv/.installed-dev
 	@for file in benchmarks/*.py; do $(IN_VENV) python $$file $(ARGS) || exit 1; done
 
 # make new-paper KEY=my_paper TITLE="...": an eleventh paper that runs (docs/add-a-paper.md)
