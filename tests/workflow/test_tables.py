@@ -79,6 +79,14 @@ def test_numbers_where_text_should_be(frame: pd.DataFrame, tmp_path: Path) -> No
         read_table(tmp_path / "table.parquet", {"count": "string"})
 
 
+def test_the_word_that_spoils_a_column_of_numbers_is_the_one_shown(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text("score\n1\n2.5\nmany\n4\n")
+    for kind in ("number", "integer"):
+        with pytest.raises(InputError, match=f"holds object values such as 'many'; expected kind {kind}"):
+            read_table(path, {"score": kind})
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 @pytest.mark.parametrize(("column", "kind"), [("count", "integer"), ("score", "number"), ("label", "string")])
 def test_missing_values(frame: pd.DataFrame, tmp_path: Path, suffix: str, column: str, kind: str) -> None:

@@ -148,7 +148,8 @@ def _columns_there(wanted: str, there: list[str]) -> str:
 def _mismatch(values: "Series[Any]", kind: str) -> str:
     """What the column holds when that is not `kind`, with an example; empty when it is."""
     import numpy as np
-    from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype
+    from pandas import to_numeric
+    from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_object_dtype
 
     present = values.dropna()
     if present.empty:
@@ -170,6 +171,10 @@ def _mismatch(values: "Series[Any]", kind: str) -> str:
         raise ValueError(f"unknown kind {kind!r}")
     if right:
         return ""
+    if kind in ("number", "integer") and is_object_dtype(values.dtype):
+        # a single word makes a whole column of text: it is the one to show
+        words = present[to_numeric(present, errors="coerce").isna()]
+        bad = bad if words.empty else words
     example = bad.iloc[0]
     return f"{values.dtype} values such as {example.item() if hasattr(example, 'item') else example!r}"
 
