@@ -24,3 +24,10 @@ rule claims_page:
 
 
 TARGETS["figures"].append("<results>/claims.html")
+# every file of a figure, or one that is deleted would not be missed
+TARGETS["figures"] += [
+    path.removesuffix("png") + suffix
+    for paths in FIGURES.values()
+    for path in paths
+    for suffix in ("png", "svg", "csv")
+]

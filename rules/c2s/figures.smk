@@ -270,4 +270,3 @@ FIGURES["c2s"] = [
     )
     if not C2S_NO_FIGURE.get(name)
 ]
-TARGETS["figures"] += [path.removesuffix("png") + suffix for path in FIGURES["c2s"] for suffix in ("png", "svg", "csv")]

@@ -276,4 +276,3 @@ FIGURES["coordination"] = expand(
         "pvalues",
     ],
 )
-TARGETS["figures"] += FIGURES["coordination"]

@@ -162,4 +162,3 @@ FIGURES["scalerl"] = expand(
     "<results>/scalerl/figures/{figure}.png",
     figure=["forecast", *SCALERL_COMPARED, "leave_one_out", "seeds", "parameters", "robustness"],
 )
-TARGETS["figures"] += FIGURES["scalerl"]

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
 
+SHARED = 0.9
+"""Nodes in a row, those that have ended counted too, from which on sorting rows into nodes costs more than it saves."""
+
+
 class Sampled(NamedTuple):
     """Completions of a batch: token ids up to and including end-of-sequence; the log-probability of each token under
     the distribution it was drawn from (after temperature and the repeat mask), 0 for injected ones; and whether each
@@ -51,7 +55,7 @@ class Drawing:
     started: torch.Tensor  # (rows,): place of the interruption, far below zero without
     closed: torch.Tensor  # (rows,): whether thinking has ended by itself
     cache: Cache
-    shared: bool  # whether prompts are shared; if not, each row is a node throughout
+    shared: bool  # whether rows share nodes; if not, each row is a node from here on
     tokens: list[torch.Tensor] = field(default_factory=list)
     scores: list[torch.Tensor] = field(default_factory=list)
     forced: list[torch.Tensor] = field(default_factory=list)
@@ -199,8 +203,12 @@ def _go_on(drawing: Drawing, drawn: torch.Tensor) -> None:
     if drawing.shared:
         size, going = drawing.used.shape[1], drawing.alive if drawing.alive.any() else torch.ones_like(drawing.alive)
         branches, nodes = torch.unique(drawing.nodes[going] * size + drawn[going, 0], return_inverse=True)
-        parents, drawn = branches // size, (branches % size)[:, None]
-        drawing.nodes = torch.zeros_like(drawing.nodes).masked_scatter(going, nodes)
+        drawing.shared = len(branches) < SHARED * len(going)
+        if drawing.shared:
+            parents, drawn = branches // size, (branches % size)[:, None]
+            drawing.nodes = torch.zeros_like(drawing.nodes).masked_scatter(going, nodes)
+        else:
+            parents = drawing.nodes
         drawing.cache.batch_select_indices(parents)
         drawing.attended, drawing.positions = drawing.attended[parents], drawing.positions[parents]
     drawing.ids = drawn

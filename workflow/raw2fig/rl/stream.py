@@ -153,6 +153,7 @@ class Stream:
             setattr(drawing, name, packed[name].to(model.device))
         for name in PLACES:
             setattr(drawing, name, list(packed[name].to(model.device)))
+        drawing.shared = packed["shared"]
         for index, (keys, values) in enumerate(packed["cache"]):
             drawing.cache.update(keys.to(model.device), values.to(model.device), index)
         interruption = None if packed["budget"] is None else self._interruption(packed["budget"])
@@ -182,6 +183,7 @@ def _pack(flight: Flight) -> dict[str, Any]:
         "uniforms": torch.from_numpy(flight.uniforms),
         "budget": None if interruption is None else interruption.budget,
         "versions": flight.versions,
+        "shared": drawing.shared,
         "cache": [(layer.keys.clone(), layer.values.clone()) for layer in layers],
         **{name: getattr(drawing, name).clone() for name in SINGLE},
         **{name: torch.stack(getattr(drawing, name)) for name in PLACES},
