@@ -46,11 +46,6 @@ def test_every_figure_is_there_as_svg_png_and_csv(dag, results: Path) -> None:
             assert len(list(csv.DictReader(lines))) > 0, path
 
 
-def rules(folder: Path) -> list[Path]:
-    """Every file of rules."""
-    return sorted((folder / "rules").rglob("*.smk"))
-
-
 def test_every_published_claim_has_a_verdict(smoke_run: Path, claims: list[Path]) -> None:
     papers = sorted((smoke_run / "config/published").glob("*.yaml"))
     assert [path.parent.name for path in claims] == [path.stem for path in papers]
