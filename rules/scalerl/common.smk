@@ -5,9 +5,10 @@ from dataclasses import fields
 
 from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
+from raw2fig.tasks.problems import SPLITS
 
 SCALERL = config["scalerl"]
-SCALERL_SUMS = SCALERL["problems"]["source"] == "procedural"
+SCALERL_SUMS = SCALERL["problems"]["math"]["source"] == "procedural"
 SCALERL_TRAINED = SCALERL["base"]["source"] == "procedural"
 if SCALERL_TRAINED and not SCALERL_SUMS:
     refuse(InputError("scalerl.base.source", "is 'procedural'", "hub or path: only sums are learned from nothing"))
@@ -19,13 +20,20 @@ SCALERL_ABLATED = [arm for arm in SCALERL_BUDGETS if arm.startswith("loo-")]
 
 
 SCALERL_ARM = "|".join(map(re.escape, SCALERL_BUDGETS))
+SCALERL_DOMAIN = "|".join(SCALERL["problems"])
 SCALERL_RANGE = "all|half|full"
+SCALERL_CURVES = [f"{arm}-{domain}" for arm, budget in SCALERL_BUDGETS.items() for domain in budget["domains"]]
 
 
 def scalerl_runs(wildcards, pattern):
     """A file for each seed of an arm."""
     seeds = SCALERL_BUDGETS[wildcards.arm]["seeds"]
     return expand(f"<results>/scalerl/models/{wildcards.arm}-s{{seed}}{pattern}", seed=seeds)
+
+
+def scalerl_problems_of(arm):
+    """The problems that an arm is trained on, a table for each domain."""
+    return expand("<results>/scalerl/data/{domain}.parquet", domain=SCALERL_BUDGETS[arm]["domains"])
 
 
 def scalerl_recipe(arm):
@@ -46,6 +54,10 @@ SCALERL_ROLLOUTS = scalerl_flags(SCALERL["rollouts"], *SCALERL["rollouts"])
 
 # what comes from outside, for the table of the run
 SCALERL_FETCHED = [
-    *(["<results>/scalerl/sources/problems.json"] if SCALERL["problems"]["source"] in ("url", "hub") else []),
+    *(
+        f"<results>/scalerl/sources/{domain}.json"
+        for domain, section in SCALERL["problems"].items()
+        if section["source"] in ("url", "hub")
+    ),
     *([] if SCALERL_TRAINED else ["<results>/scalerl/models/base"]),
 ]

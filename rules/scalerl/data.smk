@@ -2,19 +2,31 @@
 
 if SCALERL_SUMS:
 
-    rule scalerl_problems:
+    rule scalerl_sums:
         output:
-            problems="<results>/scalerl/data/problems.parquet",
-            tokenizer=directory("<results>/scalerl/models/tokenizer"),
+            problems="<results>/scalerl/data/math.parquet",
         log:
-            "<results>/scalerl/logs/problems.log",
+            "<results>/scalerl/logs/sums.log",
         resources:
-            **resources_for(config, "data", "scalerl_problems"),
+            **resources_for(config, "data", "scalerl_sums"),
         params:
             code=source_digest("raw2fig.papers.scalerl.problems"),
-            problems=scalerl_flags(SCALERL["problems"], "digits", "warm_start", "train", "validation", "held_out"),
+            sizes=scalerl_flags(SCALERL["problems"]["math"], "digits", *SPLITS),
         shell:
-            "raw2fig scalerl problems {params.problems} --problems {output.problems} --tokenizer {output.tokenizer} &> {log}"
+            "raw2fig scalerl sums {params.sizes} --problems {output.problems} &> {log}"
+
+    rule scalerl_programs:
+        output:
+            problems="<results>/scalerl/data/code.parquet",
+        log:
+            "<results>/scalerl/logs/programs.log",
+        resources:
+            **resources_for(config, "data", "scalerl_programs"),
+        params:
+            code=source_digest("raw2fig.papers.scalerl.problems"),
+            sizes=scalerl_flags(SCALERL["problems"]["code"], "operations", "examples", *SPLITS),
+        shell:
+            "raw2fig scalerl programs {params.sizes} --problems {output.problems} &> {log}"
 
 else:
 
@@ -61,4 +73,4 @@ else:
             "--problems {output.problems} --manifest {output.manifest} &> {log}"
 
 
-TARGETS["data"].append("<results>/scalerl/data/problems.parquet")
+TARGETS["data"] += expand("<results>/scalerl/data/{domain}.parquet", domain=SCALERL["problems"])

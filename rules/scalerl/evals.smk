@@ -5,14 +5,15 @@ rule scalerl_evaluate:
     input:
         models=lambda wildcards: scalerl_runs(wildcards, ""),
         logs=lambda wildcards: scalerl_runs(wildcards, ".json"),
-        problems="<results>/scalerl/data/problems.parquet",
+        problems="<results>/scalerl/data/{domain}.parquet",
     output:
-        curves="<results>/scalerl/evals/{arm}.csv",
-        rates="<results>/scalerl/evals/{arm}.parquet",
+        curves="<results>/scalerl/evals/{arm}-{domain}.csv",
+        rates="<results>/scalerl/evals/{arm}-{domain}.parquet",
     log:
-        "<results>/scalerl/logs/evaluate-{arm}.log",
+        "<results>/scalerl/logs/evaluate-{arm}-{domain}.log",
     wildcard_constraints:
         arm=SCALERL_ARM,
+        domain=SCALERL_DOMAIN,
     threads: threads_for(config, "generate", "scalerl_evaluate")
     resources:
         **resources_for(config, "generate", "scalerl_evaluate"),
@@ -22,13 +23,13 @@ rule scalerl_evaluate:
         engine=SCALERL["engine"],
     shell:
         "raw2fig scalerl evaluate --models {input.models} --logs {input.logs} --problems {input.problems} "
-        "--samples {params.samples} --engine {params.engine} --curves {output.curves} --rates {output.rates} &> {log}"
+        "--domain {wildcards.domain} --samples {params.samples} --engine {params.engine} --curves {output.curves} --rates {output.rates} &> {log}"
 
 
 rule scalerl_collect:
     input:
-        curves=expand("<results>/scalerl/evals/{arm}.csv", arm=SCALERL_BUDGETS),
-        rates=expand("<results>/scalerl/evals/{arm}.parquet", arm=SCALERL_BUDGETS),
+        curves=expand("<results>/scalerl/evals/{curve}.csv", curve=SCALERL_CURVES),
+        rates=expand("<results>/scalerl/evals/{curve}.parquet", curve=SCALERL_CURVES),
         logs=[f"{model}.json" for model in TARGETS["models"] if model.startswith("<results>/scalerl/")],
     output:
         runs="<results>/scalerl/evals/runs.parquet",

@@ -13,6 +13,8 @@ SCALERL_COMPARED = [
     "truncation",
 ]
 """Figures of config/scalerl/figures.yaml."""
+SCALERL_FORECAST = {"forecast": ["scalerl", "minimax", "magistral", "dapo", "grpo"], "domains": ["joint"]}
+"""Figures of forecasts, and their arms."""
 
 
 rule scalerl_fig_forecast:
@@ -21,20 +23,22 @@ rule scalerl_fig_forecast:
         fits="<results>/scalerl/evals/fits-half.parquet",
         forecasts="<results>/scalerl/evals/forecasts-half.parquet",
     output:
-        svg="<results>/scalerl/figures/forecast.svg",
+        svg="<results>/scalerl/figures/{figure}.svg",
         png=report(
-            "<results>/scalerl/figures/forecast.png",
+            "<results>/scalerl/figures/{figure}.png",
             category="ScaleRL",
             caption="../../workflow/report/scalerl/forecast.rst",
         ),
-        csv="<results>/scalerl/figures/forecast.csv",
+        csv="<results>/scalerl/figures/{figure}.csv",
     log:
-        "<results>/scalerl/logs/fig-forecast.log",
+        "<results>/scalerl/logs/fig-{figure}.log",
+    wildcard_constraints:
+        figure="|".join(SCALERL_FORECAST),
     resources:
         **resources_for(config, "light", "scalerl_fig_forecast"),
     params:
         code=source_digest("raw2fig.papers.scalerl.figures_law"),
-        arms=["scalerl", "minimax", "magistral", "dapo", "grpo"],
+        arms=lambda wildcards: SCALERL_FORECAST[wildcards.figure],
         scale=config["scale"],
     shell:
         "raw2fig scalerl fig-forecast --runs {input.runs} --fits {input.fits} --forecasts {input.forecasts} --arms {params.arms} --scale {params.scale} "
@@ -160,5 +164,5 @@ rule scalerl_fig_robustness:
 
 FIGURES["scalerl"] = expand(
     "<results>/scalerl/figures/{figure}.png",
-    figure=["forecast", *SCALERL_COMPARED, "leave_one_out", "seeds", "parameters", "robustness"],
+    figure=[*SCALERL_FORECAST, *SCALERL_COMPARED, "leave_one_out", "seeds", "parameters", "robustness"],
 )

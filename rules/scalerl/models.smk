@@ -4,8 +4,7 @@ if SCALERL_TRAINED:
 
     rule scalerl_warm_start:
         input:
-            problems="<results>/scalerl/data/problems.parquet",
-            tokenizer="<results>/scalerl/models/tokenizer",
+            problems=expand("<results>/scalerl/data/{domain}.parquet", domain=SCALERL["problems"]),
         output:
             model=directory("<results>/scalerl/models/base"),
             log="<results>/scalerl/models/base.json",
@@ -21,7 +20,7 @@ if SCALERL_TRAINED:
             base=scalerl_flags(SCALERL["base"], "shape", "target", "longest", "probe_every", "batch", "lr"),
             max_new_tokens=SCALERL["rollouts"]["max_new_tokens"],
         shell:
-            "raw2fig scalerl warm-start --problems {input.problems} --tokenizer {input.tokenizer} {params.base} "
+            "raw2fig scalerl warm-start --problems {input.problems} {params.base} "
             "--max-new-tokens {params.max_new_tokens} --model {output.model} --log {output.log} &> {log}"
 
 else:
@@ -46,7 +45,7 @@ else:
 rule scalerl_tune:
     input:
         base="<results>/scalerl/models/base",
-        problems="<results>/scalerl/data/problems.parquet",
+        problems=lambda wildcards: scalerl_problems_of(wildcards.arm),
     output:
         choice="<results>/scalerl/models/{arm}.lr.json",
     log:
@@ -72,7 +71,7 @@ rule scalerl_tune:
 rule scalerl_train:
     input:
         base="<results>/scalerl/models/base",
-        problems="<results>/scalerl/data/problems.parquet",
+        problems=lambda wildcards: scalerl_problems_of(wildcards.arm),
         choice="<results>/scalerl/models/{arm}.lr.json",
     output:
         model=directory("<results>/scalerl/models/{arm}-s{seed}"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from toy_language import PROMPTS, Killed, toy_network, weights
 
+from raw2fig.lm.models import evaluating
 from raw2fig.lm.sample import Interruption, advance, begin, bf16_head, finished, sample
 from raw2fig.rl.filters import Curriculum
 from raw2fig.rl.recipe import Recipe
@@ -151,7 +152,8 @@ def test_check_13_an_interruption_is_put_in_where_thinking_has_not_ended(words: 
     phrase = words(" G1 G2", add_special_tokens=False)["input_ids"]
     budget = torch.tensor([3, 5] * 30)
     drawing = begin(network, words, ids, 12)
-    advance(network, words, drawing, uniforms, 12, interruption=Interruption(budget, phrase, phrase[-1]))
+    with evaluating(network):
+        advance(network, words, drawing, uniforms, 12, interruption=Interruption(budget, phrase, phrase[-1]))
     found, free = finished(drawing, words), sample(network, words, ids, 12, uniforms)
     kinds = set()
     for row, place in enumerate(budget.tolist()):

@@ -30,10 +30,12 @@ LAWS = {"good": (0.8, 1.5, 200.0), "slow": (0.8, 1.5, 500.0), "low": (0.6, 1.5, 
 R0 = 0.4
 
 
-def runs_of(laws: dict[str, tuple[float, float, float]], seeds: int = 2, kept: list[int] = KEPT) -> pd.DataFrame:
+def runs_of(
+    laws: dict[str, tuple[float, float, float]], seeds: int = 2, kept: list[int] = KEPT, domain: str = "math"
+) -> pd.DataFrame:
     """Curves that follow their laws exactly; compute is 10 per rollout."""
     rows = [
-        {"arm": arm, "seed": seed, "rollouts": n, "compute": 10.0 * n}
+        {"arm": arm, "domain": domain, "seed": seed, "rollouts": n, "compute": 10.0 * n}
         | {"pass_rate": float(sigmoid(10.0 * n, R0, a, b, 10 * c)) if n else R0}
         for arm, (a, b, c) in laws.items()
         for seed in range(seeds)
@@ -114,7 +116,7 @@ def test_runs_without_learning_or_points_have_no_parameters(tmp_path: Path) -> N
 
 def test_a_run_needs_its_start() -> None:
     frame = runs_of(LAWS, seeds=1)
-    with pytest.raises(InputError, match="good, seed 0: 0 points without training"):
+    with pytest.raises(InputError, match="good, math, 0: 0 points without training"):
         curves_of(frame[frame["rollouts"] > 0])
 
 
@@ -144,6 +146,7 @@ def rates_of(levels: dict[str, dict[int, float]], seeds: int = 3, problems: int 
     rows = [
         {
             "arm": arm,
+            "domain": "math",
             "seed": seed,
             "rollouts": n,
             "problem": f"p{i}",
@@ -167,7 +170,7 @@ def test_arms_are_paired_by_problem_and_seed() -> None:
     early, back = gain(rates, "a", "b", 64), gain(rates, "b", "a", 64)
     assert early.value == pytest.approx(-back.value)
     assert mean_gain(rates, "a", "b").value == pytest.approx((early.value + found.value) / 2)
-    whole = level(rates, "a", 128)
+    whole = level(rates[rates["arm"] == "a"], 128)
     assert whole.high - whole.low > 0.05
     with pytest.raises(InputError, match="no policy after equally many rollouts"):
         gain(rates, "a", "c")
@@ -226,7 +229,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     arms = [arm for budget in _budgets().values() for arm in budget["arms"]]
     rng = np.random.default_rng(3)
-    runs = runs_of(dict.fromkeys(arms, (0.8, 1.5, 200.0)))
+    laws = dict.fromkeys(arms, (0.8, 1.5, 200.0))
+    runs = pd.concat([runs_of(laws), runs_of({"joint": (0.7, 1.2, 300.0)}, domain="code")], ignore_index=True)
     runs["pass_rate"] += 0.002 * rng.standard_normal(len(runs)) * (runs["rollouts"] > 0)
     runs.to_parquet(folder / "runs.parquet")
     levels = {arm: {n: float(runs[runs["rollouts"] == n]["pass_rate"].mean()) for n in KEPT} for arm in arms}
@@ -254,13 +258,33 @@ def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path
     entries = {entry["id"]: entry for entry in read_claims(tmp_path / "claims.json")["claims"]}
     assert list(entries) == list(load_published(published, "laptop").claims)
     verdicts = {name: entry["verdict"] for name, entry in entries.items()}
-    for name in ("S1", "S4", "S10", "S12", "S13b", "S16", "S18", "S19"):
+    for name in ("S1", "S4", "S10", "S12", "S13b", "S16", "S18", "S19", "S21"):
         assert verdicts[name] == "reproduced", (name, entries[name]["measured"])
     for name in ("S6", "S7", "S9b", "S11", "S15"):
         assert verdicts[name] in ("inconclusive", "not reproduced")
     assert entries["S2"]["parts"][0]["estimate"]["value"] < 0.01
-    for name in ("S20", "S21", "S22", "S23"):
+    for name in ("S20", "S22", "S23"):
         assert verdicts[name] == "out of scale"
+
+
+def test_each_domain_of_joint_runs_is_judged_by_its_own_law(study: Path) -> None:
+    runs, ahead = pd.read_parquet(study / "runs.parquet"), pd.read_parquet(study / "forecasts-half.parquet")
+    whole, half = read_fits(study / "fits-all.parquet"), read_fits(study / "fits-half.parquet")
+    found = said.by_domain(runs, whole, half, ahead)
+    assert isinstance(found, dict)
+    assert list(found) == ["math R2", "math error", "code R2", "code error"]
+    assert found["math R2"].value != found["code R2"].value
+    assert min(found["math R2"].low, found["code R2"].low) > 0.95
+    # the end of the code curves elsewhere than foretold
+    runs.loc[(runs["domain"] == "code") & (runs["rollouts"] == 2048), "pass_rate"] -= 0.1
+    other = said.by_domain(runs, whole, half, ahead)
+    assert isinstance(other, dict)
+    assert other["math error"] == found["math error"]
+    assert other["code error"].value == pytest.approx(0.1, abs=0.02)
+    none = whole.assign(a=np.nan)
+    assert said.by_domain(runs, none, none, ahead) == "no run learns"
+    alone = whole[(whole["domain"] == "math") | (whole["seed"] == 0)]
+    assert said.by_domain(runs, alone, half[half.index.isin(alone.index)], ahead) == "code is learned in 1 runs"
 
 
 def test_figures_are_drawn_from_the_tables(study: Path, tmp_path: Path) -> None:
@@ -279,6 +303,12 @@ def test_figures_are_drawn_from_the_tables(study: Path, tmp_path: Path) -> None:
     half = {"fits": study / "fits-half.parquet", "forecasts": study / "forecasts-half.parquet"}
     fig_forecast(runs=tables["runs"], **half, arms=["scalerl", "grpo"], **made("forecast"))
     assert set(pd.read_csv(tmp_path / "forecast.csv")["kind"]) == {"fitted", "not seen", "forecast"}
+    fig_forecast(runs=tables["runs"], **half, arms=["joint"], **made("domains"))
+    drawn = pd.read_csv(tmp_path / "domains.csv")
+    points = points[(points["arm"] == "joint") & (points["rollouts"] > 0)]
+    assert len(drawn[drawn["kind"] != "forecast"]) == len(points) == 2 * 2 * (len(KEPT) - 1)
+    for domain, mine in drawn[drawn["kind"] != "forecast"].groupby("domain"):
+        assert mine["value"].tolist() == pytest.approx(points[points["domain"] == domain]["pass_rate"].tolist())
     ablated = {"range": study / "all.parquet", "efficiency": tmp_path / "p.parquet"}
     efficiency(
         range=study / "all.parquet", arms=["scalerl", "loo-dapo"], parameters=tmp_path / "p.parquet", resamples=100

@@ -20,8 +20,7 @@ from raw2fig.papers.scalerl.fit import fit
 from raw2fig.papers.scalerl.train import SETTINGS, recipe_of, settings_of
 from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
-from raw2fig.tasks.arithmetic import is_right
-from raw2fig.tasks.problems import SPLITS, pass_rates, read_problems
+from raw2fig.tasks.problems import SPLITS, judge_of, pass_rates, read_problems
 
 ROOT = Path(__file__).parents[2]
 ARMS, FIGURES = ROOT / "config/scalerl/arms.yaml", ROOT / "config/scalerl/figures.yaml"
@@ -42,9 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scalerl")
     sizes = {"warm-start": 60, "train": 20, "validation": 10, "held-out": 10}
     flags = [word for name, size in sizes.items() for word in (f"--{name}", size)]
-    made = ("--problems", folder / "problems.parquet", "--tokenizer", folder / "words")
-    assert call("problems", "--digits", 1, *flags, *made) == 0
-    given = ("--problems", folder / "problems.parquet", "--tokenizer", folder / "words")
+    assert call("sums", "--digits", 1, *flags, "--problems", folder / "problems.parquet") == 0
+    given = ("--problems", folder / "problems.parquet")
     shape = ("--shape", "32/1/2", "--batch", 32, "--lr", 0.01, "--target", 0.3, "--thoughts", 0.5)
     assert call("warm-start", *given, *shape, "--model", folder / "base", "--log", folder / "base.json") == 0
     return folder
@@ -85,7 +83,7 @@ def test_check_17_no_prompt_is_in_two_splits(folder: Path) -> None:
     pd.concat([frame, frame[frame["split"] == "train"].head(1).assign(split="held_out")]).to_parquet(double)
     for split in SPLITS:
         with pytest.raises(InputError, match="comes twice"):
-            read_problems(double, split)
+            read_problems([double], split)
 
 
 def test_check_17_only_prompts_of_the_split_train_are_reinforced(
@@ -116,7 +114,7 @@ def test_the_warm_start_ends_at_its_target(folder: Path) -> None:
 
 
 def test_a_target_that_is_not_reached_is_told(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = ("--problems", folder / "problems.parquet", "--tokenizer", folder / "words", "--shape", "32/1/2")
+    given = ("--problems", folder / "problems.parquet", "--shape", "32/1/2")
     made = ("--model", tmp_path / "base", "--log", tmp_path / "base.json")
     assert call("warm-start", *given, *made, "--longest", 25, "--target", 0.99) == 2
     assert "0.99 is not reached in 25 steps" in capsys.readouterr().err.splitlines()[-1]
@@ -209,9 +207,10 @@ def common(section: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("scale", ["config", "smoke", "gpu"])
-def test_the_longest_sum_fits_after_the_longest_thinking(scale: str) -> None:
+def test_the_longest_answer_fits_after_the_longest_thinking(scale: str) -> None:
     section = load([ROOT / "config/config.yaml", ROOT / f"config/{scale}.yaml"])["scalerl"]
-    answer = section["problems"]["digits"] + len(("carry", "end of thinking", "full stop"))
+    problems, around = section["problems"], len(("end of thinking", "full stop"))
+    answer = around + max(problems["math"]["digits"] + len(("carry",)), problems["code"]["operations"])
     for arm in ("scalerl", "long"):
         settings = settings_of([ROOT / name for name in section["arms"]], arm, **common(section))
         assert settings["interrupt"][1] + answer <= settings["max_new_tokens"]
@@ -243,9 +242,11 @@ def test_tuning_takes_the_rate_that_does_best_on_validation_problems(folder: Pat
     rates = {tried["lr"]: tried["pass_rate"] for tried in told["tried"]}
     assert told["lr"] == max(rates, key=lambda lr: rates[lr])
     # a rate of nothing leaves the policy as it was: its pass rate is that of the start, measured apart
-    words, problems = load_tokenizer(str(folder / "base")), read_problems(folder / "problems.parquet", "validation")
+    words, problems = load_tokenizer(str(folder / "base")), read_problems([folder / "problems.parquet"], "validation")
     policy, _ = load_model(str(folder / "base"))
-    assert rates[1e-9] == pytest.approx(pass_rates(policy, words, problems, is_right, 16, 8, 1000).mean())
+    assert rates[1e-9] == pytest.approx(
+        pass_rates(policy, words, problems["prompt"].tolist(), judge_of(problems), 16, 8, 1000).mean()
+    )
     assert rates[1e-3] != rates[1e-9]
     assert call("tune", *given, *shape, "--lrs", 3e-4, "--choice", tmp_path / "one.json") == 0
     assert json.loads((tmp_path / "one.json").read_text()) | {"samples": 0} == (

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raw2fig.errors import InputError
-from raw2fig.tasks.arithmetic import WORDS, Problem, demonstration, draw_problems, is_right
+from raw2fig.tasks.arithmetic import WORDS, Problem, draw_problems, is_right
+from raw2fig.tasks.thinking import answer_of, demonstration
 
 NUMBERS = st.integers(0, 999)
 
@@ -43,6 +44,7 @@ def test_demonstrations_are_right_and_the_answer_is_the_sum(a: int, b: int, seed
 def test_what_is_not_right(text: str) -> None:
     assert is_right("2 3 1", "~ ; 2 3 1 .")
     assert not is_right("2 3 1", text)
+    assert answer_of(text) != "2 3 1"
 
 
 def test_thoughts_have_their_mean() -> None:

@@ -1,12 +1,8 @@
 """The final answer of a completion in words, and whether it is the one that was asked for."""
 
-import pandas as pd
 import pytest
 
-from raw2fig.errors import InputError
-from raw2fig.tasks import arithmetic, mathematics
 from raw2fig.tasks.mathematics import final_answer, is_readable, is_right
-from raw2fig.tasks.problems import shares, verifier_of
 
 
 @pytest.mark.parametrize(
@@ -47,15 +43,3 @@ def test_math_verify_has_the_word_on_what_comes_after_thinking(gold: str, comple
 @pytest.mark.parametrize(("answer", "readable"), [("12", True), (r"\frac{a}{b}", True), ("(0,1)", True), ("", False)])
 def test_answers_that_can_be_read(answer: str, readable: bool) -> None:
     assert is_readable(answer) is readable
-
-
-def test_a_table_names_its_verifier() -> None:
-    table = pd.DataFrame({"prompt": ["a", "b"], "answer": [r"\frac{4}{2}", "3"]})
-    assert verifier_of(table) is arithmetic.is_right
-    assert verifier_of(table.assign(verifier="sums")) is arithmetic.is_right
-    assert verifier_of(table.assign(verifier="math")) is mathematics.is_right
-    texts = [r"\boxed{2}", r"\boxed{3}", r"\boxed{3.0}", "; 3 ."]
-    assert shares(texts, table, mathematics.is_right, 2).tolist() == [0.5, 0.5]
-    for names in (["math", "sums"], ["maths", "maths"], ["math", None]):
-        with pytest.raises(InputError, match=r"^verifier: is .*; expected one of sums, math in the whole table"):
-            verifier_of(table.assign(verifier=names))

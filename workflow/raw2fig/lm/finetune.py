@@ -15,6 +15,7 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.lm.checkpoint import checkpoint_folder, last_checkpoint
 from raw2fig.lm.examples import IGNORED, Example, collate
+from raw2fig.lm.models import evaluating
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -169,9 +170,7 @@ def sample_losses(
     entries = max(len(example.ids) for example in examples) * model.get_output_embeddings().weight.shape[0]
     batch = max(1, min(batch, LOGITS // entries))
     losses = []
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
+    with evaluating(model):
         for start in range(0, len(examples), batch):
             inputs = collate(examples[start : start + batch], tokenizer.pad_token_id, prompt_loss)
             inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}
@@ -181,5 +180,4 @@ def sample_losses(
                 logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none"
             )
             losses.append((nll.sum(1) / (labels != IGNORED).sum(1)).cpu().numpy())
-    model.train(was_training)
     return np.concatenate(losses)

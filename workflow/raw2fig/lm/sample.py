@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from raw2fig.lm.models import evaluating
+
 if TYPE_CHECKING:
     import torch
     from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
@@ -84,7 +86,8 @@ def sample(
         rows = order[start : start + batch]
         drawing = begin(model, tokenizer, [prompts[row] for row in rows], max_new_tokens)
         numbers = None if uniforms is None else uniforms[rows]
-        advance(model, tokenizer, drawing, numbers, max_new_tokens, temperature, once)
+        with evaluating(model):
+            advance(model, tokenizer, drawing, numbers, max_new_tokens, temperature, once)
         parts: list[list[Any]] = list(finished(drawing, tokenizer))
         for whole, part in zip(result, parts, strict=True):
             for row, values in zip(rows, part, strict=True):
@@ -151,49 +154,46 @@ def advance(
     once: torch.Tensor | None = None,
     interruption: Interruption | None = None,
 ) -> None:
-    """Draw up to `number` more tokens with the model as it is now; what is in the cache stays as it was.
+    """Draw up to `number` more tokens with the model as it is now; what is in the cache stays as it was. To be called
+    within `evaluating`.
 
     `uniforms` (rows, max_new_tokens) are those of all places, not only of the next ones.
     """
     import torch
 
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        device = model.device
-        once = None if once is None else once.to(device)
-        numbers = None if uniforms is None else torch.from_numpy(uniforms).to(device, torch.float32)
-        for place in range(len(drawing.tokens), len(drawing.tokens) + number):
-            if place and not _any(drawing.alive):
-                break
-            output = model(
-                input_ids=drawing.ids,
-                attention_mask=drawing.attended,
-                position_ids=drawing.positions,
-                past_key_values=drawing.cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            logits = output.logits[:, -1].float()
-            if drawing.shared:
-                logits = logits[drawing.nodes]
-            if once is not None:
-                logits = logits.masked_fill(drawing.used, float("-inf"))
-            distribution = torch.log_softmax(logits / temperature, dim=-1)
-            drawn = _draw(distribution, None if numbers is None else numbers[:, place, None])
-            score = distribution.gather(1, drawn)[:, 0]
-            forced = torch.zeros_like(drawing.alive)
-            if interruption is not None:
-                forced = _interrupt(drawing, interruption, drawn, place)
-                score = score.masked_fill(forced, 0.0)
-            drawing.scores.append(score)
-            drawing.forced.append(forced)
-            drawing.tokens.append(torch.where(drawing.alive, drawn[:, 0], tokenizer.pad_token_id))
-            drawing.alive &= drawn[:, 0] != tokenizer.eos_token_id
-            if once is not None:
-                drawing.used |= torch.zeros_like(drawing.used).scatter_(1, drawn, True) & once
-            _go_on(drawing, drawn)
-    model.train(was_training)
+    device = model.device
+    once = None if once is None else once.to(device)
+    numbers = None if uniforms is None else torch.from_numpy(uniforms).to(device, torch.float32)
+    for place in range(len(drawing.tokens), len(drawing.tokens) + number):
+        if place and not _any(drawing.alive):
+            break
+        output = model(
+            input_ids=drawing.ids,
+            attention_mask=drawing.attended,
+            position_ids=drawing.positions,
+            past_key_values=drawing.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits = output.logits[:, -1].float()
+        if drawing.shared:
+            logits = logits[drawing.nodes]
+        if once is not None:
+            logits = logits.masked_fill(drawing.used, float("-inf"))
+        distribution = torch.log_softmax(logits / temperature, dim=-1)
+        drawn = _draw(distribution, None if numbers is None else numbers[:, place, None])
+        score = distribution.gather(1, drawn)[:, 0]
+        forced = torch.zeros_like(drawing.alive)
+        if interruption is not None:
+            forced = _interrupt(drawing, interruption, drawn, place)
+            score = score.masked_fill(forced, 0.0)
+        drawing.scores.append(score)
+        drawing.forced.append(forced)
+        drawing.tokens.append(torch.where(drawing.alive, drawn[:, 0], tokenizer.pad_token_id))
+        drawing.alive &= drawn[:, 0] != tokenizer.eos_token_id
+        if once is not None:
+            drawing.used |= torch.zeros_like(drawing.used).scatter_(1, drawn, True) & once
+        _go_on(drawing, drawn)
 
 
 def _go_on(drawing: Drawing, drawn: torch.Tensor) -> None:

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from raw2fig.tables import write_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
 
@@ -45,6 +50,15 @@ def save_word_tokenizer(texts: Iterable[str], folder: Path) -> None:
         "clean_up_tokenization_spaces": False,
     }
     write_json(settings, folder / "tokenizer_config.json")
+
+
+def word_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:
+    """That tokenizer itself."""
+    from raw2fig.lm.models import load_tokenizer
+
+    with TemporaryDirectory(prefix="raw2fig-words-") as folder:
+        save_word_tokenizer(texts, Path(folder))
+        return load_tokenizer(folder)
 
 
 def _pre_tokenizer():  # type: ignore[no-untyped-def]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from raw2fig.lm.models import evaluating
 from raw2fig.lm.sample import Drawing, Interruption, advance, begin, bf16_head, finished
 from raw2fig.rl.filters import Curriculum
 from raw2fig.rl.recipe import Recipe
@@ -75,6 +76,14 @@ class Stream:
           the weights of that moment and the cache of earlier ones; the oldest is finished, and a new one begun. At the
           start they are staggered: the j-th of k has k - j parts done.
         """
+        with evaluating(model):
+            self._draw(model, update)
+        flight = self.flights.popleft()
+        result = finished(flight.drawing, self.tokenizer)
+        versions = [flight.versions[: len(row)] for row in result.ids]
+        return Rollouts(flight.indices, flight.prompt_ids, result.ids, result.logprobs, result.drawn, versions)
+
+    def _draw(self, model: PreTrainedModel, update: int) -> None:
         k = self.recipe.k
         if self.recipe.off_policy == "pipeline":
             part = -(-self.recipe.max_new_tokens // k)
@@ -88,10 +97,6 @@ class Stream:
             for _ in range(k):
                 self._begin(model)
                 self._advance(model, self.flights[-1], self.recipe.max_new_tokens, update)
-        flight = self.flights.popleft()
-        result = finished(flight.drawing, self.tokenizer)
-        versions = [flight.versions[: len(row)] for row in result.ids]
-        return Rollouts(flight.indices, flight.prompt_ids, result.ids, result.logprobs, result.drawn, versions)
 
     def _begin(self, model: PreTrainedModel) -> None:
         """Put a batch of the curriculum's next prompts in flight."""

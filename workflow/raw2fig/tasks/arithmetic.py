@@ -1,22 +1,19 @@
-"""Sums with an exact verifier. Text is spaced, so that every character is a word:
+"""Sums with an exact verifier:
 
     4 7 + 8 5 =   ~ ~ ; 2 3 1 .
 
-A completion thinks for as long as it likes (`~`), ends its thinking (`;`), and gives the digits of the sum, the last
-one first, and a full stop. Thinking helps nobody here: it stands for the length that papers about reasoning control.
+The answer has the digits of the sum, the last one first.
 """
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.tasks.thinking import CLOSE, STOP, THINK, answer_of
 
-THINK, CLOSE, STOP = "~", ";", "."
 WORDS = [*"0123456789", "+", "=", THINK, CLOSE, STOP]
 """The vocabulary."""
-ANSWER = re.compile(rf"(?:{re.escape(THINK)} )*{CLOSE} ((?:\d )+){re.escape(STOP)}")
 
 
 class Problem(NamedTuple):
@@ -44,13 +41,6 @@ def draw_problems(number: int, digits: int, seed: int) -> list[Problem]:
     return [Problem(int(index) // size, int(index) % size, digits) for index in drawn]
 
 
-def demonstration(answer: str, rng: np.random.Generator, mean_thoughts: float) -> str:
-    """A right completion, with geometrically many thoughts."""
-    thoughts = int(rng.geometric(1 / (1 + mean_thoughts))) - 1
-    return " ".join([THINK] * thoughts + [CLOSE, answer, STOP])
-
-
 def is_right(answer: str, completion: str) -> bool:
     """Whether a completion thinks, answers and ends as it should, with this answer."""
-    found = ANSWER.fullmatch(completion.strip())
-    return found is not None and found.group(1).strip() == answer
+    return answer_of(completion) == answer

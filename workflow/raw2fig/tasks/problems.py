@@ -10,62 +10,75 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.tables import read_table
-from raw2fig.tasks import arithmetic, mathematics
+from raw2fig.tasks import arithmetic, mathematics, programs
 
 if TYPE_CHECKING:
     import pandas as pd
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 COLUMNS = {"prompt": "string", "answer": "string", "split": "string"}
+VERIFIER = "verifier"
+"""The column that names what checks an answer."""
+VERIFIED = COLUMNS | {VERIFIER: "string"}
 SPLITS = ("warm_start", "train", "validation", "held_out")
 """Supervised; reinforced; for choosing hyper-parameters; for what is reported."""
-VERIFIER = "verifier"
-"""The column that names the verifier of a table's answers; sums need none."""
-VERIFIERS = {"sums": arithmetic.is_right, "math": mathematics.is_right}
+VERIFIERS = {"sums": arithmetic.is_right, "programs": programs.is_right, "math": mathematics.is_right}
+"""`is_right(answer, completion)` by name."""
+
+WORDS = sorted({*arithmetic.WORDS, *programs.WORDS})
+"""The vocabulary of problems that are made here."""
+
+Judge = Callable[[Sequence[int], Sequence[str]], list[bool]]
+"""Whether completions are right: the numbers of their problems, and the completions."""
 
 
-def read_problems(path: Path, split: str, columns: Mapping[str, str] = COLUMNS) -> pd.DataFrame:
-    """The problems of a split. Raises `InputError` when there are none, or a prompt is in two splits."""
-    frame = read_table(path, columns)
-    double = frame.loc[frame["prompt"].duplicated(), "prompt"]
+def read_problems(paths: Sequence[Path], split: str, columns: Mapping[str, str] = VERIFIED) -> pd.DataFrame:
+    """The problems of a split, of one table after the other. Raises `InputError` when a table has none, or a prompt
+    comes twice."""
+    import pandas as pd
+
+    frames = [read_table(path, columns) for path in paths]
+    whole = pd.concat(frames, ignore_index=True)
+    double = whole.loc[whole["prompt"].duplicated(), "prompt"]
     if len(double):
-        raise InputError(path, f"the prompt {double.iloc[0]!r} comes twice", "every prompt in one split, once")
-    part = frame[frame["split"] == split].reset_index(drop=True)
-    if part.empty:
-        raise InputError(path, f"no problem of split {split!r}", f"one of {', '.join(frame['split'].unique())}")
-    return part
+        where = ", ".join(map(str, paths))
+        raise InputError(where, f"the prompt {double.iloc[0]!r} comes twice", "every prompt in one split, once")
+    for path, frame in zip(paths, frames, strict=True):
+        if split not in set(frame["split"]):
+            raise InputError(path, f"no problem of split {split!r}", f"one of {', '.join(frame['split'].unique())}")
+    return whole[whole["split"] == split].reset_index(drop=True)
 
 
-def verifier_of(problems: pd.DataFrame) -> Callable[[str, str], bool]:
-    """`is_right(answer, completion)` of a table. Raises `InputError` for an unknown verifier, and for several."""
-    names = set(problems[VERIFIER]) if VERIFIER in problems else {"sums"}
-    if len(names) != 1 or not names <= VERIFIERS.keys():
-        found = ", ".join(sorted(map(repr, names)))
-        raise InputError(VERIFIER, f"is {found}", f"one of {', '.join(VERIFIERS)} in the whole table")
-    return VERIFIERS[names.pop()]
+def judge_of(problems: pd.DataFrame) -> Judge:
+    """The judge of a table, by the verifier of each problem. Raises `InputError` for an unknown verifier."""
+    names, answers = problems[VERIFIER].tolist(), problems["answer"].tolist()
+    unknown = sorted(set(names) - VERIFIERS.keys())
+    if unknown:
+        raise InputError(VERIFIER, f"is {', '.join(map(repr, unknown))}", f"one of {', '.join(VERIFIERS)}")
+
+    def judge(rows: Sequence[int], completions: Sequence[str]) -> list[bool]:
+        return [VERIFIERS[names[row]](answers[row], text) for row, text in zip(rows, completions, strict=True)]
+
+    return judge
 
 
 def pass_rates(
     policy: PreTrainedModel,
     words: PreTrainedTokenizerBase,
-    problems: pd.DataFrame,
-    is_right: Callable[[str, str], bool],
+    prompts: Sequence[str],
+    judge: Judge,
     samples: int,
     max_new_tokens: int,
     seed: int,
 ) -> np.ndarray:
-    """Share of right completions of each problem, (problems,), at temperature 1; `is_right(answer, completion)`. The
-    random numbers depend on `seed` alone: policies are compared on the same ones."""
+    """Share of right completions of each prompt, (prompts,), at temperature 1. The random numbers depend on `seed`
+    alone, so that policies are compared on the same ones."""
     from raw2fig.lm.sample import sample_texts
 
-    texts = sample_texts(policy, words, problems["prompt"].tolist(), samples, max_new_tokens, seed)
-    return shares(texts, problems, is_right, samples)
+    return shares(sample_texts(policy, words, prompts, samples, max_new_tokens, seed), judge, samples)
 
 
-def shares(
-    texts: Sequence[str], problems: pd.DataFrame, is_right: Callable[[str, str], bool], samples: int
-) -> np.ndarray:
+def shares(texts: Sequence[str], judge: Judge, samples: int) -> np.ndarray:
     """Share of right ones among the completions `texts` of each problem, `samples` adjacent ones; (problems,)."""
-    answers = [answer for answer in problems["answer"] for _ in range(samples)]
-    right = [is_right(answer, text) for answer, text in zip(answers, texts, strict=True)]
-    return np.reshape(right, (len(problems), samples)).mean(1)
+    rows = [place // samples for place in range(len(texts))]
+    return np.reshape(judge(rows, texts), (-1, samples)).mean(1)

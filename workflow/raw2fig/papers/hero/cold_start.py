@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from raw2fig.papers.hero.formats import is_true
@@ -54,14 +56,18 @@ def cold_start(
     from raw2fig.lm.warm_start import train_to_rate
 
     words = load_tokenizer(str(tokenizer))
-    shown = read_problems(problems, "warm_start", {**COLUMNS, "candidate": "string"})
-    measured = read_problems(problems, "validation")
+    shown = read_problems([problems], "warm_start", {**COLUMNS, "candidate": "string"})
+    measured = read_problems([problems], "validation", COLUMNS)
+    prompts, answers = measured["prompt"].tolist(), measured["answer"].tolist()
     examples = encode(words, shown["prompt"].tolist(), shown["candidate"].tolist(), 1 << 20)
     length = max(len(example.ids) for example in examples) + max_new_tokens
     network = build_llama(parse_size(shape), words, length, seed)
 
+    def judge(rows: Sequence[int], texts: Sequence[str]) -> list[bool]:
+        return [is_true(answers[row], text) for row, text in zip(rows, texts, strict=True)]
+
     def rate_of(policy) -> float:  # type: ignore[no-untyped-def]
-        return float(np.mean(pass_rates(policy, words, measured, is_true, samples, max_new_tokens, seed)))
+        return float(np.mean(pass_rates(policy, words, prompts, judge, samples, max_new_tokens, seed)))
 
     recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, checkpoint_every=longest, seed=seed)
     rates, records = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)

@@ -57,7 +57,7 @@ def evaluate(
 
     if len(models) != len(names):
         raise InputError("names", f"{len(names)} for {len(models)} models", "one for each")
-    frame = read_problems(problems, split, {**COLUMNS, "form": "string"})
+    frame = read_problems([problems], split, {**COLUMNS, "form": "string"})
     prompts = [prompt for prompt in frame["prompt"] for _ in range(samples)]
     answers = [answer for answer in frame["answer"] for _ in range(samples)]
     # one model at a time on a GPU: first all policies, then the reward model
@@ -123,7 +123,7 @@ def rollouts(
     """
     from raw2fig.lm.reward_model import load_reward_model, scores
 
-    frame = read_problems(problems, "held_out", {**COLUMNS, "form": "string"})
+    frame = read_problems([problems], "held_out", {**COLUMNS, "form": "string"})
     texts = completions(str(model), frame["prompt"].tolist(), samples, max_new_tokens, 1.0, 1.0, engine, seed)
     frame = frame.loc[frame.index.repeat(samples), ["prompt", "form", "answer"]].reset_index(drop=True)
     answers = frame["answer"].tolist()

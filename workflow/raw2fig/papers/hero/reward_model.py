@@ -79,7 +79,7 @@ def reward_model(
     policy, words = load(str(base))
     columns = {**COLUMNS, "form": "string"}
     reinforced, supervised, measured = (
-        read_problems(problems, n, columns) for n in ("train", "warm_start", "held_out")
+        read_problems([problems], n, columns) for n in ("train", "warm_start", "held_out")
     )
     trained = pd.concat([reinforced, supervised], ignore_index=True).head(prompts)
     shown, again, held_out = (

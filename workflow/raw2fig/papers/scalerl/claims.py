@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.claims import decide, load_published, write_claims
-from raw2fig.papers.scalerl.compare import SEED, common_budget, gain, mean_gain, read_rates
-from raw2fig.papers.scalerl.fits import CURVES, FORECAST, RUN, read_fits
+from raw2fig.papers.scalerl.compare import RUN, SEED, common_budget, gain, mean_gain, read_rates
+from raw2fig.papers.scalerl.fits import CURVES, FORECAST, of_run, read_fits
 from raw2fig.stats import RESAMPLES, Estimate, bootstrap_mean, deviation, proportion
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table
@@ -22,6 +22,8 @@ DAPO_CLIPS, CISPO_CLIPS = ("clip-0.05", "clip-0.2", "dapo", "clip-1.0"), ("cispo
 """Arms of the two sweeps, by clip."""
 LEAVE_ONE_OUT = ("dapo", "fp32", "lp", "plan", "batch", "8op", "savg", "npr")
 ESTIMATED = "estimated"
+JOINT = "joint"
+"""The arm that is trained on both domains."""
 
 
 @step
@@ -63,9 +65,11 @@ def claims(
     rates, points = read_rates(problems), read_table(runs, CURVES)
     log = read_table(updates, {"arm": "string", "seed": "integer", "rollouts": "integer"})
     whole, first = read_fits(fits), read_fits(half)
-    long = points.groupby(RUN)["rollouts"].max().loc[lambda last: last >= budget].index
+    ahead = read_table(forecasts, FORECAST, allow_empty=True)
+    last = points[points["arm"] != JOINT].groupby(RUN)["rollouts"].max()
+    long = last[last >= budget].index
     measured: dict[str, Said] = {
-        **law(points, whole, first, read_table(forecasts, FORECAST, allow_empty=True), long),
+        **law(points, whole, first, ahead, long),
         "S6": {f"minus {arm}": gain(rates, arm, "scalerl") for arm in ("grpo", "dapo", "magistral")},
         "S6b": {
             "minus minimax": gain(rates, "minimax", "scalerl"),
@@ -97,6 +101,7 @@ def claims(
         "S17": gain(rates, "scalerl", "long"),
         "S18": few_truncated(log),
         "S19": entropy_change(log),
+        "S21": by_domain(points, whole, first, ahead),
     }
     entries = []
     for name, claim in paper.claims.items():
@@ -136,22 +141,38 @@ def law(
     }
 
 
-def endings(points: pd.DataFrame, forecasts: pd.DataFrame, runs: Sequence[tuple[str, int]]) -> pd.DataFrame:
+def endings(points: pd.DataFrame, forecasts: pd.DataFrame, runs: Sequence[tuple[str, str, int]]) -> pd.DataFrame:
     """Last point of each run against its forecast from the first half: absolute errors of sigmoid and power law, and
     whether the band holds it; indexed by run."""
     import pandas as pd
 
     rows = []
     for run in runs:
-        mine = points[(points["arm"] == run[0]) & (points["seed"] == run[1])]
+        mine, ahead = of_run(points, run), of_run(forecasts, run)
         last = mine.loc[mine["compute"].idxmax()]
-        ahead = forecasts[(forecasts["arm"] == run[0]) & (forecasts["seed"] == run[1])]
         x, at = np.log(ahead["compute"]), np.log(last["compute"])
         score, low, high, power = (float(np.interp(at, x, ahead[name])) for name in ("score", "low", "high", "power"))
         rate = float(last["pass_rate"])
         rows.append((abs(score - rate), abs(power - rate), low <= rate <= high))
     index = pd.MultiIndex.from_tuples(runs, names=RUN)
     return pd.DataFrame(rows, columns=["error", "power_error", "covered"], index=index)
+
+
+def by_domain(points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, forecasts: pd.DataFrame) -> Said:
+    """S21: how well each domain's own sigmoid describes the curves of joint runs, and what its first half foretells."""
+    fitted, early = (table[table["arm"] == JOINT].set_index(RUN).dropna(subset=["a"]) for table in (whole, half))
+    if early.empty:
+        return "no run learns"
+    ends = endings(points, forecasts, list(early.index))
+    said: dict[str, Estimate] = {}
+    for domain in points.loc[points["arm"] == JOINT, "domain"].unique():
+        r2, errors = (
+            values[values.index.get_level_values("domain") == domain] for values in (fitted["r2"], ends["error"])
+        )
+        if len(errors) < 2:
+            return f"{domain} is learned in {len(errors)} runs"
+        said |= {f"{domain} R2": bootstrap_mean(r2, SEED), f"{domain} error": bootstrap_mean(errors, SEED)}
+    return said
 
 
 def mismatch(log: pd.DataFrame) -> Said:

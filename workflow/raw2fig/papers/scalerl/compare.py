@@ -13,7 +13,10 @@ from raw2fig.tables import read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-RATES = {"arm": "string", "seed": "integer", "rollouts": "integer", "problem": "string", "pass_rate": "number"}
+NAMES = {"arm": "string", "domain": "string", "seed": "integer"}
+"""Columns that name a curve: a run has one for each domain that it is evaluated on."""
+RUN = list(NAMES)
+RATES = NAMES | {"rollouts": "integer", "problem": "string", "pass_rate": "number"}
 SEED = 0
 """Of every bootstrap."""
 
@@ -61,7 +64,7 @@ def several(seeds: list[int]) -> list[int] | None:
     return seeds if len(set(seeds)) > 1 else None
 
 
-def level(rates: pd.DataFrame, arm: str, rollouts: int) -> Estimate:
-    """Mean pass rate of an arm after `rollouts`, with an interval over problems and seeds."""
-    at = rates[(rates["arm"] == arm) & (rates["rollouts"] == rollouts)]
+def level(rates: pd.DataFrame, rollouts: int) -> Estimate:
+    """Mean pass rate after `rollouts`, with an interval over problems and seeds."""
+    at = rates[rates["rollouts"] == rollouts]
     return bootstrap_mean(at["pass_rate"], SEED, at["problem"].tolist(), several(at["seed"].tolist()))

@@ -15,7 +15,7 @@ from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_table
-from raw2fig.tasks.problems import pass_rates, read_problems, shares, verifier_of
+from raw2fig.tasks.problems import judge_of, pass_rates, read_problems, shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,7 @@ def evaluate(
     models: list[Input],
     logs: list[Input],
     problems: Input,
+    domain: str = "math",
     split: Literal["validation", "held_out"] = "held_out",
     samples: int = 16,
     engine: Engine = "sampler",
@@ -44,6 +45,8 @@ def evaluate(
         Their logs.
     problems
         Table of problems.
+    domain
+        What they are called.
     split
         held_out for what is reported; validation for choosing hyper-parameters.
     samples
@@ -51,16 +54,16 @@ def evaluate(
     engine
         sampler or vllm.
     curves
-        CSV with a row per policy: arm, seed, update, rollouts, compute (FLOPs since the first update: 2 per weight and
-        token drawn, 6 per weight and token trained on), pass_rate.
+        CSV with a row per policy: arm, domain, seed, update, rollouts, compute (FLOPs since the first update: 2 per
+        weight and token drawn, 6 per weight and token trained on), pass_rate.
     rates
-        Table with a row per policy and problem: arm, seed, rollouts, problem, pass_rate.
+        Table with a row per policy and problem: arm, domain, seed, rollouts, problem, pass_rate.
     """
     import pandas as pd
 
     if len(models) != len(logs):
         raise InputError("models", f"{len(models)} and {len(logs)} logs", "a log for each")
-    frame = read_problems(problems, split)
+    frame = read_problems([problems], split)
     rates_of = {"sampler": rates_by_sampler, "vllm": rates_by_vllm}[engine]
     rows, parts = [], []
     for model, log in zip(models, logs, strict=True):
@@ -68,7 +71,7 @@ def evaluate(
         kept = sorted((model / "policies").glob("*.safetensors"), key=lambda path: int(path.stem))
         if not kept:
             raise InputError(model, "has no folder policies", "a model folder of `raw2fig scalerl train`")
-        run, recipe = {name: told[name] for name in ("arm", "seed")}, told["recipe"]
+        run, recipe = {"arm": told["arm"], "domain": domain, "seed": told["seed"]}, told["recipe"]
         spent = compute_of(told["updates"], told["parameters"])
         for path, found in zip(
             kept, rates_of(model, kept, frame, samples, recipe["max_new_tokens"], seed), strict=True
@@ -94,7 +97,7 @@ def rates_by_sampler(
     policy, words = load(str(model))
     for path in policies:
         policy.load_state_dict(load_file(path))
-        yield pass_rates(policy, words, problems, verifier_of(problems), samples, max_new_tokens, seed)
+        yield pass_rates(policy, words, problems["prompt"].tolist(), judge_of(problems), samples, max_new_tokens, seed)
 
 
 def rates_by_vllm(
@@ -108,7 +111,7 @@ def rates_by_vllm(
     for path in policies:
         with policy_folder(model, path) as folder:
             texts = load_completer(str(folder), "vllm")(prompts, max_new_tokens, seeds)
-        yield shares(texts, problems, verifier_of(problems), samples)
+        yield shares(texts, judge_of(problems), samples)
 
 
 @contextmanager

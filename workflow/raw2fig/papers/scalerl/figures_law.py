@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.compare import RUN
 from raw2fig.papers.scalerl.figures_arms import compute_axis
-from raw2fig.papers.scalerl.fits import CURVES, EFFICIENCY, FORECAST, RUN, read_fits
+from raw2fig.papers.scalerl.fits import CURVES, EFFICIENCY, FORECAST, of_run, read_fits
 from raw2fig.papers.scalerl.law import log_f, sigmoid
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, figure, footnote, legend_above, points_with_intervals, save
 from raw2fig.stats import Estimate, deviation
@@ -35,7 +36,7 @@ def fig_forecast(
     csv: Output,
     scale: str = "laptop",
 ) -> None:
-    """Figures 1 and 2: laws fitted to the first half of the compute, forecast to the end.
+    """Figures 1, 2 and 11: laws fitted to the first half of the compute, forecast to the end.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def fig_forecast(
     forecasts
         Their forecasts.
     arms
-        Arms to draw, a panel for each run.
+        Arms to draw, a panel for each curve.
     """
     import pandas as pd
 
@@ -59,7 +60,7 @@ def fig_forecast(
     fig, grid = figure(10.5, 0.7 + 2.5 * -(-len(chosen) // cols), rows=-(-len(chosen) // cols), cols=cols)
     axes, rows = list(np.reshape(grid, -1)), []
     for ax, (_, fit) in zip(axes, chosen.iterrows(), strict=False):
-        rows += _forecast(ax, _run(points, fit), fit, _run(ahead, fit))
+        rows += _forecast(ax, of_run(points, fit[RUN]), fit, of_run(ahead, fit[RUN]))
     for ax in axes[len(chosen) :]:
         ax.set_visible(False)
     legend_above(fig, axes[: len(chosen)])
@@ -72,13 +73,9 @@ def _order(arms: list[str]) -> Any:
     return lambda value: places.get(value, value)
 
 
-def _run(frame: pd.DataFrame, fit: Any) -> pd.DataFrame:
-    return frame[(frame["arm"] == fit["arm"]) & (frame["seed"] == fit["seed"])]
-
-
 def _forecast(ax: Axes, points: pd.DataFrame, fit: Any, ahead: pd.DataFrame) -> list[pd.DataFrame]:
     """One run: points that were fitted and points that were not, the law with its band, and the power law."""
-    name = f"{fit['arm']}, seed {fit['seed']}"
+    name = f"{fit['arm']}, {fit['domain']}, seed {fit['seed']}"
     after = points[points["rollouts"] > 0].sort_values("compute")
     end = after["rollouts"].max() / 2
     seen, unseen = after[after["rollouts"] <= end], after[after["rollouts"] > end]
@@ -125,7 +122,7 @@ def fig_leave_one_out(
         colour, marker = PALETTE[index % len(PALETTE)], MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
         mine = found[found["arm"] == arm]
         for place, (_, fit) in enumerate(mine.iterrows()):
-            run = _run(points, fit)
+            run = of_run(points, fit[RUN])
             if np.isnan(fit["b"]):
                 rows.append({"arm": arm, "seed": fit["seed"], "kind": "no learning"})
                 continue
@@ -175,7 +172,7 @@ def fig_seeds(
     fig, (left, right) = figure(9.6, 3.6, cols=2)
     rows: list[dict[str, Any]] = []
     for index, (_, fit) in enumerate(found.iterrows()):
-        run = _run(points, fit)
+        run = of_run(points, fit[RUN])
         run = run[run["rollouts"] > 0]
         left.plot(run["compute"], run["pass_rate"], color=PALETTE[index], marker=MARKERS[index], linestyle="none")
         rows += [

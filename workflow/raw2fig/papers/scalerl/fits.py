@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.compare import RATES
+from raw2fig.papers.scalerl.compare import NAMES, RATES, RUN
 from raw2fig.papers.scalerl.fitting import LEAST_POINTS, Curve, bootstrap_fits, fit_free, fit_grid, learns, scaled_grid
 from raw2fig.papers.scalerl.judge import forecast, identified, judged
 from raw2fig.papers.scalerl.law import power_law
@@ -19,22 +19,22 @@ from raw2fig.tables import read_json, read_table, write_table
 if TYPE_CHECKING:
     import pandas as pd
 
-RUN = ["arm", "seed"]
-"""Columns that name a run."""
-CURVES = {"arm": "string", "seed": "integer", "rollouts": "integer", "compute": "number", "pass_rate": "number"}
+CURVES = NAMES | {"rollouts": "integer", "compute": "number", "pass_rate": "number"}
 PARAMETERS = ("a", "b", "c_mid")
 ENDS = [f"{name}_{end}" for name in PARAMETERS for end in ("low", "high")]
-FIT = {"arm": "string", "seed": "integer", "points": "integer", "r0": "number", "verdict": "string"} | dict.fromkeys(
-    [*PARAMETERS, *ENDS, *(f"grid_{name}" for name in PARAMETERS), "ssr", "r2", "reach"]
-    + [f"power_{name}" for name in ("a", "d", "b", "ssr")],
-    "number",
+FIT = (
+    NAMES
+    | {"points": "integer", "r0": "number", "verdict": "string"}
+    | dict.fromkeys(
+        [*PARAMETERS, *ENDS, *(f"grid_{name}" for name in PARAMETERS), "ssr", "r2", "reach"]
+        + [f"power_{name}" for name in ("a", "d", "b", "ssr")],
+        "number",
+    )
 )
 """Columns of the fits; those of numbers are missing for a run without learning or with too few points."""
-FORECAST = {"arm": "string", "seed": "integer"} | dict.fromkeys(("compute", "score", "low", "high", "power"), "number")
+FORECAST = NAMES | dict.fromkeys(("compute", "score", "low", "high", "power"), "number")
 DTYPES = {"string": "str", "integer": "int64", "number": "float64"}
-EFFICIENCY = {"arm": "string", "seed": "integer"} | dict.fromkeys(
-    ("a", "r0", "b", "b_low", "b_high", "c_mid", "c_mid_low", "c_mid_high"), "number"
-)
+EFFICIENCY = NAMES | dict.fromkeys(("a", "r0", "b", "b_low", "b_high", "c_mid", "c_mid_low", "c_mid_high"), "number")
 BAND = (5.0, 95.0)
 """Percentiles of a forecast's band: 90 % of the bootstrapped curves."""
 
@@ -43,7 +43,7 @@ BAND = (5.0, 95.0)
 def collect(
     *, curves: list[Input], rates: list[Input], logs: list[Input], runs: Output, problems: Output, updates: Output
 ) -> None:
-    """Put the curves, pass rates and logs of all runs into three tables, with columns arm and seed.
+    """Put the curves, pass rates and logs of all runs into three tables.
 
     Parameters
     ----------
@@ -110,17 +110,22 @@ def cut(*, runs: Input, range: Output, start: int = 384, end: int | None = None,
     write_table(pd.concat(parts, ignore_index=True), range)
 
 
-def curves_of(frame: pd.DataFrame) -> dict[tuple[str, int], Curve]:
-    """The curve of each run, arm and seed → points in order of compute; R_0 is the point before training. Raises
+def curves_of(frame: pd.DataFrame) -> dict[tuple[str, str, int], Curve]:
+    """The curves, arm, domain and seed → points in order of compute; R_0 is the point before training. Raises
     `InputError` for a run without one."""
     found = {}
-    for (arm, seed), run in frame.groupby(RUN, sort=False):
+    for (arm, domain, seed), run in frame.groupby(RUN, sort=False):
         first, rest = run[run["rollouts"] == 0], run[run["rollouts"] > 0].sort_values("compute")
         if len(first) != 1:
-            raise InputError("runs", f"{arm}, seed {seed}: {len(first)} points without training", "one, for R_0")
+            raise InputError("runs", f"{arm}, {domain}, {seed}: {len(first)} points without training", "one, for R_0")
         compute, score = rest["compute"].to_numpy(float), rest["pass_rate"].to_numpy(float)
-        found[str(arm), int(seed)] = Curve(compute, score, float(first["pass_rate"].iloc[0]))
+        found[str(arm), str(domain), int(seed)] = Curve(compute, score, float(first["pass_rate"].iloc[0]))
     return found
+
+
+def of_run(frame: pd.DataFrame, run: Sequence[str | int]) -> pd.DataFrame:
+    """The rows of one curve: arm, domain, seed."""
+    return frame[(frame[RUN] == list(run)).all(axis=1)]
 
 
 @step
@@ -144,14 +149,15 @@ def fits(
     import pandas as pd
 
     rows, tables = [], []
-    for (arm, run_seed), curve in curves_of(read_table(range, CURVES)).items():
-        row: dict[str, Any] = {"arm": arm, "seed": run_seed, "points": len(curve.score), "r0": curve.r0}
+    for run, curve in curves_of(read_table(range, CURVES)).items():
+        named = dict(zip(RUN, run, strict=True))
+        row: dict[str, Any] = named | {"points": len(curve.score), "r0": curve.r0}
         rows.append(row)
         if len(curve.score) < LEAST_POINTS or not learns(curve):
             row["verdict"] = "no learning" if len(curve.score) >= LEAST_POINTS else "too few points"
             continue
         found = fit_free(curve)
-        samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run_seed]))
+        samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run[-1]]))
         said = judged(curve, found, samples)
         power, on_grid = said["power_law"], fit_grid(curve, *scaled_grid(curve))
         row |= {name: said[name] for name in ("verdict", *PARAMETERS, "ssr", "r2", "reach")}
@@ -160,7 +166,7 @@ def fits(
         row |= {f"power_{name}": power[name] for name in ("a", "d", "b", "ssr")}
         table = forecast(curve, found, samples, ahead * curve.compute[-1], 60, BAND)
         table["power"] = power_law(table["compute"], power["a"], power["d"], power["b"])
-        tables.append(pd.DataFrame(table).assign(arm=arm, seed=run_seed))
+        tables.append(pd.DataFrame(table).assign(**named))
     frame = pd.DataFrame(rows, columns=list(FIT)).astype(
         {name: float for name, kind in FIT.items() if kind == "number"}
     )
@@ -192,19 +198,19 @@ def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: 
     import pandas as pd
 
     curves = {run: curve for run, curve in curves_of(read_table(range, CURVES)).items() if run[0] in arms}
-    absent = sorted(set(arms) - {arm for arm, _ in curves})
+    absent = sorted(set(arms) - {arm for arm, *_ in curves})
     if absent:
         raise InputError(range, f"no run of {', '.join(absent)}", f"runs of {', '.join(arms)}")
     usable = {run: curve for run, curve in curves.items() if len(curve.score) >= LEAST_POINTS and learns(curve)}
     a = common_asymptote(list(usable.values())) if usable else np.nan
     rows = []
-    for (arm, run_seed), curve in curves.items():
-        row: dict[str, Any] = {"arm": arm, "seed": run_seed, "a": a, "r0": curve.r0}
+    for run, curve in curves.items():
+        row: dict[str, Any] = dict(zip(RUN, run, strict=True)) | {"a": a, "r0": curve.r0}
         rows.append(row)
-        if (arm, run_seed) not in usable:
+        if run not in usable:
             continue
         found = fit_free(curve, a)
-        samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run_seed]), fixed_a=True)
+        samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run[-1]]), fixed_a=True)
         low, high = np.percentile(samples, (2.5, 97.5), axis=1)
         row |= {"b": found.b, "b_low": low[1], "b_high": high[1]}
         row |= {"c_mid": found.c_mid, "c_mid_low": low[2], "c_mid_high": high[2]}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.papers.scalerl.compare import level, read_rates
-from raw2fig.papers.scalerl.fits import RUN, read_fits
+from raw2fig.papers.scalerl.fits import read_fits
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table, write_table
 
@@ -22,7 +22,7 @@ WARN, UNSTABLE, MOST = 0.05, 0.10, 0.9
 def table_runs(
     *, problems: Input, updates: Input, fits: Input, choices: list[Input], csv: Output, markdown: Output
 ) -> None:
-    """Parameters of every arm, mean over seeds, with the pass rate at the end and what truncation says.
+    """Parameters of every arm and domain, mean over seeds, with the pass rate at the end and what truncation says.
 
     Parameters
     ----------
@@ -41,10 +41,17 @@ def table_runs(
     log = read_table(updates, {"arm": "string", "seed": "integer", "truncated": "number"})
     told = {chosen["arm"]: chosen for chosen in map(read_json, choices)}
     rows: list[dict[str, Any]] = []
-    for arm, fitted in found.groupby("arm", sort=False):
-        last = int(rates.loc[rates["arm"] == arm, "rollouts"].max())
-        end = level(rates, str(arm), last)
-        row: dict[str, Any] = {"arm": arm, "seeds": len(fitted), "rollouts": last, "lr": told[arm]["lr"]}
+    for (arm, domain), fitted in found.groupby(["arm", "domain"], sort=False):
+        mine = rates[(rates["arm"] == arm) & (rates["domain"] == domain)]
+        last = int(mine["rollouts"].max())
+        end = level(mine, last)
+        row: dict[str, Any] = {
+            "arm": arm,
+            "domain": domain,
+            "seeds": len(fitted),
+            "rollouts": last,
+            "lr": told[arm]["lr"],
+        }
         row |= {"pass_rate": end.value, "low": end.low, "high": end.high}
         for name in ("a", "b", "c_mid"):
             values = fitted[name].dropna()
@@ -64,7 +71,7 @@ def truncation(log: pd.DataFrame) -> str:
     """`unstable` where a run has more than 10 % truncated in any tenth of its updates, `watch` where fewer than 90 % of
     its updates stay below 5 %, else `stable` (the paper's guidance, section 4)."""
     unstable = watch = False
-    for _, run in log.groupby(RUN):
+    for _, run in log.groupby("seed"):
         shares = run["truncated"].to_numpy()
         unstable |= any(part.mean() > UNSTABLE for part in np.array_split(shares, min(10, len(shares))))
         watch |= bool((shares < WARN).mean() < MOST)
@@ -72,13 +79,28 @@ def truncation(log: pd.DataFrame) -> str:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    head = ["arm", "seeds", "rollouts", "lr", "pass rate", "A", "B", "C_mid", "fit", "truncation", "validation by lr"]
+    head = [
+        "arm",
+        "domain",
+        "seeds",
+        "rollouts",
+        "lr",
+        "pass rate",
+        "A",
+        "B",
+        "C_mid",
+        "fit",
+        "truncation",
+        "validation by lr",
+    ]
     lines = [head, ["---"] * len(head)]
     for row in table.itertuples():
         parameters = [getattr(row, f"{name}_runs") or "-" for name in ("a", "b", "c_mid")]
         rate = f"{row.pass_rate:.3f} [{row.low:.3f}, {row.high:.3f}]"
         judged = (row.verdicts, row.truncation, row.tuning)
-        lines.append([str(cell) for cell in (row.arm, row.seeds, row.rollouts, row.lr, rate, *parameters, *judged)])
+        lines.append(
+            [str(cell) for cell in (row.arm, row.domain, row.seeds, row.rollouts, row.lr, rate, *parameters, *judged)]
+        )
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return (
         f"{text}\n\nA, B and C_mid (FLOPs) by seed, from the free fit of the whole run; pass rate on held-out problems "

@@ -15,7 +15,7 @@ from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_json
-from raw2fig.tasks.problems import pass_rates, read_problems, verifier_of
+from raw2fig.tasks.problems import judge_of, pass_rates, read_problems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ SETTINGS = [field.name for field in fields(Recipe) if field.name not in GIVEN]
 def tune(
     *,
     base: Input,
-    problems: Input,
+    problems: list[Input],
     arms: list[Path],
     arm: str,
     choice: Output,
@@ -54,7 +54,7 @@ def tune(
     base
         Model folder of the policy that RL starts from.
     problems
-        Table of problems: split train is trained on, split validation decides.
+        Tables of problems: split train is trained on, split validation decides.
     arms
         YAML files of arms, later ones over earlier ones.
     arm
@@ -77,14 +77,14 @@ def tune(
         raise InputError("lrs", f"{len(lrs)} rates in {processes} processes", "one rate, or one process")
     settings = settings_of(arms, arm, prompts, generations, max_new_tokens, budget, phrase, cache)
     training, chosen_on = read_problems(problems, "train"), read_problems(problems, "validation")
-    is_right = verifier_of(chosen_on)
+    judge, prompts_of = judge_of(chosen_on), chosen_on["prompt"].tolist()
 
     def validated(lr: float) -> float:
         with TemporaryDirectory(prefix=f".tuning-{arm}-", dir=choice.parent) as folder:
             output = Path(folder) / "model"
             run(base, training, recipe_of(settings, rollouts, lr, seed, 0, micro_batch, gradient_checkpointing), output)
             policy, words = load(str(output))
-            rates = pass_rates(policy, words, chosen_on, is_right, samples, settings["max_new_tokens"], seed)
+            rates = pass_rates(policy, words, prompts_of, judge, samples, settings["max_new_tokens"], seed)
         logging.info("%s, learning rate %g: pass rate %.3f", arm, lr, rates.mean())
         return float(rates.mean())
 
@@ -100,7 +100,7 @@ def tune(
 def train(
     *,
     base: Input,
-    problems: Input,
+    problems: list[Input],
     arms: list[Path],
     arm: str,
     choice: Input | None = None,
@@ -127,7 +127,7 @@ def train(
     base
         Model folder of the policy that RL starts from.
     problems
-        Table of problems; the split train is used.
+        Tables of problems; the split train is used, those of several tables mixed.
     arms
         YAML files: mappings from names to settings of raw2fig.rl.recipe.Recipe, later files over earlier ones.
     arm
@@ -236,11 +236,10 @@ def run(
     """Train on `problems` and return the log; the policies after the updates `keep_at` are kept."""
     from raw2fig.rl.trainer import grpo
 
-    answers, is_right = problems["answer"].tolist(), verifier_of(problems)
+    judge = judge_of(problems)
 
     def rewards(completions: list[str], indices: list[int], _: int) -> list[float]:
-        right = (is_right(answers[index], text) for index, text in zip(indices, completions, strict=True))
-        return [1.0 if value else -1.0 for value in right]
+        return [1.0 if right else -1.0 for right in judge(indices, completions)]
 
-    prompts = problems["prompt"].tolist()
-    return grpo(base, prompts, rewards, recipe, output, scored_by=" ".join(answers), keep_at=keep_at)
+    prompts, scored_by = problems["prompt"].tolist(), " ".join(problems["answer"])
+    return grpo(base, prompts, rewards, recipe, output, scored_by=scored_by, keep_at=keep_at)

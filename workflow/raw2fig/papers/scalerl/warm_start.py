@@ -6,15 +6,14 @@ import numpy as np
 
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_json
-from raw2fig.tasks.arithmetic import demonstration, is_right
-from raw2fig.tasks.problems import pass_rates, read_problems
+from raw2fig.tasks.problems import WORDS, judge_of, pass_rates, read_problems
+from raw2fig.tasks.thinking import demonstration
 
 
 @step
 def warm_start(
     *,
-    problems: Input,
-    tokenizer: Input,
+    problems: list[Input],
     model: Output,
     log: Output,
     shape: str = "64/2/4",
@@ -33,9 +32,7 @@ def warm_start(
     Parameters
     ----------
     problems
-        Table of problems; split warm_start is trained on, split validation is measured.
-    tokenizer
-        Tokenizer folder.
+        Tables of problems; split warm_start is trained on, split validation is measured.
     model
         Model folder.
     log
@@ -53,10 +50,11 @@ def warm_start(
     """
     from raw2fig.lm.examples import encode
     from raw2fig.lm.finetune import Recipe
-    from raw2fig.lm.models import build_llama, load_tokenizer, parse_size
+    from raw2fig.lm.models import build_llama, parse_size
+    from raw2fig.lm.tokenizer import word_tokenizer
     from raw2fig.lm.warm_start import train_to_rate
 
-    words = load_tokenizer(str(tokenizer))
+    words = word_tokenizer(WORDS)
     shown, measured = read_problems(problems, "warm_start"), read_problems(problems, "validation")
     rng = np.random.default_rng(seed)
     responses = [demonstration(answer, rng, thoughts) for answer in shown["answer"]]
@@ -64,8 +62,10 @@ def warm_start(
     length = max(len(example.ids) for example in examples) + max_new_tokens
     network = build_llama(parse_size(shape), words, length, seed)
 
+    judge, prompts = judge_of(measured), measured["prompt"].tolist()
+
     def rate_of(policy) -> float:  # type: ignore[no-untyped-def]
-        return float(pass_rates(policy, words, measured, is_right, samples, max_new_tokens, seed).mean())
+        return float(pass_rates(policy, words, prompts, judge, samples, max_new_tokens, seed).mean())
 
     recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, checkpoint_every=longest, seed=seed)
     rates, records = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)
