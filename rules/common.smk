@@ -42,6 +42,17 @@ def option(flag, value):
     return f"--{flag}" if value is True else f"--{flag} {quote(str(value))}"
 
 
+def flags(section, *keys):
+    """Flags of a step with values of a section of the configuration: those of `keys`, or all."""
+    return " ".join(filter(None, (option(key.replace("_", "-"), section[key]) for key in keys or section)))
+
+
+def origin(section):
+    """Flags of `raw2fig fetch file`: where a section of the configuration has its data set from."""
+    keys = ("source", "url", "dataset", "file", "revision", "sha256")
+    return flags(section, *(key for key in keys if key in section))
+
+
 def samples(counts):
     """{annotation: 600} as the words annotation=600."""
     return [f"{task}={number}" for task, number in counts.items()]

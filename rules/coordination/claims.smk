@@ -24,7 +24,7 @@ rule coordination_claims:
         **resources_for(config, "light", "coordination_claims"),
     params:
         code=source_digest("raw2fig.papers.coordination.claims"),
-        roles=coordination_flags(COORDINATION_ROLES, "main", "larger", "smaller", "looping"),
+        roles=flags(COORDINATION_ROLES, "main", "larger", "smaller", "looping"),
         scale=config["scale"],
     shell:
         "raw2fig coordination claims --published {input.published} --criteria {input.criteria} --pooled {input.pooled} "

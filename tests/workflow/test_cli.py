@@ -72,7 +72,8 @@ Main = Callable[..., int]
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package `raw2fig.papers.toy_paper` in a folder of its own, found by the command line."""
     package = tmp_path / "raw2fig"
-    for folder, text in (("papers/toy_paper", '"""A made-up paper."""'), ("report", '"""Shared."""')):
+    shared = dict.fromkeys(cli.SHARED, '"""Shared."""')
+    for folder, text in {"papers/toy_paper": '"""A made-up paper."""', **shared}.items():
         (package / folder).mkdir(parents=True)
         (package / folder / "__init__.py").write_text(text)
     (package / "papers/toy_paper/joining.py").write_text(dedent(STEPS))

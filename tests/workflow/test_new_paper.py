@@ -178,6 +178,7 @@ def test_short_and_long_names_are_formatted_too(tmp_path: Path, key: str) -> Non
         ("lambda", TITLE, "KEY: is 'lambda'; expected a Python identifier in lower case"),
         ("x" * 25, TITLE, "expected at most 24 characters"),
         ("report", TITLE, "KEY: 'report' is the name of a group of commands"),
+        ("fetch", TITLE, "KEY: 'fetch' is the name of a group of commands"),
         ("c2s", TITLE, "KEY: 'c2s' is already there: config/published/c2s.yaml"),
         ("common", TITLE, "KEY: 'common' is already there: rules/common.smk"),
         ("slurm", TITLE, "KEY: 'slurm' is already there: tests/slurm"),

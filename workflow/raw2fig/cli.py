@@ -19,8 +19,8 @@ from raw2fig.errors import InputError
 from raw2fig.warm import delegate
 
 PACKAGE = Path(__file__).parent
-SHARED = "report"
-"""The one group of commands that is not a paper: what all papers have in common."""
+SHARED = ("fetch", "report")
+"""Groups of commands that are no papers: what all papers have in common."""
 
 
 class Command(NamedTuple):
@@ -34,7 +34,7 @@ class Command(NamedTuple):
 def groups() -> dict[str, Path]:
     """Group name on the command line (`brain-rot`) → package folder, papers first."""
     papers = sorted(path.parent for path in (PACKAGE / "papers").glob("*/__init__.py"))
-    return {folder.name.replace("_", "-"): folder for folder in [*papers, PACKAGE / SHARED]}
+    return {folder.name.replace("_", "-"): folder for folder in [*papers, *(PACKAGE / name for name in SHARED)]}
 
 
 def commands(folder: Path) -> dict[str, Command]:
