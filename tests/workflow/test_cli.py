@@ -1,5 +1,6 @@
 """The command line: what is found, what is imported, exit statuses, one-line errors."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -234,6 +235,39 @@ def test_installed_command_and_module_are_the_same() -> None:
     ]
     assert outputs[0] == outputs[1]
     assert "raw2fig GROUP STEP" in outputs[0]
+
+
+SAID = "import raw2fig.cli as cli; cli.run = lambda words: print('what a step found') or ''; cli.main()"
+"""In place of a step that prints."""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["--help"], ["report", "--help"], ["report", "table", "--help"]], ids=" ".join)
+def test_help_for_a_reader_that_is_gone(words: list[str], unbuffered: str) -> None:
+    assert unread("-m", "raw2fig", *words, unbuffered=unbuffered) == (0, "")
+
+
+def test_a_step_that_is_done_for_a_reader_that_is_gone() -> None:
+    assert unread("-c", SAID) == (0, "")
+
+
+def test_another_broken_pipe_is_a_defect(toy, monkeypatch) -> None:
+    def broken(words: list[str]) -> str:
+        raise BrokenPipeError("a server's")
+
+    monkeypatch.setattr(cli, "run", broken)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["toy-paper"])
+
+
+def unread(*words: str, unbuffered: str = "") -> tuple[int, str]:
+    """Exit status and standard error of Python when nobody reads its output, as behind `| head -0`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run([sys.executable, *words], stdout=writer, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(writer)
+    return done.returncode, done.stderr
 
 
 def test_error_is_one_line_whatever_is_in_it() -> None:
