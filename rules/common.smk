@@ -31,6 +31,8 @@ FIGURES = {}
 """Paper → its figures' PNG files, in the order of the report."""
 CLAIMS = {}
 """Paper → its claims.json."""
+FETCHED = {}
+"""Paper → records of data and folders of models that came from outside."""
 
 
 def option(flag, value):

@@ -33,21 +33,6 @@ rule coordination_claims:
         "--planted {input.planted} {params.roles} --scale {params.scale} --claims {output.claims} &> {log}"
 
 
-rule coordination_table:
-    input:
-        claims="<results>/coordination/claims.json",
-    output:
-        markdown="<results>/coordination/tables/paper_vs_run.md",
-    log:
-        "<results>/coordination/logs/table.log",
-    resources:
-        **resources_for(config, "light", "coordination_table"),
-    params:
-        code=source_digest("raw2fig.report.claims_page"),
-    shell:
-        "raw2fig report table --claims {input.claims} --markdown {output.markdown} &> {log}"
-
-
 rule coordination_table_models:
     input:
         rates=expand("<results>/coordination/evals/{experiment}.rates.csv", experiment=COORDINATION_COMPARED),
