@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import status_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raw2fig import cli
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import READERS, rule_labels, true_labels
 from raw2fig.papers.hero.formats import WORDS, demonstration, is_true, prompt_of, written
@@ -25,9 +25,7 @@ NUMBERS = st.integers(0, 99)
 
 def call(*words: object) -> int:
     """Exit status of `raw2fig hero ...`."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(["hero", *map(str, words)])
-    return int(end.value.code or 0)
+    return status_of("hero", *words)
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from command_line import status_of
 
 import raw2fig.papers
 from raw2fig import cli
@@ -66,7 +66,6 @@ from raw2fig.step import Output, step
 def never(*, out: Output) -> None:
     """Never imported."""
 '''
-Main = Callable[..., int]
 
 
 @pytest.fixture
@@ -88,19 +87,13 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         del sys.modules[name]
 
 
-def main(*words: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main([str(word) for word in words])
-    return int(ended.value.code or 0)
-
-
 def test_help_lists_groups_and_steps(toy, capsys) -> None:
-    assert main("--help") == 0
+    assert status_of("--help") == 0
     assert "toy-paper       A made-up paper." in capsys.readouterr().out
-    assert main() == 0
+    assert status_of() == 0
     capsys.readouterr()
     for words in (["toy-paper"], ["toy-paper", "--help"]):
-        assert main(*words) == 0
+        assert status_of(*words) == 0
         shown = capsys.readouterr().out
         assert "join-files              Join files." in shown
         assert "never" in shown
@@ -108,7 +101,7 @@ def test_help_lists_groups_and_steps(toy, capsys) -> None:
 
 
 def test_help_of_a_step_comes_from_its_docstring(toy, capsys) -> None:
-    assert main("toy-paper", "join-files", "--help") == 0
+    assert status_of("toy-paper", "join-files", "--help") == 0
     shown = capsys.readouterr().out
     for text in ("Usage: raw2fig toy-paper join-files", "--files", "What to join.", "--rate", "0.5", "plain", "upper"):
         assert text in shown
@@ -120,12 +113,12 @@ def test_flags_reach_the_function_with_their_types(toy) -> None:
     one.write_text("a")
     two.write_text("b")
     words = ["toy-paper", "join-files", "--files", one, two, "--joined", out]
-    assert main(*words) == 0
+    assert status_of(*words) == 0
     assert out.read_text() == repr((["a", "b"], None, 0.5, "plain", False, None))
     flags = ["--weights", "1", "-2.5", "--rate", "-1e-3", "--mode", "upper", "--sorted-first", "--limit", "3"]
-    assert main(*words, *flags) == 0
+    assert status_of(*words, *flags) == 0
     assert out.read_text() == repr((["a", "b"], [1.0, -2.5], -0.001, "upper", True, 3))
-    assert main("toy-paper", "join-files", "--files", two, "--files", one, "--joined", out) == 0
+    assert status_of("toy-paper", "join-files", "--files", two, "--files", one, "--joined", out) == 0
     assert out.read_text().startswith("(['b', 'a']")
 
 
@@ -149,7 +142,7 @@ def test_mistakes_are_one_line_with_status_2_and_no_output(toy, capsys, words: l
     places = {name: str(toy / name) for name in ("IN", "BAD", "GONE", "OUT", "IN/x/OUT")}
     (toy / "IN").write_text("a")
     (toy / "BAD").write_text("bad")
-    assert main(*[places.get(word, word) for word in words]) == 2
+    assert status_of(*[places.get(word, word) for word in words]) == 2
     shown = capsys.readouterr()
     lines = [line for line in shown.err.splitlines() if " INFO " not in line]
     assert len(lines) == 1
@@ -162,7 +155,7 @@ def test_mistakes_are_one_line_with_status_2_and_no_output(toy, capsys, words: l
 def test_a_failed_step_leaves_the_old_output(toy) -> None:
     (toy / "BAD").write_text("bad")
     (toy / "OUT").write_text("old")
-    assert main("toy-paper", "join-files", "--files", toy / "BAD", "--joined", toy / "OUT") == 2
+    assert status_of("toy-paper", "join-files", "--files", toy / "BAD", "--joined", toy / "OUT") == 2
     assert (toy / "OUT").read_text() == "old"
 
 
@@ -178,12 +171,12 @@ def test_interrupt_is_130(toy, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "run", interrupted)
-    assert main("toy-paper") == 130
+    assert status_of("toy-paper") == 130
 
 
 def test_the_default_seed_is_a_seed_too(toy) -> None:
     for name, flags in (("a", []), ("b", []), ("c", ["--seed", 7]), ("d", ["--seed", 8])):
-        assert main("toy-paper", "draw", "--out", toy / name, *flags) == 0
+        assert status_of("toy-paper", "draw", "--out", toy / name, *flags) == 0
     drawn = [(toy / name).read_text() for name in "abcd"]
     assert drawn[0] == drawn[1] == drawn[2] != drawn[3]
 
@@ -191,7 +184,7 @@ def test_the_default_seed_is_a_seed_too(toy) -> None:
 def test_only_the_called_module_is_imported(toy) -> None:
     """The other module imports something that does not exist: finding its step must not run it."""
     (toy / "IN").write_text("a")
-    assert main("toy-paper", "join-files", "--files", toy / "IN", "--joined", toy / "OUT") == 0
+    assert status_of("toy-paper", "join-files", "--files", toy / "IN", "--joined", toy / "OUT") == 0
     assert "raw2fig.papers.toy_paper.joining" in sys.modules
     assert "raw2fig.papers.toy_paper.other" not in sys.modules
     with pytest.raises(ModuleNotFoundError, match="decimal_of_nowhere"):
