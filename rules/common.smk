@@ -31,6 +31,8 @@ FIGURES = {}
 """Paper → its figures' PNG files, in the order of the report."""
 CLAIMS = {}
 """Paper → its claims.json."""
+FETCHED = {}
+"""Paper → records of data and folders of models that came from outside."""
 
 
 def option(flag, value):
@@ -40,6 +42,17 @@ def option(flag, value):
     if isinstance(value, (list, tuple)):
         return f"--{flag} {' '.join(quote(str(item)) for item in value)}"
     return f"--{flag}" if value is True else f"--{flag} {quote(str(value))}"
+
+
+def flags(section, *keys):
+    """Flags of a step with values of a section of the configuration: those of `keys`, or all."""
+    return " ".join(filter(None, (option(key.replace("_", "-"), section[key]) for key in keys or section)))
+
+
+def origin(section):
+    """Flags of `raw2fig fetch file`: where a section of the configuration has its data set from."""
+    keys = ("source", "url", "dataset", "file", "revision", "sha256")
+    return flags(section, *(key for key in keys if key in section))
 
 
 def samples(counts):

@@ -1,7 +1,27 @@
-"""The page with all claims of all papers; Snakemake's own report is made beside it (raw2fig.stages)."""
+"""Each paper's numbers beside this run's, and the page with all claims of all papers; Snakemake's own report is made
+beside it (raw2fig.stages)."""
 
 
 report: "../workflow/report/about.rst"
+
+
+rule paper_vs_run:
+    input:
+        claims="<results>/{paper}/claims.json",
+        fetched=lambda wildcards: FETCHED.get(wildcards.paper, []),
+    output:
+        markdown="<results>/{paper}/tables/paper_vs_run.md",
+    log:
+        "<results>/{paper}/logs/table.log",
+    wildcard_constraints:
+        paper="|".join(CLAIMS),
+    resources:
+        **resources_for(config, "light", "paper_vs_run"),
+    params:
+        code=source_digest("raw2fig.report.claims_page"),
+        fetched=lambda wildcards, input: option("fetched", input.fetched),
+    shell:
+        "raw2fig report table --claims {input.claims} {params.fetched} --markdown {output.markdown} &> {log}"
 
 
 rule claims_page:

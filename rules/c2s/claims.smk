@@ -1,4 +1,4 @@
-"""C2S-Scale, claims: every claim of the paper with its verdict, and the paper's numbers beside this run's."""
+"""C2S-Scale, claims: every claim of the paper with its verdict."""
 
 
 rule c2s_claims:
@@ -36,22 +36,6 @@ rule c2s_claims:
         "--scale {params.scale} --margin {params.margin} --claims {output.claims} &> {log}"
 
 
-rule c2s_table:
-    input:
-        claims="<results>/c2s/claims.json",
-        fetched=C2S_FETCHED,
-    output:
-        markdown="<results>/c2s/tables/paper_vs_run.md",
-    log:
-        "<results>/c2s/logs/table.log",
-    resources:
-        **resources_for(config, "light", "c2s_table"),
-    params:
-        code=source_digest("raw2fig.report.claims_page"),
-        fetched=lambda wildcards, input: option("fetched", input.fetched),
-    shell:
-        "raw2fig report table --claims {input.claims} {params.fetched} --markdown {output.markdown} &> {log}"
-
-
 CLAIMS["c2s"] = "<results>/c2s/claims.json"
+FETCHED["c2s"] = C2S_FETCHED
 TARGETS["figures"] += ["<results>/c2s/claims.json", "<results>/c2s/tables/paper_vs_run.md"]

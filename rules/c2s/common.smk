@@ -58,8 +58,3 @@ C2S_FETCHED = [
     *(f"<results>/c2s/sources/{name}.json" for name in ("reference", *C2S_REAL) if c2s_is_fetched(name)),
     *([] if C2S_TRAINED else expand("<results>/c2s/models/base/{size}", size=C2S_SIZES)),
 ]
-
-
-def c2s_training(*keys):
-    """Flags of training that do not belong to one task."""
-    return " ".join(filter(None, (option(key.replace("_", "-"), C2S["training"][key]) for key in keys)))

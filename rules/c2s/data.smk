@@ -12,22 +12,12 @@ rule c2s_fetch_data:
     resources:
         **resources_for(config, "data", "c2s_fetch_data"),
     params:
-        code=source_digest("raw2fig.papers.c2s.fetch"),
+        code=source_digest("raw2fig.fetch.files"),
         # the checksum of the first download stays when the file is fetched again
         pin=subpath(output.record, strip_suffix=".json"),
-        origin=lambda wildcards: " ".join(
-            option(flag, C2S[wildcards.dataset].get(key))
-            for flag, key in (
-                ("source", "source"),
-                ("url", "url"),
-                ("dataset", "dataset"),
-                ("name", "file"),
-                ("revision", "revision"),
-                ("sha256", "sha256"),
-            )
-        ),
+        origin=lambda wildcards: origin(C2S[wildcards.dataset]),
     shell:
-        "raw2fig c2s fetch-data {params.origin} --file {output.file} --record {output.record} "
+        "raw2fig fetch file {params.origin} --output {output.file} --record {output.record} "
         "--pin {params.pin}.pin.json &> {log}"
 
 
@@ -180,7 +170,7 @@ rule c2s_preprocess:
         **resources_for(config, "data", "c2s_preprocess"),
     params:
         code=source_digest("raw2fig.papers.c2s.preprocess"),
-        settings=" ".join(option(name.replace("_", "-"), value) for name, value in C2S["preprocess"].items()),
+        settings=flags(C2S["preprocess"]),
         tiers=lambda wildcards, input: f"--tiers {input.tiers} --design {C2S['tiers']['design']}" if input.tiers else "",
     shell:
         "raw2fig c2s preprocess --raw {input.raw} --panel {input.panel} {params.settings} {params.tiers} "
@@ -199,7 +189,7 @@ rule c2s_all_genes:
         **resources_for(config, "data", "c2s_all_genes"),
     params:
         code=source_digest("raw2fig.papers.c2s.preprocess"),
-        settings=" ".join(option(name.replace("_", "-"), value) for name, value in C2S["preprocess"].items()),
+        settings=flags(C2S["preprocess"]),
     shell:
         "raw2fig c2s preprocess --raw {input.raw} {params.settings} "
         "--cells {output.cells} --vocabulary {output.vocabulary} &> {log}"

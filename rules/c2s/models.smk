@@ -55,11 +55,11 @@ else:
         resources:
             **resources_for(config, "data", "c2s_base"),
         params:
-            code=source_digest("raw2fig.papers.c2s.fetch"),
+            code=source_digest("raw2fig.fetch.models"),
             source=lambda wildcards: C2S_MODELS[wildcards.size]["source"],
             revision=lambda wildcards: option("revision", C2S_MODELS[wildcards.size].get("revision")),
         shell:
-            "raw2fig c2s fetch-model --source {params.source} {params.revision} --model {output.model} &> {log}"
+            "raw2fig fetch model --source {params.source} {params.revision} --model {output.model} &> {log}"
 
 
 rule c2s_sft_annotation:
@@ -77,7 +77,7 @@ rule c2s_sft_annotation:
     params:
         code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["annotation"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        training=c2s_training("max_length", "checkpoint_every", "gradient_checkpointing"),
+        training=flags(C2S["training"], "max_length", "checkpoint_every", "gradient_checkpointing"),
         launch=command(C2S["launch"], "c2s_sft_annotation"),
         tasks="annotation",
     shell:
@@ -101,7 +101,7 @@ rule c2s_sft_spatial:
     params:
         code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["spatial_sft"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        training=c2s_training("max_length", "checkpoint_every", "gradient_checkpointing"),
+        training=flags(C2S["training"], "max_length", "checkpoint_every", "gradient_checkpointing"),
         launch=command(C2S["launch"], "c2s_sft_spatial"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
@@ -126,7 +126,7 @@ rule c2s_sft_perturbation:
     params:
         code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["perturbation"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        training=c2s_training("max_length", "checkpoint_every", "gradient_checkpointing"),
+        training=flags(C2S["training"], "max_length", "checkpoint_every", "gradient_checkpointing"),
         launch=command(C2S["launch"], "c2s_sft_perturbation"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
@@ -150,7 +150,7 @@ rule c2s_sft_drugs:
     params:
         code=source_digest("raw2fig.papers.c2s.train"),
         sft={key: C2S["screen"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        training=c2s_training("max_length", "checkpoint_every", "gradient_checkpointing"),
+        training=flags(C2S["training"], "max_length", "checkpoint_every", "gradient_checkpointing"),
         launch=command(C2S["launch"], "c2s_sft_drugs"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
@@ -182,7 +182,7 @@ rule c2s_grpo:
         organism=C2S["organism"],
         launch=command(C2S["launch"], "c2s_grpo", reserved=int(C2S_VLLM == "server")),
         vllm=option("vllm", C2S_VLLM),
-        training=c2s_training("checkpoint_every", "gradient_checkpointing"),
+        training=flags(C2S["training"], "checkpoint_every", "gradient_checkpointing"),
     shell:
         "{params.launch} c2s grpo --base {input.base} --cells {input.cells} --fit {input.fit} --panel {input.panel} "
         "--rewards {params.grpo[rewards]} --programme {params.grpo[programme]} --steps {params.grpo[steps]} "

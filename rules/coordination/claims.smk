@@ -24,28 +24,13 @@ rule coordination_claims:
         **resources_for(config, "light", "coordination_claims"),
     params:
         code=source_digest("raw2fig.papers.coordination.claims"),
-        roles=coordination_flags(COORDINATION_ROLES, "main", "larger", "smaller", "looping"),
+        roles=flags(COORDINATION_ROLES, "main", "larger", "smaller", "looping"),
         scale=config["scale"],
     shell:
         "raw2fig coordination claims --published {input.published} --criteria {input.criteria} --pooled {input.pooled} "
         "--calibration {input.calibration} --differentiation {input.differentiation} --outcomes {input.outcomes} "
         "--odds {input.odds} --reports {input.reports} --regression {input.regression} --mediation {input.mediation} "
         "--planted {input.planted} {params.roles} --scale {params.scale} --claims {output.claims} &> {log}"
-
-
-rule coordination_table:
-    input:
-        claims="<results>/coordination/claims.json",
-    output:
-        markdown="<results>/coordination/tables/paper_vs_run.md",
-    log:
-        "<results>/coordination/logs/table.log",
-    resources:
-        **resources_for(config, "light", "coordination_table"),
-    params:
-        code=source_digest("raw2fig.report.claims_page"),
-    shell:
-        "raw2fig report table --claims {input.claims} --markdown {output.markdown} &> {log}"
 
 
 rule coordination_table_models:

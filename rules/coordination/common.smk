@@ -47,12 +47,6 @@ def coordination_played(kind, experiments):
     ]
 
 
-def coordination_flags(section, *keys):
-    """Flags of a step with the values of a section of the configuration; all of them without keys."""
-    given = ((key, section.get(key)) for key in keys or section)
-    return " ".join(filter(None, (option(key.replace("_", "-"), value) for key, value in given)))
-
-
 def coordination_player(wildcards, input):
     """Flags of a player. Replies are kept, and requests counted, in files that outlive a killed job; all shards of a
     player share the count."""
@@ -66,7 +60,7 @@ def coordination_player(wildcards, input):
         given["max_tokens"] = COORDINATION["game"]["max_tokens"]
     if given.get("per_minute"):
         given["limit_file"] = f"{folder}/{wildcards.player}.limit"
-    return coordination_flags(given)
+    return flags(given)
 
 
 wildcard_constraints:

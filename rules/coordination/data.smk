@@ -29,7 +29,7 @@ rule coordination_plan:
         code=source_digest("raw2fig.papers.coordination.plan"),
         rounds=COORDINATION["game"]["rounds"],
         models=lambda wildcards: COORDINATION_EXPERIMENTS[wildcards.experiment]["players"],
-        cells=lambda wildcards: coordination_flags(
+        cells=lambda wildcards: flags(
             COORDINATION_EXPERIMENTS[wildcards.experiment], "conditions", "games", "agents", "temperatures"
         ),
     shell:

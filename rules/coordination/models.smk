@@ -20,7 +20,7 @@ rule coordination_train:
         code=source_digest("raw2fig.papers.coordination.policy"),
         shapes=[given["shape"] for given in COORDINATION["policies"]["shapes"].values()],
         lrs=[given["lr"] for given in COORDINATION["policies"]["shapes"].values()],
-        training=coordination_flags(COORDINATION["policies"], "steps", "batch"),
+        training=flags(COORDINATION["policies"], "steps", "batch"),
     shell:
         "raw2fig coordination train-policy --games {input.games} --personas {input.personas} --shapes {params.shapes} "
         "--lrs {params.lrs} {params.training} --seed {wildcards.trained} --models {output.models} --logs {output.logs} "

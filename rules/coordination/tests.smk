@@ -13,7 +13,7 @@ rule coordination_calibrate:
         **resources_for(config, "data", "coordination_calibrate"),
     params:
         code=source_digest("raw2fig.papers.coordination.calibrate"),
-        calibration=lambda wildcards: coordination_flags(COORDINATION["calibration"][wildcards.calibration]),
+        calibration=lambda wildcards: flags(COORDINATION["calibration"][wildcards.calibration]),
     shell:
         "raw2fig coordination calibrate {params.calibration} --workers {threads} --table {output.table} &> {log}"
 
@@ -27,7 +27,7 @@ rule coordination_planted:
         **resources_for(config, "light", "coordination_planted"),
     params:
         code=source_digest("raw2fig.papers.coordination.planted"),
-        planted=coordination_flags(COORDINATION["planted"]),
+        planted=flags(COORDINATION["planted"]),
     shell:
         "raw2fig coordination planted {params.planted} --table {output.table} &> {log}"
 
@@ -103,7 +103,7 @@ rule coordination_robustness:
         **resources_for(config, "data", "coordination_robustness"),
     params:
         code=source_digest("raw2fig.papers.coordination.criteria"),
-        variants=coordination_flags(COORDINATION["robustness"]),
+        variants=flags(COORDINATION["robustness"]),
     shell:
         "raw2fig coordination criteria --series {input.series} --nulls column {params.variants} "
         "--workers {threads} --table {output.table} &> {log}"

@@ -1,4 +1,4 @@
-"""HERO, claims: every claim of the paper with its verdict, and the paper's numbers beside this run's."""
+"""HERO, claims: every claim of the paper with its verdict."""
 
 
 rule hero_claims:
@@ -27,22 +27,6 @@ rule hero_claims:
         "--reward-model {params.judge} --scale {params.scale} --claims {output.claims} &> {log}"
 
 
-rule hero_table:
-    input:
-        claims="<results>/hero/claims.json",
-        fetched=HERO_FETCHED,
-    output:
-        markdown="<results>/hero/tables/paper_vs_run.md",
-    log:
-        "<results>/hero/logs/table.log",
-    resources:
-        **resources_for(config, "light", "hero_table"),
-    params:
-        code=source_digest("raw2fig.report.claims_page"),
-        fetched=lambda wildcards, input: option("fetched", input.fetched),
-    shell:
-        "raw2fig report table --claims {input.claims} {params.fetched} --markdown {output.markdown} &> {log}"
-
-
 CLAIMS["hero"] = "<results>/hero/claims.json"
+FETCHED["hero"] = HERO_FETCHED
 TARGETS["figures"] += ["<results>/hero/claims.json", "<results>/hero/tables/paper_vs_run.md"]

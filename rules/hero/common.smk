@@ -44,13 +44,8 @@ HERO_LADDERS = [
 ]
 
 
-def hero_flags(section, *keys):
-    """Flags of the settings `keys` of a section of the configuration."""
-    return " ".join(filter(None, (option(key.replace("_", "-"), HERO[section][key]) for key in keys)))
-
-
-HERO_GRPO = hero_flags(
-    "train",
+HERO_GRPO = flags(
+    HERO["train"],
     *("updates", "lr", "warmup", "prompts", "generations", "accumulate", "eps_low", "eps_high", "beta_kl"),
     *("hyperparameters", "mixing", "checkpoint_every", "gradient_checkpointing"),
 )

@@ -12,7 +12,7 @@ if HERO_SUMS:
             **resources_for(config, "light", "hero_problems"),
         params:
             code=source_digest("raw2fig.papers.hero.problems"),
-            sizes=hero_flags("problems", "digits", "warm_start", "train", "validation", "held_out", "seed"),
+            sizes=flags(HERO["problems"], "digits", "warm_start", "train", "validation", "held_out", "seed"),
         shell:
             "raw2fig hero problems {params.sizes} --problems {output.problems} --tokenizer {output.tokenizer} &> {log}"
 
@@ -32,7 +32,7 @@ else:
             code=source_digest("raw2fig.papers.hero.pool"),
             # the user's files, or the hub
             origin=lambda wildcards, input: option("files", input.files)
-            or hero_flags("pool", "dataset", "revision", "split"),
+            or flags(HERO["pool"], "dataset", "revision", "split"),
             size=HERO["pool"]["size"],
         shell:
             "raw2fig hero pool {params.origin} --size {params.size} --pool {output.pool} "
@@ -50,11 +50,11 @@ else:
         resources:
             **resources_for(config, "data", "hero_fetch"),
         params:
-            code=source_digest("raw2fig.papers.hero.fetch"),
+            code=source_digest("raw2fig.fetch.models"),
             source=lambda wildcards: HERO["released"][wildcards.which],
             revision=lambda wildcards: option("revision", HERO["released"][f"{wildcards.which}_revision"]),
         shell:
-            "raw2fig hero fetch --source {params.source} {params.revision} --model {output.model} &> {log}"
+            "raw2fig fetch model --source {params.source} {params.revision} --model {output.model} &> {log}"
 
     rule hero_candidates:
         input:
@@ -107,14 +107,13 @@ for benchmark in ("hardverify", "benchmarks"):
             resources:
                 **resources_for(config, "data", f"hero_fetch_{benchmark}"),
             params:
-                code=source_digest("raw2fig.papers.hero.fetch"),
+                code=source_digest("raw2fig.fetch.files"),
                 # the checksum of the first download stays when the file is fetched again
                 pin=subpath(output.record, strip_suffix=".record.json"),
-                origin=hero_flags(benchmark, "source", "url", "dataset", "revision", "sha256"),
-                file=option("name", HERO[benchmark]["file"]),
+                origin=origin(HERO[benchmark]),
             shell:
-                "raw2fig hero fetch-benchmark {params.origin} {params.file} --file {output.file} "
-                "--record {output.record} --pin {params.pin}.pin.json &> {log}"
+                "raw2fig fetch file {params.origin} --output {output.file} --record {output.record} "
+                "--pin {params.pin}.pin.json &> {log}"
 
 
 rule hero_stratify:
@@ -132,7 +131,7 @@ rule hero_stratify:
         **resources_for(config, "data", "hero_stratify"),
     params:
         code=source_digest("raw2fig.papers.hero.regimes"),
-        regimes=hero_flags("regimes", "size", "words"),
+        regimes=flags(HERO["regimes"], "size", "words"),
         verifier=HERO["verifier"],
         reading=HERO["reading"],
     shell:

@@ -19,7 +19,7 @@ rule hero_evaluate:
     params:
         code=source_digest("raw2fig.papers.hero.evaluate"),
         names=["start/-/0", *(f"{regime}/{run}/{seed}" for regime, run, seed in HERO_TRAINED)],
-        sampling=hero_flags("evaluation", "samples", "temperature", "top_p"),
+        sampling=flags(HERO["evaluation"], "samples", "temperature", "top_p"),
         engine=HERO["engine"],
         verifier=HERO["verifier"],
         reading=HERO["reading"],

@@ -18,7 +18,7 @@ if HERO_SUMS:
             **resources_for(config, "train", "hero_cold_start"),
         params:
             code=source_digest("raw2fig.papers.hero.cold_start"),
-            settings=hero_flags("cold_start", "shape", "target", "longest", "batch", "lr"),
+            settings=flags(HERO["cold_start"], "shape", "target", "longest", "batch", "lr"),
             tokens=HERO["max_new_tokens"],
         shell:
             "raw2fig hero cold-start --problems {input.problems} --tokenizer {input.tokenizer} {params.settings} "
@@ -40,7 +40,7 @@ if HERO_SUMS:
             **resources_for(config, "train", "hero_reward_model"),
         params:
             code=source_digest("raw2fig.papers.hero.reward_model"),
-            settings=hero_flags("reward_model", "noises", "prompts", "samples", "steps", "batch", "lr"),
+            settings=flags(HERO["reward_model"], "noises", "prompts", "samples", "steps", "batch", "lr"),
             verifier=HERO["verifier"],
             tokens=HERO["max_new_tokens"],
             generations=HERO["train"]["generations"],
@@ -66,8 +66,8 @@ else:
             **resources_for(config, "train", "hero_sft"),
         params:
             code=source_digest("raw2fig.papers.hero.pool"),
-            settings=hero_flags("sft", "examples", "steps", "batch", "accumulate", "lr", "max_length"),
-            training=hero_flags("train", "checkpoint_every", "gradient_checkpointing"),
+            settings=flags(HERO["sft"], "examples", "steps", "batch", "accumulate", "lr", "max_length"),
+            training=flags(HERO["train"], "checkpoint_every", "gradient_checkpointing"),
             launch=command(HERO["launch"], "hero_sft"),
         shell:
             "{params.launch} hero sft --pool {input.pool} --base {input.base} {params.settings} {params.training} "

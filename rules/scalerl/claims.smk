@@ -1,4 +1,4 @@
-"""ScaleRL, claims: every claim of the paper with its verdict, and the paper's tables beside this run's."""
+"""ScaleRL, claims: every claim of the paper with its verdict, and a table of the runs."""
 
 
 rule scalerl_claims:
@@ -26,23 +26,6 @@ rule scalerl_claims:
         "--budget {params.budget} --scale {params.scale} --claims {output.claims} &> {log}"
 
 
-rule scalerl_table:
-    input:
-        claims="<results>/scalerl/claims.json",
-        fetched=SCALERL_FETCHED,
-    output:
-        markdown="<results>/scalerl/tables/paper_vs_run.md",
-    log:
-        "<results>/scalerl/logs/table.log",
-    resources:
-        **resources_for(config, "light", "scalerl_table"),
-    params:
-        code=source_digest("raw2fig.report.claims_page"),
-        fetched=lambda wildcards, input: option("fetched", input.fetched),
-    shell:
-        "raw2fig report table --claims {input.claims} {params.fetched} --markdown {output.markdown} &> {log}"
-
-
 rule scalerl_table_runs:
     input:
         problems="<results>/scalerl/evals/problems.parquet",
@@ -65,4 +48,5 @@ rule scalerl_table_runs:
 
 SCALERL_TABLES = ["<results>/scalerl/tables/paper_vs_run.md", "<results>/scalerl/tables/runs.md"]
 CLAIMS["scalerl"] = "<results>/scalerl/claims.json"
+FETCHED["scalerl"] = SCALERL_FETCHED
 TARGETS["figures"] += ["<results>/scalerl/claims.json", *SCALERL_TABLES]

@@ -39,14 +39,13 @@ else:
         resources:
             **resources_for(config, "data", "scalerl_fetch_problems"),
         params:
-            code=source_digest("raw2fig.papers.scalerl.fetch"),
+            code=source_digest("raw2fig.fetch.files"),
             # the checksum of the first download stays when the file is fetched again
             pin=subpath(output.record, strip_suffix=".json"),
-            origin=scalerl_flags(SCALERL["problems"], "source", "url", "dataset", "revision", "sha256"),
-            name=option("name", SCALERL["problems"].get("file")),
+            origin=origin(SCALERL["problems"]),
         shell:
-            "raw2fig scalerl fetch-problems {params.origin} {params.name} --file {output.file} "
-            "--record {output.record} --pin {params.pin}.pin.json &> {log}"
+            "raw2fig fetch file {params.origin} --output {output.file} --record {output.record} "
+            "--pin {params.pin}.pin.json &> {log}"
 
     rule scalerl_polaris:
         input:

@@ -35,11 +35,11 @@ else:
         resources:
             **resources_for(config, "data", "scalerl_base"),
         params:
-            code=source_digest("raw2fig.papers.scalerl.fetch"),
+            code=source_digest("raw2fig.fetch.models"),
             source=option("source", SCALERL["base"].get("model")),
             revision=option("revision", SCALERL["base"].get("revision")),
         shell:
-            "raw2fig scalerl fetch-base {params.source} {params.revision} --model {output.model} &> {log}"
+            "raw2fig fetch model {params.source} {params.revision} --model {output.model} &> {log}"
 
 
 rule scalerl_tune:

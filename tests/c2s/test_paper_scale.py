@@ -167,7 +167,7 @@ def test_another_source_of_each_kind(folder: Path) -> None:
         ),
         (
             {"source": "hub", "dataset": "lab/cells", "file": "a.h5ad", "revision": "v2"},
-            ["--source hub", "--dataset lab/cells", "--name a.h5ad", "--revision v2"],
+            ["--source hub", "--dataset lab/cells", "--file a.h5ad", "--revision v2"],
         ),
     ):
         overlay = {"c2s": {"reference": {**found, "sha256": "0" * 64}}}

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import pytest
+from command_line import status_of
 
-from raw2fig import cli
 from raw2fig.papers.coordination.game import Answer, Failure, Reply, Request, Respond
 from raw2fig.papers.coordination.personas import read_personas
 from raw2fig.papers.coordination.plan import Game, planned
@@ -16,9 +15,7 @@ ATTRIBUTES = ROOT / "config/coordination/personas.yaml"
 
 def call(*words: object) -> int:
     """Exit status of `raw2fig coordination ...`."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(["coordination", *map(str, words)])
-    return int(end.value.code or 0)
+    return status_of("coordination", *words)
 
 
 def make_personas(folder: Path) -> Path:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import status_of
 
-from raw2fig import cli
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION, rejections
 from raw2fig.papers.coordination.games import Game
 from raw2fig.papers.coordination.group_tests import against_nulls
@@ -135,9 +135,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*words: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["coordination", *words])
-    return int(ended.value.code or 0)
+    return status_of("coordination", *words)
 
 
 def test_the_step_and_its_figure_and_any_number_of_workers(folder: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import status_of
 
-from raw2fig import cli
 from raw2fig.papers.coordination.games import Columns, Game, read_games
 from raw2fig.papers.coordination.group_tests import against_nulls
 from raw2fig.papers.coordination.measures import CRITERIA
@@ -31,9 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def diagnose(*flags: str, log: str = "my_log.csv", status: int = 0) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["coordination", "diagnose", "--games", log, *flags])
-    assert ended.value.code == status
+    assert status_of("coordination", "diagnose", "--games", log, *flags) == status
 
 
 def groups() -> pd.DataFrame:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import status_of
 
-from raw2fig import cli
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.games import Game, read_series
 from raw2fig.papers.coordination.group_tests import LABELS, NUMBERS, against_nulls, parse_variant
@@ -39,9 +39,7 @@ def table_of_games(seed: int = 0) -> pd.DataFrame:
 
 
 def run(*words: object, status: int = 0) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["coordination", *map(str, words)])
-    assert ended.value.code == status
+    assert status_of("coordination", *words) == status
 
 
 @pytest.fixture(scope="module")

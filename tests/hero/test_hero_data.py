@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import status_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raw2fig import cli
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.answers import boxed, rule_labels, true_labels
+from raw2fig.papers.hero.answers import READERS, rule_labels, true_labels
 from raw2fig.papers.hero.formats import WORDS, demonstration, is_true, prompt_of, written
 from raw2fig.papers.hero.pool import KIND, evaluation_set, pool, reservoir
 from raw2fig.papers.hero.regimes import INSTRUCTION, overlaps, stratify
@@ -25,9 +25,7 @@ NUMBERS = st.integers(0, 99)
 
 def call(*words: object) -> int:
     """Exit status of `raw2fig hero ...`."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(["hero", *map(str, words)])
-    return int(end.value.code or 0)
+    return status_of("hero", *words)
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +64,10 @@ def test_what_is_no_number_is_kept_as_it_is() -> None:
 
 
 def test_boxes() -> None:
-    assert boxed(r"so \boxed{1} or rather \boxed{\frac{1}{2}}.") == r"\frac{1}{2}"
-    assert boxed(r"\boxed{\frac{1}{2}") == ""  # cut off
-    assert boxed("7") == ""
+    read = READERS["boxed"]
+    assert read(r"so \boxed{1} or rather \boxed{\frac{1}{2}}.") == r"\frac{1}{2}"
+    assert read(r"\boxed{\frac{1}{2}") == ""  # cut off
+    assert read("7") == ""
     labels = rule_labels("math_verify", "boxed", ["0.5", "0.5", "0.5"], [r"\boxed{\frac{1}{2}}", r"\boxed{2}", "0.5"])
     assert labels.tolist() == [1, 0, 0]
     with pytest.raises(InputError, match="verifier"):

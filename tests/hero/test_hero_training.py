@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import status_of
 
-from raw2fig import cli
 from raw2fig.papers.hero.answers import rule_labels, true_labels
 from raw2fig.papers.hero.reward_model import pairs_of
 
@@ -18,9 +18,7 @@ UPDATES = 4
 
 def call(*words: object) -> int:
     """Exit status of `raw2fig hero ...`."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(["hero", *map(str, words)])
-    return int(end.value.code or 0)
+    return status_of("hero", *words)
 
 
 @pytest.fixture(scope="module")

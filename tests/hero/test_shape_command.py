@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import status_of
 
-from raw2fig import cli
 from raw2fig.papers.hero.shape import ADDED
 from raw2fig.rl.advantages import EPSILON
 
@@ -32,9 +32,7 @@ def run(folder: Path, frame: pd.DataFrame, *flags: str, status: int = 0, suffix:
         frame.to_csv(path, index=False)
     else:
         frame.to_parquet(path, index=False)
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["hero", "shape", "--rewards", path.name, "--output", output.name, *flags])
-    assert ended.value.code == status
+    assert status_of("hero", "shape", "--rewards", path.name, "--output", output.name, *flags) == status
     if status:
         assert not output.exists()
         return pd.DataFrame()
@@ -251,8 +249,7 @@ def test_the_text_of_a_csv_is_kept_as_it_is(folder: Path) -> None:
     Path("my.csv").write_text(
         "id,group,verifier,reward_model,remark\n007,1,1,0.50,NA\n008,1,0,,\n009,01,1,1e0,2.50\n010,01,0,2,x\n"
     )
-    with pytest.raises(SystemExit):
-        cli.main(["hero", "shape", "--rewards", "my.csv", "--output", "shaped.csv"])
+    assert status_of("hero", "shape", "--rewards", "my.csv", "--output", "shaped.csv") == 0
     lines = Path("shaped.csv").read_text().splitlines()
     assert lines[0] == "id,group,verifier,reward_model,remark,shaped_reward,weight,sigma_u,uniform,advantage"
     assert lines[1] == "007,1,1,0.5,NA,1.0,1.0,,False,0.5"
@@ -310,7 +307,5 @@ def test_other_kinds_of_file_are_refused(folder: Path, capsys) -> None:
     for name, content in (("my.txt", "x"), ("my.parquet", "x"), ("none.csv", None)):
         if content is not None:
             Path(name).write_text(content)
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["hero", "shape", "--rewards", name, "--output", "shaped.csv"])
-        assert ended.value.code == 2
+        assert status_of("hero", "shape", "--rewards", name, "--output", "shaped.csv") == 2
         assert f"raw2fig hero shape: {name}: " in capsys.readouterr().err.splitlines()[-1]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import status_of
 from scipy.stats import binomtest
 
-from raw2fig import cli
 from raw2fig.papers.hero.verifier_study import rates_of
 from raw2fig.papers.hero.verifiers import VERIFIERS
 
@@ -24,9 +24,7 @@ MADE_UP = [
 
 def study(folder: Path, problems: object, *flags: str, status: int = 0) -> pd.DataFrame:
     (folder / "benchmark.json").write_text(json.dumps(problems))
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["hero", "verifier-study", "--benchmark", "benchmark.json", *flags])
-    assert ended.value.code == status
+    assert status_of("hero", "verifier-study", "--benchmark", "benchmark.json", *flags) == status
     return pd.DataFrame() if status else pd.read_csv(folder / "hero-verifiers.csv", index_col="verifier")
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raw2fig.papers.hero.verifiers import VERIFIERS, math_verdict, normalise, number
+from raw2fig.papers.hero.verifiers import VERIFIERS, normalise, number
 from raw2fig.tasks import mathematics
+from raw2fig.tasks.mathematics import math_verdict
 
 LADDER = ["string", "normalised", "numeric", "math_verify"]
 

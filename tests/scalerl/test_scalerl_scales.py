@@ -119,7 +119,7 @@ def test_the_paper_scale_of_scalerl_as_it_is(planned: dict[str, Job]) -> None:
     assert "--source Qwen/Qwen3-8B-Base" in planned["scalerl_base"].shell
     assert "--source hub --dataset POLARIS-Project/Polaris-Dataset-53K" in planned["scalerl_fetch_problems"].shell
     assert "--engine vllm" in planned["scalerl_evaluate arm=scalerl"].shell
-    assert "--fetched results/paper/scalerl/sources/problems.json" in planned["scalerl_table"].shell
+    assert "--fetched results/paper/scalerl/sources/problems.json" in planned["paper_vs_run paper=scalerl"].shell
     assert not {"scalerl_problems", "scalerl_warm_start"} & {job.rule for job in planned.values()}
 
 

@@ -16,6 +16,7 @@ from raw2fig.claims import (
     all_of,
     below,
     decide,
+    decide_all,
     describe,
     load_published,
     read_claims,
@@ -223,6 +224,18 @@ def test_a_claim_is_neither_undecided_nor_decided_twice(published) -> None:
         decide(claims["X4"], some)
     entry = decide(claims["X1"], out_of_scale="this scale has no GPU")
     assert (entry["verdict"], entry["measured"]) == (OUT_OF_SCALE, "this scale has no GPU")
+
+
+def test_what_a_run_says_of_each_claim(published) -> None:
+    paper = load_published(published)
+    good, parts = interval(0.9, 0.95), {"split": interval(0.95, 0.97), "gap": interval(0.2, 0.4)}
+    said = {"X1": good, "X2": "too few cells", "X3": interval(0.4, 0.6), "X4": parts}
+    entries = decide_all(paper, said)
+    expected = [decide(paper.claims[name], said[name]) for name in ("X1", "X3", "X4")]
+    assert [entry for entry in entries if entry["verdict"] != OUT_OF_SCALE] == expected
+    assert [entry["measured"] for entry in entries[1::3]] == ["too few cells", "needs a laboratory"]
+    with pytest.raises(ValueError, match="X3: neither an estimate nor"):
+        decide_all(paper, {name: found for name, found in said.items() if name != "X3"})
 
 
 def test_no_claim_goes_missing(published, tmp_path) -> None:

@@ -1,12 +1,13 @@
 """The command line: what is found, what is imported, exit statuses, one-line errors."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from command_line import status_of
 
 import raw2fig.papers
 from raw2fig import cli
@@ -65,14 +66,14 @@ from raw2fig.step import Output, step
 def never(*, out: Output) -> None:
     """Never imported."""
 '''
-Main = Callable[..., int]
 
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package `raw2fig.papers.toy_paper` in a folder of its own, found by the command line."""
     package = tmp_path / "raw2fig"
-    for folder, text in (("papers/toy_paper", '"""A made-up paper."""'), ("report", '"""Shared."""')):
+    shared = dict.fromkeys(cli.SHARED, '"""Shared."""')
+    for folder, text in {"papers/toy_paper": '"""A made-up paper."""', **shared}.items():
         (package / folder).mkdir(parents=True)
         (package / folder / "__init__.py").write_text(text)
     (package / "papers/toy_paper/joining.py").write_text(dedent(STEPS))
@@ -86,19 +87,13 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         del sys.modules[name]
 
 
-def main(*words: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main([str(word) for word in words])
-    return int(ended.value.code or 0)
-
-
 def test_help_lists_groups_and_steps(toy, capsys) -> None:
-    assert main("--help") == 0
+    assert status_of("--help") == 0
     assert "toy-paper       A made-up paper." in capsys.readouterr().out
-    assert main() == 0
+    assert status_of() == 0
     capsys.readouterr()
     for words in (["toy-paper"], ["toy-paper", "--help"]):
-        assert main(*words) == 0
+        assert status_of(*words) == 0
         shown = capsys.readouterr().out
         assert "join-files              Join files." in shown
         assert "never" in shown
@@ -106,7 +101,7 @@ def test_help_lists_groups_and_steps(toy, capsys) -> None:
 
 
 def test_help_of_a_step_comes_from_its_docstring(toy, capsys) -> None:
-    assert main("toy-paper", "join-files", "--help") == 0
+    assert status_of("toy-paper", "join-files", "--help") == 0
     shown = capsys.readouterr().out
     for text in ("Usage: raw2fig toy-paper join-files", "--files", "What to join.", "--rate", "0.5", "plain", "upper"):
         assert text in shown
@@ -118,12 +113,12 @@ def test_flags_reach_the_function_with_their_types(toy) -> None:
     one.write_text("a")
     two.write_text("b")
     words = ["toy-paper", "join-files", "--files", one, two, "--joined", out]
-    assert main(*words) == 0
+    assert status_of(*words) == 0
     assert out.read_text() == repr((["a", "b"], None, 0.5, "plain", False, None))
     flags = ["--weights", "1", "-2.5", "--rate", "-1e-3", "--mode", "upper", "--sorted-first", "--limit", "3"]
-    assert main(*words, *flags) == 0
+    assert status_of(*words, *flags) == 0
     assert out.read_text() == repr((["a", "b"], [1.0, -2.5], -0.001, "upper", True, 3))
-    assert main("toy-paper", "join-files", "--files", two, "--files", one, "--joined", out) == 0
+    assert status_of("toy-paper", "join-files", "--files", two, "--files", one, "--joined", out) == 0
     assert out.read_text().startswith("(['b', 'a']")
 
 
@@ -147,7 +142,7 @@ def test_mistakes_are_one_line_with_status_2_and_no_output(toy, capsys, words: l
     places = {name: str(toy / name) for name in ("IN", "BAD", "GONE", "OUT", "IN/x/OUT")}
     (toy / "IN").write_text("a")
     (toy / "BAD").write_text("bad")
-    assert main(*[places.get(word, word) for word in words]) == 2
+    assert status_of(*[places.get(word, word) for word in words]) == 2
     shown = capsys.readouterr()
     lines = [line for line in shown.err.splitlines() if " INFO " not in line]
     assert len(lines) == 1
@@ -160,7 +155,7 @@ def test_mistakes_are_one_line_with_status_2_and_no_output(toy, capsys, words: l
 def test_a_failed_step_leaves_the_old_output(toy) -> None:
     (toy / "BAD").write_text("bad")
     (toy / "OUT").write_text("old")
-    assert main("toy-paper", "join-files", "--files", toy / "BAD", "--joined", toy / "OUT") == 2
+    assert status_of("toy-paper", "join-files", "--files", toy / "BAD", "--joined", toy / "OUT") == 2
     assert (toy / "OUT").read_text() == "old"
 
 
@@ -176,12 +171,12 @@ def test_interrupt_is_130(toy, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "run", interrupted)
-    assert main("toy-paper") == 130
+    assert status_of("toy-paper") == 130
 
 
 def test_the_default_seed_is_a_seed_too(toy) -> None:
     for name, flags in (("a", []), ("b", []), ("c", ["--seed", 7]), ("d", ["--seed", 8])):
-        assert main("toy-paper", "draw", "--out", toy / name, *flags) == 0
+        assert status_of("toy-paper", "draw", "--out", toy / name, *flags) == 0
     drawn = [(toy / name).read_text() for name in "abcd"]
     assert drawn[0] == drawn[1] == drawn[2] != drawn[3]
 
@@ -189,7 +184,7 @@ def test_the_default_seed_is_a_seed_too(toy) -> None:
 def test_only_the_called_module_is_imported(toy) -> None:
     """The other module imports something that does not exist: finding its step must not run it."""
     (toy / "IN").write_text("a")
-    assert main("toy-paper", "join-files", "--files", toy / "IN", "--joined", toy / "OUT") == 0
+    assert status_of("toy-paper", "join-files", "--files", toy / "IN", "--joined", toy / "OUT") == 0
     assert "raw2fig.papers.toy_paper.joining" in sys.modules
     assert "raw2fig.papers.toy_paper.other" not in sys.modules
     with pytest.raises(ModuleNotFoundError, match="decimal_of_nowhere"):
@@ -233,6 +228,39 @@ def test_installed_command_and_module_are_the_same() -> None:
     ]
     assert outputs[0] == outputs[1]
     assert "raw2fig GROUP STEP" in outputs[0]
+
+
+SAID = "import raw2fig.cli as cli; cli.run = lambda words: print('what a step found') or ''; cli.main()"
+"""In place of a step that prints."""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["--help"], ["report", "--help"], ["report", "table", "--help"]], ids=" ".join)
+def test_help_for_a_reader_that_is_gone(words: list[str], unbuffered: str) -> None:
+    assert unread("-m", "raw2fig", *words, unbuffered=unbuffered) == (0, "")
+
+
+def test_a_step_that_is_done_for_a_reader_that_is_gone() -> None:
+    assert unread("-c", SAID) == (0, "")
+
+
+def test_another_broken_pipe_is_a_defect(toy, monkeypatch) -> None:
+    def broken(words: list[str]) -> str:
+        raise BrokenPipeError("a server's")
+
+    monkeypatch.setattr(cli, "run", broken)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["toy-paper"])
+
+
+def unread(*words: str, unbuffered: str = "") -> tuple[int, str]:
+    """Exit status and standard error of Python when nobody reads its output, as behind `| head -0`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run([sys.executable, *words], stdout=writer, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(writer)
+    return done.returncode, done.stderr
 
 
 def test_error_is_one_line_whatever_is_in_it() -> None:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from raw2fig.stats import Estimate
 
     Measured = Estimate | Mapping[str, Estimate | Mapping[str, Estimate]]
+    Said = Measured | str
+    """What a run says of a claim: what it measured, or why its scale cannot measure it."""
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 INCONCLUSIVE, OUT_OF_SCALE = "inconclusive", "out of scale"
@@ -181,6 +183,16 @@ def decide(
         "verdict": all_of([part["verdict"] for part in parts]) if parts else OUT_OF_SCALE,
         "evidence": [str(path) for path in evidence],
     }
+
+
+def decide_all(paper: Paper, said: "Mapping[str, Said]") -> list[dict[str, Any]]:
+    """The entries of all claims of `paper`, by id what the run says of each; of claims that are out of scale everywhere
+    it says nothing. Raises as `decide`."""
+    entries = []
+    for name, claim in paper.claims.items():
+        found = said.get(name)
+        entries.append(decide(claim, out_of_scale=found) if isinstance(found, str) else decide(claim, found))
+    return entries
 
 
 def as_record(estimate: "Estimate", unit: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 import time
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -19,8 +20,8 @@ from raw2fig.errors import InputError
 from raw2fig.warm import delegate
 
 PACKAGE = Path(__file__).parent
-SHARED = "report"
-"""The one group of commands that is not a paper: what all papers have in common."""
+SHARED = ("fetch", "report")
+"""Groups of commands that are no papers: what all papers have in common."""
 
 
 class Command(NamedTuple):
@@ -34,7 +35,7 @@ class Command(NamedTuple):
 def groups() -> dict[str, Path]:
     """Group name on the command line (`brain-rot`) → package folder, papers first."""
     papers = sorted(path.parent for path in (PACKAGE / "papers").glob("*/__init__.py"))
-    return {folder.name.replace("_", "-"): folder for folder in [*papers, PACKAGE / SHARED]}
+    return {folder.name.replace("_", "-"): folder for folder in [*papers, *(PACKAGE / name for name in SHARED)]}
 
 
 def commands(folder: Path) -> dict[str, Command]:
@@ -70,36 +71,46 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # importing PyTorch makes a million objects that stay: looking through them for garbage costs a second or more
     gc.set_threshold(100_000)
     try:
-        run(words)
+        shown = run(words)
     except InputError as error:
         print(f"raw2fig {' '.join(words[:2])}: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    write(shown)
     gc.freeze()  # nor is anything collected at exit
     sys.exit(0)
 
 
-def run(words: list[str]) -> None:
-    """Dispatch `words` to help or to a step."""
+def write(text: str) -> None:
+    """Write `text` behind what the step has printed. That a reader such as `head` wants no more is no error."""
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        # what is left Python would write at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(words: list[str]) -> str:
+    """Dispatch `words` to a step, or to help, which is returned."""
     available = groups()
     if not words or words[0] in ("-h", "--help"):
-        print("Usage: raw2fig GROUP STEP [--flags]\n\nGroups:")
-        for name, folder in available.items():
-            print(f"  {name:<16}{first_line(ast.parse((folder / '__init__.py').read_text()))}")
-        print("\nraw2fig GROUP --help lists a group's steps, raw2fig GROUP STEP --help the flags of one.")
-        return
+        lines = [
+            f"  {name:<16}{first_line(ast.parse((folder / '__init__.py').read_text()))}\n"
+            for name, folder in available.items()
+        ]
+        last = "raw2fig GROUP --help lists a group's steps, raw2fig GROUP STEP --help the flags of one.\n"
+        return f"Usage: raw2fig GROUP STEP [--flags]\n\nGroups:\n{''.join(lines)}\n{last}"
     if words[0] not in available:
         raise InputError(words[0], "no such group", nearest(words[0], list(available)))
     steps = commands(available[words[0]])
     if len(words) == 1 or words[1] in ("-h", "--help"):
-        print(f"Usage: raw2fig {words[0]} STEP [--flags]\n\nSteps:")
-        for name, command in steps.items():
-            print(f"  {name:<24}{command.summary}")
-        return
+        lines = [f"  {name:<24}{command.summary}\n" for name, command in steps.items()]
+        return f"Usage: raw2fig {words[0]} STEP [--flags]\n\nSteps:\n{''.join(lines)}"
     if words[1] not in steps:
         raise InputError(words[1], f"no such step of {words[0]}", nearest(words[1], list(steps)))
     call(steps[words[1]], f"raw2fig {words[0]} {words[1]}", words[2:])
+    return ""
 
 
 def call(command: Command, name: str, flags: list[str]) -> None:
@@ -113,7 +124,8 @@ def call(command: Command, name: str, flags: list[str]) -> None:
     app = App(name=name, help_format="plaintext", version_flags=(), default_parameter=several)
     app.default(function)
     if any(flag in ("-h", "--help") for flag in flags):
-        app(flags)
+        with suppress(SystemExit):  # of its own, when nobody reads to the end
+            app(flags)
         return
     try:
         _, bound, _ = app.parse_args(flags, exit_on_error=False, print_error=False)

@@ -67,7 +67,7 @@ def check_names(key: str, title: str) -> None:
         raise InputError("KEY", f"is {key!r}", "a Python identifier in lower case, such as brain_rot")
     if len(key) > LONGEST_KEY:
         raise InputError("KEY", f"is {key!r}", f"at most {LONGEST_KEY} characters")
-    if key == SHARED:
+    if key in SHARED:
         raise InputError("KEY", f"{key!r} is the name of a group of commands", "another word")
     if not title.strip():
         raise InputError("TITLE", "is missing", "the paper's title")

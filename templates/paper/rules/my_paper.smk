@@ -80,21 +80,6 @@ rule my_paper_claims:
         "--scale {params.scale} --claims {output.claims} &> {log}"
 
 
-rule my_paper_table:
-    input:
-        claims="<results>/my_paper/claims.json",
-    output:
-        markdown="<results>/my_paper/tables/paper_vs_run.md",
-    log:
-        "<results>/my_paper/logs/table.log",
-    resources:
-        **resources_for(config, "light", "my_paper_table"),
-    params:
-        code=source_digest("raw2fig.report.claims_page"),
-    shell:
-        "raw2fig report table --claims {input.claims} --markdown {output.markdown} &> {log}"
-
-
 FIGURES["my_paper"] = ["<results>/my_paper/figures/accuracy.png"]
 CLAIMS["my_paper"] = "<results>/my_paper/claims.json"
 TARGETS["data"] += MY_PAPER_ANSWERS

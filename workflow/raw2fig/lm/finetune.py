@@ -65,34 +65,13 @@ def fine_tune(
     a killed run that is started again with nothing changed goes on from the last one, with the same result to the byte
     as an uninterrupted run (on CPU); with anything changed it starts anew.
     """
-    import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
     if not examples:
         raise InputError("examples", "no training example", "at least one")
     data = (np.asarray(part).tobytes() for example in examples for part in example if part is not None)
     folder = checkpoint_folder(output, asdict(recipe), data, model)
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        max_steps=recipe.steps,
-        per_device_train_batch_size=recipe.batch,
-        gradient_accumulation_steps=recipe.accumulate,
-        learning_rate=recipe.lr,
-        weight_decay=recipe.weight_decay,
-        adam_beta2=recipe.beta2,
-        warmup_steps=int(recipe.warmup * recipe.steps),
-        lr_scheduler_type="constant_with_warmup" if recipe.constant else "cosine",
-        gradient_checkpointing=recipe.gradient_checkpointing,
-        bf16=torch.cuda.is_available(),
-        save_steps=recipe.checkpoint_every,
-        save_total_limit=1,
-        logging_steps=max(1, recipe.steps // 50),
-        seed=recipe.seed,
-        remove_unused_columns=False,
-        ddp_find_unused_parameters=False,
-        report_to=[],
-        disable_tqdm=True,
-    )
+    arguments = TrainingArguments(**settings_of(recipe, folder), remove_unused_columns=False)
 
     def batch(items: list[Example]) -> dict[str, Any]:
         return collate(items, tokenizer.pad_token_id, recipe.prompt_loss)
@@ -121,6 +100,37 @@ def fine_tune(
     )
     train_and_save(trainer, folder, output)
     kept = ("step", "loss", "learning_rate", "held_out_loss", "held_out_error", "held_out_samples")
+    return log_of(trainer, kept)
+
+
+def settings_of(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """What `recipe` is in the words of Hugging Face trainers, with checkpoints in `folder`."""
+    import torch
+
+    return {
+        "output_dir": str(folder),
+        "max_steps": recipe.steps,
+        "per_device_train_batch_size": recipe.batch,
+        "gradient_accumulation_steps": recipe.accumulate,
+        "learning_rate": recipe.lr,
+        "weight_decay": recipe.weight_decay,
+        "adam_beta2": recipe.beta2,
+        "warmup_steps": int(recipe.warmup * recipe.steps),
+        "lr_scheduler_type": "constant_with_warmup" if recipe.constant else "cosine",
+        "gradient_checkpointing": recipe.gradient_checkpointing,
+        "bf16": torch.cuda.is_available(),
+        "save_steps": recipe.checkpoint_every,
+        "save_total_limit": 1,
+        "logging_steps": max(1, recipe.steps // 50),
+        "seed": recipe.seed,
+        "ddp_find_unused_parameters": False,
+        "report_to": [],
+        "disable_tqdm": True,
+    }
+
+
+def log_of(trainer: Trainer, kept: Sequence[str]) -> list[dict[str, float]]:
+    """Records of a training's log that hold a loss, of each what is `kept`."""
     return [
         {name: float(record[name]) for name in kept if name in record}
         for record in trainer.state.log_history

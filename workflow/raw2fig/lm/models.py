@@ -76,7 +76,6 @@ def load(
     be found.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     tokenizer = load_tokenizer(source, revision)
@@ -85,24 +84,33 @@ def load(
         place = {"dtype": torch.float32}
     elif torch.cuda.is_available():
         place = {"dtype": torch.bfloat16, "device_map": "auto"}
+    model, missing = read_weights(
+        AutoModelForCausalLM, source, revision, "a Hugging Face model folder or hub id", **place
+    )
+    if missing:  # they would be random numbers
+        raise InputError(source, f"the weights lack {len(missing)} tensors, such as {missing[0]}", "all of them")
+    return model, tokenizer
+
+
+def read_weights(
+    kind: Any, source: str, revision: str | None, expected: str, **settings: Any
+) -> tuple[PreTrainedModel, list[str]]:
+    """Model of an `AutoModel` class, and the names of the tensors that its weights lack. Raises `InputError` with what
+    was `expected` when there is none."""
+    from safetensors import SafetensorError
+
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        model, info = kind.from_pretrained(
             source,
             revision=revision,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            **place,
+            **settings,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            source, f"cannot load the model ({str(error).splitlines()[0]})", "a Hugging Face model folder or hub id"
-        ) from error
-    model, info = loaded
-    missing = sorted(info["missing_keys"])
-    if missing:  # they would be random numbers
-        raise InputError(source, f"the weights lack {len(missing)} tensors, such as {missing[0]}", "all of them")
-    return model, tokenizer
+        raise InputError(source, f"cannot load the model ({str(error).splitlines()[0]})", expected) from error
+    return model, sorted(info["missing_keys"])
 
 
 def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokenizerBase:

@@ -13,8 +13,8 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.lm.checkpoint import checkpoint_folder, discard
 from raw2fig.lm.examples import encode
-from raw2fig.lm.finetune import Recipe, train_and_save
-from raw2fig.lm.models import load_tokenizer
+from raw2fig.lm.finetune import Recipe, log_of, settings_of, train_and_save
+from raw2fig.lm.models import load_tokenizer, read_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -40,7 +40,6 @@ def load_reward_model(
     Raises `InputError` when it cannot be found, or lacks a head.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging as reports
 
@@ -53,23 +52,11 @@ def load_reward_model(
     before = reports.get_verbosity()
     reports.set_verbosity_error()  # the head that is missing or left over is what is meant, or told below
     try:
-        loaded: Any = AutoModelForSequenceClassification.from_pretrained(
-            source,
-            revision=revision,
-            num_labels=1,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            **place,
+        model, missing = read_weights(
+            AutoModelForSequenceClassification, source, revision, "a classifier with one output", num_labels=1, **place
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            source, f"cannot load the reward model ({str(error).splitlines()[0]})", "a classifier with one output"
-        ) from error
     finally:
         reports.set_verbosity(before)
-    model, info = loaded
-    missing = sorted(info["missing_keys"])
     if head and missing:
         raise InputError(source, f"the weights lack {len(missing)} tensors, such as {missing[0]}", "a reward model")
     model.config.pad_token_id = tokenizer.pad_token_id
@@ -126,7 +113,6 @@ def train_on_pairs(
     """Train a reward model by trl's `RewardTrainer`, -log sigmoid(r(better) - r(worse)) (Bradley and Terry), and save
     it at `output`. Returns the log: records {step, loss, accuracy, learning_rate}. `recipe.batch` counts pairs; a
     killed run resumes as in `raw2fig.lm.finetune.fine_tune`."""
-    import torch
     from datasets import Dataset
     from trl import RewardConfig, RewardTrainer
 
@@ -138,36 +124,10 @@ def train_on_pairs(
     }
     seen = [np.array(row).tobytes() for rows in data.values() for row in rows]
     folder = checkpoint_folder(output, asdict(recipe), seen, model)
-    arguments = RewardConfig(
-        output_dir=str(folder),
-        max_steps=recipe.steps,
-        per_device_train_batch_size=recipe.batch,
-        gradient_accumulation_steps=recipe.accumulate,
-        learning_rate=recipe.lr,
-        weight_decay=recipe.weight_decay,
-        adam_beta2=recipe.beta2,
-        warmup_steps=int(recipe.warmup * recipe.steps),
-        lr_scheduler_type="constant_with_warmup" if recipe.constant else "cosine",
-        gradient_checkpointing=recipe.gradient_checkpointing,
-        disable_dropout=True,
-        max_length=None,
-        bf16=torch.cuda.is_available(),
-        save_steps=recipe.checkpoint_every,
-        save_total_limit=1,
-        logging_steps=max(1, recipe.steps // 50),
-        seed=recipe.seed,
-        ddp_find_unused_parameters=False,
-        report_to=[],
-        disable_tqdm=True,
-    )
+    arguments = RewardConfig(**settings_of(recipe, folder), disable_dropout=True, max_length=None)
     trainer = RewardTrainer(
         model=model, args=arguments, processing_class=tokenizer, train_dataset=Dataset.from_dict(data)
     )
     train_and_save(trainer, folder, output)
     discard(output)
-    kept = ("step", "loss", "accuracy", "learning_rate")
-    return [
-        {name: float(record[name]) for name in kept if name in record}
-        for record in trainer.state.log_history
-        if "loss" in record
-    ]
+    return log_of(trainer, ("step", "loss", "accuracy", "learning_rate"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from raw2fig.claims import decide, load_published, write_claims
+from raw2fig.claims import decide_all, load_published, write_claims
 from raw2fig.papers.c2s.foscttm import change, estimate
 from raw2fig.papers.c2s.predictions import CONDITION
 from raw2fig.papers.c2s.screen import context_split
@@ -19,8 +19,8 @@ from raw2fig.tables import read_json, read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-Said = Estimate | Mapping[str, Estimate | Mapping[str, Estimate]] | str
-"""What a run says of a claim: an estimate, one for each part, or why this scale cannot measure it."""
+    from raw2fig.claims import Said
+
 SEED = 0
 
 
@@ -195,11 +195,7 @@ def claims(
         screened = read_table(screen, {"drug": "string", "context": "string", "cell": "string", "score": "number"})
         planted = {name for name, drug in read_json(truth)["drugs"].items() if drug["planted"]}
         measured["C11"] = screen_ranking(screened, planted, margin)
-    entries = []
-    for name, claim in paper.claims.items():
-        said = measured.get(name)
-        entries.append(decide(claim, out_of_scale=said) if isinstance(said, str) else decide(claim, said))
-    write_claims(claims, "c2s", paper, scale, entries)
+    write_claims(claims, "c2s", paper, scale, decide_all(paper, measured))
 
 
 def first_to_last(logs) -> Estimate:  # type: ignore[no-untyped-def]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raw2fig.claims import decide, load_published, write_claims
+from raw2fig.claims import decide_all, load_published, write_claims
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION
 from raw2fig.papers.coordination.compare import (
     Absent,
@@ -42,7 +42,8 @@ from raw2fig.step import Input, Output, step
 if TYPE_CHECKING:
     import pandas as pd
 
-Measure = Callable[[], Estimate | Mapping[str, Estimate | Mapping[str, Estimate]]]
+    from raw2fig.claims import Measured, Said
+
 LANGUAGE = ("C1", "C1b", "C2", "C5", "C6", "C7", "C9")
 """Claims on what language models do."""
 NO_LANGUAGE = "no pretrained language model plays at this scale"
@@ -118,7 +119,7 @@ def claims(
     groups = groups[groups["model"] == main]
     known, played = read_calibration(calibration), read_outcomes(outcomes)
     likelihood = {"plain": "differentiated", "prewhitened": "differentiated_robust"}
-    measures: dict[str, Measure] = {
+    measures: dict[str, Callable[[], Measured]] = {
         "C1": lambda: {
             part: {f"{TITLES[c]}, {null}": mean_of(groups, name, null, c) for c in CONDITIONS for null in SHUFFLED}
             for part, name in (("capacity", "capacity"), ("practical criterion", "s_macro"))
@@ -169,16 +170,17 @@ def claims(
         "P1": lambda: {"": odds_of(odds[0], "agents")},
         "P2": lambda: {"": odds_of(odds[-1], "temperature")},
     }
-    entries = []
-    for name, claim in paper.claims.items():
-        if name in LANGUAGE and scale != "paper":
-            entries.append(decide(claim, out_of_scale=NO_LANGUAGE))
-            continue
-        try:
-            entries.append(decide(claim, measures[name]()))
-        except Absent as reason:
-            entries.append(decide(claim, out_of_scale=str(reason)))
-    write_claims(claims, "coordination", paper, scale, entries)
+    unplayed = LANGUAGE if scale != "paper" else ()
+    said = {name: NO_LANGUAGE if name in unplayed else said_by(measure) for name, measure in measures.items()}
+    write_claims(claims, "coordination", paper, scale, decide_all(paper, said))
+
+
+def said_by(measure: Callable[[], Measured]) -> Said:
+    """What is measured, or why it cannot be."""
+    try:
+        return measure()
+    except Absent as reason:
+        return str(reason)
 
 
 def p_values(tests: pd.DataFrame, criterion: str, null: str) -> pd.Series:

@@ -9,26 +9,11 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.formats import is_true, written
-from raw2fig.papers.hero.verifiers import VERIFIERS, Verdict, math_verdict
+from raw2fig.papers.hero.verifiers import VERIFIERS
+from raw2fig.tasks.mathematics import Verdict, boxed, math_verdict
 
 Reading = Literal["digits", "boxed"]
 """How answers are written: `raw2fig.papers.hero.formats`, or as LaTeX in \\boxed{...}."""
-MARK = "\\boxed{"
-
-
-def boxed(completion: str) -> str:
-    """Content of the last \\boxed{...} of a completion, empty where there is none or it does not close: a completion
-    that was cut off has no answer."""
-    start = completion.rfind(MARK)
-    if start < 0:
-        return ""
-    depth, first = 1, start + len(MARK)
-    for place in range(first, len(completion)):
-        depth += {"{": 1, "}": -1}.get(completion[place], 0)
-        if depth == 0:
-            return completion[first:place]
-    return ""
-
 
 READERS: dict[Reading, Callable[[str], str]] = {"digits": written, "boxed": boxed}
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raw2fig.claims import decide, load_published, write_claims
+from raw2fig.claims import decide_all, load_published, write_claims
 from raw2fig.papers.hero.results import (
     SEED,
     START,
@@ -24,8 +24,7 @@ from raw2fig.tables import read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-Said = Estimate | Mapping[str, Estimate] | str
-"""What a run says of a claim: an estimate, one for each part, or why this scale cannot measure it."""
+    from raw2fig.claims import Said
 
 
 @step
@@ -113,11 +112,7 @@ def claims(
         "H11": less("hero_neg_only", "hero_pos_only", **hard),
         "H13": ranking(drawn, f"rm_{reward_model}", within=True),
     }
-    entries = []
-    for name, claim in paper.claims.items():
-        said = measured.get(name)
-        entries.append(decide(claim, out_of_scale=said) if isinstance(said, str) else decide(claim, said))
-    write_claims(claims, "hero", paper, scale, entries)
+    write_claims(claims, "hero", paper, scale, decide_all(paper, measured))
 
 
 def rates(table: Path, verifier: str, names: Sequence[str], form: str = "") -> dict[str, Estimate]:

@@ -17,10 +17,11 @@ from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import READERS, Reading, gold_of, verdict_of
 from raw2fig.papers.hero.formats import ENDS
-from raw2fig.papers.hero.verifiers import VERIFIERS, Verdict
+from raw2fig.papers.hero.verifiers import VERIFIERS
 from raw2fig.stats import proportion
 from raw2fig.step import Input, Output, progress, step
 from raw2fig.tables import read_json, read_table, write_json, write_table
+from raw2fig.tasks.mathematics import Verdict
 
 FIELDS = ("ground_truth", "fn_output", "tn_output")
 """Of a problem: the gold answer, an equivalent one, and a wrong one."""

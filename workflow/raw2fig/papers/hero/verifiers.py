@@ -8,9 +8,8 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from raw2fig.tasks.mathematics import Verdict, math_verdict
+from raw2fig.tasks.mathematics import math_verdict
 
-__all__ = ["VERIFIERS", "Verdict", "math_verdict"]
 STRIPPED = re.compile(r"\\text(?:rm|bf|it)?\s*\{[^{}]*\}|\\(?:left|right)(?![a-zA-Z])|\\?\$|(?<!\\)\\[,;:! ]|\s+")
 """Words in text mode, sizes of brackets, dollars, thin and other spaces."""
 NUMBER = re.compile(r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)", re.ASCII)

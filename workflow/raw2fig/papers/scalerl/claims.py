@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.claims import decide, load_published, write_claims
+from raw2fig.claims import decide_all, load_published, write_claims
 from raw2fig.papers.scalerl.compare import RUN, SEED, common_budget, gain, mean_gain, read_rates
 from raw2fig.papers.scalerl.fits import CURVES, FORECAST, of_run, read_fits
 from raw2fig.stats import RESAMPLES, Estimate, bootstrap_mean, deviation, proportion
@@ -17,7 +17,8 @@ from raw2fig.tables import read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-Said = Estimate | Mapping[str, Estimate] | str
+    from raw2fig.claims import Said
+
 DAPO_CLIPS, CISPO_CLIPS = ("clip-0.05", "clip-0.2", "dapo", "clip-1.0"), ("cispo-4", "minimax", "cispo-8")
 """Arms of the two sweeps, by clip."""
 LEAVE_ONE_OUT = ("dapo", "fp32", "lp", "plan", "batch", "8op", "savg", "npr")
@@ -103,11 +104,7 @@ def claims(
         "S19": entropy_change(log),
         "S21": by_domain(points, whole, first, ahead),
     }
-    entries = []
-    for name, claim in paper.claims.items():
-        said = measured.get(name)
-        entries.append(decide(claim, out_of_scale=said) if isinstance(said, str) else decide(claim, said))
-    write_claims(claims, "scalerl", paper, scale, entries)
+    write_claims(claims, "scalerl", paper, scale, decide_all(paper, measured))
 
 
 def law(

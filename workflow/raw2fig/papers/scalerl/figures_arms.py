@@ -145,16 +145,12 @@ def _differences(
     for index, arm in enumerate(panel["arms"][1:], 1):
         found = gain(rates, base, arm, last)
         points_with_intervals(ax, [index], [found], index=order[arm])
-        rows.append({"panel": panel["title"], "kind": "difference", "arm": arm, "x": last, **_fields(found)})
+        rows.append({"panel": panel["title"], "kind": "difference", "arm": arm, "x": last, **found._asdict()})
     ax.set_xticks(range(1, len(panel["arms"])), panel["arms"][1:])
     ax.set_xlim(0.4, len(panel["arms"]) - 0.4)
     ax.set(ylabel=f"pass rate minus that of {base}", title=f"after {last} rollouts")
     ax.grid(axis="x", visible=False)
     return rows
-
-
-def _fields(found: Any) -> dict[str, Any]:
-    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n, "seeds": found.seeds}
 
 
 def _logged(ax: Axes, log: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]) -> list[dict[str, Any]]:

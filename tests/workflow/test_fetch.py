@@ -13,10 +13,11 @@ from types import ModuleType
 
 import pytest
 
-from raw2fig import sources
 from raw2fig.errors import InputError
+from raw2fig.fetch import files
+from raw2fig.fetch.files import Origin, download, fetch_file
+from raw2fig.fetch.models import fetch_model
 from raw2fig.rl.vllm_server import free_port
-from raw2fig.sources import Origin, download, fetch_file, fetch_model
 from raw2fig.step import atomic
 
 BODY = bytes(range(256)) * 399
@@ -208,28 +209,28 @@ def test_an_origin_has_what_it_needs(tmp_path: Path, origin: Origin, missing: st
 def hub(server: ThreadingHTTPServer, folder: Path, *words: str, status: int = 0) -> str:
     """A step of the command line with the hub of this machine; its address is read when the hub's library is loaded."""
     where = {"HF_ENDPOINT": address(server), "HF_HOME": str(folder / "home"), "HF_HUB_DISABLE_XET": "1"}
-    command = [sys.executable, "-m", "raw2fig", "c2s", *words]
+    command = [sys.executable, "-m", "raw2fig", "fetch", *words]
     done = subprocess.run(command, env={**os.environ, **where}, cwd=folder, capture_output=True, text=True)
     assert done.returncode == status, done.stderr
     return done.stderr
 
 
 def test_a_model_of_the_hub(server: ThreadingHTTPServer, tmp_path: Path) -> None:
-    hub(server, tmp_path, "fetch-model", "--source", "lab/whole", "--model", "model")
+    hub(server, tmp_path, "model", "--source", "lab/whole", "--model", "model")
     folder = tmp_path / "model"
     record = json.loads((folder / "source.json").read_text())
     assert record == {"source": "lab/whole", "revision": None, "commit": COMMIT}
     kept = {"config.json", "model.safetensors", "tokenizer.json"}
     assert {path.name for path in folder.iterdir()} == {*kept, "source.json"}
     assert all((folder / name).read_bytes() == MODEL[name] for name in kept)
-    text = hub(server, tmp_path, "fetch-model", "--source", "lab/old", "--model", "old", status=2)
+    text = hub(server, tmp_path, "model", "--source", "lab/old", "--model", "old", status=2)
     assert "lab/old: only pytorch_model.bin, a pickle" in text
     assert not (tmp_path / "old").exists()
 
 
 def test_a_data_set_of_the_hub(server: ThreadingHTTPServer, tmp_path: Path) -> None:
-    words = ["fetch-data", "--source", "hub", "--dataset", "lab/cells", "--file", "cells.h5ad"]
-    words += ["--record", "cells.json", "--pin", "pin.json", "--name"]
+    words = ["file", "--source", "hub", "--dataset", "lab/cells", "--output", "cells.h5ad"]
+    words += ["--record", "cells.json", "--pin", "pin.json", "--file"]
     hub(server, tmp_path, *words, "cells.h5ad")
     assert (tmp_path / "cells.h5ad").read_bytes() == BODY
     record = json.loads((tmp_path / "cells.json").read_text())
@@ -311,7 +312,7 @@ def test_the_census_is_asked_for_one_data_set(tmp_path: Path, monkeypatch: pytes
 
 def test_import_is_cheap() -> None:
     heavy = ("huggingface_hub", "numpy", "transformers")
-    program = f"import sys, raw2fig.papers.c2s.fetch; print([m for m in {heavy} if m in sys.modules])"
+    program = f"import sys, raw2fig.fetch.files, raw2fig.fetch.models; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -319,7 +320,7 @@ def test_import_is_cheap() -> None:
 def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import socket
 
-    monkeypatch.setattr(sources, "TIMEOUT", 0.2)
+    monkeypatch.setattr(files, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/file"
         assert "cannot be reached" in refusal(download, url, tmp_path / "file")

@@ -1,15 +1,11 @@
-"""The one loader of what comes from outside: data files by URL, from the hub or through a package, and models.
+"""Data files by URL, from the hub or through a package.
 
-Nothing that comes with them is executed, and nothing is unpickled: data are files of a known format, a model is its
-safetensors, JSON and tokenizer files. A file's SHA-256 is checked against the one asked for, otherwise against the one
-noted when it was first fetched.
+A file's SHA-256 is checked against the one asked for, otherwise against the one noted when it was first fetched.
 """
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from fnmatch import fnmatch
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +15,8 @@ from urllib.request import Request, urlopen
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
+from raw2fig.fetch.clients import in_one_line
+from raw2fig.step import Output, step
 from raw2fig.tables import read_json, write_json
 
 Source = Literal["url", "hub", "package"]
@@ -26,8 +24,6 @@ BLOCK = 1 << 20
 """Bytes read at a time."""
 TIMEOUT = 60
 """Seconds that a server may stay silent."""
-MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "tokenizer.model")
-"""What a model folder needs; weights as pickles and Python files are left where they are."""
 
 
 class Origin(NamedTuple):
@@ -42,6 +38,45 @@ class Origin(NamedTuple):
     dataset: str | None = None
     file: str | None = None
     revision: str | None = None
+
+
+@step
+def file(
+    *,
+    source: Source,
+    output: Output,
+    record: Output,
+    pin: Path,
+    url: str | None = None,
+    dataset: str | None = None,
+    file: str | None = None,
+    revision: str | None = None,
+    sha256: str | None = None,
+) -> None:
+    """Fetch a data set as one file, and check its SHA-256.
+
+    Parameters
+    ----------
+    source
+        url, hub or package.
+    output
+        Where to put it.
+    record
+        What it is: origin, revision, SHA-256, bytes (.json).
+    pin
+        Notes the SHA-256 of the first download; a later one must have the same (.json).
+    url
+        Its http or https address.
+    dataset
+        Its id on the hub, or pertpy/LOADER, or cellxgene_census/DATASET_ID.
+    file
+        Its name within the data set of the hub.
+    revision
+        Commit, tag or branch on the hub; version of the census.
+    sha256
+        What its SHA-256 must be.
+    """
+    write_json(fetch_file(Origin(source, url, dataset, file, revision), output, pin, sha256), record)
 
 
 def fetch_file(origin: Origin, output: Path, pin: Path, sha256: str | None = None) -> dict[str, Any]:
@@ -116,7 +151,7 @@ def _from_hub(origin: Origin, output: Path) -> str:
     from huggingface_hub import HfApi, hf_hub_download
 
     dataset, file = origin.dataset or "", origin.file or ""
-    with _in_one_line(dataset), TemporaryDirectory(dir=output.parent, prefix=".download-") as folder:
+    with in_one_line(dataset), TemporaryDirectory(dir=output.parent, prefix=".download-") as folder:
         commit = str(HfApi().dataset_info(dataset, revision=origin.revision).sha)
         shutil.move(hf_hub_download(dataset, file, repo_type="dataset", revision=commit, local_dir=folder), output)
     return commit
@@ -129,7 +164,7 @@ def _from_package(origin: Origin, output: Path) -> str:
     if package not in loaders or not name:
         raise InputError("dataset", repr(origin.dataset), "pertpy/LOADER or cellxgene_census/DATASET_ID")
     try:
-        with _in_one_line(origin.dataset or ""):
+        with in_one_line(origin.dataset or ""):
             return loaders[package](name, output, origin.revision)
     except ModuleNotFoundError as error:
         raise InputError("dataset", f"{package} is not installed", f"`pip install {package}`") from error
@@ -161,49 +196,3 @@ def _census(name: str, output: Path, revision: str | None) -> str:
     release = revision or "stable"
     cellxgene_census.download_source_h5ad(name, to_path=str(output), census_version=release)
     return release
-
-
-def fetch_model(source: str, folder: Path, revision: str | None = None) -> dict[str, str | None]:
-    """Copy a model from a folder or the hub into `folder`; returns its record: source, revision asked for, commit that
-    it was resolved to.
-
-    Raises `InputError` for a source that is neither, cannot be reached, or has no weights as safetensors.
-    """
-    here = Path(source)
-    if here.is_dir():
-        for name in _model_files(source, [path.name for path in here.iterdir() if path.is_file()]):
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(here / name, folder / name)
-        return {"source": here.name, "revision": None, "commit": None}
-    from huggingface_hub import HfApi, snapshot_download
-
-    with _in_one_line(source):
-        info = HfApi().model_info(source, revision=revision)
-        names = _model_files(source, [item.rfilename for item in info.siblings or []])
-        snapshot_download(source, revision=info.sha, allow_patterns=names, local_dir=folder)
-    shutil.rmtree(folder / ".cache", ignore_errors=True)
-    logging.info("%s is commit %s", source, info.sha)
-    return {"source": source, "revision": revision, "commit": info.sha}
-
-
-def _model_files(source: str, names: Sequence[str]) -> list[str]:
-    """Of the files `names` those that make a model. Raises `InputError` without weights as safetensors."""
-    kept = [name for name in names if "/" not in name and any(fnmatch(name, pattern) for pattern in MODEL_FILES)]
-    if not any(name.endswith(".safetensors") for name in kept):
-        pickles = [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt"))]
-        found = f"only {pickles[0]}, a pickle, which can hold code" if pickles else "no weights"
-        raise InputError(source, found, "weights as safetensors (on the hub perhaps in another revision)")
-    return kept
-
-
-@contextmanager
-def _in_one_line(where: str) -> Iterator[None]:
-    """Whatever a client library says of a failed download becomes an `InputError` about `where`."""
-    try:
-        yield
-    except (InputError, ModuleNotFoundError):
-        raise
-    except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), "")
-        problem = f"cannot be fetched ({type(error).__name__}: {first})"
-        raise InputError(where, problem, "an existing id or revision, a network, and access (HF_TOKEN)") from error

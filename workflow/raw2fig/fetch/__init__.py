@@ -1,0 +1,5 @@
+"""What comes from outside, for every paper: data files and models.
+
+Nothing that comes with them is executed, and nothing is unpickled: data are files of a known format, a model is its
+safetensors, JSON and tokenizer files.
+"""
