@@ -2,8 +2,8 @@
 
 It is handed over as text, and imports little, for every run pays for that. The filter is there because a limit on
 processes does not bind root, whose sandboxes would otherwise be open to fork bombs: threads are allowed, processes are
-not. It also denies what namespaces do not cover: the kernel's keyrings, the memory of other processes, and namespaces
-of one's own with their privileges.
+not. It also denies what neither namespaces nor limits cover: the kernel's keyrings, the memory of other processes,
+shared memory that outlives its use, and namespaces of one's own with their privileges.
 """
 
 import builtins
@@ -18,9 +18,9 @@ import types
 NAME = "program.py"
 """The program's file, in the sandbox's folder: where tracebacks find its lines."""
 SYSTEM_CALLS = {
-    # audit number of the architecture; clone; denied: ptrace, add_key, request_key, keyctl, unshare, fork, vfork
-    "x86_64": (0xC000003E, 56, (101, 248, 249, 250, 272, 57, 58)),
-    "aarch64": (0xC00000B7, 220, (117, 217, 218, 219, 97)),  # has no fork
+    # audit number of the architecture; clone; denied: ptrace, add_key, request_key, keyctl, unshare, shmget, fork, vfork
+    "x86_64": (0xC000003E, 56, (101, 248, 249, 250, 272, 29, 57, 58)),
+    "aarch64": (0xC00000B7, 220, (117, 217, 218, 219, 97, 194)),  # has no fork
 }
 CLONE3 = 435
 CLONE_THREAD = 0x10000

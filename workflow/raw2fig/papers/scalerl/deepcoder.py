@@ -65,7 +65,7 @@ def deepcoder(
     ----------
     rows
         Parquet files of the configurations primeintellect, taco, lcbv5 and codeforces, in any order. They are read
-        twice, a row at a time.
+        twice, a row group at a time.
     sha256
         What the SHA-256 of each must be, in the same order.
     template
@@ -105,8 +105,8 @@ def deepcoder(
 
 
 def read_rows(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """The rows of Parquet files, one in memory at a time. Raises `InputError` for a file that cannot be read or has no
-    problems and tests."""
+    """The rows of Parquet files, one after the other; no more than a row group is in memory. Raises `InputError` for a
+    file that cannot be read or has no problems and tests."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
