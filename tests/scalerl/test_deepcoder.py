@@ -129,6 +129,7 @@ def test_what_has_no_usable_tests_and_what_comes_again_is_dropped_and_counted(tm
     assert told["rows"] == 20 + len(spoilt) + 1
     assert {part: len(names) for part, names in told["split"].items()} == {"held_out": 4, "validation": 3, "train": 13}
     frame = pd.read_parquet(tmp_path / "problems.parquet").set_index("prompt")
+    assert len(frame) == 20
     assert json.loads(frame.loc["Problem: Print 3.\n<think>\n", "answer"]) == [{"input": "", "output": "3"}]
 
 

@@ -1,8 +1,10 @@
 """Programs of completions, and their tests."""
 
 import json
+import os
 import re
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -231,6 +233,27 @@ def test_many_pairs_are_judged_in_their_order() -> None:
     assert all_right([], []) == []
     with pytest.raises(ValueError):
         all_right([SUMS], [])
+
+
+@pytest.mark.parametrize(("cores", "processes", "wanted"), [(3, 1, 3), (6, 2, 3), (2, 8, 1)])
+def test_the_processes_of_a_machine_share_its_cores(
+    cores: int, processes: int, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, most = set(), []
+
+    def judge(answer: str, completion: str) -> bool:
+        together.add(answer)
+        time.sleep(0.02)
+        most.append(len(together))
+        together.discard(answer)
+        return True
+
+    monkeypatch.setattr(code, "is_right", judge)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert all_right([str(n) for n in range(12)], [""] * 12) == [True] * 12
+    assert max(most) <= wanted
+    assert (max(most) == 1) == (wanted == 1)
 
 
 @pytest.mark.parametrize("judge", [is_right, lambda answer, completion: all_right([answer], [completion])])

@@ -18,7 +18,7 @@ import types
 NAME = "program.py"
 """The program's file, in the sandbox's folder: where tracebacks find its lines."""
 SYSTEM_CALLS = {
-    # audit number of the architecture; clone; denied: ptrace, add_key, request_key, keyctl, unshare, shmget, fork, vfork
+    # number of the architecture; clone; denied: ptrace, add_key, request_key, keyctl, unshare, shmget; fork, vfork
     "x86_64": (0xC000003E, 56, (101, 248, 249, 250, 272, 29, 57, 58)),
     "aarch64": (0xC00000B7, 220, (117, 217, 218, 219, 97, 194)),  # has no fork
 }

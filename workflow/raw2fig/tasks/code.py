@@ -68,9 +68,11 @@ def is_right(answer: str, completion: str) -> bool:
 
 
 def all_right(answers: Sequence[str], completions: Sequence[str]) -> list[bool]:
-    """`is_right` of each pair, in their order, as many at a time as this process has cores."""
+    """`is_right` of each pair, in their order, as many at a time as this process has cores; where a launcher started
+    several processes on the machine, each takes its share."""
     pairs = list(zip(answers, completions, strict=True))
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    with ThreadPoolExecutor(max(1, cores)) as pool:
         return list(pool.map(lambda pair: is_right(*pair), pairs))
 
 
