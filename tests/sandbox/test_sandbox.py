@@ -1,6 +1,7 @@
 """Untrusted programs: what they may not see, do, or leave behind, in both ways of isolating them."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -149,8 +150,26 @@ for thread in threads:
     assert gone(limits)
 
 
+DENIED = ["ptrace", "add_key", "request_key", "keyctl", "unshare", "shmget", "fork", "vfork"]
+HEADERS = {
+    "x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h",
+    "aarch64": "/usr/include/asm-generic/unistd.h",
+}
+
+
+@pytest.mark.parametrize("machine", HEADERS)
+def test_numbers_of_system_calls_are_those_of_the_kernels_headers(machine: str) -> None:
+    header = Path(HEADERS[machine])
+    if not header.exists():
+        pytest.skip(f"needs {header}")
+    numbers = {name: int(n) for name, n in re.findall(r"#define __NR_(\w+)\s+(\d+)", header.read_text())}
+    _, clone, denied = launcher.SYSTEM_CALLS[machine]
+    assert (clone, launcher.CLONE3) == (numbers["clone"], numbers["clone3"])
+    assert denied == tuple(numbers[name] for name in DENIED if name in numbers)
+
+
 def test_denied_system_calls_fail_and_others_do_not(run: Run) -> None:
-    denied = launcher.SYSTEM_CALLS[os.uname().machine][2]
+    _, clone, denied = launcher.SYSTEM_CALLS[os.uname().machine]
     calls = f"""
 import ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)
@@ -159,10 +178,9 @@ def call(*arguments):
     libc.syscall(*map(ctypes.c_long, arguments))
     return errno.errorcode.get(ctypes.get_errno())
 print(*(call(number, 0, 0, 0, 0, 0) for number in {denied}))
-print(call({launcher.CLONE3}, 0, 0), call({launcher.SYSTEM_CALLS[os.uname().machine][1]}, 17, 0, 0, 0, 0))
-print(call(9999), libc.getpid() > 0)
+print(call({launcher.CLONE3}, 0, 0), call({clone}, 17, 0, 0, 0, 0), call(9999), libc.getpid() > 0)
 """
-    assert run(calls) == ("finished", f"{' '.join(['EPERM'] * len(denied))}\nENOSYS EPERM\nENOSYS True\n", "")
+    assert run(calls) == ("finished", f"{' '.join(['EPERM'] * len(denied))}\nENOSYS EPERM ENOSYS True\n", "")
 
 
 def test_check_16_the_network_is_blocked(run: Run) -> None:
@@ -258,13 +276,14 @@ def test_neither_environment_nor_files_are_inherited(run: Run, monkeypatch: pyte
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("target", ["1", "os.getppid()", "0", "-1"])
-def test_signals_reach_nobody_outside(target: str, run: Run) -> None:
+def test_processes_outside_are_out_of_reach(run: Run) -> None:
+    """One process of this test alone is aimed at: were the isolation broken, any wider shot would hit the machine."""
     with subprocess.Popen(["sleep", "1000"]) as other:
-        assert run(f"import os, signal\nos.kill({target}, signal.SIGKILL)").status in ("finished", "error", "killed")
-        assert other.poll() is None
-        other.kill()
-    assert run("print(input())", "next") == ("finished", "next\n", "")
+        try:
+            assert run(f"import os\nos.kill({other.pid}, 9)").status != "finished"
+            assert other.poll() is None
+        finally:
+            other.kill()
 
 
 @pytest.mark.parametrize(
