@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.splits import HOLE, problem_id, read_prompt, split_ids
 from raw2fig.step import Input, Output, progress, step
 from raw2fig.tables import write_json, write_table
 from raw2fig.tasks.mathematics import is_readable
 from raw2fig.tasks.problems import VERIFIER
-
-HOLE = "{problem}"
-"""Where a problem stands in a prompt."""
-SIGNS = 16
-"""Hexadecimal digits of a problem's id."""
 
 
 @step
@@ -59,9 +52,7 @@ def polaris(
     """
     import pandas as pd
 
-    prompt = template.read_text(encoding="utf-8")
-    if HOLE not in prompt:
-        raise InputError(template, f"has no {HOLE}", "a prompt with the place of the problem in it")
+    prompt = read_prompt(template)
     found = check_sha256(rows, sha256, rows)
     kept: dict[str, tuple[str, str]] = {}
     total = unread = again = 0
@@ -97,23 +88,3 @@ def read_rows(path: Path) -> Iterator[tuple[str, str]]:
             if not isinstance(problem, str) or not isinstance(answer, str | int | float):
                 raise InputError(path, f"line {number} has no problem and answer", "both, as text")
             yield problem.strip(), str(answer).strip()
-
-
-def problem_id(problem: str) -> str:
-    """Digest of a problem, whatever its case and white space."""
-    return hashlib.sha256(" ".join(problem.lower().split()).encode()).hexdigest()[:SIGNS]
-
-
-def split_ids(names: list[str], sizes: dict[str, int], seed: int) -> dict[str, list[str]]:
-    """Ids of each split, drawn by `seed` whatever the order of `names`; the last split, of size 0, takes all that is
-    left. Raises `InputError` when there are too few."""
-    order = np.random.default_rng(seed).permutation(sorted(names)).tolist()
-    *_, last = sizes
-    wanted = {**sizes, last: sizes[last] or max(1, len(order) - sum(sizes.values()))}
-    if sum(wanted.values()) > len(order):
-        raise InputError("problems", f"{len(order)} are left", f"at least {sum(wanted.values())}")
-    split, start = {}, 0
-    for name, size in wanted.items():
-        split[name] = order[start : start + size]
-        start += size
-    return split

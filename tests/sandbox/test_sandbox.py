@@ -1,0 +1,408 @@
+"""Untrusted programs: what they may not see, do, or leave behind, in both ways of isolating them."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from raw2fig.errors import InputError
+from raw2fig.sandbox import launcher, program
+from raw2fig.sandbox.isolation import PYTHON_HOME, WAYS, unshare
+from raw2fig.sandbox.program import Limits, Outcome, Way, run_in, run_program, usable_way
+
+Run = Callable[..., Outcome]
+QUICK = Limits(cpu_seconds=1, wall_seconds=5.0)
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Each way of isolating programs. Skips where it does not work, with what it says."""
+    try:
+        outcome = run_in(request.param, "", "", Limits())
+    except (OSError, RuntimeError) as error:
+        pytest.skip(f"no isolation by {request.param.__name__} here: {error}")
+    assert outcome == ("finished", "", "")
+    return request.param
+
+
+@pytest.fixture
+def run(way: Way) -> Run:
+    """Run a program, by default with `QUICK` limits."""
+
+    def run(source: str, stdin: str = "", limits: Limits = QUICK) -> Outcome:
+        return run_in(way, source, stdin, limits)
+
+    return run
+
+
+def marked(limits: Limits) -> Limits:
+    """Limits that no other run has: their number is in the command line of all processes of the run."""
+    return limits._replace(memory_bytes=(1 << 30) + os.getpid() * 4096 + 1)
+
+
+def processes_of(limits: Limits) -> list[int]:
+    """Processes, of all namespaces, that a run with these limits has left."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(limits.memory_bytes).encode() in entry.read_bytes():
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def gone(limits: Limits) -> bool:
+    """Whether no process is left of a run, after the kernel has had the time to end them."""
+    for _ in range(100):
+        if not processes_of(limits):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "while True: pass",
+        "import time; time.sleep(1000)",
+        "import os\nos.setsid()\nwhile True: pass",
+        "import signal\nfor number in range(1, 65):\n    try: signal.signal(number, signal.SIG_IGN)\n"
+        "    except (OSError, ValueError): pass\nsignal.pause()",
+        "import threading\nthreading.Thread(target=lambda: [None for _ in iter(int, 1)]).start()",
+        "sum(range(10**15))",
+    ],
+    ids=["busy", "asleep", "own session", "ignores signals", "thread", "inside C"],
+)
+def test_check_16_an_endless_program_ends_and_leaves_no_process(source: str, run: Run) -> None:
+    limits = marked(Limits(cpu_seconds=1, wall_seconds=2.0))
+    assert run(source, limits=limits).status == "timeout"
+    assert gone(limits)
+
+
+def test_a_program_dies_with_its_caller(way: Way) -> None:
+    limits = marked(Limits(cpu_seconds=100, wall_seconds=1000.0))
+    code = (
+        "from raw2fig.sandbox import isolation\nfrom raw2fig.sandbox.program import Limits, run_in\n"
+        f"run_in(isolation.{way.__name__}, 'import time; time.sleep(1000)', '', Limits{tuple(limits)})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as caller:
+        while len(processes_of(limits)) < 2 and caller.poll() is None:
+            time.sleep(0.05)
+        assert caller.poll() is None
+        caller.kill()
+    assert gone(limits)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x = bytearray(10**10)", "x = []\nwhile True: x.append(bytearray(10**7))", "x = [0]\nwhile True: x += x"],
+)
+def test_check_16_a_memory_bomb_fails(source: str, run: Run) -> None:
+    assert run(source).status == "memory"
+    assert run("x = bytearray(10**8)").status == "finished"
+    assert run("x = bytearray(10**8)", limits=QUICK._replace(memory_bytes=10**8)).status == "memory"
+
+
+def test_check_16_output_is_capped(run: Run) -> None:
+    limits = QUICK._replace(output_bytes=10_000)
+    flood = "import sys\nwhile True: print('a' * 999, file=sys.{}, flush=True)"
+    assert run(flood.format("stdout"), limits=limits)[:2] == ("error", ("a" * 999 + "\n") * 10)
+    assert len(run(flood.format("stderr"), limits=limits).stderr) == 10_000
+    stubborn = "import os\nwhile True:\n    try: os.write(1, b'a' * 999)\n    except OSError: pass"
+    assert run(stubborn, limits=limits)[:2] == ("timeout", "a" * 10_000)
+    assert run("print('a' * 9_999)", limits=limits) == ("finished", "a" * 9_999 + "\n", "")
+
+
+def test_check_16_a_program_has_threads_and_no_processes(run: Run) -> None:
+    tried = """
+import ctypes, errno, os, multiprocessing, subprocess, threading
+libc = ctypes.CDLL(None, use_errno=True)
+for make in (
+    os.fork,
+    lambda: subprocess.run(["/bin/true"]),
+    lambda: os.posix_spawn("/bin/true", ["true"], {}),
+    lambda: multiprocessing.get_context("fork").Process(target=print).start(),
+):
+    try:
+        make()
+        print("made one")
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+threads = [threading.Thread(target=print, args=("thread",)) for _ in range(3)]
+for thread in threads:
+    thread.start()
+    thread.join()
+"""
+    assert run(tried) == ("finished", "EPERM\n" * 4 + "thread\n" * 3, "")
+    bomb = "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()"
+    limits = marked(QUICK)
+    outcome = run(bomb, limits=limits)
+    assert outcome.status in ("error", "memory", "killed")
+    assert gone(limits)
+
+
+DENIED = ["ptrace", "add_key", "request_key", "keyctl", "unshare", "shmget", "fork", "vfork"]
+HEADERS = {
+    "x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h",
+    "aarch64": "/usr/include/asm-generic/unistd.h",
+}
+
+
+@pytest.mark.parametrize("machine", HEADERS)
+def test_numbers_of_system_calls_are_those_of_the_kernels_headers(machine: str) -> None:
+    header = Path(HEADERS[machine])
+    if not header.exists():
+        pytest.skip(f"needs {header}")
+    numbers = {name: int(n) for name, n in re.findall(r"#define __NR_(\w+)\s+(\d+)", header.read_text())}
+    _, clone, denied = launcher.SYSTEM_CALLS[machine]
+    assert (clone, launcher.CLONE3) == (numbers["clone"], numbers["clone3"])
+    assert denied == tuple(numbers[name] for name in DENIED if name in numbers)
+
+
+def test_denied_system_calls_fail_and_others_do_not(run: Run) -> None:
+    _, clone, denied = launcher.SYSTEM_CALLS[os.uname().machine]
+    calls = f"""
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*arguments):
+    ctypes.set_errno(0)
+    libc.syscall(*map(ctypes.c_long, arguments))
+    return errno.errorcode.get(ctypes.get_errno())
+print(*(call(number, 0, 0, 0, 0, 0) for number in {denied}))
+print(call({launcher.CLONE3}, 0, 0), call({clone}, 17, 0, 0, 0, 0), call(9999), libc.getpid() > 0)
+"""
+    assert run(calls) == ("finished", f"{' '.join(['EPERM'] * len(denied))}\nENOSYS EPERM ENOSYS True\n", "")
+
+
+def test_check_16_the_network_is_blocked(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
+        name = f"raw2fig-{os.getpid()}"
+        local.bind(f"\0{name}")
+        local.listen()
+        connect = f"""
+import socket
+for family, address in (
+    (socket.AF_INET, ("127.0.0.1", {server.getsockname()[1]})),
+    (socket.AF_INET, ("192.0.2.1", 80)),
+    (socket.AF_UNIX, "\\0{name}"),
+):
+    with socket.socket(family) as one:
+        one.settimeout(1)
+        try:
+            one.connect(address)
+            print("connected")
+        except OSError as error:
+            print(type(error).__name__)
+"""
+        outcome = run(connect)
+        assert (outcome.status, outcome.stdout.count("connected"), outcome.stdout.count("\n")) == ("finished", 0, 3)
+        with socket.create_connection(server.getsockname()):  # which anybody outside can
+            pass
+
+
+def test_files_of_the_user_are_out_of_sight(run: Run, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the secret")
+    paths = [str(secret), str(Path(__file__)), str(Path.home()), "/etc/passwd", "/proc/self/environ", "/sys", "/var"]
+    look = f"""
+import os
+for path in {paths}:
+    try:
+        print(os.listdir(path) if os.path.isdir(path) else open(path).read())
+    except FileNotFoundError:
+        print("nothing")
+print(sorted(os.listdir("/")), os.listdir("/tmp"), os.listdir("/dev"))
+"""
+    lines = run(look).stdout.splitlines()
+    below_home = {path.name for path in Path.home().iterdir()}
+    for path, line in zip(paths, lines, strict=False):
+        if path == str(Path.home()) and Path(PYTHON_HOME).is_relative_to(path):
+            assert line == str([Path(PYTHON_HOME).relative_to(path).parts[0]])
+        else:
+            assert line == "nothing", path
+    assert len(lines) == len(paths) + 1
+    assert "['program.py'] ['null']" in lines[-1]
+    assert not below_home & set(lines[-1])
+
+
+def test_writing_outside_of_its_folder_is_refused_and_nothing_stays(run: Run, tmp_path: Path) -> None:
+    name = f"raw2fig-{os.getpid()}"
+    places = ["/", "/usr", "/usr/bin", "/dev", PYTHON_HOME, str(tmp_path)]
+    write = f"""
+import os
+for place in {places}:
+    try:
+        open(os.path.join(place, "{name}"), "w")
+        print("written", place)
+    except OSError as error:
+        print(type(error).__name__, error.errno)
+print(os.path.exists("/tmp/{name}"), os.getcwd())
+open("/tmp/{name}", "w").write("mine")
+print(open("{name}").read())
+"""
+    outcome = run(write)
+    assert outcome.stdout.count("written") == 0
+    assert outcome.stdout.endswith("False /tmp\nmine\n")
+    assert outcome == run(write)
+    assert not [place for place in [*places, "/tmp", tempfile.gettempdir()] if (Path(place) / name).exists()]
+
+
+def test_its_folder_has_a_size(run: Run) -> None:
+    fill = "n = 0\nwhile True:\n    open(f'/tmp/{n}', 'wb').write(bytes(10**6))\n    n += 1"
+    outcome = run(fill, limits=QUICK._replace(cpu_seconds=5, wall_seconds=30.0))
+    assert "No space left on device" in outcome.stderr
+
+
+def test_neither_environment_nor_files_are_inherited(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAW2FIG_SECRET", "the secret")
+    with tempfile.TemporaryFile() as open_file:
+        os.set_inheritable(open_file.fileno(), True)
+        told = run(
+            "import os, sys\nprint(sorted(os.environ), sys.argv, sys.path)\n"
+            "for number in range(3, 64):\n    try: print(number, os.fstat(number))\n    except OSError: pass"
+        ).stdout
+    assert "SECRET" not in told
+    assert str(Path.cwd()) not in told
+    assert "site-packages" not in told
+    assert told.count("\n") == 1
+
+
+def test_processes_outside_are_out_of_reach(run: Run) -> None:
+    """One process of this test alone is aimed at: were the isolation broken, any wider shot would hit the machine."""
+    with subprocess.Popen(["sleep", "1000"]) as other:
+        try:
+            assert run(f"import os\nos.kill({other.pid}, 9)").status != "finished"
+            assert other.poll() is None
+        finally:
+            other.kill()
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ("print(1)", "finished"),
+        ("exit()", "finished"),
+        ("import sys; sys.exit(0)", "finished"),
+        ("quit(3)", "error"),
+        ("import os; os._exit(1)", "error"),
+        ("1 / 0", "error"),
+        ("def f(:", "error"),
+        ("'\0'", "error"),
+        ("raise MemoryError", "memory"),
+        ("import os; os.kill(os.getpid(), 9)", "killed"),
+        ("import os; os.abort()", "killed"),
+        ("import ctypes; ctypes.string_at(0)", "killed"),
+    ],
+)
+def test_how_a_program_ended(source: str, status: str, run: Run) -> None:
+    assert run(source).status == status
+
+
+def test_a_traceback_is_that_of_the_program_alone(run: Run, tmp_path: Path) -> None:
+    source = "import dataclasses\ndef f(x):\n    return 1 / x\n\nif __name__ == '__main__':\n    f(0)\n"
+    (tmp_path / "program.py").write_text(source)
+    plain = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert run(source).stderr == plain.stderr.replace(f"{tmp_path}/", "")
+
+
+def test_check_16_the_same_program_gives_the_same_result(way: Way, run: Run) -> None:
+    source = "print({str(n) for n in range(100)}, hash('a'), input(), len(str(9**9999)))\nraise ValueError('x')"
+    outcome = run(source, "é \ud800")
+    assert outcome == run(source, "é \ud800")
+    assert outcome.status == "error"
+    assert "é ?" in outcome.stdout
+    assert outcome == run_program(source, "é \ud800", QUICK)  # in whichever way that is
+
+
+def test_programs_run_side_by_side(run: Run) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(lambda n: run("print(int(input()) ** 2)", str(n)), range(18)))
+    assert [int(outcome.stdout) for outcome in outcomes] == [n**2 for n in range(18)]
+
+
+def test_without_isolation_nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refused(command: list[str]) -> list[str]:
+        return ["sh", "-c", "echo first >&2; echo no namespaces for you >&2; exit 1"]
+
+    def missing(command: list[str]) -> list[str]:
+        return [str(tmp_path / "bwrap")]
+
+    usable_way.cache_clear()
+    monkeypatch.setattr(program, "WAYS", (refused, missing))
+    with pytest.raises(InputError) as error:
+        run_program(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    text = str(error.value)
+    assert "(refused: no namespaces for you; missing: [Errno 2]" in text
+    assert "apt-get install bubblewrap" in text
+    assert "\n" not in text
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    usable_way.cache_clear()
+
+
+def test_without_bubblewrap_unshare_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        run_in(unshare, "", "", Limits())
+    except (OSError, RuntimeError) as error:
+        pytest.skip(f"no isolation by unshare here: {error}")
+    usable_way.cache_clear()
+    monkeypatch.setattr(program, "WAYS", (lambda command: ["/nowhere/bwrap", *command], unshare))
+    monkeypatch.setattr(program.WAYS[0], "__name__", "bubblewrap")
+    assert usable_way() is unshare
+    assert run_program("print(1)").stdout == "1\n"
+    monkeypatch.undo()
+    usable_way.cache_clear()
+
+
+def test_a_sandbox_that_does_not_start_is_no_verdict_on_the_program() -> None:
+    with pytest.raises(RuntimeError, match="did not start"):
+        run_in(lambda command: ["true"], "print(1)", "", Limits())
+
+
+def test_an_ordinary_user_has_the_same_isolation() -> None:
+    package = Path(program.__file__).parents[2]
+    python = "/usr/bin/python3"
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
+    told = "import sys, raw2fig.sandbox.program; print(sys.version_info >= (3, 11))"
+    there = {"PYTHONPATH": str(package), "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    if os.getuid() or not Path(python).exists():
+        pytest.skip("needs root, to become somebody else, and a Python in /usr/bin")
+    able = subprocess.run([*user, python, "-c", told], env=there, cwd="/", capture_output=True, text=True)
+    if able.stdout != "True\n":
+        pytest.skip(f"another user cannot import the package here: {able.stderr.strip().rpartition(chr(10))[2]}")
+    code = """
+from raw2fig.sandbox.program import Limits, run_in
+from raw2fig.sandbox.isolation import WAYS
+bomb = '''
+import threading, time
+n = 0
+try:
+    while True:
+        threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+        n += 1
+except RuntimeError:
+    print(n)
+'''
+for way in WAYS:
+    try:
+        print(run_in(way, "import os; print(os.getuid(), os.path.exists('/etc'))", "", Limits()).status)
+    except (OSError, RuntimeError) as error:
+        print("skipped", way.__name__, error)
+        continue
+    outcome = run_in(way, "import threading; threading.stack_size(1 << 16)" + bomb, "", Limits(2, 10.0))
+    print(outcome)
+    assert outcome.status == "finished" and 32 <= int(outcome.stdout) < 64, outcome
+"""
+    done = subprocess.run([*user, python, "-c", code], env=there, cwd="/", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "skipped" in done.stdout:
+        pytest.skip(done.stdout)

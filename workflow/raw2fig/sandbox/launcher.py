@@ -1,0 +1,121 @@
+"""What the interpreter in the sandbox does before the program: limits, a filter of system calls, a clean `__main__`.
+
+It is handed over as text, and imports little, for every run pays for that. The filter is there because a limit on
+processes does not bind root, whose sandboxes would otherwise be open to fork bombs: threads are allowed, processes are
+not. It also denies what neither namespaces nor limits cover: the kernel's keyrings, the memory of other processes,
+shared memory that outlives its use, and namespaces of one's own with their privileges.
+"""
+
+import builtins
+import ctypes
+import errno
+import os
+import resource
+import struct
+import sys
+import types
+
+NAME = "program.py"
+"""The program's file, in the sandbox's folder: where tracebacks find its lines."""
+SYSTEM_CALLS = {
+    # number of the architecture; clone; denied: ptrace, add_key, request_key, keyctl, unshare, shmget; fork, vfork
+    "x86_64": (0xC000003E, 56, (101, 248, 249, 250, 272, 29, 57, 58)),
+    "aarch64": (0xC00000B7, 220, (117, 217, 218, 219, 97, 194)),  # has no fork
+}
+CLONE3 = 435
+CLONE_THREAD = 0x10000
+FIRST_X32 = 0x40000000
+"""From here on, x86-64 has a second set of numbers for the same calls."""
+ALLOW, DENY, KILL = 0x7FFF0000, 0x00050000, 0x80000000
+"""Answers of a filter; the error number is added to `DENY`."""
+LOAD, EQUAL, AT_LEAST, ANY_BIT, ANSWER = 0x20, 0x15, 0x35, 0x45, 0x06
+"""Instructions of a filter (linux/bpf_common.h): load a word; jump if it is equal, at least, or has a bit; answer."""
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
+"""Where a filter finds the parts of a call (linux/seccomp.h, struct seccomp_data)."""
+NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
+"""Arguments of prctl."""
+
+
+def main() -> None:
+    """Arguments: the file descriptor of the program's text, then the limits: seconds of CPU, bytes of address space,
+    bytes of a file, threads. The file is emptied: by that the caller sees that the program was started."""
+    descriptor, seconds, memory, file_size, threads = map(int, sys.argv[1:])
+    with open(descriptor, "r+", encoding="utf-8") as file:
+        source = file.read()
+        file.truncate(0)
+    os.chdir("/tmp")
+    with open(NAME, "w", encoding="utf-8") as file:
+        file.write(source)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))  # a signal, and a second later the end
+    for limit, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_FSIZE, file_size),
+        (resource.RLIMIT_NPROC, threads),
+        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (value, value))
+    allow_threads_only()
+    # `site`, which defines these, is not read
+    for name in ("exit", "quit"):
+        setattr(builtins, name, sys.exit)
+    sys.argv = [NAME]
+    sys.excepthook = without_launcher
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    exec(compile(source, NAME, "exec"), module.__dict__)
+
+
+def without_launcher(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
+    """Print a traceback as the program would have it by itself."""
+    while trace and trace.tb_frame.f_code.co_filename == main.__code__.co_filename:
+        trace = trace.tb_next
+    sys.__excepthook__(kind, error.with_traceback(trace), trace)
+
+
+def allow_threads_only() -> None:
+    """Install the filter, for good. Raises `OSError` where that cannot be done."""
+    machine = os.uname().machine
+    if machine not in SYSTEM_CALLS:
+        raise OSError(f"no filter of system calls for {machine}")
+    program = system_call_filter(*SYSTEM_CALLS[machine])
+    buffer = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))  # struct sock_fprog
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    nothing = ctypes.c_ulong(0)
+    for option, first, second in (
+        (NO_NEW_PRIVILEGES, ctypes.c_ulong(1), nothing),
+        (SECCOMP, ctypes.c_ulong(FILTER), ctypes.create_string_buffer(header, len(header))),
+    ):
+        if prctl(option, first, second, nothing, nothing):
+            raise OSError(ctypes.get_errno(), "the filter of system calls was refused")
+
+
+def system_call_filter(architecture: int, clone: int, denied: tuple[int, ...]) -> bytes:
+    """Classic BPF. Of the ways to make a process only `clone` is left, and that only for threads: the flags of `clone3`
+    lie in memory, where a filter cannot look, so it seems to be missing, and the C library turns to `clone`."""
+
+    def answer_if(number: int, answer: int) -> list[tuple[int, int, int, int]]:
+        return [(EQUAL, 0, 1, number), (ANSWER, 0, 0, answer)]
+
+    instructions = [
+        (LOAD, 0, 0, ARCHITECTURE),
+        (EQUAL, 1, 0, architecture),
+        (ANSWER, 0, 0, KILL),
+        (LOAD, 0, 0, NUMBER),
+        (AT_LEAST, 0, 1, FIRST_X32),
+        (ANSWER, 0, 0, KILL),
+        *(part for number in denied for part in answer_if(number, DENY + errno.EPERM)),
+        *answer_if(CLONE3, DENY + errno.ENOSYS),
+        (EQUAL, 1, 0, clone),
+        (ANSWER, 0, 0, ALLOW),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (ANY_BIT, 0, 1, CLONE_THREAD),
+        (ANSWER, 0, 0, ALLOW),
+        (ANSWER, 0, 0, DENY + errno.EPERM),
+    ]
+    return b"".join(struct.pack("HBBI", *instruction) for instruction in instructions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""`run_program`: the one way in which code that a model wrote is run.
+
+Isolation is required, not preferred: no network, no view of the user's files, no place to write to but a /tmp that goes
+with the program, no other process in sight (`raw2fig.sandbox.isolation`). A machine that cannot give it gets an error,
+never an unprotected run. Whoever judges a program keeps what it is judged by on this side: inside there are its own
+text and its standard input, nothing else.
+
+What a program can still do: measure time, see what hardware and kernel it runs on, and read what the operating system's
+folders hold. It has the standard library alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import BinaryIO, Literal, NamedTuple
+
+from raw2fig.errors import InputError
+from raw2fig.sandbox import launcher
+from raw2fig.sandbox.isolation import ENVIRONMENT, PYTHON, WAYS
+
+Way = Callable[[Sequence[str]], list[str]]
+Status = Literal["finished", "error", "timeout", "memory", "killed"]
+THREADS = 64
+"""Threads of a program; other processes it cannot have. Root is bound by memory alone."""
+
+
+LAUNCHER = inspect.getsource(launcher)
+
+
+class Limits(NamedTuple):
+    """Of one run. CPU decides where a program computes, so that a busy machine does not change the verdict; the clock
+    is for those that sleep."""
+
+    cpu_seconds: int = 10
+    wall_seconds: float = 30.0
+    memory_bytes: int = 1 << 30
+    """Address space."""
+    output_bytes: int = 1 << 20
+    """Of standard output, of standard error, and of each file: what is longer fails to be written (`OSError`)."""
+
+
+class Outcome(NamedTuple):
+    """How a run ended. `error`: an exit status other than 0, as after an exception; `memory`: an uncaught MemoryError;
+    `timeout`: of CPU or of the clock; `killed`: by a signal, as after a crash of the interpreter."""
+
+    status: Status
+    stdout: str
+    stderr: str
+
+
+def run_program(source: str, stdin: str = "", limits: Limits = Limits()) -> Outcome:  # noqa: B008
+    """Run a Python program in a fresh interpreter inside the sandbox.
+
+    Raises `InputError` where programs cannot be isolated, and `RuntimeError` if the sandbox failed to start this time.
+    """
+    return run_in(usable_way(), source, stdin, limits)
+
+
+@cache
+def usable_way() -> Way:
+    """The best way to isolate programs that works here, found by running an empty program. Raises `InputError` if there
+    is none."""
+    failures = []
+    for way in WAYS:
+        try:
+            outcome = run_in(way, "", "", Limits())
+            failure = outcome.stderr
+        except (OSError, RuntimeError) as error:
+            outcome, failure = None, str(error)
+        if outcome and outcome.status == "finished":
+            logging.info("untrusted programs run in %s", way.__name__)
+            return way
+        failures.append(f"{way.__name__}: {failure.strip().rpartition(chr(10))[2]}")
+    raise InputError(
+        "sandbox",
+        f"untrusted programs cannot be isolated on this machine ({'; '.join(failures)})",
+        "bubblewrap (apt-get install bubblewrap) and user namespaces for ordinary users (docs/cluster.md)",
+    )
+
+
+def run_in(way: Way, source: str, stdin: str, limits: Limits) -> Outcome:
+    """As `run_program`, isolated in this way.
+
+    The four files lie in memory and have no name. A program writes to a file rather than to a pipe: its limit is then
+    the kernel's business, and nobody has to keep reading.
+    """
+    with _file(source) as program, _file(stdin) as given, _file() as stdout, _file() as stderr:
+        wanted = (program.fileno(), limits.cpu_seconds, limits.memory_bytes, limits.output_bytes, THREADS)
+        # as -I, but for reading PYTHONHASHSEED of an environment that is ours; older Pythons had no limit of digits
+        python = [PYTHON, "-P", "-s", "-S", "-X", "utf8", "-X", "int_max_str_digits=0"]
+        with subprocess.Popen(
+            way([*python, "-c", LAUNCHER, *map(str, wanted)]),
+            stdin=given,
+            stdout=stdout,
+            stderr=stderr,
+            cwd="/",
+            env=ENVIRONMENT,
+            pass_fds=(program.fileno(),),
+            start_new_session=True,
+        ) as process:
+            try:
+                in_time = _ends_within(process, limits.wall_seconds)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)  # and with it, by the kernel, all inside
+        said, complained = (_text(file, limits.output_bytes) for file in (stdout, stderr))
+        if program.seek(0, os.SEEK_END):
+            raise RuntimeError(f"the sandbox did not start: {complained.strip() or process.returncode}")
+    return Outcome(_status(process.returncode, in_time, complained), said, complained)
+
+
+def _status(code: int, in_time: bool, complaint: str) -> Status:
+    number = -code if code < 0 else code - 128  # of the signal; a shell adds 128, and so do both ways
+    if not in_time or number == signal.SIGXCPU:
+        return "timeout"
+    if code == 0:
+        return "finished"
+    if number > 0:
+        return "killed"
+    return "memory" if complaint.rstrip().rpartition("\n")[2].startswith("MemoryError") else "error"
+
+
+def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait without asking again and again, as `Popen.wait` does."""
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    finally:
+        os.close(descriptor)
+
+
+def _file(text: str = "") -> BinaryIO:
+    file = os.fdopen(os.memfd_create("raw2fig"), "w+b")
+    file.write(text.encode(errors="replace"))
+    file.seek(0)
+    return file
+
+
+def _text(file: BinaryIO, most: int) -> str:
+    return os.pread(file.fileno(), most, 0).decode(errors="replace")
