@@ -2,16 +2,28 @@
 
 import re
 from dataclasses import fields
+from itertools import repeat
 
 from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
 from raw2fig.tasks.problems import SPLITS
 
 SCALERL = config["scalerl"]
-SCALERL_SUMS = SCALERL["problems"]["math"]["source"] == "procedural"
+SCALERL_SOURCES = {domain: section["source"] for domain, section in SCALERL["problems"].items()}
+SCALERL_MADE = set(SCALERL_SOURCES.values()) == {"procedural"}
 SCALERL_TRAINED = SCALERL["base"]["source"] == "procedural"
-if SCALERL_TRAINED and not SCALERL_SUMS:
-    refuse(InputError("scalerl.base.source", "is 'procedural'", "hub or path: only sums are learned from nothing"))
+if "procedural" in SCALERL_SOURCES.values() and not SCALERL_MADE:
+    refuse(InputError("scalerl.problems", f"has the sources {SCALERL_SOURCES}", "all procedural, or none"))
+for domain, section in SCALERL["problems"].items():
+    if section["sha256"] and len(section["sha256"]) != len(section["files"]):
+        found = f"{len(section['sha256'])} values for {len(section['files'])} files"
+        refuse(InputError(f"scalerl.problems.{domain}.sha256", found, "one for each, or null"))
+if SCALERL_TRAINED and not SCALERL_MADE:
+    refuse(
+        InputError(
+            "scalerl.base.source", "is 'procedural'", "hub or path: only sums and programs are learned from nothing"
+        )
+    )
 SCALERL_BUDGETS = {arm: budget for budget in SCALERL["budgets"].values() for arm in budget["arms"]}
 """Arm → what its runs may cost."""
 SCALERL_FULL = SCALERL["budgets"]["full"]["rollouts"]
@@ -44,20 +56,36 @@ def scalerl_recipe(arm):
         refuse(error)
 
 
-def scalerl_flags(section, *keys):
-    """Flags of a step with the values of a section of the configuration."""
-    return " ".join(filter(None, (option(key.replace("_", "-"), section.get(key)) for key in keys)))
+SCALERL_ROLLOUTS = flags(SCALERL["rollouts"])
 
 
-SCALERL_ROLLOUTS = scalerl_flags(SCALERL["rollouts"], *SCALERL["rollouts"])
+SCALERL_PARTS = {
+    "-".join([domain, *Path(file).parts[-2:]]): {
+        **section,
+        "url" if section["source"] == "url" else "file": file,
+        "sha256": digest,
+    }
+    for domain, section in SCALERL["problems"].items()
+    if section["source"] in ("url", "hub")
+    for file, digest in zip(section["files"], section["sha256"] or repeat(None))
+}
+"""Files that are fetched → where each is from."""
+
+
+def scalerl_rows(domain):
+    """Where the rows of a domain lie: the user's files, or the ones fetched."""
+    if SCALERL_SOURCES[domain] == "path":
+        return SCALERL["problems"][domain]["files"]
+    return [f"<results>/scalerl/sources/{part}" for part in SCALERL_PARTS if part.startswith(f"{domain}-")]
+
+
+def scalerl_checksums(domain):
+    """Flag with the SHA-256 of the user's files; those of files that are fetched are checked where they are fetched."""
+    return option("sha256", SCALERL["problems"][domain]["sha256"]) if SCALERL_SOURCES[domain] == "path" else ""
 
 
 # what comes from outside, for the table of the run
 SCALERL_FETCHED = [
-    *(
-        f"<results>/scalerl/sources/{domain}.json"
-        for domain, section in SCALERL["problems"].items()
-        if section["source"] in ("url", "hub")
-    ),
+    *(f"<results>/scalerl/sources/{part}.json" for part in SCALERL_PARTS),
     *([] if SCALERL_TRAINED else ["<results>/scalerl/models/base"]),
 ]

@@ -1,6 +1,6 @@
 """ScaleRL, data: problems with checkable answers in disjoint splits."""
 
-if SCALERL_SUMS:
+if SCALERL_MADE:
 
     rule scalerl_sums:
         output:
@@ -11,7 +11,7 @@ if SCALERL_SUMS:
             **resources_for(config, "data", "scalerl_sums"),
         params:
             code=source_digest("raw2fig.papers.scalerl.problems"),
-            sizes=scalerl_flags(SCALERL["problems"]["math"], "digits", *SPLITS),
+            sizes=flags(SCALERL["problems"]["math"], "digits", *SPLITS),
         shell:
             "raw2fig scalerl sums {params.sizes} --problems {output.problems} &> {log}"
 
@@ -24,7 +24,7 @@ if SCALERL_SUMS:
             **resources_for(config, "data", "scalerl_programs"),
         params:
             code=source_digest("raw2fig.papers.scalerl.problems"),
-            sizes=scalerl_flags(SCALERL["problems"]["code"], "operations", "examples", *SPLITS),
+            sizes=flags(SCALERL["problems"]["code"], "operations", "examples", *SPLITS),
         shell:
             "raw2fig scalerl programs {params.sizes} --problems {output.problems} &> {log}"
 
@@ -32,43 +32,59 @@ else:
 
     rule scalerl_fetch_problems:
         output:
-            file="<results>/scalerl/sources/problems.jsonl",
-            record="<results>/scalerl/sources/problems.json",
+            file="<results>/scalerl/sources/{part}",
+            record="<results>/scalerl/sources/{part}.json",
         log:
-            "<results>/scalerl/logs/fetch-problems.log",
+            "<results>/scalerl/logs/fetch-{part}.log",
+        wildcard_constraints:
+            part="|".join(map(re.escape, SCALERL_PARTS)) or "none",
         resources:
             **resources_for(config, "data", "scalerl_fetch_problems"),
         params:
             code=source_digest("raw2fig.fetch.files"),
             # the checksum of the first download stays when the file is fetched again
             pin=subpath(output.record, strip_suffix=".json"),
-            origin=origin(SCALERL["problems"]),
+            origin=lambda wildcards: origin(SCALERL_PARTS[wildcards.part]),
         shell:
             "raw2fig fetch file {params.origin} --output {output.file} --record {output.record} "
             "--pin {params.pin}.pin.json &> {log}"
 
     rule scalerl_polaris:
         input:
-            rows=(
-                SCALERL["problems"]["path"]
-                if SCALERL["problems"]["source"] == "path"
-                else "<results>/scalerl/sources/problems.jsonl"
-            ),
-            template="config/scalerl/prompt.txt",
+            rows=scalerl_rows("math"),
+            template="config/scalerl/prompt_math.txt",
         output:
-            problems="<results>/scalerl/data/problems.parquet",
-            manifest="<results>/scalerl/data/split.json",
+            problems="<results>/scalerl/data/math.parquet",
+            manifest="<results>/scalerl/data/math.json",
         log:
             "<results>/scalerl/logs/polaris.log",
         resources:
             **resources_for(config, "data", "scalerl_polaris"),
         params:
             code=source_digest("raw2fig.papers.scalerl.polaris"),
-            sizes=scalerl_flags(SCALERL["problems"], "train", "validation", "held_out"),
-            # the checksum of a file that was fetched is checked where it is fetched
-            sha256=scalerl_flags(SCALERL["problems"], "sha256") if SCALERL["problems"]["source"] == "path" else "",
+            sizes=flags(SCALERL["problems"]["math"], *SPLITS[1:]),
+            sha256=scalerl_checksums("math"),
         shell:
             "raw2fig scalerl polaris --rows {input.rows} --template {input.template} {params.sizes} {params.sha256} "
+            "--problems {output.problems} --manifest {output.manifest} &> {log}"
+
+    rule scalerl_deepcoder:
+        input:
+            rows=scalerl_rows("code"),
+            template="config/scalerl/prompt_code.txt",
+        output:
+            problems="<results>/scalerl/data/code.parquet",
+            manifest="<results>/scalerl/data/code.json",
+        log:
+            "<results>/scalerl/logs/deepcoder.log",
+        resources:
+            **resources_for(config, "data", "scalerl_deepcoder"),
+        params:
+            code=source_digest("raw2fig.papers.scalerl.deepcoder"),
+            sizes=flags(SCALERL["problems"]["code"], *SPLITS[1:]),
+            sha256=scalerl_checksums("code"),
+        shell:
+            "raw2fig scalerl deepcoder --rows {input.rows} --template {input.template} {params.sizes} {params.sha256} "
             "--problems {output.problems} --manifest {output.manifest} &> {log}"
 
 

@@ -17,7 +17,7 @@ if SCALERL_TRAINED:
             **resources_for(config, "train", "scalerl_warm_start"),
         params:
             code=source_digest("raw2fig.papers.scalerl.warm_start"),
-            base=scalerl_flags(SCALERL["base"], "shape", "target", "longest", "probe_every", "batch", "lr"),
+            base=flags(SCALERL["base"], "shape", "target", "longest", "probe_every", "batch", "lr"),
             max_new_tokens=SCALERL["rollouts"]["max_new_tokens"],
         shell:
             "raw2fig scalerl warm-start --problems {input.problems} {params.base} "
@@ -59,7 +59,7 @@ rule scalerl_tune:
         code=source_digest("raw2fig.papers.scalerl.train"),
         arms=" ".join(SCALERL["arms"]),
         recipe=lambda wildcards: scalerl_recipe(wildcards.arm),
-        tuning=scalerl_flags(SCALERL["tuning"], "lrs", "rollouts", "samples"),
+        tuning=flags(SCALERL["tuning"], "lrs", "rollouts", "samples"),
         rollouts=SCALERL_ROLLOUTS,
         # a single rate is not tried
         launch=command(SCALERL["launch"] if SCALERL["tuning"]["lrs"][1:] else "", "scalerl_tune"),
@@ -87,7 +87,7 @@ rule scalerl_train:
         code=source_digest("raw2fig.papers.scalerl.train"),
         arms=" ".join(SCALERL["arms"]),
         recipe=lambda wildcards: scalerl_recipe(wildcards.arm),
-        budget=lambda wildcards: scalerl_flags(SCALERL_BUDGETS[wildcards.arm], "rollouts", "keep_at"),
+        budget=lambda wildcards: flags(SCALERL_BUDGETS[wildcards.arm], "rollouts", "keep_at"),
         rollouts=SCALERL_ROLLOUTS,
         checkpoint_every=SCALERL["checkpoint_every"],
         launch=command(SCALERL["launch"], "scalerl_train"),

@@ -139,7 +139,7 @@ def test_check_17_the_splits_of_programming_problems_are_disjoint_and_saved(tmp_
     names = [name for part in split.values() for name in part]
     assert len(set(names)) == len(names) == len(MANY)
     for part, ids in split.items():
-        prompts = read_problems(tmp_path / "problems.parquet", part)["prompt"]
+        prompts = read_problems([tmp_path / "problems.parquet"], part)["prompt"]
         found = {problem_id(text.removeprefix("Problem: ").removesuffix("\n<think>\n")) for text in prompts}
         assert found == set(ids)
 

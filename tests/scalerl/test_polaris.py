@@ -43,7 +43,7 @@ def test_check_17_the_splits_of_problems_in_words_are_disjoint_and_saved(tmp_pat
     names = [name for part in split.values() for name in part]
     assert len(set(names)) == len(names) == len(ROWS)
     for part, ids in split.items():
-        prompts = read_problems(tmp_path / "problems.parquet", part)["prompt"]
+        prompts = read_problems([tmp_path / "problems.parquet"], part)["prompt"]
         assert [problem_id(text.removeprefix("Problem: ").removesuffix("<think>\n")) for text in prompts] == ids
 
 

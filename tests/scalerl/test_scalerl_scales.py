@@ -17,28 +17,36 @@ from raw2fig.lm.models import count_parameters
 from raw2fig.lm.models import load as load_model
 from raw2fig.papers.scalerl import evaluate
 from raw2fig.papers.scalerl.train import recipe_of, settings_of
+from raw2fig.sandbox.program import usable_way
 from raw2fig.tables import read_json
 
 pytestmark = pytest.mark.xdist_group("scalerl_scales")
 
 ANSWERS = {"1": [r"\frac{2}{2}", "1", r"\sqrt{1}"], "2": ["2.0", r"\sqrt{4}", "2"]}
 """What the tiny model may put into a box, and how the problems write it."""
-TEMPLATE, PHRASE = (ROOT / "config/scalerl/prompt.txt").read_text(), "that is all </think>"
+TEMPLATE, TASK = ((ROOT / f"config/scalerl/prompt_{domain}.txt").read_text() for domain in ("math", "code"))
+PHRASE = "that is all </think>"
 SMALL: dict[str, Any] = {
     "pathvars": {"results": "made"},
     "scalerl": {
-        "problems": {"source": "path", "path": "given/rows.jsonl", "validation": 4, "held_out": 6},
+        "problems": {
+            "math": {"source": "path", "files": ["given/rows.jsonl"], "validation": 4, "held_out": 6},
+            "code": {"source": "path", "files": ["given/a.parquet", "given/b.parquet"], "validation": 4, "held_out": 6},
+        },
         "base": {"source": "path", "model": "given/base"},
         "rollouts": {
             "prompts": 4,
             "generations": 4,
-            "max_new_tokens": 20,
+            "max_new_tokens": 28,
             "budget": [5, 6],
             "phrase": PHRASE,
             "micro_batch": 8,
         },
         "tuning": {"lrs": [0.01]},
-        "budgets": {"long": {"arms": ["scalerl"], "seeds": [0], "rollouts": 32, "keep_at": [16, 32]}},
+        "budgets": {
+            "long": {"arms": ["scalerl"], "seeds": [0], "rollouts": 32, "keep_at": [16, 32]},
+            "joint": {"seeds": [0], "rollouts": 32, "keep_at": [16, 32]},
+        },
         "samples": 8,
         "engine": "sampler",
         "launch": "",
@@ -65,9 +73,15 @@ def planned(folder: Path) -> dict[str, Job]:
 @pytest.mark.parametrize(
     ("overlay", "told"),
     [
-        ({"problems": {"source": "hub", "dataset": "lab/sums"}}, "scalerl.problems.file: is missing"),
-        ({"problems": {"source": "path"}}, "scalerl.problems.path: is missing"),
-        ({"problems": {"train": 0}}, "scalerl.problems.train: is 0"),
+        ({"problems": {"math": {"source": "hub", "dataset": "lab/sums"}}}, "scalerl.problems.math.files: is missing"),
+        ({"problems": {"math": {"source": "path"}}}, "scalerl.problems.math.files: is missing"),
+        ({"problems": {"code": {"source": "url", "files": ["a.parquet"]}}}, "scalerl.problems.code.files.0: is"),
+        ({"problems": {"math": {"train": 0}}}, "scalerl.problems.math.train: is 0"),
+        ({"problems": {"math": {"operations": 2}}}, "scalerl.problems.math.operations: unknown key"),
+        (
+            {"budgets": {"joint": {"domains": ["maths"]}}},
+            "scalerl.budgets.joint.domains.0: is 'maths'; expected 'math'",
+        ),
         ({"base": {"source": "hub"}}, "scalerl.base.model: is missing"),
         ({"engine": "vlm"}, "scalerl.engine: is 'vlm'; expected 'vllm'"),
     ],
@@ -117,15 +131,27 @@ def test_the_paper_scale_of_scalerl_as_it_is(planned: dict[str, Job]) -> None:
     # a single learning rate is not tried, and needs no GPU
     assert planned["scalerl_tune arm=scalerl"].shell.startswith("raw2fig scalerl tune")
     assert "--source Qwen/Qwen3-8B-Base" in planned["scalerl_base"].shell
-    assert "--source hub --dataset POLARIS-Project/Polaris-Dataset-53K" in planned["scalerl_fetch_problems"].shell
-    assert "--engine vllm" in planned["scalerl_evaluate arm=scalerl"].shell
-    assert "--fetched results/paper/scalerl/sources/problems.json" in planned["paper_vs_run paper=scalerl"].shell
-    assert not {"scalerl_problems", "scalerl_warm_start"} & {job.rule for job in planned.values()}
+    assert (
+        "--source hub --dataset POLARIS-Project/Polaris-Dataset-53K"
+        in planned["scalerl_fetch_problems part=math-polaris-data-53K.jsonl"].shell
+    )
+    parts = [job for job in planned.values() if "DeepCoder-Preview-Dataset" in job.shell]
+    assert len(parts) == 5 + 4 + 11
+    assert "--engine vllm" in planned["scalerl_evaluate arm=joint, domain=code"].shell
+    assert "--problems results/paper/scalerl/data/math.parquet --arms" in run
+    both = "--problems results/paper/scalerl/data/math.parquet results/paper/scalerl/data/code.parquet --arms"
+    assert both in planned["scalerl_train arm=joint, seed=0"].shell
+    assert (
+        "--fetched results/paper/scalerl/sources/math-polaris-data-53K.jsonl.json"
+        in planned["paper_vs_run paper=scalerl"].shell
+    )
+    assert not {"scalerl_sums", "scalerl_programs", "scalerl_warm_start"} & {job.rule for job in planned.values()}
 
 
 def released_model(folder: Path) -> None:
     """A tiny model of Qwen3's kind, embeddings of input and output one matrix, whose tokenizer has a token for the end
-    of thinking. It was taught to think for long or not at all, and to put 1 or 2 into a box, either as often."""
+    of thinking. It was taught to think for long or not at all, and to put 1 or 2 into a box, or to write a program that
+    prints 1 or 2, either as often."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
@@ -136,7 +162,11 @@ def released_model(folder: Path) -> None:
     trainer = trainers.BpeTrainer(
         vocab_size=420, special_tokens=["<end>"], initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator([TEMPLATE, PHRASE, r" \boxed{1} \boxed{2} hm hm"] * 9, trainer)
+    said = {
+        TEMPLATE.replace("{problem}", "Number 7: $2$?"): "</think> \\boxed{%s}<end>",
+        TASK.replace("{problem}", "Number 7: print 2."): "</think>\n```python\nprint(%s)\n```<end>",
+    }
+    tokenizer.train_from_iterator([*said, *said.values(), PHRASE, " hm hm"] * 9, trainer)
     tokenizer.add_tokens(["<think>", "</think>"])
     words = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>")
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 16}
@@ -146,12 +176,15 @@ def released_model(folder: Path) -> None:
     network = Qwen3ForCausalLM(
         Qwen3Config(vocab_size=len(words), eos_token_id=0, tie_word_embeddings=True, **sizes, **heads)
     )
-    prompt = words(TEMPLATE.replace("{problem}", "Number 7: $2$?"))["input_ids"]
-    thoughts = [f"{' hm' * number} </think> \\boxed{{{answer}}}<end>" for number in (0, 9) for answer in ANSWERS]
-    rows = [words(text)["input_ids"] for text in thoughts]
-    longest = max(map(len, rows))
-    ids = torch.tensor([prompt + row + [0] * (longest - len(row)) for row in rows])
-    labels = torch.tensor([[-100] * len(prompt) + row + [-100] * (longest - len(row)) for row in rows])
+    rows = [
+        (words(prompt)["input_ids"], words(f"{' hm' * number} {text % answer}")["input_ids"])
+        for prompt, text in said.items()
+        for number in (0, 9)
+        for answer in ANSWERS
+    ]
+    longest = max(len(prompt) + len(row) for prompt, row in rows)
+    ids = torch.tensor([prompt + row + [0] * (longest - len(prompt + row)) for prompt, row in rows])
+    labels = torch.tensor([[-100] * len(prompt) + row + [-100] * (longest - len(prompt + row)) for prompt, row in rows])
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
     for _ in range(120):
         network(input_ids=ids, labels=labels).loss.backward()
@@ -173,16 +206,16 @@ def made(folder: Path) -> Path:
     unread = [{"problem": "Which?", "answer": ""}, rows[0]]
     (given / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, *unread]))
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
-    targets = ["made/scalerl/evals/scalerl.csv", "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml"]
+    targets = ["made/scalerl/evals/scalerl-math.csv", "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml"]
     call(folder, "snakemake", *targets)
     return folder / "made/scalerl"
 
 
 def test_problems_and_base_come_from_outside(made: Path) -> None:
-    problems = pd.read_parquet(made / "data/problems.parquet")
+    problems = pd.read_parquet(made / "data/math.parquet")
     assert problems["split"].value_counts().to_dict() == {"train": 14, "held_out": 6, "validation": 4}
     assert all(prompt.startswith(TEMPLATE[:40]) and prompt.endswith("<think>\n") for prompt in problems["prompt"])
-    told = read_json(made / "data/split.json")
+    told = read_json(made / "data/math.json")
     assert (told["rows"], told["unreadable_answers"], told["repeated_problems"]) == (26, 1, 1)
     assert read_json(made / "models/base/source.json")["source"] == "base"
 
@@ -208,10 +241,37 @@ def test_a_run_of_two_updates_is_interrupted_rewarded_and_kept(made: Path) -> No
 
 
 def test_the_curve_of_the_paper_scale(made: Path) -> None:
-    curve = pd.read_csv(made / "evals/scalerl.csv")
+    curve = pd.read_csv(made / "evals/scalerl-math.csv")
     assert curve["rollouts"].tolist() == [0, 16, 32]
     assert curve["pass_rate"].between(0.2, 0.8).all()
     assert curve["compute"].is_monotonic_increasing
+
+
+def test_mathematics_and_code_together_at_the_paper_scale(made: Path, folder: Path) -> None:
+    """Programs of the tiny model run in the sandbox; those that print what the tests want are rewarded."""
+    try:
+        usable_way()
+    except InputError as error:
+        pytest.skip(str(error))
+    for name, number in (("a", 0), ("b", 12)):
+        rows = [
+            {
+                "problem": f"Number {n}: print {1 + n % 2}.",
+                "tests": json.dumps({"inputs": [""], "outputs": [f"{1 + n % 2}\n"]}),
+            }
+            for n in range(number, number + 12)
+        ]
+        pd.DataFrame(rows).to_parquet(folder / f"given/{name}.parquet")
+    targets = [f"made/scalerl/evals/joint-{domain}.csv" for domain in ("math", "code")]
+    call(folder, "snakemake", *targets, "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml")
+    for domain in ("math", "code"):
+        curve = pd.read_csv(made / f"evals/joint-{domain}.csv")
+        assert set(curve["domain"]) == {domain}
+        assert curve["rollouts"].tolist() == [0, 16, 32]
+        assert curve["pass_rate"].between(0.2, 0.8).all()
+    problems = pd.read_parquet(made / "data/code.parquet")
+    assert problems["split"].value_counts().to_dict() == {"train": 14, "held_out": 6, "validation": 4}
+    assert set(problems["verifier"]) == {"code"}
 
 
 def test_weights_are_counted_once(made: Path) -> None:
@@ -226,7 +286,7 @@ def test_vllm_reads_each_policy_from_a_folder_of_its_own(made: Path, monkeypatch
 
     model, seen = made / "models/scalerl-s0", []
     policies = sorted((model / "policies").iterdir())
-    problems = pd.read_parquet(made / "data/problems.parquet")[:3]
+    problems = pd.read_parquet(made / "data/math.parquet")[:3]
 
     def load_completer(source: str, engine: str) -> generate.Complete:
         assert engine == "vllm"
@@ -235,7 +295,7 @@ def test_vllm_reads_each_policy_from_a_folder_of_its_own(made: Path, monkeypatch
         return generate.completer(policy, words)
 
     monkeypatch.setattr(generate, "load_completer", load_completer)
-    rates = list(evaluate.rates_by_vllm(model, policies, problems, 16, 20, 0))
+    rates = list(evaluate.rates_by_vllm(model, policies, problems, 16, 28, 0))
     for found, path in zip(seen, policies, strict=True):
         assert all(weight.equal(found[name]) for name, weight in load_file(path).items())
     assert all(rate.shape == (3,) and 0 < rate.mean() < 1 for rate in rates)
@@ -255,7 +315,7 @@ def test_the_gpu_scale_of_scalerl_in_small_runs_without_a_gpu(folder: Path) -> N
         },
     }
     (folder / "small-gpu.yaml").write_text(yaml.safe_dump(small))
-    target = "small-gpu/scalerl/evals/long.csv"
+    target = "small-gpu/scalerl/evals/long-math.csv"
     call(folder, "snakemake", target, "--cores", "1", "--configfile", "config/gpu.yaml", "small-gpu.yaml")
     recipe = read_json(folder / "small-gpu/scalerl/models/long-s0.json")["recipe"]
     assert (recipe["max_new_tokens"], recipe["interrupt"], recipe["warmup"]) == (16, [6, 7], 4)

@@ -25,8 +25,6 @@ def test_each_completion_is_judged_by_the_verifier_of_its_problem() -> None:
     )
     texts = ["; 3 .", "; 4 .", "; dbl .", "; sqr .", r"\boxed{3}", r"\boxed{3.0}"]
     assert shares(texts, judge, 2).tolist() == [0.5, 0.5, 1.0]
-    with pytest.raises(ValueError, match="zip"):
-        judge([0, 1], ["; 3 ."])
 
 
 def test_an_unknown_verifier_is_refused() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.tables import read_table
-from raw2fig.tasks import arithmetic, mathematics, programs
+from raw2fig.tasks import arithmetic, code, mathematics, programs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,22 @@ VERIFIER = "verifier"
 VERIFIED = COLUMNS | {VERIFIER: "string"}
 SPLITS = ("warm_start", "train", "validation", "held_out")
 """Supervised; reinforced; for choosing hyper-parameters; for what is reported."""
-VERIFIERS = {"sums": arithmetic.is_right, "programs": programs.is_right, "math": mathematics.is_right}
-"""`is_right(answer, completion)` by name."""
+
+Verifier = Callable[[Sequence[str], Sequence[str]], list[bool]]
+"""Whether completions are right: their answers, and the completions."""
+
+
+def each(is_right: Callable[[str, str], bool]) -> Verifier:
+    """The verifier that takes one pair after the other."""
+    return lambda answers, completions: list(map(is_right, answers, completions))
+
+
+VERIFIERS: dict[str, Verifier] = {
+    "sums": each(arithmetic.is_right),
+    "programs": each(programs.is_right),
+    "math": each(mathematics.is_right),
+    "code": code.all_right,
+}
 
 WORDS = sorted({*arithmetic.WORDS, *programs.WORDS})
 """The vocabulary of problems that are made here."""
@@ -57,7 +71,13 @@ def judge_of(problems: pd.DataFrame) -> Judge:
         raise InputError(VERIFIER, f"is {', '.join(map(repr, unknown))}", f"one of {', '.join(VERIFIERS)}")
 
     def judge(rows: Sequence[int], completions: Sequence[str]) -> list[bool]:
-        return [VERIFIERS[names[row]](answers[row], text) for row, text in zip(rows, completions, strict=True)]
+        right = [False] * len(rows)
+        for name in {names[row] for row in rows}:
+            places = [place for place, row in enumerate(rows) if names[row] == name]
+            asked, given = [answers[rows[place]] for place in places], [completions[place] for place in places]
+            for place, verdict in zip(places, VERIFIERS[name](asked, given), strict=True):
+                right[place] = verdict
+        return right
 
     return judge
 
