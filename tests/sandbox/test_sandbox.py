@@ -16,7 +16,7 @@ import pytest
 from raw2fig.errors import InputError
 from raw2fig.sandbox import launcher, program
 from raw2fig.sandbox.isolation import PYTHON_HOME, WAYS, unshare
-from raw2fig.sandbox.program import Limits, Outcome, Way, run_in, run_program, usable_way
+from raw2fig.sandbox.program import Limits, Outcome, Way, run_in, run_program, usable_way, why_not
 
 Run = Callable[..., Outcome]
 QUICK = Limits(cpu_seconds=1, wall_seconds=5.0)
@@ -25,11 +25,9 @@ QUICK = Limits(cpu_seconds=1, wall_seconds=5.0)
 @pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
 def way(request: pytest.FixtureRequest) -> Way:
     """Each way of isolating programs. Skips where it does not work, with what it says."""
-    try:
-        outcome = run_in(request.param, "", "", Limits())
-    except (OSError, RuntimeError) as error:
-        pytest.skip(f"no isolation by {request.param.__name__} here: {error}")
-    assert outcome == ("finished", "", "")
+    failure = why_not(request.param)
+    if failure:
+        pytest.skip(f"no isolation by {request.param.__name__} here: {failure}")
     return request.param
 
 
@@ -86,6 +84,14 @@ def test_check_16_an_endless_program_ends_and_leaves_no_process(source: str, run
     limits = marked(Limits(cpu_seconds=1, wall_seconds=2.0))
     assert run(source, limits=limits).status == "timeout"
     assert gone(limits)
+
+
+def test_what_computes_is_stopped_by_its_cpu_time(run: Run) -> None:
+    source = "import time\nnext_ = 0\nwhile True:\n    if (now := time.process_time()) > next_:\n"
+    source += "        print(now, flush=True)\n        next_ = now + 0.05"
+    outcome = run(source, limits=Limits(cpu_seconds=1, wall_seconds=20.0))
+    assert outcome.status == "timeout"
+    assert 0.8 < float(outcome.stdout.split()[-1]) < 1.3
 
 
 def test_a_program_dies_with_its_caller(way: Way) -> None:
@@ -267,7 +273,7 @@ def test_neither_environment_nor_files_are_inherited(run: Run, monkeypatch: pyte
     with tempfile.TemporaryFile() as open_file:
         os.set_inheritable(open_file.fileno(), True)
         told = run(
-            "import os, sys\nprint(sorted(os.environ), sys.argv, sys.path)\n"
+            "import os, sys\nprint(dict(os.environ), sys.argv, sys.path)\n"
             "for number in range(3, 64):\n    try: print(number, os.fstat(number))\n    except OSError: pass"
         ).stdout
     assert "SECRET" not in told
@@ -350,10 +356,8 @@ def test_without_isolation_nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_without_bubblewrap_unshare_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    try:
-        run_in(unshare, "", "", Limits())
-    except (OSError, RuntimeError) as error:
-        pytest.skip(f"no isolation by unshare here: {error}")
+    if why_not(unshare):
+        pytest.skip(f"no isolation by unshare here: {why_not(unshare)}")
     usable_way.cache_clear()
     monkeypatch.setattr(program, "WAYS", (lambda command: ["/nowhere/bwrap", *command], unshare))
     monkeypatch.setattr(program.WAYS[0], "__name__", "bubblewrap")
@@ -363,9 +367,31 @@ def test_without_bubblewrap_unshare_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     usable_way.cache_clear()
 
 
-def test_a_sandbox_that_does_not_start_is_no_verdict_on_the_program() -> None:
+@pytest.mark.parametrize("source", ["print(1)", ""])
+def test_a_sandbox_that_does_not_start_is_no_verdict_on_the_program(source: str) -> None:
     with pytest.raises(RuntimeError, match="did not start"):
-        run_in(lambda command: ["true"], "print(1)", "", Limits())
+        run_in(lambda command: ["true"], source, "", Limits())
+
+
+@pytest.mark.parametrize(
+    ("sound", "leaky", "told"),
+    [
+        ("--net", "--uts", "there is a network"),
+        ("mount -o remount,bind,ro", "true", "can be written to"),
+        ("'/usr'", "'/usr' '/etc'", "/etc can be seen"),
+    ],
+)
+def test_isolation_that_leaks_is_not_used(sound: str, leaky: str, told: str) -> None:
+    if why_not(unshare):
+        pytest.skip(f"no isolation by unshare here: {why_not(unshare)}")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        if sound == "--net" and probe.connect_ex(("192.0.2.1", 9)):
+            pytest.skip("this machine has no network either")
+    assert told in (why_not(lambda command: [word.replace(sound, leaky) for word in unshare(command)]) or "")
+
+
+def test_an_empty_program_finishes(run: Run) -> None:
+    assert run("") == ("finished", "", "")
 
 
 def test_an_ordinary_user_has_the_same_isolation() -> None:

@@ -23,15 +23,26 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from raw2fig.errors import InputError
 from raw2fig.sandbox import launcher
-from raw2fig.sandbox.isolation import ENVIRONMENT, PYTHON, WAYS
+from raw2fig.sandbox.isolation import ENVIRONMENT, PYTHON, PYTHON_HOME, SYSTEM, WAYS
 
 Way = Callable[[Sequence[str]], list[str]]
 Status = Literal["finished", "error", "timeout", "memory", "killed"]
 THREADS = 64
 """Threads of a program; other processes it cannot have. Root is bound by memory alone."""
-
-
 LAUNCHER = inspect.getsource(launcher)
+PROBE = f"""
+import os, socket
+seen = [path for path in ("/etc", "/home", "/proc/self") if os.path.exists(path)]
+assert not seen, f"{{seen[0]}} can be seen"
+writable = [path for path in {("/", *SYSTEM, PYTHON_HOME)!r} if os.access(path, os.W_OK)]
+assert not writable, f"{{writable[0]}} can be written to"
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 9))
+except OSError:
+    raise SystemExit(0)
+assert False, "there is a network"
+"""
+"""A program that ends well if it is isolated. Nothing is sent: such a socket only looks for a route."""
 
 
 class Limits(NamedTuple):
@@ -65,24 +76,29 @@ def run_program(source: str, stdin: str = "", limits: Limits = Limits()) -> Outc
 
 @cache
 def usable_way() -> Way:
-    """The best way to isolate programs that works here, found by running an empty program. Raises `InputError` if there
-    is none."""
+    """The best way to isolate programs that works here, found by running `PROBE`. Raises `InputError` if there is
+    none."""
     failures = []
     for way in WAYS:
-        try:
-            outcome = run_in(way, "", "", Limits())
-            failure = outcome.stderr
-        except (OSError, RuntimeError) as error:
-            outcome, failure = None, str(error)
-        if outcome and outcome.status == "finished":
+        failure = why_not(way)
+        if failure is None:
             logging.info("untrusted programs run in %s", way.__name__)
             return way
-        failures.append(f"{way.__name__}: {failure.strip().rpartition(chr(10))[2]}")
+        failures.append(f"{way.__name__}: {failure}")
     raise InputError(
         "sandbox",
         f"untrusted programs cannot be isolated on this machine ({'; '.join(failures)})",
         "bubblewrap (apt-get install bubblewrap) and user namespaces for ordinary users (docs/cluster.md)",
     )
+
+
+def why_not(way: Way) -> str | None:
+    """What keeps a way from isolating programs here, in one line; None if nothing does."""
+    try:
+        status, _, complaint = run_in(way, PROBE, "", Limits())
+    except (OSError, RuntimeError) as error:
+        status, complaint = "error", str(error)
+    return None if status == "finished" else complaint.strip().rpartition("\n")[2] or status
 
 
 def run_in(way: Way, source: str, stdin: str, limits: Limits) -> Outcome:
@@ -91,7 +107,7 @@ def run_in(way: Way, source: str, stdin: str, limits: Limits) -> Outcome:
     The four files lie in memory and have no name. A program writes to a file rather than to a pipe: its limit is then
     the kernel's business, and nobody has to keep reading.
     """
-    with _file(source) as program, _file(stdin) as given, _file() as stdout, _file() as stderr:
+    with _file(f"{source}\n") as program, _file(stdin) as given, _file() as stdout, _file() as stderr:
         wanted = (program.fileno(), limits.cpu_seconds, limits.memory_bytes, limits.output_bytes, THREADS)
         # as -I, but for reading PYTHONHASHSEED of an environment that is ours; older Pythons had no limit of digits
         python = [PYTHON, "-P", "-s", "-S", "-X", "utf8", "-X", "int_max_str_digits=0"]
