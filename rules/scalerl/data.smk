@@ -11,7 +11,7 @@ if SCALERL_MADE:
             **resources_for(config, "data", "scalerl_sums"),
         params:
             code=source_digest("raw2fig.papers.scalerl.problems"),
-            sizes=flags(SCALERL["problems"]["math"], "digits", *SPLITS),
+            sizes=flags(SCALERL["problems"]["math"], "digits", *SPLITS, "seed"),
         shell:
             "raw2fig scalerl sums {params.sizes} --problems {output.problems} &> {log}"
 
@@ -24,7 +24,7 @@ if SCALERL_MADE:
             **resources_for(config, "data", "scalerl_programs"),
         params:
             code=source_digest("raw2fig.papers.scalerl.problems"),
-            sizes=flags(SCALERL["problems"]["code"], "operations", "examples", *SPLITS),
+            sizes=flags(SCALERL["problems"]["code"], "operations", "examples", *SPLITS, "seed"),
         shell:
             "raw2fig scalerl programs {params.sizes} --problems {output.problems} &> {log}"
 
@@ -62,7 +62,7 @@ else:
             **resources_for(config, "data", "scalerl_polaris"),
         params:
             code=source_digest("raw2fig.papers.scalerl.polaris"),
-            sizes=flags(SCALERL["problems"]["math"], *SPLITS[1:]),
+            sizes=flags(SCALERL["problems"]["math"], *SPLITS[1:], "seed"),
             sha256=scalerl_checksums("math"),
         shell:
             "raw2fig scalerl polaris --rows {input.rows} --template {input.template} {params.sizes} {params.sha256} "
@@ -81,7 +81,7 @@ else:
             **resources_for(config, "data", "scalerl_deepcoder"),
         params:
             code=source_digest("raw2fig.papers.scalerl.deepcoder"),
-            sizes=flags(SCALERL["problems"]["code"], *SPLITS[1:]),
+            sizes=flags(SCALERL["problems"]["code"], *SPLITS[1:], "seed"),
             sha256=scalerl_checksums("code"),
         shell:
             "raw2fig scalerl deepcoder --rows {input.rows} --template {input.template} {params.sizes} {params.sha256} "

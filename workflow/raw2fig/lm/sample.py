@@ -297,7 +297,7 @@ def cache_for(model: PreTrainedModel, length: int) -> Cache:
 
         def batch_select_indices(self, indices: torch.Tensor) -> None:
             end = self.get_seq_length()
-            self.room = [room[indices] for room in self.room]
+            self.room = [room.index_select(0, indices) for room in self.room]
             self.keys, self.values = (room[:, :, :end] for room in self.room)
 
     cache = DynamicCache(config=model.config)
