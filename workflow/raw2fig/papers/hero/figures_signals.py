@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +22,6 @@ from raw2fig.rl.shaping import Hyperparameters, Parameters, shape_groups, sigma_
 from raw2fig.stats import Estimate, auroc, bootstrap_mean
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table
-
-if TYPE_CHECKING:
-    pass
 
 FORMS = {"plain": "plain (=)", "signed": "signed (?)"}
 TINY = 1e-8
