@@ -4,9 +4,9 @@
 rule hero_claims:
     input:
         published="config/published/hero.yaml",
-        scores="<results>/hero/evals/scores.parquet",
+        scores=HERO_SCORES,
         logs=HERO_LOGS,
-        rollouts="<results>/hero/evals/rollouts.parquet",
+        rollouts=HERO_ROLLOUTS,
         inertness="<results>/hero/evals/inertness.parquet",
         miniature="<results>/hero/tables/verifiers.miniature.csv",
         benchmark="<results>/hero/tables/verifiers.csv" if HERO_BENCHMARK else [],

@@ -21,6 +21,11 @@ HERO_TRAINED = [
     *(("hard", run, seed) for run in HERO_ABLATIONS for seed in HERO["seeds"]),
 ]
 HERO_LOGS = [f"<results>/hero/models/rl/{regime}-s{seed}/{run}.json" for regime, run, seed in HERO_TRAINED]
+# policies that are evaluated together: the one before RL, and those of a training set and seed
+HERO_EVALUATED = ["start", *(f"{regime}-s{seed}" for regime in HERO_REGIMES for seed in HERO["seeds"])]
+HERO_SCORES = expand("<results>/hero/evals/scores-{policies}.parquet", policies=HERO_EVALUATED)
+# the policy before RL on held-out problems, scored by the reward model of the comparison
+HERO_ROLLOUTS = f"<results>/hero/evals/rollouts-{HERO_JUDGE}.parquet"
 # what comes from outside, for the table of the run
 HERO_FETCHED = [
     *(
@@ -56,6 +61,17 @@ def hero_file(name):
     suffix = {"hardverify": "json", "benchmarks": "parquet"}[name]
     given = HERO[name]["path"]
     return given if HERO[name]["source"] == "path" else f"<results>/hero/sources/{name}.{suffix}"
+
+
+def hero_policies(together):
+    """Folders of the policies that are evaluated together, by their names in the scores."""
+    if together == "start":
+        return {"start/-/0": "<results>/hero/models/start"}
+    return {
+        f"{regime}/{run}/{seed}": f"<results>/hero/models/rl/{together}/{run}"
+        for regime, run, seed in HERO_TRAINED
+        if f"{regime}-s{seed}" == together
+    }
 
 
 def hero_judge(name):

@@ -3,22 +3,21 @@
 
 rule hero_evaluate:
     input:
-        models=[
-            "<results>/hero/models/start",
-            *(f"<results>/hero/models/rl/{regime}-s{seed}/{run}" for regime, run, seed in HERO_TRAINED),
-        ],
+        models=lambda wildcards: list(hero_policies(wildcards.policies).values()),
         judge=hero_judge(HERO_JUDGE),
         problems=HERO_EVALUATION,
     output:
-        scores="<results>/hero/evals/scores.parquet",
+        scores="<results>/hero/evals/scores-{policies}.parquet",
     log:
-        "<results>/hero/logs/evaluate.log",
+        "<results>/hero/logs/evaluate-{policies}.log",
+    wildcard_constraints:
+        policies="|".join(HERO_EVALUATED),
     threads: threads_for(config, "generate", "hero_evaluate")
     resources:
         **resources_for(config, "generate", "hero_evaluate"),
     params:
         code=source_digest("raw2fig.papers.hero.evaluate"),
-        names=["start/-/0", *(f"{regime}/{run}/{seed}" for regime, run, seed in HERO_TRAINED)],
+        names=lambda wildcards: list(hero_policies(wildcards.policies)),
         sampling=flags(HERO["evaluation"], "samples", "temperature", "top_p"),
         engine=HERO["engine"],
         verifier=HERO["verifier"],
@@ -32,7 +31,7 @@ rule hero_evaluate:
 
 rule hero_inertness:
     input:
-        rollouts="<results>/hero/evals/rollouts.parquet",
+        rollouts=HERO_ROLLOUTS,
     output:
         changes="<results>/hero/evals/inertness.parquet",
     log:
@@ -42,16 +41,15 @@ rule hero_inertness:
     params:
         code=source_digest("raw2fig.papers.hero.inertness"),
         generations=HERO["train"]["generations"],
-        score=f"rm_{HERO_JUDGE}",
         hyperparameters=HERO["train"]["hyperparameters"],
     shell:
-        "raw2fig hero inertness --rollouts {input.rollouts} --score {params.score} --generations {params.generations} "
+        "raw2fig hero inertness --rollouts {input.rollouts} --generations {params.generations} "
         "--hyperparameters {params.hyperparameters} --changes {output.changes} &> {log}"
 
 
 rule hero_verifiers_miniature:
     input:
-        rollouts="<results>/hero/evals/rollouts.parquet",
+        rollouts=HERO_ROLLOUTS,
     output:
         scores="<results>/hero/evals/verifiers.miniature.parquet",
         table="<results>/hero/tables/verifiers.miniature.csv",
@@ -90,4 +88,4 @@ if HERO_BENCHMARK:
             "--table {output.table} --costs {output.costs} &> {log}"
 
 
-TARGETS["evals"] += ["<results>/hero/evals/scores.parquet", "<results>/hero/evals/inertness.parquet", *HERO_LADDERS]
+TARGETS["evals"] += [*HERO_SCORES, "<results>/hero/evals/inertness.parquet", *HERO_LADDERS]

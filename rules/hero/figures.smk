@@ -3,7 +3,7 @@
 
 rule hero_main_table:
     input:
-        scores="<results>/hero/evals/scores.parquet",
+        scores=HERO_SCORES,
     output:
         table="<results>/hero/tables/main.csv",
     log:
@@ -19,7 +19,7 @@ rule hero_main_table:
 
 rule hero_fig_signals:
     input:
-        rollouts="<results>/hero/evals/rollouts.parquet",
+        rollouts=HERO_ROLLOUTS,
     output:
         svg="<results>/hero/figures/signals.svg",
         png=report(
@@ -33,20 +33,18 @@ rule hero_fig_signals:
     params:
         code=source_digest("raw2fig.papers.hero.figures_signals"),
         scale=config["scale"],
-        score=f"rm_{HERO_JUDGE}",
         generations=HERO["train"]["generations"],
         alpha=HERO["train"]["alpha"]["mixed"],
         hyperparameters=HERO["train"]["hyperparameters"],
     shell:
-        "raw2fig hero fig-signals --rollouts {input.rollouts} --score {params.score} "
-        "--generations {params.generations} --alpha {params.alpha} --hyperparameters {params.hyperparameters} "
-        "--scale {params.scale} "
+        "raw2fig hero fig-signals --rollouts {input.rollouts} --generations {params.generations} "
+        "--alpha {params.alpha} --hyperparameters {params.hyperparameters} --scale {params.scale} "
         "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
 rule hero_fig_arms:
     input:
-        scores="<results>/hero/evals/scores.parquet",
+        scores=HERO_SCORES,
     output:
         svg="<results>/hero/figures/arms.svg",
         png=report("<results>/hero/figures/arms.png", category="HERO", caption="../../workflow/report/hero/arms.rst"),
@@ -66,7 +64,7 @@ rule hero_fig_arms:
 
 rule hero_fig_dense_range:
     input:
-        scores="<results>/hero/evals/scores.parquet",
+        scores=HERO_SCORES,
     output:
         svg="<results>/hero/figures/dense-range.svg",
         png=report(
@@ -136,9 +134,9 @@ if HERO_SUMS:
 
     rule hero_fig_reward_models:
         input:
-            rollouts="<results>/hero/evals/rollouts.parquet",
-            scores="<results>/hero/evals/scores.parquet",
-            log="<results>/hero/models/reward.json",
+            rollouts=expand("<results>/hero/evals/rollouts-{noise}.parquet", noise=HERO_JUDGES),
+            scores=HERO_SCORES,
+            logs=expand("<results>/hero/models/reward/{noise}.json", noise=HERO_JUDGES),
         output:
             svg="<results>/hero/figures/reward-models.svg",
             png=report(
@@ -157,14 +155,14 @@ if HERO_SUMS:
             noises=HERO_JUDGES,
         shell:
             "raw2fig hero fig-reward-models --rollouts {input.rollouts} --scores {input.scores} "
-            "--log {input.log} --noises {params.noises} --scale {params.scale} "
+            "--logs {input.logs} --noises {params.noises} --scale {params.scale} "
             "--svg {output.svg} --png {output.png} --csv {output.csv} &> {log}"
 
 
 rule hero_fig_inertness:
     input:
         changes="<results>/hero/evals/inertness.parquet",
-        scores="<results>/hero/evals/scores.parquet",
+        scores=HERO_SCORES,
     output:
         svg="<results>/hero/figures/inertness.svg",
         png=report(

@@ -12,7 +12,7 @@ if HERO_SUMS:
         log:
             "<results>/hero/logs/cold-start.log",
         # everything waits for it
-        priority: 1
+        priority: 2
         threads: threads_for(config, "train", "hero_cold_start")
         resources:
             **resources_for(config, "train", "hero_cold_start"),
@@ -29,25 +29,28 @@ if HERO_SUMS:
             base="<results>/hero/models/start",
             problems=HERO_PROBLEMS,
         output:
-            models=directory(expand("<results>/hero/models/reward/{noise}", noise=HERO_JUDGES)),
-            rollouts="<results>/hero/evals/rollouts.parquet",
-            log="<results>/hero/models/reward.json",
+            model=directory("<results>/hero/models/reward/{noise}"),
+            rollouts="<results>/hero/evals/rollouts-{noise}.parquet",
+            log="<results>/hero/models/reward/{noise}.json",
         log:
-            "<results>/hero/logs/reward-model.log",
-        priority: 1
+            "<results>/hero/logs/reward-model-{noise}.log",
+        wildcard_constraints:
+            noise="|".join(HERO_JUDGES),
+        # RL waits for the first one, the ablations for all
+        priority: lambda wildcards: 2 if wildcards.noise == HERO_JUDGE else 1
         threads: threads_for(config, "train", "hero_reward_model")
         resources:
             **resources_for(config, "train", "hero_reward_model"),
         params:
             code=source_digest("raw2fig.papers.hero.reward_model"),
-            settings=flags(HERO["reward_model"], "noises", "prompts", "samples", "steps", "batch", "lr"),
+            settings=flags(HERO["reward_model"], "prompts", "samples", "steps", "batch", "lr"),
             verifier=HERO["verifier"],
             tokens=HERO["max_new_tokens"],
             generations=HERO["train"]["generations"],
         shell:
-            "raw2fig hero reward-model --base {input.base} --problems {input.problems} {params.settings} "
-            "--generations {params.generations} --max-new-tokens {params.tokens} "
-            "--verifier {params.verifier} --models {output.models} "
+            "raw2fig hero reward-model --base {input.base} --problems {input.problems} --noise {wildcards.noise} "
+            "{params.settings} --generations {params.generations} --max-new-tokens {params.tokens} "
+            "--verifier {params.verifier} --model {output.model} "
             "--rollouts {output.rollouts} --log {output.log} &> {log}"
 
 else:
@@ -79,7 +82,7 @@ else:
             judge="<results>/hero/models/judge",
             problems=HERO_EVALUATION,
         output:
-            rollouts="<results>/hero/evals/rollouts.parquet",
+            rollouts=HERO_ROLLOUTS,
         log:
             "<results>/hero/logs/rollouts.log",
         threads: threads_for(config, "generate", "hero_rollouts")
@@ -87,7 +90,6 @@ else:
             **resources_for(config, "generate", "hero_rollouts"),
         params:
             code=source_digest("raw2fig.papers.hero.evaluate"),
-            name=HERO_JUDGE,
             samples=HERO["train"]["generations"],
             tokens=HERO["max_new_tokens"],
             engine=HERO["engine"],
@@ -95,7 +97,7 @@ else:
             reading=HERO["reading"],
         shell:
             "raw2fig hero rollouts --model {input.model} --reward-model {input.judge} "
-            "--reward-model-name {params.name} --problems {input.problems} --samples {params.samples} "
+            "--problems {input.problems} --samples {params.samples} "
             "--max-new-tokens {params.tokens} --engine {params.engine} --verifier {params.verifier} "
             "--reading {params.reading} --rollouts {output.rollouts} &> {log}"
 

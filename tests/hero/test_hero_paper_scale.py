@@ -14,6 +14,7 @@ from raw2fig.config import load, merge, read_schema, validate
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.pool import KIND
 from raw2fig.papers.hero.regimes import INSTRUCTION
+from raw2fig.papers.hero.results import read_scores
 
 pytestmark = pytest.mark.xdist_group("hero_paper_scale")
 
@@ -140,6 +141,22 @@ def test_one_line_of_configuration_brings_hardverify_math(folder: Path) -> None:
     assert "hero_verifier_study" not in {job.rule for job in without}
 
 
+def test_rl_waits_for_its_own_reward_models_and_each_policy_is_evaluated_once(folder: Path) -> None:
+    plan = jobs(call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds"))
+    judges = {noise: f"results/hero/models/reward/{noise}" for noise in ("0", "0.1", "0.3")}
+    shells = {str(job): job.shell for job in plan}
+    for noise, judge in judges.items():
+        assert f"--noise {noise} " in shells[f"hero_reward_model noise={noise}"]
+        assert f"--model {judge} " in shells[f"hero_reward_model noise={noise}"]
+    waits = {job.rule: set(job.input) & set(judges.values()) for job in plan}
+    assert waits["hero_train"] == {judges["0"]}
+    assert waits["hero_train_ablations"] == set(judges.values())
+    made = {path.removesuffix(".json") for job in plan if job.rule.startswith("hero_train") for path in job.output}
+    assert len(made) == 3 * (3 * 8 + 7)
+    evaluated = [path for job in plan if job.rule == "hero_evaluate" for path in job.input if "/rl/" in path]
+    assert sorted(evaluated) == sorted(made)
+
+
 def test_the_paper_scale_as_it_is(folder: Path) -> None:
     text = call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds", "--configfile", "config/paper.yaml")
     lines = {str(job): job.shell for job in jobs(text)}
@@ -165,7 +182,9 @@ def test_the_paper_scale_as_it_is(folder: Path) -> None:
     assert "--source Qwen/Qwen3-4B-Base" in lines["hero_fetch which=policy"]
     assert "--source nvidia/AceMath-7B-RM" in lines["hero_fetch which=judge"]
     assert "HardVerify-Math.json --sha256 aea490a4" in lines["hero_fetch_hardverify"]
-    assert "--temperature 0.6 --top-p 0.95" in lines["hero_evaluate"]
+    evaluated = {name: shell for name, shell in lines.items() if name.startswith("hero_evaluate ")}
+    assert {name.split("=")[1] for name in evaluated} == {"start", "easy-s0", "mixed-s0", "hard-s0"}
+    assert all("--temperature 0.6 --top-p 0.95" in shell for shell in evaluated.values())
     absent = {"hero_problems", "hero_cold_start", "hero_reward_model", "hero_fig_reward_models"}
     assert not absent & {line.split()[0] for line in lines}
 
@@ -177,7 +196,7 @@ def test_the_paper_s_rules_to_the_end_on_stand_ins(folder: Path) -> None:
     regimes = json.loads((made / "data/regimes.json").read_text())
     assert regimes["verifier"] == "math_verify"
     assert regimes["accepted"] >= 4 <= regimes["not_accepted"]
-    scores = pd.read_parquet(made / "evals/scores.parquet")
+    scores = read_scores(sorted((made / "evals").glob("scores-*.parquet")))
     assert set(scores["regime"]) == {"start", "easy", "mixed", "hard"}
     assert set(scores["form"]) == {"plain", "signed"}
     claims = {claim["id"]: claim for claim in json.loads((made / "claims.json").read_text())["claims"]}

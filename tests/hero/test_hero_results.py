@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.claims import claims
 from raw2fig.papers.hero.inertness import inertness
-from raw2fig.papers.hero.results import change, mean, ranking, read_logs, select
+from raw2fig.papers.hero.results import change, mean, ranking, read_logs, read_scores, select
 from raw2fig.papers.hero.train import Run, parse_run
 from raw2fig.papers.hero.verifier_study import verifier_study_rollouts
 
@@ -48,7 +48,8 @@ def world(folder: Path, gains: dict[str, float], starved: bool = True) -> dict[s
                     }
                 )
             )
-    pd.concat(frames).to_parquet(folder / "scores.parquet")
+    for name, part in (("start", frames[:2]), ("scores", frames[2:])):
+        pd.concat(part).to_parquet(folder / f"{name}.parquet")
     logs = []
     for regime, run in RUNS:
         for seed in range(SEEDS):
@@ -70,7 +71,7 @@ def world(folder: Path, gains: dict[str, float], starved: bool = True) -> dict[s
             "form": np.repeat(["plain", "signed"] * (PROMPTS // 2), GENERATIONS),
             "answer": "2 1",
             "truth": truth.ravel().astype(float),
-            "rm_0": truth.ravel() + rng.normal(0, 1, truth.size),
+            "rm": truth.ravel() + rng.normal(0, 1, truth.size),
         }
     )
     signs = np.where(frame["form"] == "signed", "+ ", "")
@@ -82,7 +83,7 @@ def world(folder: Path, gains: dict[str, float], starved: bool = True) -> dict[s
     verifier_study_rollouts(rollouts=folder / "rollouts.parquet", answers=2000, **table)
     return {
         "published": ROOT / "config/published/hero.yaml",
-        "scores": folder / "scores.parquet",
+        "scores": [folder / "start.parquet", folder / "scores.parquet"],
         "logs": logs,
         "rollouts": folder / "rollouts.parquet",
         "inertness": folder / "changes.parquet",
@@ -136,7 +137,8 @@ def test_the_benchmark_decides_its_claims_where_it_is_there(tmp_path: Path) -> N
 
 def test_estimates_by_hand(tmp_path: Path) -> None:
     given = world(tmp_path, GAINS)
-    frame = pd.read_parquet(given["scores"]).assign(item=lambda f: f["prompt"].str[:-2])
+    frame = read_scores(given["scores"])
+    assert (frame["item"] + frame["form"].map({"plain": " =", "signed": " ?"}) == frame["prompt"]).all()
     start = frame[frame["regime"] == "start"]
     part = select(frame, "hero-none-0", ("hard",), ("signed",))
     assert len(part) == PROMPTS * SEEDS
@@ -152,21 +154,21 @@ def test_estimates_by_hand(tmp_path: Path) -> None:
 
 def test_ranking_is_that_of_scikit_learn(tmp_path: Path) -> None:
     frame = pd.read_parquet(world(tmp_path, GAINS)["rollouts"])
-    assert ranking(frame, "rm_0", within=False).value == pytest.approx(roc_auc_score(frame["truth"], frame["rm_0"]))
-    within = [roc_auc_score(p["truth"], p["rm_0"]) for _, p in frame.groupby("prompt")]
-    found = ranking(frame, "rm_0", within=True)
+    assert ranking(frame, within=False).value == pytest.approx(roc_auc_score(frame["truth"], frame["rm"]))
+    within = [roc_auc_score(p["truth"], p["rm"]) for _, p in frame.groupby("prompt")]
+    found = ranking(frame, within=True)
     assert found.value == pytest.approx(np.mean(within))
     assert found.low < found.value < found.high
     assert found.n == PROMPTS
 
 
 def test_without_both_truths_nothing_is_known() -> None:
-    frame = pd.DataFrame({"prompt": ["a", "a", "b", "b"], "truth": [1.0] * 4, "rm_0": [1.0, 2.0, 3.0, 4.0]})
+    frame = pd.DataFrame({"prompt": ["a", "a", "b", "b"], "truth": [1.0] * 4, "rm": [1.0, 2.0, 3.0, 4.0]})
     for within in (True, False):
-        assert ranking(frame, "rm_0", within) == (0.5, 0.0, 1.0, 0, 1)
+        assert ranking(frame, within) == (0.5, 0.0, 1.0, 0, 1)
     frame["truth"] = [1.0, 1.0, 0.0, 0.0]
-    assert ranking(frame, "rm_0", within=True) == (0.5, 0.0, 1.0, 0, 1)
-    assert ranking(frame, "rm_0", within=False).value == 0
+    assert ranking(frame, within=True) == (0.5, 0.0, 1.0, 0, 1)
+    assert ranking(frame, within=False).value == 0
 
 
 def test_check_08_and_09_on_rollouts_the_knobs_cancel_under_group_scale_alone(tmp_path: Path) -> None:

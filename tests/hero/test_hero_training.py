@@ -13,6 +13,7 @@ from raw2fig.papers.hero.answers import rule_labels, true_labels
 from raw2fig.papers.hero.reward_model import pairs_of
 
 RUNS = ("verifier_only-group-0", "hero-none-0", "hero-none-0.3", "hero_no_weight-group-0", "hero-group-0")
+NOISES = {"0": "rm0", "0.3": "rm3"}
 UPDATES = 4
 
 
@@ -34,18 +35,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = ("--model", folder / "start", "--log", folder / "start.json")
     given = ("--problems", folder / "p.parquet", "--tokenizer", folder / "words")
     assert call("cold-start", *given, *shape, *made) == 0
-    judges = (folder / "rm0", folder / "rm3")
-    made = ("--models", *judges, "--rollouts", folder / "rollouts.parquet", "--log", folder / "rm.json")
     size = ("--prompts", 40, "--steps", 30, "--batch", 16, "--lr", 0.003)
     given = ("--base", folder / "start", "--problems", folder / "p.parquet")
-    assert call("reward-model", *given, "--noises", 0, 0.3, *size, *made) == 0
+    for noise, name in NOISES.items():
+        made = ("--model", folder / name, "--rollouts", folder / f"{name}.parquet", "--log", folder / f"{name}.json")
+        assert call("reward-model", *given, "--noise", noise, *size, *made) == 0
     assert train(folder, folder) == 0
     return folder
 
 
 def train(folder: Path, output: Path, problems: str = "hard", runs: tuple[str, ...] = RUNS, **flags: Any) -> int:
-    given = ("--base", folder / "start", "--reward-models", folder / "rm0", folder / "rm3")
-    given += ("--reward-model-names", "0", "0.3", "--problems", folder / f"{problems}.parquet", "--runs", *runs)
+    given = ("--base", folder / "start", "--reward-models", *(folder / name for name in NOISES.values()))
+    given += ("--reward-model-names", *NOISES, "--problems", folder / f"{problems}.parquet", "--runs", *runs)
     made = ("--models", *(output / run for run in runs), "--logs", *(output / f"{run}.json" for run in runs))
     settings = {"updates": UPDATES, "prompts": 4, "generations": 4, "lr": 1e-3, "warmup": 0, **flags}
     return call("train", *given, *(w for name, value in settings.items() for w in (f"--{name}", value)), *made)
@@ -60,18 +61,19 @@ def weights(folder: Path) -> bytes:
 
 
 def test_rollouts_tell_the_truth_and_the_rule(folder: Path) -> None:
-    frame = pd.read_parquet(folder / "rollouts.parquet")
+    frame, noisy = (pd.read_parquet(folder / f"{name}.parquet") for name in NOISES.values())
     assert len(frame) == 20 * 8
     answers, texts = frame["answer"].tolist(), frame["completion"].tolist()
     assert frame["truth"].tolist() == true_labels("digits", answers, texts).tolist()
     assert frame["rule"].tolist() == rule_labels("string", "digits", answers, texts).tolist()
     assert (frame["rule"] <= frame["truth"]).all()
-    assert np.isfinite(frame[["rm_0", "rm_0.3"]]).all().all()
-    assert (frame["rm_0"] != frame["rm_0.3"]).any()
-    first, second = json.loads((folder / "rm.json").read_text())
-    assert first["noise"] == 0
-    assert second["noise"] == 0.3
-    assert 0 <= first["auroc_train"]["value"] <= 1
+    assert frame.drop(columns="rm").equals(noisy.drop(columns="rm"))
+    assert np.isfinite([frame["rm"], noisy["rm"]]).all()
+    assert (frame["rm"] != noisy["rm"]).any()
+    for noise, name in NOISES.items():
+        told = log(folder, name)
+        assert told["noise"] == float(noise)
+        assert 0 <= told["auroc_train"]["value"] <= 1
 
 
 def test_pairs_are_of_one_prompt_with_unlike_labels_and_use_a_completion_once() -> None:
@@ -131,20 +133,21 @@ def test_arms_of_a_job_are_those_of_jobs_of_their_own(folder: Path, tmp_path: Pa
 
 
 def test_scores_are_paired_and_of_the_right_policy(folder: Path, tmp_path: Path) -> None:
-    names = ("start/-/0", "hard/verifier_only-group-0/0", "hard/hero-none-0/0")
-    models = (folder / "start", folder / RUNS[0], folder / RUNS[1])
-    given = (
-        "--models",
-        *models,
-        "--names",
-        *names,
-        "--reward-model",
-        folder / "rm0",
-        "--problems",
-        folder / "p.parquet",
-    )
-    assert call("evaluate", *given, "--scores", tmp_path / "scores.parquet") == 0
-    frame = pd.read_parquet(tmp_path / "scores.parquet")
+    policies = {
+        "start/-/0": folder / "start",
+        "hard/verifier_only-group-0/0": folder / RUNS[0],
+        "hard/hero-none-0/0": folder / RUNS[1],
+    }
+
+    def evaluated(*names: str) -> pd.DataFrame:
+        given = ("--models", *(policies[name] for name in names), "--names", *names)
+        given += ("--reward-model", folder / "rm0", "--problems", folder / "p.parquet")
+        assert call("evaluate", *given, "--scores", tmp_path / "scores.parquet") == 0
+        return pd.read_parquet(tmp_path / "scores.parquet")
+
+    frame = evaluated(*policies)
+    apart = [evaluated("start/-/0"), evaluated(*list(policies)[1:])]
+    assert pd.concat(apart, ignore_index=True).equals(frame)
     start, same, moved = (frame[frame["run"] == run].reset_index(drop=True) for run in ("-", RUNS[0], RUNS[1]))
     values = ["truth", "rule", "rm"]
     assert start[values].equals(same[values])  # the same weights and random numbers
@@ -157,4 +160,8 @@ def test_mistakes_are_told_in_one_line(folder: Path, tmp_path: Path, capsys: pyt
     for runs, told in ((("hero-none-7",), "reward model '7'"), (("hero-nono-0",), "scale 'nono'")):
         assert train(folder, tmp_path, runs=runs) == 2
         assert told in capsys.readouterr().err.splitlines()[-1]
+    given = ("--rollouts", folder / "rm0.parquet", "--logs", folder / "rm0.json", "--scores", folder / "rm0.parquet")
+    made = [word for kind in ("svg", "png", "csv") for word in (f"--{kind}", tmp_path / f"figure.{kind}")]
+    assert call("fig-reward-models", *given, "--noises", "0", "0.3", *made) == 2
+    assert "2 for 1 rollouts, 1 logs" in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())

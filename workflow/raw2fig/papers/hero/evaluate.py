@@ -96,7 +96,6 @@ def rollouts(
     *,
     model: Input,
     reward_model: Input,
-    reward_model_name: str,
     problems: Input,
     rollouts: Output,
     samples: int = 8,
@@ -114,12 +113,10 @@ def rollouts(
         Model folder of the policy.
     reward_model
         Model folder.
-    reward_model_name
-        Its name, after rm_ the column of its scores.
     problems
         Table of problems; the split held_out is used.
     rollouts
-        `samples` rows for each problem, adjacent: prompt, form, answer, completion, truth, rule, rm_NAME.
+        `samples` rows for each problem, adjacent: prompt, form, answer, completion, truth, rule, rm.
     """
     from raw2fig.lm.reward_model import load_reward_model, scores
 
@@ -130,7 +127,7 @@ def rollouts(
     frame = frame.assign(completion=texts, truth=true_labels(reading, answers, texts))
     frame["rule"] = rule_labels(verifier, reading, answers, texts)
     judge = load_reward_model(str(reward_model))
-    frame[f"rm_{reward_model_name}"] = scores(*judge, frame["prompt"].tolist(), texts, batch=16)
+    frame["rm"] = scores(*judge, frame["prompt"].tolist(), texts, batch=16)
     write_table(frame, rollouts)
 
 

@@ -33,7 +33,7 @@ BIN = 5
 
 
 @step
-def main_table(*, scores: Input, table: Output, reward_model: str = "0") -> None:
+def main_table(*, scores: list[Input], table: Output, reward_model: str = "0") -> None:
     """Share of true answers by training set, arm and scale, and its change since the start, for each format.
 
     Parameters
@@ -69,7 +69,7 @@ def main_table(*, scores: Input, table: Output, reward_model: str = "0") -> None
 
 @step
 def fig_arms(
-    *, scores: Input, svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
+    *, scores: list[Input], svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
 ) -> None:
     """Table 2: what each training set adds to the share of true answers, with every arm and both scales of advantages.
 
@@ -109,7 +109,7 @@ def fig_arms(
 
 @step
 def fig_dense_range(
-    *, scores: Input, svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
+    *, scores: list[Input], svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
 ) -> None:
     """Fig. 2: what the hard set adds by which labels have a dense range, without weight, and with the least control.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from raw2fig.errors import InputError
 from raw2fig.papers.hero.results import SEED, START, UNKNOWN, change, ranking, read_scores, select
 from raw2fig.plotting import (
     NEUTRAL,
@@ -22,9 +23,6 @@ from raw2fig.stats import Estimate, auroc, bootstrap_mean
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table
 
-if TYPE_CHECKING:
-    pass
-
 FORMS = {"plain": "plain (=)", "signed": "signed (?)"}
 TINY = 1e-8
 """Smallest change that is drawn."""
@@ -39,7 +37,6 @@ def fig_signals(
     svg: Output,
     png: Output,
     csv: Output,
-    score: str = "rm_0",
     generations: int = 8,
     alpha: float = 0.1,
     hyperparameters: Hyperparameters = "appendix",
@@ -51,8 +48,6 @@ def fig_signals(
     ----------
     rollouts
         Completions of the policy before RL, those of a prompt adjacent.
-    score
-        Column of the reward model's scores.
     generations
         Completions of each prompt.
     alpha
@@ -60,8 +55,9 @@ def fig_signals(
     """
     import pandas as pd
 
-    frame = read_table(rollouts, {"prompt": "string", "form": "string", "truth": "number", "rule": "number"})
-    rule, rm, truth = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in ("rule", score, "truth"))
+    signals = ("rule", "rm", "truth")
+    frame = read_table(rollouts, {"prompt": "string", "form": "string", **dict.fromkeys(signals, "number")})
+    rule, rm, truth = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in signals)
     parameters = weighted(Parameters(alpha=alpha, beta=alpha), hyperparameters)
     shaped = shape_groups("hero", rule, rm, parameters, sigma_bar_in(None, spread(rm)))
     forms = frame["form"].to_numpy()[::generations]
@@ -89,10 +85,10 @@ def fig_signals(
             rows += [named | {"from": a, "n": int(n)} for a, n in zip(edges, counts, strict=False)]
         ax.set(title=f"{FORMS[form]}: score less its group's mean", xlabel="score", ylabel="density")
     series: dict[str, list[Estimate]] = {}
-    signals = {"rule": rule, "reward model": rm, "HERO's reward": shaped.rewards}
+    rewards = {"rule": rule, "reward model": rm, "HERO's reward": shaped.rewards}
     for form, label in FORMS.items():
         groups = np.flatnonzero(mixed & (forms == form))
-        for name, values in signals.items():
+        for name, values in rewards.items():
             areas = [auroc(truth[g] == 1, values[g]) for g in groups]
             found = bootstrap_mean(areas, SEED) if areas else UNKNOWN
             series.setdefault(label, []).append(found)
@@ -108,9 +104,9 @@ def fig_signals(
 @step
 def fig_reward_models(
     *,
-    rollouts: Input,
-    scores: Input,
-    log: Input,
+    rollouts: list[Input],
+    scores: list[Input],
+    logs: list[Input],
     noises: list[str],
     svg: Output,
     png: Output,
@@ -122,26 +118,27 @@ def fig_reward_models(
     Parameters
     ----------
     rollouts
-        Completions of the policy before RL on held-out problems, with the scores of every reward model.
+        Completions of the policy before RL on held-out problems with the scores of a reward model, for each.
     scores
         Held-out scores of all policies.
-    log
-        Log of the reward models, in the order of `noises`.
+    logs
+        Logs of the reward models.
     noises
-        Names of the reward models: shares of labels that were flipped.
+        Names of the reward models, in the same order: shares of labels that were flipped.
     """
     import pandas as pd
 
-    frame = read_table(rollouts, {"prompt": "string", "truth": "number", **{f"rm_{n}": "number" for n in noises}})
+    if not len(rollouts) == len(logs) == len(noises):
+        raise InputError("noises", f"{len(noises)} for {len(rollouts)} rollouts, {len(logs)} logs", "as many of each")
+    scored = [read_table(path, {"prompt": "string", "truth": "number", "rm": "number"}) for path in rollouts]
     held_out = read_scores(scores)
     places = [float(noise) for noise in noises]
     fig, (left, right) = figure(9.0, 3.9, cols=2)
     rows: list[dict[str, Any]] = []
-    known = [Estimate(**record["auroc_train"]) for record in read_json(log)]
     lines = {
-        "within prompts of RL": known,
-        "within held-out prompts": [ranking(frame, f"rm_{noise}", within=True) for noise in noises],
-        "over all held-out completions": [ranking(frame, f"rm_{noise}", within=False) for noise in noises],
+        "within prompts of RL": [Estimate(**read_json(path)["auroc_train"]) for path in logs],
+        "within held-out prompts": [ranking(frame, within=True) for frame in scored],
+        "over all held-out completions": [ranking(frame, within=False) for frame in scored],
     }
     for index, (label, found) in enumerate(lines.items()):
         line_with_band(left, places, found, label, index)
@@ -157,7 +154,7 @@ def fig_reward_models(
     right.set(title="HERO: change of true answers after the hard set", xlabel="share of flipped labels", xticks=places)
     legend_above(fig, (left, right))
     table = pd.DataFrame(rows)
-    n = f"{frame['prompt'].nunique()} prompts (left), {table['n'].iloc[-1]} a format (right)"
+    n = f"{scored[0]['prompt'].nunique()} prompts (left), {table['n'].iloc[-1]} a format (right)"
     save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max())) + " over problems, right also seeds")
 
 
@@ -165,7 +162,7 @@ def fig_reward_models(
 def fig_inertness(
     *,
     changes: Input,
-    scores: Input,
+    scores: list[Input],
     svg: Output,
     png: Output,
     csv: Output,

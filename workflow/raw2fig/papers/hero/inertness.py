@@ -30,7 +30,6 @@ def inertness(
     *,
     rollouts: Input,
     changes: Output,
-    score: str = "rm_0",
     generations: int = 8,
     alpha: float = 0.1,
     other_alpha: float = 0.2,
@@ -41,12 +40,10 @@ def inertness(
     Parameters
     ----------
     rollouts
-        Completions of one prompt adjacent: prompt, rule, and a column of scores.
+        Completions of one prompt adjacent: prompt, rule, rm.
     changes
         A row per knob, scale and group: knob, scale, prompt, uniform, and over the completions the mean |A| before, and
         the largest and the mean change of A.
-    score
-        Column of the reward model's scores.
     generations
         Completions of each prompt.
     other_alpha
@@ -54,11 +51,11 @@ def inertness(
     """
     import pandas as pd
 
-    frame = read_table(rollouts, {"prompt": "string", "rule": "number", score: "number"})
+    frame = read_table(rollouts, {"prompt": "string", "rule": "number", "rm": "number"})
     first = frame["prompt"].to_numpy()[::generations]
     if len(frame) % generations or (np.repeat(first, generations) != frame["prompt"].to_numpy()).any():
         raise InputError(rollouts, "completions of a prompt are not adjacent", f"{generations} rows of each prompt")
-    rule, rm = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in ("rule", score))
+    rule, rm = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in ("rule", "rm"))
     plain = weighted(Parameters(alpha=alpha, beta=alpha), hyperparameters)
     knobs: dict[str, tuple[Arm, Parameters]] = {
         "weight": ("hero", plain),

@@ -28,9 +28,11 @@ TOLD = ("truth", "rule", "rm", "uniform_groups", "nonzero_groups", "abs_advantag
 """What the logs tell of an update's rollouts."""
 
 
-def read_scores(path: Path) -> pd.DataFrame:
+def read_scores(paths: Sequence[Path]) -> pd.DataFrame:
     """Held-out scores of `raw2fig hero evaluate`, with a column `item`, the prompt without its format."""
-    frame = read_table(path, KINDS)
+    import pandas as pd
+
+    frame = pd.concat([read_table(path, KINDS) for path in paths], ignore_index=True)
     return frame.assign(item=frame["prompt"].str.rsplit(n=1).str[0])
 
 
@@ -79,21 +81,22 @@ def over_updates(rows: pd.DataFrame, column: str) -> Estimate:
     return bootstrap_mean(rows[column], SEED, rows["step"].tolist(), rows["seed"].tolist())
 
 
-def ranking(rollouts: pd.DataFrame, score: str, within: bool) -> Estimate:
-    """AUROC of a score for the truth, interval over prompts: `within` groups, the mean over those of both truths; else
-    of all completions. Where there are not both truths nothing is known: 0.5 with the widest interval."""
+def ranking(rollouts: pd.DataFrame, within: bool) -> Estimate:
+    """AUROC of the reward model's scores for the truth, interval over prompts: `within` groups, the mean over those of
+    both truths; else of all completions. Where there are not both truths nothing is known: 0.5 with the widest
+    interval."""
     groups = [part for _, part in rollouts.groupby("prompt", sort=False)]
     if within:
         mixed = [part for part in groups if part["truth"].nunique() == 2]
         if not mixed:
             return UNKNOWN
-        return bootstrap_mean([auroc(part["truth"] == 1, part[score]) for part in mixed], SEED)
+        return bootstrap_mean([auroc(part["truth"] == 1, part["rm"]) for part in mixed], SEED)
     if rollouts["truth"].nunique() < 2:
         return UNKNOWN
     rng = np.random.default_rng(SEED)
     # by ranks: one sort for all resamples
     truth = np.array([part["truth"].to_numpy() == 1 for part in groups])
-    values = np.array([part[score].to_numpy() for part in groups])
+    values = np.array([part["rm"].to_numpy() for part in groups])
     whole = auroc(truth.ravel(), values.ravel())
     drawn = [rng.integers(len(groups), size=len(groups)) for _ in range(200)]
     found = [_auroc(truth[rows].ravel(), values[rows].ravel()) for rows in drawn if len(set(truth[rows].ravel())) == 2]

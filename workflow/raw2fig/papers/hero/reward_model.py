@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import rule_labels, true_labels
 from raw2fig.papers.hero.results import ranking
 from raw2fig.step import Input, Output, step
@@ -23,10 +22,10 @@ def reward_model(
     *,
     base: Input,
     problems: Input,
-    noises: list[float],
-    models: list[Output],
+    model: Output,
     rollouts: Output,
     log: Output,
+    noise: float = 0.0,
     prompts: int = 3200,
     samples: int = 8,
     generations: int = 8,
@@ -37,7 +36,7 @@ def reward_model(
     verifier: str = "string",
     seed: int = 0,
 ) -> None:
-    """Train reward models from a policy's weights on pairs of its own completions, with each rate of label noise.
+    """Train a reward model from a policy's weights on pairs of its own completions, whose labels may be noisy.
 
     Parameters
     ----------
@@ -46,16 +45,16 @@ def reward_model(
     problems
         Table of problems; completions of the splits train and warm_start are trained on, those of held_out are scored.
         RL has the problems of train too, where the reward model may be better than elsewhere: the log tells how good.
-    noises
-        Shares of labels that are flipped.
-    models
-        Model folders, one for each.
+    model
+        Model folder of the reward model.
     rollouts
-        Completions of the held-out problems, `generations` for each adjacent: prompt, form, answer, completion, truth,
-        rule, and a column rm_NOISE for each reward model.
+        Completions of the held-out problems, `generations` for each adjacent and the same whatever the noise: prompt,
+        form, answer, completion, truth, rule, and rm, the reward model's score.
     log
-        Of each reward model: losses, how many pairs there were, and within groups of both truths the AUROC on new
-        completions of the split train.
+        Losses, how many pairs there were, and within groups of both truths the AUROC on new completions of the split
+        train.
+    noise
+        Share of labels that are flipped.
     prompts
         Problems whose completions are trained on, those of train first; data are limited, and the reward model not
         perfect.
@@ -74,8 +73,6 @@ def reward_model(
     from raw2fig.lm.models import load
     from raw2fig.lm.reward_model import load_reward_model, scores, train_on_pairs
 
-    if len(noises) != len(models):
-        raise InputError("models", f"{len(models)} for {len(noises)} noises", "one for each")
     policy, words = load(str(base))
     columns = {**COLUMNS, "form": "string"}
     reinforced, supervised, measured = (
@@ -87,21 +84,18 @@ def reward_model(
         for place, (part, number) in enumerate(((trained, samples), (reinforced, generations), (measured, generations)))
     )
     held_out["rule"] = rule_labels(verifier, "digits", held_out["answer"].tolist(), held_out["completion"].tolist())
-    told = []
-    for noise, model in zip(noises, models, strict=True):
-        rng = np.random.default_rng([seed, round(1000 * noise)])
-        labels = shown["truth"].to_numpy() == 1
-        labels = np.where(rng.random(len(labels)) < noise, ~labels, labels)
-        pairs = pairs_of(shown, labels.reshape(-1, samples), rng)
-        network, _ = load_reward_model(str(base), head=False, seed=seed)
-        recipe = Recipe(steps=steps, batch=batch, lr=lr, checkpoint_every=steps, seed=seed)
-        records = train_on_pairs(network, words, pairs, recipe, model)
-        for frame in (again, held_out):
-            frame[f"rm_{noise:g}"] = scores(network, words, frame["prompt"].tolist(), frame["completion"].tolist())
-        known = ranking(again, f"rm_{noise:g}", within=True)._asdict()
-        told.append({"noise": noise, "pairs": len(pairs.prompts), "auroc_train": known, "log": records})
+    rng = np.random.default_rng([seed, round(1000 * noise)])
+    labels = shown["truth"].to_numpy() == 1
+    labels = np.where(rng.random(len(labels)) < noise, ~labels, labels)
+    pairs = pairs_of(shown, labels.reshape(-1, samples), rng)
+    network, _ = load_reward_model(str(base), head=False, seed=seed)
+    recipe = Recipe(steps=steps, batch=batch, lr=lr, checkpoint_every=steps, seed=seed)
+    records = train_on_pairs(network, words, pairs, recipe, model)
+    for frame in (again, held_out):
+        frame["rm"] = scores(network, words, frame["prompt"].tolist(), frame["completion"].tolist())
     write_table(held_out, rollouts)
-    write_json(told, log)
+    known = ranking(again, within=True)._asdict()
+    write_json({"noise": noise, "pairs": len(pairs.prompts), "auroc_train": known, "log": records}, log)
 
 
 def drawn(
