@@ -136,6 +136,19 @@ def test_the_curve_starts_at_the_warm_start_and_counts_compute(folder: Path, run
     assert evaluate(folder, run, "validation")["pass_rate"].tolist() != curve["pass_rate"].tolist()
 
 
+def test_runs_evaluated_together_have_the_rates_that_each_has_alone(folder: Path, run: Path, tmp_path: Path) -> None:
+    """The policy that they start from is evaluated once."""
+    train(folder, tmp_path / "other", seed=1)
+    alone = [evaluate(folder, run), evaluate(folder, tmp_path / "other")]
+    models, logs = ([path / name for path in (run, tmp_path / "other")] for name in ("model", "log.json"))
+    given = ("--models", *models, "--logs", *logs, "--problems", folder / "problems.parquet")
+    made = ("--curves", tmp_path / "both.csv", "--rates", tmp_path / "both.parquet")
+    assert call("evaluate", *given, *made) == 0
+    both = pd.read_csv(tmp_path / "both.csv")
+    pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True))
+    assert both["pass_rate"].nunique() > UPDATES // KEPT
+
+
 def test_compute_by_hand() -> None:
     updates = [{"drawn_tokens": 10.0, "trained_tokens": 4.0}, {"drawn_tokens": 5.0, "trained_tokens": 0.0}]
     assert compute_of(updates, 100).tolist() == [0.0, 100 * (20 + 24), 100 * (20 + 24 + 10)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine
 from raw2fig.step import Input, Output, step
@@ -65,6 +66,7 @@ def evaluate(
         raise InputError("models", f"{len(models)} and {len(logs)} logs", "a log for each")
     frame = read_problems([problems], split)
     rates_of = {"sampler": rates_by_sampler, "vllm": rates_by_vllm}[engine]
+    begun: dict[tuple[str, int], np.ndarray] = {}  # runs start from one policy, whose rates are needed once
     rows, parts = [], []
     for model, log in zip(models, logs, strict=True):
         told = read_json(log)
@@ -73,9 +75,12 @@ def evaluate(
             raise InputError(model, "has no folder policies", "a model folder of `raw2fig scalerl train`")
         run, recipe = {"arm": told["arm"], "domain": domain, "seed": told["seed"]}, told["recipe"]
         spent = compute_of(told["updates"], told["parameters"])
-        for path, found in zip(
-            kept, rates_of(model, kept, frame, samples, recipe["max_new_tokens"], seed), strict=True
-        ):
+        longest = recipe["max_new_tokens"]
+        start = (check_sha256(kept[0], None, kept[0]), longest)
+        known = [begun[start]] if start in begun else []
+        measured = [*known, *rates_of(model, kept[len(known) :], frame, samples, longest, seed)]
+        begun[start] = measured[0]
+        for path, found in zip(kept, measured, strict=True):
             update = int(path.stem)
             rollouts = update * recipe["prompts"] * recipe["generations"]
             rows.append(
