@@ -160,7 +160,7 @@ def released_model(folder: Path) -> None:
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=420, special_tokens=["<end>"], initial_alphabet=alphabet, show_progress=False
+        vocab_size=560, special_tokens=["<end>"], initial_alphabet=alphabet, show_progress=False
     )
     said = {
         TEMPLATE.replace("{problem}", "Number 7: $2$?"): "</think> \\boxed{%s}<end>",

@@ -146,7 +146,7 @@ def test_runs_evaluated_together_have_the_rates_that_each_has_alone(folder: Path
     assert call("evaluate", *given, *made) == 0
     both = pd.read_csv(tmp_path / "both.csv")
     pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True))
-    assert both["pass_rate"].nunique() > UPDATES // KEPT
+    assert both["pass_rate"].nunique() > 2
 
 
 def test_compute_by_hand() -> None:
@@ -317,7 +317,7 @@ def test_check_18_a_mistake_in_the_file_is_told_by_name(text: str, arm: str, tol
 
 def test_rl_raises_the_pass_rate_on_its_prompts(folder: Path, tmp_path: Path) -> None:
     """Shares of right completions in the first and the last ten updates: by more than four standard errors."""
-    _, log = train(folder, tmp_path, "grpo", updates=80, prompts=8, generations=8, lr=1e-3)
+    _, log = train(folder, tmp_path, "grpo", updates=200, prompts=8, generations=8, lr=5e-4)
     solved = [record["solved"] for record in json.loads(log.read_text())["updates"]]
     first, last = np.mean(solved[:10]), np.mean(solved[-10:])
     assert last - first > 4 * np.sqrt(2 * 0.25 / (10 * 64))
