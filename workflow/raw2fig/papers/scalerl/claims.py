@@ -123,17 +123,17 @@ def law(
     asymptotes = fitted["a"][fitted.index.get_level_values("arm") == "scalerl"]
     return {
         "S1": {
-            "R2": bootstrap_mean(judged["r2"], SEED, groups=list(judged.index.get_level_values("arm"))),
-            "share of runs": proportion(closer, len(ends)),
+            "R2": over_runs(judged["r2"]),
+            "share of runs": proportion(closer, len(ends))._replace(seeds=seeds_of(ends)),
         },
         "S2": {
-            "error": bootstrap_mean(sure["error"], SEED, groups=list(sure.index.get_level_values("arm"))),
-            "coverage": proportion(int(sure["covered"].sum()), len(sure)),
+            "error": over_runs(sure["error"]),
+            "coverage": proportion(int(sure["covered"].sum()), len(sure))._replace(seeds=seeds_of(sure)),
         }
         if len(sure) > 1
         else "the first half identifies A in no run or one",
-        "S3": bootstrap_mean(begun["power_a"] - begun["a"], SEED, groups=list(begun.index.get_level_values("arm"))),
-        "S4": bootstrap_mean((same["a"] - same["a_whole"]).abs(), SEED) if len(same) else "no run of ScaleRL learns",
+        "S3": over_runs(begun["power_a"] - begun["a"]),
+        "S4": over_runs((same["a"] - same["a_whole"]).abs()) if len(same) else "no run of ScaleRL learns",
         "S5": deviation(asymptotes) if len(asymptotes) > 1 else "one seed",
     }
 
@@ -168,8 +168,20 @@ def by_domain(points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, for
         )
         if len(errors) < 2:
             return f"{domain} is learned in {len(errors)} runs"
-        said |= {f"{domain} R2": bootstrap_mean(r2, SEED), f"{domain} error": bootstrap_mean(errors, SEED)}
+        said |= {f"{domain} R2": over_runs(r2), f"{domain} error": over_runs(errors)}
     return said
+
+
+def over_runs(values: pd.Series) -> Estimate:
+    """Mean over runs, with an interval over arms, or over the runs of a single one."""
+    arms = list(values.index.get_level_values("arm"))
+    found = bootstrap_mean(values, SEED, groups=arms if len(set(arms)) > 1 else None)
+    return found._replace(seeds=seeds_of(values))
+
+
+def seeds_of(values: pd.DataFrame | pd.Series) -> int:
+    """How many seeds there are in an index of runs."""
+    return values.index.get_level_values("seed").nunique()
 
 
 def mismatch(log: pd.DataFrame) -> Said:

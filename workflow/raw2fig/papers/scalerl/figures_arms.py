@@ -83,8 +83,8 @@ def fig_arms(
     for ax in axes:
         ax.set_visible(False)
     legend_above(fig, drawn)
-    chosen = points[points["arm"].isin(list(order))]
-    note = footnote(scale, f"{rates['problem'].nunique()} held-out problems", chosen["seed"].nunique())
+    chosen = rates[rates["arm"].isin(list(order))]
+    note = footnote(scale, f"{chosen['problem'].nunique()} held-out problems", chosen["seed"].nunique())
     note += (
         " over problems and seeds (right); thin lines: single seeds; FLOPs: 2 N per token drawn, 6 N per token trained"
     )

@@ -64,8 +64,10 @@ def fig_forecast(
     for ax in axes[len(chosen) :]:
         ax.set_visible(False)
     legend_above(fig, axes[: len(chosen)])
-    note = footnote(scale, f"{len(points)} points", chosen["seed"].nunique(), "90 % bands of the fit")
-    save(fig, svg, png, csv, pd.concat(rows, ignore_index=True), f"{note}; fitted to the filled points only")
+    table = pd.concat(rows, ignore_index=True)
+    drawn = int((table["kind"] != "forecast").sum())
+    note = footnote(scale, f"{drawn} points", chosen["seed"].nunique(), "90 % bands of the fit")
+    save(fig, svg, png, csv, table, f"{note}; fitted to the filled points only")
 
 
 def _order(arms: list[str]) -> Any:
@@ -144,7 +146,7 @@ def fig_leave_one_out(
     right.grid(axis="x", visible=False)
     right.set(ylabel="B", yscale="log", title="efficiency B at that A, by seed")
     legend_above(fig, [left])
-    note = footnote(scale, f"{len(points)} points", found["seed"].nunique())
+    note = footnote(scale, f"{drawn} points", found["seed"].nunique())
     save(fig, svg, png, csv, pd.DataFrame(rows), f"{note} over points; {masked} points outside R_0 to A are left out")
 
 
@@ -197,7 +199,8 @@ def fig_seeds(
     right.grid(axis="x", visible=False)
     right.set(ylabel="A", title=title)
     legend_above(fig, [left])
-    note = footnote(scale, f"{len(points)} points", found["seed"].nunique())
+    drawn = sum(row["kind"] == "point" for row in rows)
+    note = footnote(scale, f"{drawn} points", found["seed"].nunique())
     save(fig, svg, png, csv, pd.DataFrame(rows), f"{note} over points")
 
 
