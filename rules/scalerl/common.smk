@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 from itertools import repeat
+from urllib.parse import urlsplit
 
 from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
@@ -15,8 +16,9 @@ SCALERL_TRAINED = SCALERL["base"]["source"] == "procedural"
 if "procedural" in SCALERL_SOURCES.values() and not SCALERL_MADE:
     refuse(InputError("scalerl.problems", f"has the sources {SCALERL_SOURCES}", "all procedural, or none"))
 for domain, section in SCALERL["problems"].items():
-    if section["sha256"] and len(section["sha256"]) != len(section["files"]):
-        found = f"{len(section['sha256'])} values for {len(section['files'])} files"
+    digests, files = section["sha256"] or [], section.get("files", [])
+    if digests and len(digests) != len(files):
+        found = f"{len(digests)} values for {len(files)} files"
         refuse(InputError(f"scalerl.problems.{domain}.sha256", found, "one for each, or null"))
 if SCALERL_TRAINED and not SCALERL_MADE:
     refuse(
@@ -26,6 +28,10 @@ if SCALERL_TRAINED and not SCALERL_MADE:
     )
 SCALERL_BUDGETS = {arm: budget for budget in SCALERL["budgets"].values() for arm in budget["arms"]}
 """Arm → what its runs may cost."""
+if len(SCALERL_BUDGETS) < sum(len(budget["arms"]) for budget in SCALERL["budgets"].values()):
+    refuse(InputError("scalerl.budgets", "has an arm twice", "each arm in one budget"))
+SCALERL_DOMAINS = {arm: ["math"] for arm in SCALERL_BUDGETS} | {"joint": ["math", "code"]}
+"""Arm → the domains that it is trained and evaluated on."""
 SCALERL_FULL = SCALERL["budgets"]["full"]["rollouts"]
 """Rollouts of the runs that the law is judged on: shorter ones have too few points."""
 SCALERL_ABLATED = [arm for arm in SCALERL_BUDGETS if arm.startswith("loo-")]
@@ -34,7 +40,7 @@ SCALERL_ABLATED = [arm for arm in SCALERL_BUDGETS if arm.startswith("loo-")]
 SCALERL_ARM = "|".join(map(re.escape, SCALERL_BUDGETS))
 SCALERL_DOMAIN = "|".join(SCALERL["problems"])
 SCALERL_RANGE = "all|half|full"
-SCALERL_CURVES = [f"{arm}-{domain}" for arm, budget in SCALERL_BUDGETS.items() for domain in budget["domains"]]
+SCALERL_CURVES = [f"{arm}-{domain}" for arm, domains in SCALERL_DOMAINS.items() for domain in domains]
 
 
 def scalerl_runs(wildcards, pattern):
@@ -45,7 +51,7 @@ def scalerl_runs(wildcards, pattern):
 
 def scalerl_problems_of(arm):
     """The problems that an arm is trained on, a table for each domain."""
-    return expand("<results>/scalerl/data/{domain}.parquet", domain=SCALERL_BUDGETS[arm]["domains"])
+    return expand("<results>/scalerl/data/{domain}.parquet", domain=SCALERL_DOMAINS[arm])
 
 
 def scalerl_recipe(arm):
@@ -60,14 +66,14 @@ SCALERL_ROLLOUTS = flags(SCALERL["rollouts"])
 
 
 SCALERL_PARTS = {
-    "-".join([domain, *Path(file).parts[-2:]]): {
+    f"{domain}-{number:02d}-{re.sub('[^A-Za-z0-9._-]', '', Path(urlsplit(file).path).name)}": {
         **section,
         "url" if section["source"] == "url" else "file": file,
         "sha256": digest,
     }
     for domain, section in SCALERL["problems"].items()
     if section["source"] in ("url", "hub")
-    for file, digest in zip(section["files"], section["sha256"] or repeat(None))
+    for number, (file, digest) in enumerate(zip(section["files"], section["sha256"] or repeat(None)))
 }
 """Files that are fetched → where each is from."""
 

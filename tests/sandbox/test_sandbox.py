@@ -156,7 +156,18 @@ for thread in threads:
     assert gone(limits)
 
 
-DENIED = ["ptrace", "add_key", "request_key", "keyctl", "unshare", "shmget", "fork", "vfork"]
+DENIED = [
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "add_key",
+    "request_key",
+    "keyctl",
+    "unshare",
+    "shmget",
+    "fork",
+    "vfork",
+]
 HEADERS = {
     "x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h",
     "aarch64": "/usr/include/asm-generic/unistd.h",
@@ -169,13 +180,14 @@ def test_numbers_of_system_calls_are_those_of_the_kernels_headers(machine: str) 
     if not header.exists():
         pytest.skip(f"needs {header}")
     numbers = {name: int(n) for name, n in re.findall(r"#define __NR_(\w+)\s+(\d+)", header.read_text())}
-    _, clone, denied = launcher.SYSTEM_CALLS[machine]
+    _, clone, socket_call, denied = launcher.SYSTEM_CALLS[machine]
     assert (clone, launcher.CLONE3) == (numbers["clone"], numbers["clone3"])
+    assert socket_call == numbers["socket"]
     assert denied == tuple(numbers[name] for name in DENIED if name in numbers)
 
 
 def test_denied_system_calls_fail_and_others_do_not(run: Run) -> None:
-    _, clone, denied = launcher.SYSTEM_CALLS[os.uname().machine]
+    _, clone, socket_call, denied = launcher.SYSTEM_CALLS[os.uname().machine]
     calls = f"""
 import ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)
@@ -185,8 +197,10 @@ def call(*arguments):
     return errno.errorcode.get(ctypes.get_errno())
 print(*(call(number, 0, 0, 0, 0, 0) for number in {denied}))
 print(call({launcher.CLONE3}, 0, 0), call({clone}, 17, 0, 0, 0, 0), call(9999), libc.getpid() > 0)
+print(call({socket_call}, {socket.AF_VSOCK}, 1, 0), call({socket_call}, {socket.AF_UNIX}, 1, 0))
 """
-    assert run(calls) == ("finished", f"{' '.join(['EPERM'] * len(denied))}\nENOSYS EPERM ENOSYS True\n", "")
+    told = f"{' '.join(['EPERM'] * len(denied))}\nENOSYS EPERM ENOSYS True\nEAFNOSUPPORT None\n"
+    assert run(calls) == ("finished", told, "")
 
 
 def test_check_16_the_network_is_blocked(run: Run) -> None:

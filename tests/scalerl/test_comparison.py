@@ -281,10 +281,17 @@ def test_each_domain_of_joint_runs_is_judged_by_its_own_law(study: Path) -> None
     assert isinstance(other, dict)
     assert other["math error"] == found["math error"]
     assert other["code error"].value == pytest.approx(0.1, abs=0.02)
-    none = whole.assign(a=np.nan)
-    assert said.by_domain(runs, none, none, ahead) == "no run learns"
-    alone = whole[(whole["domain"] == "math") | (whole["seed"] == 0)]
-    assert said.by_domain(runs, alone, half[half.index.isin(alone.index)], ahead) == "code is learned in 1 runs"
+    # runs without learning count: R2 0, and foretold to stay as they start
+    lost = (half["domain"] == "math") & (half["seed"] == 0)
+    part = said.by_domain(runs, whole, half.assign(a=half["a"].mask(lost)), ahead)
+    assert isinstance(part, dict)
+    end = runs[(runs["arm"] == "joint") & (runs["domain"] == "math") & (runs["seed"] == 0)]["pass_rate"].iloc[-1]
+    assert part["math error"].value == pytest.approx((end - R0 + 2 * found["math error"].value) / 2, abs=0.01)
+    assert part["math R2"] == found["math R2"]
+    none = said.by_domain(runs, whole.assign(r2=np.nan), half.assign(a=np.nan), ahead)
+    assert isinstance(none, dict)
+    assert (none["code R2"].value, none["code R2"].n) == (0, 2)
+    assert said.by_domain(runs, whole[whole["seed"] == 0], half[half["seed"] == 0], ahead) == "one run"
 
 
 def test_figures_are_drawn_from_the_tables(study: Path, tmp_path: Path) -> None:

@@ -62,12 +62,19 @@ def deepcoder(
     for number, rows in enumerate(files):
         paths.append(folder / f"rows-{number}.parquet")
         pd.DataFrame(rows).to_parquet(paths[-1], index=False)
-    (folder / "prompt.txt").write_text("Problem: {problem}\n<think>\n")
+    (folder / "prompt.txt").write_text(template)
     made = ("--problems", folder / "problems.parquet", "--manifest", folder / "split.json")
     given = ("--rows", *paths, "--template", folder / "prompt.txt")
     with pytest.raises(SystemExit) as end:
         cli.main(["scalerl", "deepcoder", *map(str, [*given, *flags, *made])])
     return int(end.value.code or 0)
+
+
+def test_a_prompt_without_a_place_for_the_problem_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deepcoder(tmp_path, [[TACO]], template="Solve it.") == 2
+    assert "prompt.txt: has no {problem}" in capsys.readouterr().err
 
 
 def test_every_form_of_tests_becomes_a_problem_that_its_solution_passes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ in LaTeX, up to a curve."""
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,9 @@ def planned(folder: Path) -> dict[str, Job]:
         ({"problems": {"code": {"source": "url", "files": ["a.parquet"]}}}, "scalerl.problems.code.files.0: is"),
         ({"problems": {"math": {"train": 0}}}, "scalerl.problems.math.train: is 0"),
         ({"problems": {"math": {"operations": 2}}}, "scalerl.problems.math.operations: unknown key"),
-        (
-            {"budgets": {"joint": {"domains": ["maths"]}}},
-            "scalerl.budgets.joint.domains.0: is 'maths'; expected 'math'",
-        ),
+        ({"problems": {"code": {"digits": 2}}}, "scalerl.problems.code.digits: unknown key"),
+        ({"problems": {"math": {"source": "path", "files": ["a", "b"]}}}, "scalerl.problems.math.files: is ['a', 'b']"),
+        ({"budgets": {"joint": {"arms": ["scalerl"]}}}, "scalerl.budgets.joint.arms: is ['scalerl']"),
         ({"base": {"source": "hub"}}, "scalerl.base.model: is missing"),
         ({"engine": "vlm"}, "scalerl.engine: is 'vlm'; expected 'vllm'"),
     ],
@@ -90,6 +90,24 @@ def test_an_incomplete_source_of_scalerl_is_refused(overlay: dict[str, Any], tol
     whole = merge(load([ROOT / "config/config.yaml"]), {"scalerl": overlay})
     with pytest.raises(InputError, match=f"^{re.escape(told)}"):
         validate(whole, read_schema(ROOT / "workflow/schemas"))
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ("{problems: {math: {source: path, files: [a.jsonl]}}}", "scalerl.problems: has the sources"),
+        (
+            "{problems: {math: {source: path, files: [a]}, code: {source: path, files: [b]}}}",
+            "scalerl.base.source: is 'procedural'",
+        ),
+        (f"{{problems: {{math: {{sha256: [{'a' * 64}]}}}}}}", "scalerl.problems.math.sha256: 1 values for 0 files"),
+        ("{budgets: {full: {arms: [grpo, scalerl]}}}", "scalerl.budgets: has an arm twice"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(folder: Path, section: str, told: str) -> None:
+    words = ["snakemake", "scalerl", "--dry-run", "--config", f"scalerl={section}"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0, told in done.stderr) == (True, True), done.stderr
 
 
 def test_the_recipe_of_the_paper_on_eight_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +151,7 @@ def test_the_paper_scale_of_scalerl_as_it_is(planned: dict[str, Job]) -> None:
     assert "--source Qwen/Qwen3-8B-Base" in planned["scalerl_base"].shell
     assert (
         "--source hub --dataset POLARIS-Project/Polaris-Dataset-53K"
-        in planned["scalerl_fetch_problems part=math-polaris-data-53K.jsonl"].shell
+        in planned["scalerl_fetch_problems part=math-00-polaris-data-53K.jsonl"].shell
     )
     parts = [job for job in planned.values() if "DeepCoder-Preview-Dataset" in job.shell]
     assert len(parts) == 5 + 4 + 11
@@ -142,7 +160,7 @@ def test_the_paper_scale_of_scalerl_as_it_is(planned: dict[str, Job]) -> None:
     both = "--problems results/paper/scalerl/data/math.parquet results/paper/scalerl/data/code.parquet --arms"
     assert both in planned["scalerl_train arm=joint, seed=0"].shell
     assert (
-        "--fetched results/paper/scalerl/sources/math-polaris-data-53K.jsonl.json"
+        "--fetched results/paper/scalerl/sources/math-00-polaris-data-53K.jsonl.json"
         in planned["paper_vs_run paper=scalerl"].shell
     )
     assert not {"scalerl_sums", "scalerl_programs", "scalerl_warm_start"} & {job.rule for job in planned.values()}

@@ -63,7 +63,8 @@ def test_drawn_problems_are_different_solved_by_their_programs_and_of_all_length
         *examples, end = prompt.split()
         assert end == "="
         pairs = [tuple(map(int, example.split(">"))) for example in examples]
-        assert len({x for x, _ in pairs}) == 4
+        assert sorted({x for x, _ in pairs}) == [x for x, _ in pairs]
+        assert len(pairs) == 4
         assert all(run(program.split(), x) == y for x, y in pairs)
         text = demonstration(program, rng, 1.0)
         assert is_right(program, text)

@@ -18,10 +18,13 @@ import types
 NAME = "program.py"
 """The program's file, in the sandbox's folder: where tracebacks find its lines."""
 SYSTEM_CALLS = {
-    # number of the architecture; clone; denied: ptrace, add_key, request_key, keyctl, unshare, shmget; fork, vfork
-    "x86_64": (0xC000003E, 56, (101, 248, 249, 250, 272, 29, 57, 58)),
-    "aarch64": (0xC00000B7, 220, (117, 217, 218, 219, 97, 194)),  # has no fork
+    # number of the architecture; clone; socket; denied: ptrace, process_vm_readv, process_vm_writev, add_key,
+    # request_key, keyctl, unshare, shmget; fork, vfork
+    "x86_64": (0xC000003E, 56, 41, (101, 310, 311, 248, 249, 250, 272, 29, 57, 58)),
+    "aarch64": (0xC00000B7, 220, 198, (117, 270, 271, 217, 218, 219, 97, 194)),  # has no fork
 }
+AF_VSOCK = 40
+"""Sockets between a virtual machine and its host, which no namespace of the network holds back."""
 CLONE3 = 435
 CLONE_THREAD = 0x10000
 FIRST_X32 = 0x40000000
@@ -91,7 +94,7 @@ def allow_threads_only() -> None:
             raise OSError(ctypes.get_errno(), "the filter of system calls was refused")
 
 
-def system_call_filter(architecture: int, clone: int, denied: tuple[int, ...]) -> bytes:
+def system_call_filter(architecture: int, clone: int, socket: int, denied: tuple[int, ...]) -> bytes:
     """Classic BPF. Of the ways to make a process only `clone` is left, and that only for threads: the flags of `clone3`
     lie in memory, where a filter cannot look, so it seems to be missing, and the C library turns to `clone`."""
 
@@ -107,6 +110,11 @@ def system_call_filter(architecture: int, clone: int, denied: tuple[int, ...]) -
         (ANSWER, 0, 0, KILL),
         *(part for number in denied for part in answer_if(number, DENY + errno.EPERM)),
         *answer_if(CLONE3, DENY + errno.ENOSYS),
+        (EQUAL, 0, 4, socket),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (EQUAL, 0, 1, AF_VSOCK),
+        (ANSWER, 0, 0, DENY + errno.EAFNOSUPPORT),
+        (ANSWER, 0, 0, ALLOW),
         (EQUAL, 1, 0, clone),
         (ANSWER, 0, 0, ALLOW),
         (LOAD, 0, 0, FIRST_ARGUMENT),

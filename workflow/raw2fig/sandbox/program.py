@@ -69,9 +69,13 @@ class Outcome(NamedTuple):
 def run_program(source: str, stdin: str = "", limits: Limits = Limits()) -> Outcome:  # noqa: B008
     """Run a Python program in a fresh interpreter inside the sandbox.
 
-    Raises `InputError` where programs cannot be isolated, and `RuntimeError` if the sandbox failed to start this time.
+    Raises `InputError` where programs cannot be isolated, and `RuntimeError` if the sandbox failed to start twice.
     """
-    return run_in(usable_way(), source, stdin, limits)
+    way = usable_way()
+    try:
+        return run_in(way, source, stdin, limits)
+    except RuntimeError:  # a machine can be out of something for a moment, and a training has days behind it
+        return run_in(way, source, stdin, limits)
 
 
 @cache
@@ -147,7 +151,9 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Wait without asking again and again, as `Popen.wait` does."""
     descriptor = os.pidfd_open(process.pid)
     try:
-        return bool(select.select([descriptor], [], [], seconds)[0])
+        ended = select.poll()  # unlike select, for any descriptor
+        ended.register(descriptor, select.POLLIN)
+        return bool(ended.poll(1000 * seconds))
     finally:
         os.close(descriptor)
 

@@ -60,7 +60,8 @@ def is_right(answer: str, completion: str) -> bool:
 
     Outputs are equal if they have the same words between white space, letter by letter: 1.0 is not 1, and of several
     right outputs only the one that stands in the test counts. A returned value must equal one of the results, as JSON
-    has them (a tuple is a list). Raises `InputError` for an answer in another form and where there is no sandbox.
+    has them (a tuple is a list) and Python compares them (1.0 and true are 1). Raises `InputError` for an answer in
+    another form and where there is no sandbox.
     """
     tests = read_tests(answer)
     program = program_of(completion)

@@ -1,6 +1,6 @@
 """Programs by example, with tests: the code that tiny models write.
 
-    2>5 7>5 4>9 0>1 =   ~ ~ ; dbl inc .
+    0>1 2>5 4>9 7>5 =   ~ ~ ; dbl inc .
 
 A program is a sequence of operations on one digit. A problem shows what it makes of some digits. The tests are all ten
 digits: any program with the same effect is right, and one that only fits the examples is not.
@@ -35,8 +35,8 @@ def effect_of(program: str) -> list[int]:
 
 
 def draw_programs(number: int, longest: int, examples: int, seed: int) -> list[tuple[str, str]]:
-    """Prompts, all different, and the programs behind them, of 1 to `longest` operations, all lengths equally often.
-    Raises `InputError` for more examples than digits, and where there are hardly as many prompts."""
+    """Prompts with the programs behind them, of 1 to `longest` operations, all lengths drawn equally often. No two have
+    the same examples. Raises `InputError` for more examples than digits, and where there are hardly as many prompts."""
     if not 1 <= examples <= len(DIGITS):
         raise InputError("examples", f"is {examples}", f"1 to {len(DIGITS)}")
     rng = np.random.default_rng(seed)
@@ -45,7 +45,7 @@ def draw_programs(number: int, longest: int, examples: int, seed: int) -> list[t
         if len(found) == number:
             return list(found.items())
         program = " ".join(rng.choice(list(OPERATIONS), rng.integers(1, longest + 1)))
-        found.setdefault(prompt_of(program, rng.choice(DIGITS, examples, replace=False).tolist()), program)
+        found.setdefault(prompt_of(program, sorted(rng.choice(DIGITS, examples, replace=False).tolist())), program)
     raise InputError("number", f"{number} problems with {examples} examples", f"fewer: {len(found)} were found")
 
 

@@ -146,7 +146,7 @@ def usable(row: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
         raise Unusable("no_problem")
     try:
         tests = read_tests(row)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Unusable("unreadable_tests") from error
     if not tests:
         raise Unusable("no_tests")
@@ -218,7 +218,7 @@ def longest(tests: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def task(problem: str, row: Mapping[str, Any], tests: list[dict[str, Any]]) -> str:
     """The problem with what a solution needs to know besides: code to start from, or the name of a function."""
-    starter = (row.get("starter_code") or "").strip()
+    starter = str(row.get("starter_code") or "").strip()
     if starter:
         return f"{problem}\n\nStart from this code:\n```python\n{starter}\n```"
     names = sorted({test["function"] for test in tests if "function" in test})

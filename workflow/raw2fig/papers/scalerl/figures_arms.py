@@ -119,7 +119,7 @@ def _curves(
             {"panel": panel["title"], "kind": "point", "arm": arm, "seed": seed, "x": compute, "value": rate}
             for seed, compute, rate in mine[["seed", "compute", PASS_RATE]].itertuples(index=False, name=None)
         ]
-    start = points[points["rollouts"] == 0][PASS_RATE].iloc[0]
+    start = points[(points["arm"] == panel["arms"][0]) & (points["rollouts"] == 0)][PASS_RATE].iloc[0]
     ax.axhline(start, color=NEUTRAL, linewidth=1, linestyle=":")
     ax.set(ylabel="pass rate")
     compute_axis(ax)

@@ -77,7 +77,7 @@ def _rollouts(run: dict[str, Any]) -> np.ndarray:
 
 
 @step
-def cut(*, runs: Input, range: Output, start: int = 384, end: int | None = None, share: float = 1.0) -> None:
+def cut(*, runs: Input, range: Output, start: int = 256, end: int | None = None, share: float = 1.0) -> None:
     """Leave only the part of the curves that a fit may see, and the point before training.
 
     Parameters
@@ -132,17 +132,17 @@ def of_run(frame: pd.DataFrame, run: Sequence[str | int]) -> pd.DataFrame:
 def fits(
     *, range: Input, fits: Output, forecasts: Output, ahead: float = 2.0, resamples: int = 400, seed: int = 0
 ) -> None:
-    """Fit the sigmoid and the power law to each run.
+    """Fit the sigmoid and the power law to each curve: arm, domain and seed.
 
     Parameters
     ----------
     range
         Points of the runs, and nothing that the fits must not see.
     fits
-        A row per run: verdict, R_0, A, B and C_mid with 95 % intervals, those of the paper's grid (scaled to the
+        A row per curve: verdict, R_0, A, B and C_mid with 95 % intervals, those of the paper's grid (scaled to the
         curve), and the power law. A run without learning, or with fewer than 5 points, has no parameters.
     forecasts
-        A row per run and compute, up to `ahead` times the range: the sigmoid with a 90 % band, and the power law.
+        A row per curve and compute, up to `ahead` times the range: the sigmoid with a 90 % band, and the power law.
     resamples
         Of the points, for the intervals.
     """
@@ -191,7 +191,7 @@ def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: 
     arms
         Arms that are compared.
     parameters
-        A row per arm and seed: the A of all, and B and C_mid with 95 % intervals. Arms without learning have none.
+        A row per curve: the A of all, and B and C_mid with 95 % intervals. Arms without learning have none.
     resamples
         Of the points, for the intervals.
     """

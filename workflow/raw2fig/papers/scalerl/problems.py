@@ -54,13 +54,13 @@ def programs(
     problems: Output,
     operations: int = 3,
     examples: int = 4,
-    warm_start: int = 4600,
+    warm_start: int = 1500,
     train: int = 240,
     validation: int = 200,
     held_out: int = 200,
     seed: int = 0,
 ) -> None:
-    """Draw programs by example, no prompt in two splits; a program can come again with other examples.
+    """Draw programs by example, no examples in two splits; a program can come again with others.
 
     Parameters
     ----------

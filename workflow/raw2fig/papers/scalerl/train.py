@@ -107,7 +107,7 @@ def train(
     lr: float = 1e-4,
     model: Output,
     log: Output,
-    rollouts: int = 3840,
+    rollouts: int = 2560,
     keep_at: list[int],
     prompts: int = 8,
     generations: int = 8,

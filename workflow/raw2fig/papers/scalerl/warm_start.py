@@ -6,7 +6,7 @@ import numpy as np
 
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_json
-from raw2fig.tasks.problems import WORDS, judge_of, pass_rates, read_problems
+from raw2fig.tasks.problems import VERIFIER, WORDS, judge_of, pass_rates, read_problems
 from raw2fig.tasks.thinking import demonstration
 
 
@@ -17,14 +17,14 @@ def warm_start(
     model: Output,
     log: Output,
     shape: str = "64/2/4",
-    target: float = 0.42,
+    target: float = 0.46,
     thoughts: float = 1.0,
     longest: int = 2000,
-    probe_every: int = 25,
+    probe_every: int = 50,
     samples: int = 4,
     max_new_tokens: int = 8,
-    batch: int = 128,
-    lr: float = 2e-3,
+    batch: int = 64,
+    lr: float = 4e-3,
     seed: int = 0,
 ) -> None:
     """Train on demonstrations until the pass rate on validation problems reaches a target.
@@ -36,7 +36,7 @@ def warm_start(
     model
         Model folder.
     log
-        Losses, and the pass rate after every `probe_every` steps.
+        Losses, and after every `probe_every` steps the pass rate, of all problems and by their verifier.
     shape
         Of the Llama model: hidden/layers/heads.
     target
@@ -64,9 +64,14 @@ def warm_start(
 
     judge, prompts = judge_of(measured), measured["prompt"].tolist()
 
+    apart: list[dict[str, float]] = []
+
     def rate_of(policy) -> float:  # type: ignore[no-untyped-def]
-        return float(pass_rates(policy, words, prompts, judge, samples, max_new_tokens, seed).mean())
+        found = pass_rates(policy, words, prompts, judge, samples, max_new_tokens, seed)
+        apart.append(measured.assign(rate=found).groupby(VERIFIER)["rate"].mean().to_dict())
+        return float(found.mean())
 
     recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, checkpoint_every=longest, seed=seed)
     rates, records = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)
-    write_json({"parameters": network.num_parameters(), "pass_rates": rates, "log": records}, log)
+    told = [rate | parts for rate, parts in zip(rates, apart, strict=True)]
+    write_json({"parameters": network.num_parameters(), "pass_rates": told, "log": records}, log)
