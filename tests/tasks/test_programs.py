@@ -55,9 +55,9 @@ def test_what_is_no_program(text: str) -> None:
 
 
 def test_drawn_problems_are_different_solved_by_their_programs_and_of_all_lengths() -> None:
-    drawn = draw_programs(3000, 3, 4, 0)
-    assert len({prompt for prompt, _ in drawn}) == 3000
-    assert draw_programs(3000, 3, 4, 0) == drawn != draw_programs(3000, 3, 4, 1)
+    drawn = draw_programs(600, 3, 4, 0)
+    assert len({prompt for prompt, _ in drawn}) == 600
+    assert draw_programs(600, 3, 4, 0) == drawn != draw_programs(600, 3, 4, 1)
     rng = np.random.default_rng(0)
     for prompt, program in drawn:
         *examples, end = prompt.split()
@@ -70,7 +70,7 @@ def test_drawn_problems_are_different_solved_by_their_programs_and_of_all_length
         assert is_right(program, text)
         assert set(f"{prompt} {text}".split()) <= set(WORDS)
     lengths = np.bincount([len(program.split()) for _, program in drawn])[1:]
-    assert (np.abs(lengths - 1000) < 4 * np.sqrt(3000 * 2 / 9)).all()
+    assert (np.abs(lengths - 200) < 4 * np.sqrt(600 * 2 / 9)).all()
     assert {program for _, program in drawn if " " not in program} == set(OPERATIONS)
 
 
