@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pandas as pd
 import pytest
@@ -109,10 +110,11 @@ def test_the_papers_plan_counted(folder: Path) -> None:
     assert len(set(caches)) == len(caches) == len(played)
 
 
-def answer(body: dict[str, Any], number: int) -> Response:
-    """A player that follows the rule of the group of each prompt, by a seed of its own."""
-    seen = read(body["messages"][0]["content"])
-    return completion(f"Well.\nFINAL GUESS: {decide_all('plain', [seen], [number], {})[0]}")
+def answer(body: dict[str, Any], _: int) -> Response:
+    """A player that follows the rule of the group of each prompt, by a seed of the prompt's own: requests come in any
+    order, and of these few games some must last."""
+    prompt = body["messages"][0]["content"]
+    return completion(f"Well.\nFINAL GUESS: {decide_all('plain', [read(prompt)], [crc32(prompt.encode())], {})[0]}")
 
 
 def test_the_paper_scale_in_small_by_an_endpoint_on_this_machine(folder: Path) -> None:
