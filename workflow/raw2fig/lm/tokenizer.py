@@ -53,7 +53,7 @@ def save_word_tokenizer(texts: Iterable[str], folder: Path) -> None:
 
 
 def word_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:
-    """That tokenizer itself."""
+    """The tokenizer that `save_word_tokenizer` writes."""
     from raw2fig.lm.models import load_tokenizer
 
     with TemporaryDirectory(prefix="raw2fig-words-") as folder:

@@ -159,7 +159,7 @@ def by_domain(points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, for
     """S21: how well each domain's own sigmoid describes the curves of joint runs, and what its first half foretells. A
     curve without learning has no sigmoid: R2 is 0, and it is foretold to stay at R_0."""
     fitted, early = (table[table["arm"] == JOINT].set_index(RUN) for table in (whole, half))
-    if len(fitted.groupby("seed")) < 2:
+    if seeds_of(fitted) < 2:
         return "one run"
     learned = early.dropna(subset=["a"])
     errors = (last_rates(points)[early.index] - early["r0"]).abs()
