@@ -102,7 +102,7 @@ def test_what_takes_too_long_is_counted_and_not_equal(monkeypatch: pytest.Monkey
             start = time.monotonic()
             assert math_verdict("14", "15") == "timeout", name
             assert not VERIFIERS["math_verify"]("14", "15")
-            assert time.monotonic() - start < 5
+            assert time.monotonic() - start < 25  # two clocks of one second; without them 30
     math_verdict.cache_clear()
     mathematics._parse.cache_clear()
     assert math_verdict("14", "15") == "different"

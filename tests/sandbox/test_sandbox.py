@@ -19,7 +19,6 @@ from raw2fig.sandbox.isolation import PYTHON_HOME, WAYS, unshare
 from raw2fig.sandbox.program import Limits, Outcome, Way, run_in, run_program, usable_way, why_not
 
 Run = Callable[..., Outcome]
-QUICK = Limits(cpu_seconds=1, wall_seconds=5.0)
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: way.__name__)
@@ -33,9 +32,9 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 @pytest.fixture
 def run(way: Way) -> Run:
-    """Run a program, by default with `QUICK` limits."""
+    """Run a program. Limits of time are short only where a program is to run into them: slow machines pass too."""
 
-    def run(source: str, stdin: str = "", limits: Limits = QUICK) -> Outcome:
+    def run(source: str, stdin: str = "", limits: Limits = Limits()) -> Outcome:  # noqa: B008
         return run_in(way, source, stdin, limits)
 
     return run
@@ -113,18 +112,19 @@ def test_a_program_dies_with_its_caller(way: Way) -> None:
     ["x = bytearray(10**10)", "x = []\nwhile True: x.append(bytearray(10**7))", "x = [0]\nwhile True: x += x"],
 )
 def test_check_16_a_memory_bomb_fails(source: str, run: Run) -> None:
-    assert run(source).status == "memory"
-    assert run("x = bytearray(10**8)").status == "finished"
-    assert run("x = bytearray(10**8)", limits=QUICK._replace(memory_bytes=10**8)).status == "memory"
+    limits = Limits(memory_bytes=1 << 28)
+    assert run(source, limits=limits).status == "memory"
+    assert run("x = bytearray(10**8)", limits=limits).status == "finished"
+    assert run("x = bytearray(10**8)", limits=limits._replace(memory_bytes=10**8)).status == "memory"
 
 
 def test_check_16_output_is_capped(run: Run) -> None:
-    limits = QUICK._replace(output_bytes=10_000)
+    limits = Limits(output_bytes=10_000)
     flood = "import sys\nwhile True: print('a' * 999, file=sys.{}, flush=True)"
     assert run(flood.format("stdout"), limits=limits)[:2] == ("error", ("a" * 999 + "\n") * 10)
     assert len(run(flood.format("stderr"), limits=limits).stderr) == 10_000
     stubborn = "import os\nwhile True:\n    try: os.write(1, b'a' * 999)\n    except OSError: pass"
-    assert run(stubborn, limits=limits)[:2] == ("timeout", "a" * 10_000)
+    assert run(stubborn, limits=limits._replace(cpu_seconds=1))[:2] == ("timeout", "a" * 10_000)
     assert run("print('a' * 9_999)", limits=limits) == ("finished", "a" * 9_999 + "\n", "")
 
 
@@ -150,7 +150,7 @@ for thread in threads:
 """
     assert run(tried) == ("finished", "EPERM\n" * 4 + "thread\n" * 3, "")
     bomb = "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()"
-    limits = marked(QUICK)
+    limits = marked(Limits())
     outcome = run(bomb, limits=limits)
     assert outcome.status in ("error", "memory", "killed")
     assert gone(limits)
@@ -278,7 +278,7 @@ print(open("{name}").read())
 
 def test_its_folder_has_a_size(run: Run) -> None:
     fill = "n = 0\nwhile True:\n    open(f'/tmp/{n}', 'wb').write(bytes(10**6))\n    n += 1"
-    outcome = run(fill, limits=QUICK._replace(cpu_seconds=5, wall_seconds=30.0))
+    outcome = run(fill)
     assert "No space left on device" in outcome.stderr
 
 
@@ -340,7 +340,7 @@ def test_check_16_the_same_program_gives_the_same_result(way: Way, run: Run) -> 
     assert outcome == run(source, "é \ud800")
     assert outcome.status == "error"
     assert "é ?" in outcome.stdout
-    assert outcome == run_program(source, "é \ud800", QUICK)  # in whichever way that is
+    assert outcome == run_program(source, "é \ud800")  # in whichever way that is
 
 
 def test_programs_run_side_by_side(run: Run) -> None:
@@ -438,7 +438,7 @@ for way in WAYS:
     except (OSError, RuntimeError) as error:
         print("skipped", way.__name__, error)
         continue
-    outcome = run_in(way, "import threading; threading.stack_size(1 << 16)" + bomb, "", Limits(2, 10.0))
+    outcome = run_in(way, "import threading; threading.stack_size(1 << 16)" + bomb, "", Limits())
     print(outcome)
     assert outcome.status == "finished" and 32 <= int(outcome.stdout) < 64, outcome
 """
