@@ -33,7 +33,7 @@ rule c2s_reference:
         **resources_for(config, "data", "c2s_reference"),
     params:
         code=source_digest("raw2fig.papers.c2s.reference"),
-        path=lambda wildcards, input: f"--source path --path {input.path}" if input.path else "",
+        path=lambda wildcards, input: f"--source path {option('path', input.path)}" if input.path else "",
         reading=c2s_reading("reference"),
         test_share=C2S["reference"]["test_share"],
         organism=C2S["organism"],
@@ -56,7 +56,7 @@ rule c2s_panel:
         code=source_digest("raw2fig.papers.c2s.preprocess"),
         size=C2S["panel"],
     shell:
-        "raw2fig c2s panel --raw {input.raw} --programmes {input.programmes} --size {params.size} "
+        "raw2fig c2s panel --raw {input.raw} --programmes {input.programmes:q} --size {params.size} "
         "--panel {output.panel} &> {log}"
 
 
@@ -80,7 +80,7 @@ if "cytokine" in C2S_SIMULATED:
             n_train=C2S["cytokine"]["n_train"],
             n_test=C2S["cytokine"]["n_test"],
         shell:
-            "raw2fig c2s simulate-cytokines --raw {input.raw} --effects {input.effects} --n-train {params.n_train} "
+            "raw2fig c2s simulate-cytokines --raw {input.raw} --effects {input.effects:q} --n-train {params.n_train} "
             "--n-test {params.n_test} --cytokine {output.raw} --oracle {output.oracle} --truth {output.truth} &> {log}"
 
 
@@ -101,7 +101,7 @@ if "spatial" in C2S_SIMULATED:
             cells=C2S["spatial"]["cells"],
             radius=C2S["spatial"]["radius"],
         shell:
-            "raw2fig c2s simulate-tissue --raw {input.raw} --effects {input.effects} --cells {params.cells} "
+            "raw2fig c2s simulate-tissue --raw {input.raw} --effects {input.effects:q} --cells {params.cells} "
             "--radius {params.radius} --spatial {output.raw} &> {log}"
 
 
@@ -125,7 +125,7 @@ if "drugs" in C2S_SIMULATED:
             n_test=C2S["drugs"]["n_test"],
             programme=C2S["screen"]["programme"],
         shell:
-            "raw2fig c2s simulate-drugs --raw {input.raw} --effects {input.effects} --programmes {input.programmes} "
+            "raw2fig c2s simulate-drugs --raw {input.raw} --effects {input.effects:q} --programmes {input.programmes:q} "
             "--programme {params.programme} --n-train {params.n_train} --n-test {params.n_test} "
             "--drugs {output.raw} --truth {output.truth} &> {log}"
 
@@ -149,7 +149,7 @@ if C2S_REAL:
             reading=lambda wildcards: c2s_reading(wildcards.dataset),
             organism=C2S["organism"],
         shell:
-            "raw2fig c2s reference --source path --path {input.path} {params.reading} --organism {params.organism} "
+            "raw2fig c2s reference --source path --path {input.path:q} {params.reading} --organism {params.organism} "
             "--raw {output.raw} &> {log}"
 
 
@@ -171,7 +171,9 @@ rule c2s_preprocess:
     params:
         code=source_digest("raw2fig.papers.c2s.preprocess"),
         settings=flags(C2S["preprocess"]),
-        tiers=lambda wildcards, input: f"--tiers {input.tiers} --design {C2S['tiers']['design']}" if input.tiers else "",
+        tiers=lambda wildcards, input: (
+            flags({"tiers": input.tiers, "design": C2S["tiers"]["design"]}) if input.tiers else ""
+        ),
     shell:
         "raw2fig c2s preprocess --raw {input.raw} --panel {input.panel} {params.settings} {params.tiers} "
         "--cells {output.cells} --vocabulary {output.vocabulary} &> {log}"
@@ -292,7 +294,7 @@ rule c2s_corpus_spatial:
         sentence=C2S["sentence"],
         organism=C2S["organism"],
     shell:
-        "raw2fig c2s corpus-tissue --cells {input.cells} --effects {input.effects} --priors {params.priors} "
+        "raw2fig c2s corpus-tissue --cells {input.cells} --effects {input.effects:q} --priors {params.priors} "
         "--samples {params.samples} --test-samples {params.sft[test_samples]} --count {params.sft[cells]} "
         "--top {params.sentence[top]} --multi-top {params.sft[top]} --radius {params.radius} "
         "--style {params.sentence[style]} --organism {params.organism} --corpora {output.corpora} &> {log}"

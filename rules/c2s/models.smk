@@ -59,7 +59,7 @@ else:
             source=lambda wildcards: C2S_MODELS[wildcards.size]["source"],
             revision=lambda wildcards: option("revision", C2S_MODELS[wildcards.size].get("revision")),
         shell:
-            "raw2fig fetch model --source {params.source} {params.revision} --model {output.model} &> {log}"
+            "raw2fig fetch model --source {params.source:q} {params.revision} --model {output.model} &> {log}"
 
 
 rule c2s_sft_annotation:

@@ -13,7 +13,7 @@ rule coordination_personas:
     params:
         code=source_digest("raw2fig.papers.coordination.personas"),
     shell:
-        "raw2fig coordination personas --attributes {input.attributes} --personas {output.personas} &> {log}"
+        "raw2fig coordination personas --attributes {input.attributes:q} --personas {output.personas} &> {log}"
 
 
 rule coordination_plan:

@@ -54,7 +54,7 @@ else:
             source=lambda wildcards: HERO["released"][wildcards.which],
             revision=lambda wildcards: option("revision", HERO["released"][f"{wildcards.which}_revision"]),
         shell:
-            "raw2fig fetch model --source {params.source} {params.revision} --model {output.model} &> {log}"
+            "raw2fig fetch model --source {params.source:q} {params.revision} --model {output.model} &> {log}"
 
     rule hero_candidates:
         input:
@@ -89,7 +89,7 @@ else:
         params:
             code=source_digest("raw2fig.papers.hero.pool"),
         shell:
-            "raw2fig hero evaluation-set --benchmarks {input.benchmarks} --hardverify {input.hardverify} "
+            "raw2fig hero evaluation-set --benchmarks {input.benchmarks:q} --hardverify {input.hardverify:q} "
             "--problems {output.problems} &> {log}"
 
 

@@ -84,7 +84,7 @@ if HERO_BENCHMARK:
             code=source_digest("raw2fig.papers.hero.verifier_study"),
             sha256=option("sha256", HERO["hardverify"]["sha256"]),
         shell:
-            "raw2fig hero verifier-study --benchmark {input.benchmark} {params.sha256} --scores {output.scores} "
+            "raw2fig hero verifier-study --benchmark {input.benchmark:q} {params.sha256} --scores {output.scores} "
             "--table {output.table} --costs {output.costs} &> {log}"
 
 

@@ -65,7 +65,7 @@ else:
             sizes=flags(SCALERL["problems"]["math"], *SPLITS[1:], "seed"),
             sha256=scalerl_checksums("math"),
         shell:
-            "raw2fig scalerl polaris --rows {input.rows} --template {input.template} {params.sizes} {params.sha256} "
+            "raw2fig scalerl polaris --rows {input.rows:q} --template {input.template} {params.sizes} {params.sha256} "
             "--problems {output.problems} --manifest {output.manifest} &> {log}"
 
     rule scalerl_deepcoder:
@@ -84,7 +84,7 @@ else:
             sizes=flags(SCALERL["problems"]["code"], *SPLITS[1:], "seed"),
             sha256=scalerl_checksums("code"),
         shell:
-            "raw2fig scalerl deepcoder --rows {input.rows} --template {input.template} {params.sizes} {params.sha256} "
+            "raw2fig scalerl deepcoder --rows {input.rows:q} --template {input.template} {params.sizes} {params.sha256} "
             "--problems {output.problems} --manifest {output.manifest} &> {log}"
 
 

@@ -57,14 +57,14 @@ rule scalerl_tune:
         **resources_for(config, "train", "scalerl_tune"),
     params:
         code=source_digest("raw2fig.papers.scalerl.train"),
-        arms=" ".join(SCALERL["arms"]),
+        arms=SCALERL["arms"],
         recipe=lambda wildcards: scalerl_recipe(wildcards.arm),
         tuning=flags(SCALERL["tuning"], "lrs", "rollouts", "samples"),
         rollouts=SCALERL_ROLLOUTS,
         # a single rate is not tried
         launch=command(SCALERL["launch"] if SCALERL["tuning"]["lrs"][1:] else "", "scalerl_tune"),
     shell:
-        "{params.launch} scalerl tune --base {input.base} --problems {input.problems} --arms {params.arms} "
+        "{params.launch} scalerl tune --base {input.base} --problems {input.problems} --arms {params.arms:q} "
         "--arm {wildcards.arm} {params.tuning} {params.rollouts} --choice {output.choice} &> {log}"
 
 
@@ -85,14 +85,14 @@ rule scalerl_train:
         **resources_for(config, "train", "scalerl_train"),
     params:
         code=source_digest("raw2fig.papers.scalerl.train"),
-        arms=" ".join(SCALERL["arms"]),
+        arms=SCALERL["arms"],
         recipe=lambda wildcards: scalerl_recipe(wildcards.arm),
         budget=lambda wildcards: flags(SCALERL_BUDGETS[wildcards.arm], "rollouts", "keep_at"),
         rollouts=SCALERL_ROLLOUTS,
         checkpoint_every=SCALERL["checkpoint_every"],
         launch=command(SCALERL["launch"], "scalerl_train"),
     shell:
-        "{params.launch} scalerl train --base {input.base} --problems {input.problems} --arms {params.arms} "
+        "{params.launch} scalerl train --base {input.base} --problems {input.problems} --arms {params.arms:q} "
         "--arm {wildcards.arm} --choice {input.choice} {params.budget} {params.rollouts} "
         "--checkpoint-every {params.checkpoint_every} --seed {wildcards.seed} "
         "--model {output.model} --log {output.log} &> {log}"

@@ -31,16 +31,21 @@ STIMULI = {"No stimulation": None, "IFNb": "IFNB", "IFNg": "IFNG", "IL-6": "IL6"
 SMALL: dict[str, Any] = {
     "pathvars": {"results": "made"},
     "c2s": {
-        "reference": {"source": "path", "path": "given/reference.h5ad"},
-        "cytokine": {"path": "given/cytokine.h5ad", "labels": "given/labels.yaml"},
-        "drugs": {"source": "path", "path": "given/drugs.h5ad"},
+        "reference": {"source": "path", "path": "given files/reference.h5ad"},
+        "cytokine": {"path": "given files/cytokine.h5ad", "labels": "given files/labels.yaml"},
+        "drugs": {"source": "path", "path": "given files/drugs.h5ad"},
         "spatial": {"cells": 900},
         "preprocess": {"min_genes": 100},
         "panel": 144,
         "sentence": {"top": 30, "multi_top": 8, "multi_cells": [2]},
         "base": {
             "source": "path",
-            "sizes": {"1B": {"source": "given/neox"}, "2B": {"source": "given/gemma"}, "410M": None, "27B": None},
+            "sizes": {
+                "1B": {"source": "given files/neox"},
+                "2B": {"source": "given files/gemma"},
+                "410M": None,
+                "27B": None,
+            },
         },
         "engine": "sampler",
         "launch": "",
@@ -284,7 +289,7 @@ def other_people_s_data(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def made(folder: Path) -> Path:
     """The results of everything, at the paper's scale less its size."""
-    given = folder / "given"
+    given = folder / "given files"
     given.mkdir()
     released_models(given)
     other_people_s_data(given)

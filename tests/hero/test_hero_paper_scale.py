@@ -25,17 +25,17 @@ SMALL: dict[str, Any] = {
         "engine": "sampler",
         "launch": "",
         "max_new_tokens": 8,
-        "pool": {"files": ["given/omr.parquet"], "size": 40},
+        "pool": {"files": ["given files/omr.parquet"], "size": 40},
         "regimes": {"size": 4},
-        "released": {"source": "path", "policy": "given/policy", "judge": "given/judge"},
+        "released": {"source": "path", "policy": "given files/policy", "judge": "given files/judge"},
         "sft": {"examples": 30, "steps": 40, "batch": 8, "accumulate": 1, "lr": 0.01, "max_length": 200},
         "train": {
             **{"updates": 1, "prompts": 2, "generations": 4, "accumulate": 1, "vllm": None},
             "gradient_checkpointing": False,
         },
         "evaluation": {"samples": 2, "top_p": 1.0, "verifier_answers": 20},
-        "hardverify": {"source": "path", "path": "given/hvm.json", "sha256": None},
-        "benchmarks": {"source": "path", "path": "given/aammo.parquet"},
+        "hardverify": {"source": "path", "path": "given files/hvm.json", "sha256": None},
+        "benchmarks": {"source": "path", "path": "given files/aammo.parquet"},
     },
 }
 """Sources, sizes and steps in place of the paper's; everything else is config/paper.yaml as it is."""
@@ -190,7 +190,7 @@ def test_the_paper_scale_as_it_is(folder: Path) -> None:
 
 
 def test_the_paper_s_rules_to_the_end_on_stand_ins(folder: Path) -> None:
-    given(folder / "given")
+    given(folder / "given files")
     call(folder, "snakemake", "hero", "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml")
     made = folder / "made/hero"
     regimes = json.loads((made / "data/regimes.json").read_text())

@@ -31,10 +31,15 @@ SMALL: dict[str, Any] = {
     "pathvars": {"results": "made"},
     "scalerl": {
         "problems": {
-            "math": {"source": "path", "files": ["given/rows.jsonl"], "validation": 4, "held_out": 6},
-            "code": {"source": "path", "files": ["given/a.parquet", "given/b.parquet"], "validation": 4, "held_out": 6},
+            "math": {"source": "path", "files": ["given files/rows.jsonl"], "validation": 4, "held_out": 6},
+            "code": {
+                "source": "path",
+                "files": ["given files/a.parquet", "given files/b.parquet"],
+                "validation": 4,
+                "held_out": 6,
+            },
         },
-        "base": {"source": "path", "model": "given/base"},
+        "base": {"source": "path", "model": "given files/base"},
         "rollouts": {
             "prompts": 4,
             "generations": 4,
@@ -215,7 +220,7 @@ def released_model(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def made(folder: Path) -> Path:
     """Problems, base, a run of two updates and its curve, at the paper's scale less its size."""
-    given = folder / "given"
+    given = folder / "given files"
     released_model(given / "base")
     forms = [form for column in zip(*ANSWERS.values(), strict=True) for form in column]
     rows = [
@@ -279,7 +284,7 @@ def test_mathematics_and_code_together_at_the_paper_scale(made: Path, folder: Pa
             }
             for n in range(number, number + 12)
         ]
-        pd.DataFrame(rows).to_parquet(folder / f"given/{name}.parquet")
+        pd.DataFrame(rows).to_parquet(folder / f"given files/{name}.parquet")
     targets = [f"made/scalerl/evals/joint-{domain}.csv" for domain in ("math", "code")]
     call(folder, "snakemake", *targets, "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml")
     for domain in ("math", "code"):
