@@ -1,8 +1,10 @@
 """Untrusted programs: what they may not see, do, or leave behind, in both ways of isolating them."""
 
+import errno
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -184,6 +186,43 @@ def test_numbers_of_system_calls_are_those_of_the_kernels_headers(machine: str) 
     assert (clone, launcher.CLONE3) == (numbers["clone"], numbers["clone3"])
     assert socket_call == numbers["socket"]
     assert denied == tuple(numbers[name] for name in DENIED if name in numbers)
+
+
+def answer_of(program: bytes, architecture: int, number: int, *arguments: int) -> int:
+    """What a filter answers to a call, by the rules of classic BPF (linux/filter.h): so that each architecture's can be
+    checked on any machine."""
+    seen = struct.pack("=IIQ6Q", number, architecture, 0, *arguments, *[0] * (6 - len(arguments)))
+    instructions, at, word = list(struct.iter_unpack("=HBBI", program)), 0, 0
+    while True:
+        code, if_true, if_false, k = instructions[at]
+        at += 1
+        if code == 0x20:  # BPF_LD | BPF_W | BPF_ABS
+            (word,) = struct.unpack_from("=I", seen, k)
+        elif code == 0x06:  # BPF_RET | BPF_K
+            return int(k)
+        else:  # BPF_JMP | BPF_JEQ, BPF_JGE, BPF_JSET
+            at += if_true if {0x15: word == k, 0x35: word >= k, 0x45: word & k != 0}[code] else if_false
+
+
+@pytest.mark.parametrize("machine", launcher.SYSTEM_CALLS)
+def test_the_filter_answers_every_call_of_each_architecture_as_meant(machine: str) -> None:
+    architecture, clone, socket_call, denied = launcher.SYSTEM_CALLS[machine]
+    program = launcher.system_call_filter(architecture, clone, socket_call, denied)
+    allow, refuse, kill = 0x7FFF0000, 0x00050000, 0x80000000  # SECCOMP_RET_ALLOW, _ERRNO, _KILL_PROCESS
+    for number in range(600):
+        meant = allow
+        if number in (*denied, clone):
+            meant = refuse + errno.EPERM
+        elif number == launcher.CLONE3:
+            meant = refuse + errno.ENOSYS
+        assert answer_of(program, architecture, number) == meant, number
+    thread = 0x3D0F00  # the flags of pthread_create
+    assert answer_of(program, architecture, clone, thread) == allow
+    assert answer_of(program, architecture, clone, thread & ~0x10000) == refuse + errno.EPERM
+    assert answer_of(program, architecture, socket_call, socket.AF_VSOCK, 1) == refuse + errno.EAFNOSUPPORT
+    assert answer_of(program, architecture, socket_call, socket.AF_INET, 1) == allow
+    assert answer_of(program, architecture, 0x40000000 + clone, thread) == kill
+    assert answer_of(program, architecture ^ 0x80000000, 1) == kill
 
 
 def test_denied_system_calls_fail_and_others_do_not(run: Run) -> None:
