@@ -109,6 +109,24 @@ def test_a_program_dies_with_its_caller(way: Way) -> None:
     assert gone(limits)
 
 
+def test_a_program_whose_caller_died_before_it_began_does_not_begin(way: Way, tmp_path: Path) -> None:
+    """Nothing has asked the kernel yet to end it with its caller."""
+    limits = marked(Limits(cpu_seconds=100, wall_seconds=1000.0))
+    code = (
+        "from raw2fig.sandbox import isolation\nfrom raw2fig.sandbox.program import Limits, run_in\n"
+        f"def slowly(command): return ['sh', '-c', 'touch {tmp_path}/began; sleep 1; exec \"$@\"', 'sh', "
+        f"*isolation.{way.__name__}(command)]\n"
+        f"run_in(slowly, 'import time; time.sleep(1000)', '', Limits{tuple(limits)})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as caller:
+        while not (tmp_path / "began").exists() and caller.poll() is None:
+            time.sleep(0.01)
+        assert caller.poll() is None
+        caller.kill()
+    assert processes_of(limits)
+    assert gone(limits)
+
+
 @pytest.mark.parametrize(
     "source",
     ["x = bytearray(10**10)", "x = []\nwhile True: x.append(bytearray(10**7))", "x = [0]\nwhile True: x += x"],

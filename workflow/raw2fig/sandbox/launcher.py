@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import resource
+import select
 import struct
 import sys
 import types
@@ -40,9 +41,15 @@ NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
 
 
 def main() -> None:
-    """Arguments: the file descriptor of the program's text, then the limits: seconds of CPU, bytes of address space,
-    bytes of a file, threads. The file is emptied: by that the caller sees that the program was started."""
-    descriptor, seconds, memory, file_size, threads = map(int, sys.argv[1:])
+    """Arguments: the file descriptors of the program's text and of a pipe that ends with the caller, then the limits:
+    seconds of CPU, bytes of address space, bytes of a file, threads. The file is emptied: by that the caller sees that
+    the program was started."""
+    descriptor, alive, seconds, memory, file_size, threads = map(int, sys.argv[1:])
+    pipe = select.poll()
+    pipe.register(alive)
+    if pipe.poll(0):
+        raise SystemExit("the caller is gone")
+    os.close(alive)
     with open(descriptor, "r+", encoding="utf-8") as file:
         source = file.read()
         file.truncate(0)

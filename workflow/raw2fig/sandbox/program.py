@@ -109,10 +109,19 @@ def run_in(way: Way, source: str, stdin: str, limits: Limits) -> Outcome:
     """As `run_program`, isolated in this way.
 
     The four files lie in memory and have no name. A program writes to a file rather than to a pipe: its limit is then
-    the kernel's business, and nobody has to keep reading.
+    the kernel's business, and nobody has to keep reading. Nothing is ever written to the pipe: it ends with the caller,
+    by which a program that is about to start sees that nobody waits for it; later the kernel sees to that.
     """
-    with _file(f"{source}\n") as program, _file(stdin) as given, _file() as stdout, _file() as stderr:
-        wanted = (program.fileno(), limits.cpu_seconds, limits.memory_bytes, limits.output_bytes, THREADS)
+    alive, held = os.pipe()
+    with (
+        _file(f"{source}\n") as program,
+        _file(stdin) as given,
+        _file() as stdout,
+        _file() as stderr,
+        os.fdopen(alive, "rb"),
+        os.fdopen(held, "wb"),
+    ):
+        wanted = (program.fileno(), alive, limits.cpu_seconds, limits.memory_bytes, limits.output_bytes, THREADS)
         # as -I, but for reading PYTHONHASHSEED of an environment that is ours; older Pythons had no limit of digits
         python = [PYTHON, "-P", "-s", "-S", "-X", "utf8", "-X", "int_max_str_digits=0"]
         with subprocess.Popen(
@@ -122,7 +131,7 @@ def run_in(way: Way, source: str, stdin: str, limits: Limits) -> Outcome:
             stderr=stderr,
             cwd="/",
             env=ENVIRONMENT,
-            pass_fds=(program.fileno(),),
+            pass_fds=(program.fileno(), alive),
             start_new_session=True,
         ) as process:
             try:
