@@ -10,7 +10,7 @@ import pytest
 from raw2fig.claims import load_published, read_claims
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl import claims as said
-from raw2fig.papers.scalerl.compare import common_budget, gain, level, mean_gain
+from raw2fig.papers.scalerl.compare import between_seeds, common_budget, gain, level, mean_gain
 from raw2fig.papers.scalerl.figures_arms import fig_arms
 from raw2fig.papers.scalerl.figures_law import (
     fig_forecast,
@@ -23,6 +23,7 @@ from raw2fig.papers.scalerl.fits import common_asymptote, curves_of, cut, effici
 from raw2fig.papers.scalerl.law import sigmoid
 from raw2fig.papers.scalerl.robustness import LAW, RANGES, robustness
 from raw2fig.papers.scalerl.tables import truncation
+from raw2fig.stats import Estimate, proportion
 
 ROOT = Path(__file__).parents[2]
 KEPT = [0, 64, 128, 256, 384, 512, 768, 1024, 1536, 2048]
@@ -176,11 +177,38 @@ def test_arms_are_paired_by_problem_and_seed() -> None:
         gain(rates, "a", "c")
 
 
+def test_what_seeds_change_is_that_of_the_pair_for_two_arms_and_pooled_for_more() -> None:
+    rng = np.random.default_rng(0)
+    rates = rates_of({"a": {64: 0.5}, "b": {64: 0.6}}, seeds=4)
+    runs = rates.groupby(["arm", "seed"])["pass_rate"].mean().unstack()
+    found = between_seeds(rates)
+    assert found is not None
+    assert found.variance == pytest.approx((runs.loc["b"] - runs.loc["a"]).var(ddof=1))
+    assert found.freedom == 3
+    assert between_seeds(rates[rates["seed"] == 0]) is None
+    # two seeds of twelve alike arms, whose runs vary by 0.02: 95 % of the intervals hold the truth
+    names, inside, variances = [f"arm {number}" for number in range(12)], [], []
+    for _ in range(60):
+        many = rates_of({name: {64: 0.5} for name in names}, seeds=2, problems=10)
+        runs = many.groupby(["arm", "seed"], sort=False).ngroup()
+        many["pass_rate"] += rng.normal(0, 0.02, 24)[runs]
+        pooled = between_seeds(many)
+        assert pooled is not None
+        variances.append(pooled.variance)
+        estimates = [gain(many, "arm 0", "arm 1"), gain(many, "arm 5", "arm 9")]
+        inside += [found.low <= 0 <= found.high for found in estimates]
+    assert np.mean(variances) == pytest.approx(2 * (0.02**2 + 0.01**2 / 10), rel=0.2)
+    assert np.mean(inside) > 0.88
+
+
 def test_the_spread_of_a_sweep_is_that_of_its_arms() -> None:
     rates = rates_of({"x": {64: 0.5}, "y": {64: 0.5}, "u": {64: 0.3}, "v": {64: 0.5}, "w": {64: 0.4}})
     found = said.spread(rates, ["x", "y"], ["u", "v", "w"])
-    assert found.value == pytest.approx(-0.2, abs=0.01)
-    assert -0.21 < found.low < found.high < -0.18
+    assert found.value == pytest.approx(-0.1, abs=0.01)
+    assert -0.12 < found.low < found.high < -0.08
+    # as many arms as one likes do not widen what is noise alone
+    noise = rates_of({name: {64: 0.5} for name in "abcdefgh"}, seeds=6)
+    assert abs(said.spread(noise, ["a", "b"], list("cdefgh")).value) < 0.001
 
 
 def test_truncation_is_judged_as_the_paper_says() -> None:
@@ -219,8 +247,24 @@ def test_staleness_and_mismatch_are_read_from_the_log() -> None:
     log = log_of(["dapo", "magistral", "dapo-bf16"])
     assert said.logged_change(log, "dapo", "magistral", "staleness/mean").value == pytest.approx(0.5)
     found = said.mismatch(log)
-    assert 0.02 < found.low < found.high < 0.021
-    assert found.n == 5  # one update of eight comes from the current weights
+    fresh = log[(log["arm"] == "dapo-bf16") & (log["rollouts"] // 64 % 8 == 1)]  # one update of eight
+    assert found.value == pytest.approx(fresh["ratio_gap"].mean())
+    assert found.low < found.value < found.high
+    assert (found.n, found.seeds) == (2, 2)  # updates of a run are no sample of runs
+
+
+def test_shares_of_runs_have_the_wider_interval_of_arms_and_runs() -> None:
+    def share(flags: dict[str, list[bool]]) -> Estimate:
+        rows = [(arm, "math", seed, flag) for arm, held in flags.items() for seed, flag in enumerate(held)]
+        return said.share_of_runs(pd.DataFrame(rows, columns=[*said.RUN, "held"]).set_index(said.RUN)["held"])
+
+    always = share({arm: [True, True] for arm in "abc"})
+    assert always[:3] == pytest.approx(proportion(6, 6)[:3])
+    alike = share({arm: [arm in "ab"] * 5 for arm in "abcd"})
+    assert (alike.value, alike.low, alike.high) == (0.5, 0.0, 1.0)  # four arms, not twenty runs
+    one = share({"a": [True, True, False]})
+    assert one.low <= proportion(2, 3).low
+    assert one.high == 1.0
 
 
 @pytest.fixture(scope="module")
@@ -231,10 +275,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(3)
     laws = dict.fromkeys(arms, (0.8, 1.5, 200.0))
     runs = pd.concat([runs_of(laws), runs_of({"joint": (0.7, 1.2, 300.0)}, domain="code")], ignore_index=True)
-    runs["pass_rate"] += 0.002 * rng.standard_normal(len(runs)) * (runs["rollouts"] > 0)
+    runs["pass_rate"] += 0.0005 * rng.standard_normal(len(runs)) * (runs["rollouts"] > 0)
     runs.to_parquet(folder / "runs.parquet")
     levels = {arm: {n: float(runs[runs["rollouts"] == n]["pass_rate"].mean()) for n in KEPT} for arm in arms}
-    rates_of(levels, seeds=2, problems=12).to_parquet(folder / "problems.parquet")
+    rates_of(levels, seeds=2, problems=100).to_parquet(folder / "problems.parquet")
     log_of(arms).to_parquet(folder / "updates.parquet")
     for name, share in (("all", 1.0), ("half", 0.5)):
         cut(runs=folder / "runs.parquet", range=folder / f"{name}.parquet", start=64, share=share)

@@ -42,13 +42,13 @@ def test_seed_decides_the_interval() -> None:
     assert bootstrap_mean(values, 5) != bootstrap_mean(values, 6)
 
 
-@pytest.mark.parametrize(("n", "least"), [(4, 0.85), (8, 0.925)])
-def test_coverage_with_few_items(n: int, least: float) -> None:
+@pytest.mark.parametrize("n", [2, 3, 4, 8])
+def test_coverage_with_few_items(n: int) -> None:
     rng = np.random.default_rng(n)
     intervals = [bootstrap_mean(rng.normal(size=n), rng, resamples=400) for _ in range(1000)]
     covered = np.mean([low <= 0 <= high for _, low, high, *_ in intervals])
-    # the plain percentile interval covers about 0.80 (n = 4) and 0.90 (n = 8)
-    assert least <= covered <= 0.985
+    # the percentile interval alone covers about 0.5 (n = 2), 0.75 (n = 3), 0.87 (n = 4)
+    assert 0.925 <= covered <= 0.985
 
 
 def test_coverage_of_an_unpaired_difference() -> None:
@@ -211,6 +211,35 @@ def test_intervals_over_two_seeds_cover_when_items_dominate() -> None:
         estimate = bootstrap_mean(values.ravel(), rng, list(range(12)) * 2, [0] * 12 + [1] * 12, resamples=300)
         inside += estimate.low <= 0 <= estimate.high
     assert 0.92 <= inside / 400 <= 0.995
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("between", [0.0, 0.3, 1.0])
+def test_coverage_over_few_seeds(seeds: int, between: float) -> None:
+    """Three seeds that differ much: 0.75 by percentiles alone."""
+    rng = np.random.default_rng(seeds)
+    inside = 0
+    for _ in range(400):
+        table = rng.normal(0, between, (seeds, 1)) + rng.normal(0, 0.3, (1, 20)) + rng.normal(0, 0.5, (seeds, 20))
+        estimate = bootstrap_mean(
+            table.ravel(), rng, list(range(20)) * seeds, np.repeat(range(seeds), 20).tolist(), 200
+        )
+        inside += estimate.low <= 0 <= estimate.high
+    assert 0.9 <= inside / 400 <= 0.995
+
+
+def test_few_values_have_the_t_interval_and_any_scale_and_place() -> None:
+    from scipy.stats import t
+
+    values = np.array([1.0, 2.0, 4.0])
+    estimate = bootstrap_mean(values, 0)
+    assert estimate.high - estimate.low == pytest.approx(2 * t.ppf(0.975, 2) * values.std(ddof=1) / np.sqrt(3))
+    moved = bootstrap_mean(5 - 10 * values, 0)
+    assert moved.high - moved.low == pytest.approx(10 * (estimate.high - estimate.low))
+    other = np.array([0.0, 1.0])
+    apart = difference(values, other, 0)
+    halves = [t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) for x in (values, other)]
+    assert apart.high - apart.low == pytest.approx(2 * np.hypot(*halves))
 
 
 def test_a_single_item_has_no_interval() -> None:

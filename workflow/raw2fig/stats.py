@@ -1,10 +1,11 @@
 """Point estimates with 95 % intervals, for every paper.
 
 Bootstrap intervals are percentile intervals with their tails widened for few items, as a t interval is wider than a
-normal one (Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3); the plain percentile
-interval is too short below about 30 items. With 2 to 4 items they still cover less than 95 % (about 87 % for 4), since
-no resample leaves the range of the data; so do intervals over few training seeds, whose spread two seeds show only in
-part. Resampling is vectorised over resamples.
+normal one (Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3). No resample leaves the range
+of the data, so over two or three items or training seeds such an interval covers little (half, for two). Intervals of
+means are therefore stretched about the mean until they are as long as the t interval; over items crossed with seeds, as
+that of a sum of two components of variance (Graybill and Wang 1980). Two seeds that differ by more than their items do
+thus decide next to nothing. Resampling is vectorised over resamples.
 """
 
 from collections.abc import Sequence
@@ -38,21 +39,30 @@ class Estimate(NamedTuple):
     seeds: int = 1
 
 
+class Between(NamedTuple):
+    """Variance over seeds of the mean of one seed's items, and how many degrees of freedom it was estimated with."""
+
+    variance: float
+    freedom: int
+
+
 def bootstrap_mean(
     values: ArrayLike,
     rng: Seed,
     groups: Sequence[object] | None = None,
     seeds: Sequence[object] | None = None,
     resamples: int = RESAMPLES,
+    between: Between | None = None,
 ) -> Estimate:
     """Mean of `values` (n,); with `groups` (n,) whole groups are resampled (cluster bootstrap), with `seeds` (n,)
-    training seeds too, crossed with the groups (with the items, where there are no groups).
+    training seeds too, crossed with the groups (with the items, where there are no groups). `between` is the variance
+    over seeds where more is known of it than these seeds tell.
 
     The value is the mean over items, not over groups; `n` counts items of one seed. Raises `InputError` for no values,
     values that are not finite, or a group or seed for not every value.
     """
     values = _vector(values, "values")
-    return _ratio(values, np.ones(len(values)), rng, groups, seeds, resamples)
+    return _ratio(values, np.ones(len(values)), rng, groups, seeds, resamples, between)
 
 
 def difference(
@@ -63,9 +73,10 @@ def difference(
     groups: Sequence[object] | None = None,
     seeds: Sequence[object] | None = None,
     resamples: int = RESAMPLES,
+    between: Between | None = None,
 ) -> Estimate:
-    """Change from `a` to `b`: mean(b) - mean(a). `paired`: item i of both is the same condition, and `groups` and
-    `seeds` are those of the pairs, as in `bootstrap_mean`.
+    """Change from `a` to `b`: mean(b) - mean(a). `paired`: item i of both is the same condition, and `groups`, `seeds`
+    and `between` are those of the pairs, as in `bootstrap_mean`.
 
     `n` is the number of pairs, or the smaller sample. Raises `InputError` as `bootstrap_mean`, and for pairs of unequal
     number.
@@ -73,11 +84,13 @@ def difference(
     a, b = _vector(a, "a"), _vector(b, "b")
     if paired:
         _check_pairs(a, b)
-        return bootstrap_mean(b - a, rng, groups, seeds, resamples)
+        return bootstrap_mean(b - a, rng, groups, seeds, resamples, between)
     generator = np.random.default_rng(rng)
     means_a, means_b = (_resampled_ratios(x[None], np.ones((1, len(x))), generator, resamples) for x in (a, b))
     smaller = min(len(a), len(b))
-    return _interval(float(b.mean() - a.mean()), means_b - means_a, smaller, units=smaller)
+    found = _interval(float(b.mean() - a.mean()), means_b - means_a, smaller, units=smaller)
+    half_a, half_b = (_half_length((x - x.mean())[None]) for x in (a, b))
+    return _stretched(found, float(np.hypot(half_a, half_b)))
 
 
 def relative_change(
@@ -194,6 +207,7 @@ def _ratio(
     groups: Sequence[object] | None,
     seeds: Sequence[object] | None,
     resamples: int,
+    between: Between | None = None,
 ) -> Estimate:
     """sum(numerators) / sum(denominators) of items (n,), resampled by groups crossed with seeds.
 
@@ -211,7 +225,39 @@ def _ratio(
     np.add.at(below, (row, column), denominators)
     resampled = _resampled_ratios(above, below, np.random.default_rng(rng), resamples)
     value = float(numerators.sum() / denominators.sum())
-    return _interval(value, resampled, n // n_seeds, units=shape[1])._replace(seeds=n_seeds)
+    found = _interval(value, resampled, n // n_seeds, units=shape[1])
+    return _stretched(found, _half_length((above - value * below) / below.mean(), between))._replace(seeds=n_seeds)
+
+
+def _half_length(deviations: np.ndarray, between: Between | None = None) -> float:
+    """Half the length of the interval of a mean, from its items' deviations (seeds, units); `between` in place of the
+    variance of these seeds.
+
+    Seeds and units are drawn independently of each other: the mean's variance is that over seeds plus that over units,
+    where what they have in common, the variance of single cells, counts once. Each is multiplied by the square of its t
+    quantile. NaN for one unit.
+    """
+    from scipy.special import stdtrit
+
+    seeds, units = deviations.shape
+    if units < 2:
+        return float("nan")
+    of_seeds, of_units = deviations.mean(axis=1), deviations.mean(axis=0)
+    square = stdtrit(units - 1, (1 - LEVEL) / 2) ** 2 * of_units.var(ddof=1) / units
+    if seeds > 1:
+        cells = deviations - of_seeds[:, None] - of_units + deviations.mean()
+        common = (cells**2).sum() / ((seeds - 1) * (units - 1)) / (seeds * units)
+        variance, freedom = between or Between(float(of_seeds.var(ddof=1)), seeds - 1)
+        square += stdtrit(freedom, (1 - LEVEL) / 2) ** 2 * max(variance / seeds - common, 0.0)
+    return float(np.sqrt(square))
+
+
+def _stretched(found: Estimate, half: float) -> Estimate:
+    """The interval, at least 2 `half` long, with its value where it was in it."""
+    length = found.high - found.low
+    factor = max(1.0, 2 * half / length) if length > 0 else 1.0
+    low, high = (found.value + factor * (end - found.value) for end in (found.low, found.high))
+    return found._replace(low=low, high=high)
 
 
 def _index(labels: Sequence[object], n: int, name: str) -> np.ndarray:

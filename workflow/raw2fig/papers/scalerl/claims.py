@@ -80,10 +80,7 @@ def claims(
         "S8": gain(rates, "dapo-bf16", "dapo"),
         "S8b": mismatch(log),
         "S9": {"on the way": mean_gain(rates, "dapo", "magistral"), "at the end": gain(rates, "dapo", "magistral")},
-        "S9b": {
-            "staleness": logged_change(log, "dapo", "magistral", "staleness/mean"),
-            "ratio gap": logged_change(log, "dapo", "magistral", "ratio_gap"),
-        },
+        "S9b": logged_change(log, "dapo", "magistral", "ratio_gap"),
         "S10": {f"loo-{name}": gain(rates, "scalerl", f"loo-{name}") for name in LEAVE_ONE_OUT},
         "S10b": {f"minus loo-{name}": mean_gain(rates, f"loo-{name}", "scalerl") for name in ("dapo", "fp32")},
         "S11": {f"minus {how} average": gain(rates, f"average-{how}", "dapo") for how in ("sample", "token")},
@@ -110,31 +107,27 @@ def claims(
 def law(
     points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, forecasts: pd.DataFrame, long: pd.MultiIndex
 ) -> dict[str, Said]:
-    """S1 to S5: the fits of runs that learn; `long` names those of the whole budget."""
+    """S1 to S5: the fits of runs that learn; `long` names those of the whole budget. What is said about A is about runs
+    whose points identify it."""
     fitted, early = (table.set_index(RUN).dropna(subset=["a"]) for table in (whole, half))
     judged, begun = fitted[fitted.index.isin(long)], early[early.index.isin(long)]
     if judged.empty or begun.empty:
         return dict.fromkeys(("S1", "S2", "S3", "S4", "S5"), "no run learns")
     ends = endings(points, forecasts, list(begun.index))
-    closer = int((ends["error"] < ends["power_error"]).sum())
-    sure = ends[begun["verdict"].loc[ends.index] == ESTIMATED]
-    same = early[early["verdict"].notna()].join(fitted[["a"]], rsuffix="_whole", how="inner")
+    known, foreseen = fitted[fitted["verdict"] == ESTIMATED], begun[begun["verdict"] == ESTIMATED]
+    sure = ends.loc[foreseen.index]
+    same = early[early["verdict"] == ESTIMATED].join(known[["a"]], rsuffix="_whole", how="inner")
     same = same[same.index.get_level_values("arm") == "scalerl"]
-    asymptotes = fitted["a"][fitted.index.get_level_values("arm") == "scalerl"]
+    asymptotes = known["a"][known.index.get_level_values("arm") == "scalerl"]
+    unknown = "A is identified in no run or one"
     return {
-        "S1": {
-            "R2": over_runs(judged["r2"]),
-            "share of runs": proportion(closer, len(ends))._replace(seeds=seeds_of(ends)),
-        },
-        "S2": {
-            "error": over_runs(sure["error"]),
-            "coverage": proportion(int(sure["covered"].sum()), len(sure))._replace(seeds=seeds_of(sure)),
-        }
+        "S1": {"R2": over_runs(judged["r2"]), "share of runs": share_of_runs(ends["error"] < ends["power_error"])},
+        "S2": {"error": over_runs(sure["error"]), "coverage": share_of_runs(sure["covered"])}
         if len(sure) > 1
-        else "the first half identifies A in no run or one",
-        "S3": over_runs(begun["power_a"] - begun["a"]),
-        "S4": over_runs((same["a"] - same["a_whole"]).abs()) if len(same) else "no run of ScaleRL learns",
-        "S5": deviation(asymptotes) if len(asymptotes) > 1 else "one seed",
+        else unknown,
+        "S3": over_runs(foreseen["power_a"] - foreseen["a"]) if len(foreseen) > 1 else unknown,
+        "S4": over_runs((same["a"] - same["a_whole"]).abs()) if len(same) > 1 else unknown,
+        "S5": deviation(asymptotes) if len(asymptotes) > 1 else unknown,
     }
 
 
@@ -183,41 +176,51 @@ def over_runs(values: pd.Series) -> Estimate:
     return found._replace(seeds=seeds_of(values))
 
 
+def share_of_runs(held: pd.Series) -> Estimate:
+    """Share of runs in which something held: the wider of Wilson's interval, as if all runs were independent, and of
+    `over_runs`, where those of an arm are not."""
+    single, clustered = proportion(int(held.sum()), len(held)), over_runs(held.astype(float))
+    low, high = min(single.low, clustered.low), max(single.high, clustered.high)  # NaN for one arm does not count
+    return as_share(clustered._replace(low=low, high=high))
+
+
+def as_share(found: Estimate) -> Estimate:
+    """A t interval of a share ends where shares do."""
+    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
+
+
 def seeds_of(values: pd.DataFrame | pd.Series) -> int:
     """How many seeds there are in an index of runs."""
     return values.index.get_level_values("seed").nunique()
 
 
+def by_seed(log: pd.DataFrame, arm: str, name: str) -> pd.Series:
+    """Mean of a quantity of the log of an arm, for each seed: updates of one run depend on each other."""
+    return log[log["arm"] == arm].groupby("seed")[name].mean()
+
+
+def over_seeds(values: pd.Series) -> Estimate:
+    """Mean over seeds, one value for each."""
+    return bootstrap_mean(values, SEED)._replace(seeds=len(values))
+
+
 def mismatch(log: pd.DataFrame) -> Said:
     """S8b: mean |ratio - 1| over updates whose tokens all come from the current weights, of the BF16 head."""
-    fresh = log[(log["arm"] == "dapo-bf16") & (log["staleness/max"] == 0)]
-    return bootstrap_mean(fresh["ratio_gap"], SEED, seeds=fresh["seed"].tolist())
+    return over_seeds(by_seed(log[log["staleness/max"] == 0], "dapo-bf16", "ratio_gap"))
 
 
 def logged_change(log: pd.DataFrame, base: str, arm: str, name: str) -> Estimate:
-    """Mean of a quantity of the log of `arm` minus that of `base`, paired by update and seed."""
-    from raw2fig.stats import difference
-
-    both = log[log["arm"] == base].merge(log[log["arm"] == arm], on=["seed", "rollouts"], suffixes=("_base", ""))
-    return difference(both[f"{name}_base"], both[name], SEED, True, seeds=both["seed"].tolist())
+    """Mean of a quantity of the log of `arm` minus that of `base`, paired by seed."""
+    return over_seeds((by_seed(log, arm, name) - by_seed(log, base, name)).dropna())
 
 
 def without_variance(log: pd.DataFrame) -> dict[str, Estimate]:
     """S13b: share of groups without variance in quarters of the updates, by seed."""
-    from raw2fig.stats import difference
-
     none = log.assign(none=1 - log["kept"])
     last = common_rollouts(log, ("scalerl", "loo-npr"))
-    ends = {"first": none[none["rollouts"] <= last / 4], "last": none[none["rollouts"].between(last * 3 / 4 + 1, last)]}
-    plain, filtered = ({k: part[part["arm"] == arm] for k, part in ends.items()} for arm in ("loo-npr", "scalerl"))
-    early, late = plain["first"].sort_values(["seed", "rollouts"]), plain["last"].sort_values(["seed", "rollouts"])
-    n = min(len(early), len(late))
-    both = plain["last"].merge(filtered["last"], on=["seed", "rollouts"], suffixes=("_plain", ""))
-    growth = difference(early["none"].iloc[:n], late["none"].iloc[:n], SEED)
-    return {
-        "growth": growth._replace(seeds=late["seed"].nunique()),
-        "with minus without": difference(both["none_plain"], both["none"], SEED, True, seeds=both["seed"].tolist()),
-    }
+    early, late = none[none["rollouts"] <= last / 4], none[none["rollouts"].between(last * 3 / 4 + 1, last)]
+    growth = by_seed(late, "loo-npr", "none") - by_seed(early, "loo-npr", "none")
+    return {"growth": over_seeds(growth), "with minus without": logged_change(late, "loo-npr", "scalerl", "none")}
 
 
 def common_rollouts(log: pd.DataFrame, arms: Sequence[str]) -> int:
@@ -226,7 +229,8 @@ def common_rollouts(log: pd.DataFrame, arms: Sequence[str]) -> int:
 
 
 def spread(rates: pd.DataFrame, first: Sequence[str], other: Sequence[str]) -> Estimate:
-    """S14: range of the pass rate over the arms `first` minus that over `other`, resampling problems and seeds."""
+    """S14: standard deviation of the pass rate over the arms `first` minus that over `other`, resampling problems and
+    seeds; at least as wide as over the seeds' own differences."""
     last = common_budget(rates, [*first, *other])
     at = rates[(rates["rollouts"] == last) & rates["arm"].isin([*first, *other])]
     cube = at.pivot_table(index=["seed", "problem"], columns="arm", values="pass_rate").dropna()
@@ -235,14 +239,16 @@ def spread(rates: pd.DataFrame, first: Sequence[str], other: Sequence[str]) -> E
     rng = np.random.default_rng(SEED)
 
     def change(means: np.ndarray) -> np.ndarray:
-        return np.ptp(means[..., : len(first)], axis=-1) - np.ptp(means[..., len(first) :], axis=-1)
+        return means[..., : len(first)].std(axis=-1, ddof=1) - means[..., len(first) :].std(axis=-1, ddof=1)
 
     drawn = [
         values[rng.integers(len(seeds), size=len(seeds))][:, rng.integers(n, size=n)].mean((0, 1))
         for _ in range(RESAMPLES)
     ]
     low, high = np.percentile(change(np.array(drawn)), (2.5, 97.5))
-    return Estimate(float(change(values.mean((0, 1)))), float(low), float(high), n, len(seeds))
+    found = Estimate(float(change(values.mean((0, 1)))), float(low), float(high), n, len(seeds))
+    apart = bootstrap_mean(change(values.mean(1)), SEED)  # NaN for one seed
+    return found._replace(low=float(np.fmin(low, apart.low)), high=float(np.fmax(high, apart.high)))
 
 
 def first_kept(rates: pd.DataFrame) -> int:
@@ -253,17 +259,13 @@ def first_kept(rates: pd.DataFrame) -> int:
 
 def few_truncated(log: pd.DataFrame) -> Estimate:
     """S18: share of ScaleRL's updates with less than 5 % of the completions truncated."""
-    mine = log[log["arm"] == "scalerl"]
-    return proportion(int((mine["truncated"] < 0.05).sum()), len(mine))._replace(seeds=mine["seed"].nunique())
+    return as_share(over_seeds(by_seed(log.assign(few=log["truncated"] < 0.05), "scalerl", "few")))
 
 
 def entropy_change(log: pd.DataFrame) -> Estimate:
     """S19: entropy of the double batch relative to ScaleRL's at the same rollouts, second half."""
-    from raw2fig.stats import relative_change
-
     last = common_rollouts(log, ("scalerl", "batch-large"))
-    part = log[(log["rollouts"] > last / 2) & (log["rollouts"] <= last)]
-    both = part[part["arm"] == "scalerl"].merge(
-        part[part["arm"] == "batch-large"], on=["seed", "rollouts"], suffixes=("_base", "")
-    )
-    return relative_change(both["entropy_base"], both["entropy"], SEED, seeds=both["seed"].tolist())
+    part = log[log["rollouts"].between(last / 2 + 1, last)]
+    base, other = (by_seed(part, arm, "entropy") for arm in ("scalerl", "batch-large"))
+    both = (other / base).dropna()
+    return over_seeds(both - 1)

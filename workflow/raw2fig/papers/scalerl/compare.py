@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.errors import InputError
-from raw2fig.stats import Estimate, bootstrap_mean, difference
+from raw2fig.stats import Between, Estimate, bootstrap_mean, difference
 from raw2fig.tables import read_table
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def common_budget(rates: pd.DataFrame, arms: Sequence[str]) -> int:
 def gain(rates: pd.DataFrame, base: str, arm: str, rollouts: int | None = None) -> Estimate:
     """Pass rate of `arm` minus that of `base`, paired by problem and seed, after `rollouts` or their common budget."""
     last = rollouts or common_budget(rates, [base, arm])
-    at = rates[rates["rollouts"] == last]
-    return _paired(at[at["arm"] == base], at[at["arm"] == arm])
+    return _paired(rates[rates["rollouts"] == last], base, arm)
 
 
 def mean_gain(rates: pd.DataFrame, base: str, arm: str) -> Estimate:
@@ -47,16 +46,38 @@ def mean_gain(rates: pd.DataFrame, base: str, arm: str) -> Estimate:
     last = common_budget(rates, [base, arm])
     shared = set(rates.loc[rates["arm"] == base, "rollouts"]) & set(rates.loc[rates["arm"] == arm, "rollouts"])
     seen = rates[rates["rollouts"].isin({kept for kept in shared if 0 < kept <= last})]
-    means = seen.groupby(["arm", "seed", "problem"], as_index=False, sort=False)["pass_rate"].mean()
-    return _paired(means[means["arm"] == base], means[means["arm"] == arm])
+    # of arms that have all of them
+    seen = seen[seen.groupby(["arm", "seed", "problem"])["rollouts"].transform("size") == seen["rollouts"].nunique()]
+    means = seen.groupby(["arm", "domain", "seed", "problem"], as_index=False, sort=False)["pass_rate"].mean()
+    return _paired(means, base, arm)
 
 
-def _paired(base: pd.DataFrame, arm: pd.DataFrame) -> Estimate:
-    both = base.merge(arm, on=["seed", "problem"], suffixes=("_base", ""), validate="one_to_one")
+def _paired(rates: pd.DataFrame, base: str, arm: str) -> Estimate:
+    first, second = (rates[rates["arm"] == name] for name in (base, arm))
+    both = first.merge(second, on=["seed", "problem"], suffixes=("_base", ""), validate="one_to_one")
     if both.empty:
         raise InputError("arms", "have no seed in common", "runs of the same seeds")
-    seeds = several(both["seed"].tolist())
-    return difference(both["pass_rate_base"], both["pass_rate"], SEED, True, both["problem"].tolist(), seeds)
+    seeds, problems = several(both["seed"].tolist()), both["problem"].tolist()
+    between = between_seeds(rates)
+    return difference(both["pass_rate_base"], both["pass_rate"], SEED, True, problems, seeds, between=between)
+
+
+def between_seeds(rates: pd.DataFrame) -> Between | None:
+    """Variance over seeds of the difference of two arms, from all arms at once, or None for one seed or arm.
+
+    Two seeds of two arms hardly tell it; dozens of arms do, if seeds matter as much to one as to another. What is left
+    of a run's pass rate less the means of its arm and its seed varies by s^2, with (arms - 1) (seeds - 1) degrees of
+    freedom; a difference by 2 s^2. Arms of more than one domain do not count.
+    """
+    alone = rates[rates.groupby("arm")["domain"].transform("nunique") == 1]
+    runs = alone.groupby(["arm", "seed"])["pass_rate"].mean().unstack().dropna(axis="columns", thresh=2)
+    runs = runs.dropna()
+    arms, seeds = runs.shape
+    if arms < 2 or seeds < 2:
+        return None
+    left = runs.sub(runs.mean(axis=1), axis=0) - runs.mean(axis=0) + runs.to_numpy().mean()
+    freedom = (arms - 1) * (seeds - 1)
+    return Between(2 * float((left.to_numpy() ** 2).sum()) / freedom, freedom)
 
 
 def several(seeds: list[int]) -> list[int] | None:
