@@ -32,6 +32,7 @@ rule scalerl_table_runs:
         updates="<results>/scalerl/evals/updates.parquet",
         fits="<results>/scalerl/evals/fits-all.parquet",
         choices=expand("<results>/scalerl/models/{arm}.lr.json", arm=SCALERL_BUDGETS),
+        published="config/scalerl/published_parameters.csv",
     output:
         csv="<results>/scalerl/tables/runs.csv",
         markdown="<results>/scalerl/tables/runs.md",
@@ -43,10 +44,29 @@ rule scalerl_table_runs:
         code=source_digest("raw2fig.papers.scalerl.tables"),
     shell:
         "raw2fig scalerl table-runs --problems {input.problems} --updates {input.updates} --fits {input.fits} "
-        "--choices {input.choices} --csv {output.csv} --markdown {output.markdown} &> {log}"
+        "--choices {input.choices} --published {input.published} --csv {output.csv} --markdown {output.markdown} "
+        "&> {log}"
 
 
-SCALERL_TABLES = ["<results>/scalerl/tables/paper_vs_run.md", "<results>/scalerl/tables/runs.md"]
+rule scalerl_table_robustness:
+    input:
+        table="<results>/scalerl/evals/robustness.csv",
+        published="config/scalerl/published_ranges.csv",
+    output:
+        csv="<results>/scalerl/tables/fit_robustness.csv",
+        markdown="<results>/scalerl/tables/fit_robustness.md",
+    log:
+        "<results>/scalerl/logs/table-robustness.log",
+    resources:
+        **resources_for(config, "light", "scalerl_table_robustness"),
+    params:
+        code=source_digest("raw2fig.papers.scalerl.tables"),
+    shell:
+        "raw2fig scalerl table-robustness --table {input.table} --published {input.published} "
+        "--csv {output.csv} --markdown {output.markdown} &> {log}"
+
+
+SCALERL_TABLES = expand("<results>/scalerl/tables/{table}.md", table=["paper_vs_run", "runs", "fit_robustness"])
 CLAIMS["scalerl"] = "<results>/scalerl/claims.json"
 FETCHED["scalerl"] = SCALERL_FETCHED
 TARGETS["figures"] += ["<results>/scalerl/claims.json", *SCALERL_TABLES]

@@ -22,7 +22,7 @@ from raw2fig.papers.scalerl.figures_law import (
 from raw2fig.papers.scalerl.fits import common_asymptote, curves_of, cut, efficiency, fits, read_fits
 from raw2fig.papers.scalerl.law import sigmoid
 from raw2fig.papers.scalerl.robustness import LAW, RANGES, robustness
-from raw2fig.papers.scalerl.tables import truncation
+from raw2fig.papers.scalerl.tables import table_robustness, table_runs, truncation
 from raw2fig.stats import Estimate, proportion
 
 ROOT = Path(__file__).parents[2]
@@ -309,6 +309,41 @@ def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path
     assert entries["S2"]["parts"][0]["estimate"]["value"] < 0.01
     for name in ("S20", "S22", "S23"):
         assert verdicts[name] == "out of scale"
+
+
+def test_tables_have_the_papers_parameters_beside_ours(study: Path, tmp_path: Path) -> None:
+    given = ROOT / "config/scalerl"
+    arms = [arm for budget in _budgets().values() for arm in budget["arms"]]
+    choices = []
+    for arm in arms:
+        choices.append(tmp_path / f"{arm}.lr.json")
+        choices[-1].write_text(json.dumps({"arm": arm, "lr": 1e-4, "tried": [{"lr": 1e-4, "pass_rate": 0.5}]}))
+    rates = pd.read_parquet(study / "problems.parquet")
+    pd.concat([rates, rates[rates["arm"] == "joint"].assign(domain="code")]).to_parquet(tmp_path / "problems.parquet")
+    tables = {"problems": tmp_path / "problems.parquet", "updates": study / "updates.parquet"}
+    written = {"csv": tmp_path / "runs.csv", "markdown": tmp_path / "runs.md"}
+    published = given / "published_parameters.csv"
+    table_runs(**tables, fits=study / "fits-all.parquet", choices=choices, published=published, **written)
+    table = pd.read_csv(tmp_path / "runs.csv").set_index(["arm", "domain"])
+    assert set(pd.read_csv(published)["arm"]) <= set(arms)
+    assert table.loc[("scalerl", "math"), ["published_a", "published_b", "published_c_mid"]].tolist() == [
+        0.61,
+        1.92,
+        2542,
+    ]
+    assert table.loc[("scalerl", "math"), "a"] == pytest.approx(0.8, abs=0.01)
+    assert len(table) == len(arms) + 1
+    assert table["published_a"].isna().sum() == len(table) - 16
+    lines = (tmp_path / "runs.md").read_text().splitlines()
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+    robustness(table=tmp_path / "r.csv", repetitions=2)
+    written = {"csv": tmp_path / "ranges.csv", "markdown": tmp_path / "ranges.md"}
+    table_robustness(table=tmp_path / "r.csv", published=given / "published_ranges.csv", **written)
+    ranges = pd.read_csv(tmp_path / "ranges.csv").set_index(["law", "start", "end"])
+    assert len(ranges) == 4 * len(RANGES)
+    assert ranges["published_a"].notna().sum() == 6
+    assert ranges.loc[("sigmoid", 0, 100_000), "published_b"] == 1.56
+    assert ranges.loc[("sigmoid", 0, 100_000), "b"] == pytest.approx(LAW["b"], rel=1e-3)
 
 
 def test_each_domain_of_joint_runs_is_judged_by_its_own_law(study: Path) -> None:
