@@ -49,10 +49,15 @@ HERO_LADDERS = [
 ]
 
 
-HERO_GRPO = flags(
-    HERO["train"],
-    *("updates", "lr", "warmup", "prompts", "generations", "accumulate", "eps_low", "eps_high", "beta_kl"),
-    *("hyperparameters", "mixing", "checkpoint_every", "gradient_checkpointing"),
+HERO_GRPO = " ".join(
+    [
+        flags(
+            HERO["train"],
+            *("updates", "lr", "warmup", "prompts", "generations", "accumulate", "eps_low", "eps_high", "beta_kl"),
+            *("hyperparameters", "mixing", "checkpoint_every", "gradient_checkpointing"),
+        ),
+        flags(HERO["train"]["shaping"], "beta", "singleton_z", "sigma", "ddof", "running", "decay", "failed"),
+    ]
 )
 
 

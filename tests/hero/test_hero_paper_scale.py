@@ -141,6 +141,21 @@ def test_one_line_of_configuration_brings_hardverify_math(folder: Path) -> None:
     assert "hero_verifier_study" not in {job.rule for job in without}
 
 
+def test_what_the_paper_leaves_open_is_set_for_every_training(folder: Path) -> None:
+    asked = {"beta": 0.2, "singleton_z": 0.5, "sigma": "band", "ddof": 1, "running": "mean", "failed": "masked"}
+    (folder / "open.yaml").write_text(yaml.safe_dump({"hero": {"train": {"shaping": asked}}}))
+    expected: dict[tuple[str, ...], str] = {
+        (): "--singleton-z 0.0 --sigma raw --ddof 0 --running ema --decay 0.9 --failed verifier_only --alpha",
+        ("--configfile", "open.yaml"): "--beta 0.2 --singleton-z 0.5 --sigma band --ddof 1 --running mean --decay 0.9 "
+        "--failed masked --alpha",
+    }
+    for given, flags in expected.items():
+        plan = jobs(call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds", *given))
+        shells = [job.shell for job in plan if job.rule in ("hero_train", "hero_train_ablations")]
+        assert len(shells) == 4 * len(config()["hero"]["seeds"])
+        assert all(flags in shell and ("--beta " in shell) == bool(given) for shell in shells)
+
+
 def test_rl_waits_for_its_own_reward_models_and_each_policy_is_evaluated_once(folder: Path) -> None:
     plan = jobs(call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds"))
     judges = {noise: f"results/hero/models/reward/{noise}" for noise in ("0", "0.1", "0.3")}

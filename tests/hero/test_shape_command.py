@@ -59,39 +59,50 @@ def slow(
     ddof=0,
     scale="none",
     decay=0.9,
+    sigma="raw",
+    running_rule="ema",
+    epsilon=1e-6,
 ) -> list[tuple[float, float, float, bool, float]]:
     """The columns by plain loops over batches, groups and rollouts, in the order of the rows."""
     rows = frame.reset_index(drop=True).to_dict("index")
     results: dict[int, tuple[float, float, float, bool, float]] = {}
-    running = None
+    bars: list[float] = []
     for name in dict.fromkeys(row[batch] if batch else "" for row in rows.values()):
         groups: dict[str, list[int]] = {}
         for i, row in rows.items():
             if not batch or row[batch] == name:
                 groups.setdefault(row["group"], []).append(i)
-        sigma = {}
+        spread, place = {}, {}
         for group, members in groups.items():
-            scores = [rows[i]["reward_model"] for i in members]
-            mean = sum(scores) / len(scores)
-            sigma[group] = math.sqrt(sum((s - mean) ** 2 for s in scores) / (len(scores) - ddof))
-        here = sum(sigma.values()) / len(sigma)
-        bar = here if running is None else running
-        for group, members in groups.items():
-            w = w_min + (w_max - w_min) / (1 + math.exp(-k * (sigma[group] - bar)))
-            shaped = []
             for i in members:
                 peers = [rows[j]["reward_model"] for j in members if rows[j]["verifier"] == rows[i]["verifier"]]
                 low, high = min(peers), max(peers)
-                place = z if low == high else (rows[i]["reward_model"] - low) / (high - low + 1e-6)
-                r_hat = 1 - beta + 2 * beta * place if rows[i]["verifier"] else -alpha + 2 * alpha * place
-                shaped.append(w * r_hat)
+                place[i] = z if low == high else (rows[i]["reward_model"] - low) / (high - low + 1e-6)
+            scores = [rows[i]["reward_model"] if sigma == "raw" else place[i] for i in members]
+            mean = sum(scores) / len(scores)
+            spread[group] = math.sqrt(sum((s - mean) ** 2 for s in scores) / (len(scores) - ddof))
+        here = sum(spread.values()) / len(spread)
+        if not bars:
+            bar = here
+        elif running_rule == "mean":
+            bar = sum(bars) / len(bars)
+        else:
+            bar = bars[0]
+            for earlier in bars[1:]:
+                bar = decay * bar + (1 - decay) * earlier
+        for group, members in groups.items():
+            w = w_min + (w_max - w_min) / (1 + math.exp(-k * (spread[group] - bar)))
+            shaped = []
+            for i in members:
+                low, width = (1 - beta, beta) if rows[i]["verifier"] else (-alpha, alpha)
+                shaped.append(w * (low + 2 * width * place[i]))
             mean = sum(shaped) / len(shaped)
             s = math.sqrt(sum((r - mean) ** 2 for r in shaped) / (len(shaped) - 1))
             uniform = len({rows[i]["verifier"] for i in members}) == 1
             for i, reward in zip(members, shaped, strict=True):
-                advantage = reward - mean if scale == "none" else (reward - mean) / (s + EPSILON)
-                results[i] = (reward, w, sigma[group], uniform, advantage)
-        running = bar if running is None else decay * running + (1 - decay) * here
+                advantage = reward - mean if scale == "none" else (reward - mean) / (s + epsilon)
+                results[i] = (reward, w, spread[group], uniform, advantage)
+        bars.append(here)
     return [results[i] for i in rows]
 
 
@@ -119,7 +130,10 @@ def test_the_columns_by_a_slow_loop_in_the_order_of_the_rows(folder: Path, suffi
         ("--alpha 0.05 --beta 0.3", {"alpha": 0.05, "beta": 0.3}),
         ("--singleton-z 0.5", {"z": 0.5}),
         ("--ddof 1", {"ddof": 1}),
+        ("--sigma band", {"sigma": "band"}),
+        ("--sigma band --ddof 1 --singleton-z 0.5", {"sigma": "band", "ddof": 1, "z": 0.5}),
         ("--scale group", {"scale": "group"}),
+        ("--scale group --epsilon 0.0001", {"scale": "group", "epsilon": EPSILON}),
         ("--arm hero_neg_only", {"beta": 0.0}),
         ("--arm hero_pos_only --alpha 0.3", {"alpha": 0.0}),
     ],
@@ -155,6 +169,8 @@ def test_check_7_batches_in_order_of_first_appearance(
     assert f"{len(frame)} rollouts in 36 groups of 2 to 7" in caplog.text
     assert_is(result, slow(frame, batch="step"))
     assert_is(run(folder, frame, "--batch-col", "step", "--decay", "0.2"), slow(frame, batch="step", decay=0.2))
+    mean = run(folder, frame, "--batch-col", "step", "--running", "mean")
+    assert_is(mean, slow(frame, batch="step", running_rule="mean"))
     whole = run(folder, frame)
     assert (np.abs(whole["weight"] - result["weight"]) > 0.01).any()
     alone = run(folder, rollouts(0))
@@ -181,10 +197,38 @@ def test_check_12_missing_scores_are_counted_and_their_group_falls_back(
     hit = frame["group"].isin(frame.loc[[3, 8], "group"])
     result = run(folder, frame)
     fallen = frame.loc[hit, "group"].nunique()
-    assert f"2 scores are missing: {fallen} groups get the verifier's labels" in caplog.text
+    assert f"{fallen} groups, of whose scores one is missing or too large, get the verifier's labels" in caplog.text
     assert (result.loc[hit, "shaped_reward"] == frame.loc[hit, "verifier"]).all()
     assert result.loc[hit, "sigma_u"].isna().all()
     assert_is(result[~hit], slow(frame[~hit]))
+    caplog.clear()
+    masked = run(folder, frame, "--failed", "masked")
+    assert f"{fallen} groups, of whose scores one is missing or too large, get no advantage" in caplog.text
+    assert (masked.loc[hit, ["shaped_reward", "advantage"]] == 0).all(axis=None)
+    assert (result.loc[hit, "advantage"] != 0).any()
+    pd.testing.assert_frame_equal(masked[~hit], result[~hit])
+
+
+def test_check_12_scores_too_large_are_counted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frame = rollouts(5).reset_index(drop=True)
+    frame.loc[3, "reward_model"] = 1e300
+    result = run(folder, frame)
+    assert "1 groups, of whose scores one is missing or too large, get the verifier's labels" in caplog.text
+    hit = frame["group"] == frame.loc[3, "group"]
+    assert (result.loc[hit, "shaped_reward"] == frame.loc[hit, "verifier"]).all()
+    caplog.clear()
+    run(folder, frame, "--arm", "verifier_only", "--failed", "masked")
+    assert "get the verifier's labels" in caplog.text
+
+
+def test_check_08_the_weight_is_cancelled_by_the_epsilon_of_training(folder: Path) -> None:
+    frame = rollouts(1)
+    for flags, cancelled in (("", True), ("--epsilon 0.0001", False)):
+        with_weight, without = (
+            run(folder, frame, "--arm", arm, "--scale", "group", *flags.split()) for arm in ("hero", "hero_no_weight")
+        )
+        apart = np.abs(with_weight["advantage"] - without["advantage"]).max()
+        assert (apart < 1e-4) == cancelled
 
 
 def test_check_12_a_table_without_any_score_is_verifier_only(folder: Path) -> None:
@@ -271,6 +315,14 @@ def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:
         (lambda f: f.drop(columns="group"), "", "no column 'group'"),
         (lambda f: f.drop(columns="reward_model"), "", "no column 'reward_model'"),
         (lambda f: f, "--batch-col step", "no column 'step'"),
+        (lambda f: f, "--group-col=", "no column ''; expected one of group, verifier"),
+        (lambda f: f.rename(columns={"verifier": "Verifier"}), "", "Verifier, reward_model, text (did you mean 'Verif"),
+        (lambda f: f.rename(columns={"verifier": " verifier"}), "", "one of group, ' verifier', reward_model, text"),
+        (lambda f: f, "--epsilon -1", "epsilon: is -1; expected a finite number"),
+        (lambda f: f, "--epsilon nan", "epsilon: is nan; expected a finite number"),
+        (lambda f: f, "--sigma z", "Invalid value"),
+        (lambda f: f, "--running median", "Invalid value"),
+        (lambda f: f, "--failed zero", "Invalid value"),
         (lambda f: f.assign(reward_model="high"), "", "column 'reward_model' holds object values such as 'high'"),
         (lambda f: f.assign(verifier="yes"), "", "column 'verifier' has 'yes' in row 0; expected 0 or 1 in every row"),
         (lambda f: f.assign(verifier=2), "", "column 'verifier' has 2 in row 0"),
@@ -301,6 +353,70 @@ def test_check_12_refused_by_name(folder: Path, change, flags: str, message: str
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("raw2fig hero shape: ")
     assert message in last
+
+
+@pytest.mark.parametrize("flags", [("--group-col", "tags"), ("--batch-col", "tags")])
+@pytest.mark.parametrize("value", [["a", "b"], {"id": 1}])
+def test_a_group_or_batch_is_not_named_by_a_list(folder: Path, value: object, flags: tuple[str, str], capsys) -> None:
+    run(folder, rollouts().assign(tags=[value] * len(rollouts())), *flags, status=2)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("raw2fig hero shape: my.parquet: column 'tags' holds ")
+    assert last.endswith(" values; expected text or numbers")
+    assert len(run(folder, rollouts().assign(tags=[value] * len(rollouts())))) == len(rollouts())  # in another column
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("group,verifier,reward_model\na,1,0,\na,0,1,\n", "rows have more fields than the header"),
+        ("group,verifier,reward_model,verifier\na,1,0,0\na,0,1,1\n", "2 columns are named 'verifier'"),
+    ],
+)
+def test_a_csv_whose_columns_are_not_clear_is_refused(folder: Path, text: str, told: str, capsys) -> None:
+    Path("my.csv").write_text(text)
+    assert status_of("hero", "shape", "--rewards", "my.csv", "--output", "shaped.csv") == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"raw2fig hero shape: my.csv: {told}; expected a name")
+    assert not Path("shaped.csv").exists()
+
+
+def test_the_input_is_not_overwritten(folder: Path, capsys) -> None:
+    rollouts().to_csv("my.csv", index=False)
+    before = Path("my.csv").read_bytes()
+    assert status_of("hero", "shape", "--rewards", "my.csv", "--output", str(folder / "my.csv")) == 2
+    told = "raw2fig hero shape: my.csv: is read as --rewards; expected another path for --output"
+    assert capsys.readouterr().err.splitlines()[-1] == told
+    assert Path("my.csv").read_bytes() == before
+
+
+def test_an_output_of_another_kind_is_refused_by_its_name_before_the_table_is_read(folder: Path, capsys) -> None:
+    Path("my.csv").write_text("no table of rollouts\n")
+    assert status_of("hero", "shape", "--rewards", "my.csv", "--output", "x.xlsx") == 2
+    told = "raw2fig hero shape: x.xlsx: unknown kind of table '.xlsx'; expected a name ending in .parquet or .csv"
+    assert capsys.readouterr().err.splitlines()[-1] == told
+
+
+def test_many_batches_are_looked_at_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work grows with the groups, not with groups times batches, and groups of one size are shaped together."""
+    from raw2fig.papers.hero import shape as module
+
+    seen: dict[str, list[int]] = {}
+
+    def counted(name: str):
+        function = getattr(module, name)
+
+        def count(*arguments):
+            seen.setdefault(name, []).append(len(arguments[1]))
+            return function(*arguments)
+
+        return count
+
+    for name in ("sigma_bar_in", "shape_groups"):
+        monkeypatch.setattr(module, name, counted(name))
+    groups = np.repeat(np.arange(300), 4)
+    batches = groups % 100
+    labels, scores = np.tile([0.0, 1, 1, 0], 300), np.arange(1200.0)
+    module.shaped_columns(batches, groups, labels, scores, "hero", module.Parameters(), "none", 1e-6)
+    assert seen == {"sigma_bar_in": [3] * 100, "shape_groups": [300]}
 
 
 def test_other_kinds_of_file_are_refused(folder: Path, capsys) -> None:

@@ -9,7 +9,7 @@ import pytest
 from toy_language import GENES, PROMPTS, Killed, weights
 
 from raw2fig.rl.recipe import Recipe
-from raw2fig.rl.shaping import Parameters, Shaper, advantages, shape_batch
+from raw2fig.rl.shaping import Parameters, Running, Shaper, advantages, shape_batch
 from raw2fig.rl.trainer import grpo
 
 RECIPE = Recipe(steps=5, prompts=2, generations=4, lr=1e-2, scale="none", max_new_tokens=8, checkpoint_every=2)
@@ -42,8 +42,8 @@ class Seen(Shaper):
         return super().told(advantages)
 
 
-def shaper(arm: Any = "hero") -> Seen:
-    return Seen(arm, PARAMETERS, others=("genes",))
+def shaper(arm: Any = "hero", **options: Any) -> Seen:
+    return Seen(arm, replace(PARAMETERS, **options), others=("genes",))
 
 
 def run(base: Path, output: Path, shaping: Shaper | None, recipe: Recipe = RECIPE, kill: int = -1) -> Any:
@@ -60,7 +60,7 @@ def test_training_uses_shape_batch_on_whole_groups(base: Path, tmp_path: Path) -
     shaping = shaper()
     run(base, tmp_path / "model", shaping)
     assert len(shaping.signals) == RECIPE.steps
-    running: float | None = None
+    running: Running | None = None
     for signals, given, found in zip(shaping.signals, shaping.given, shaping.advantages, strict=True):
         assert signals.shape == (3, 2, 4)
         shaped, running = shape_batch("hero", signals[0], signals[1], PARAMETERS, running)
@@ -69,8 +69,11 @@ def test_training_uses_shape_batch_on_whole_groups(base: Path, tmp_path: Path) -
     assert shaping.running == running
 
 
-def test_check_07_a_killed_run_goes_on_with_its_running_mean_and_the_same_rewards(base: Path, tmp_path: Path) -> None:
-    whole, killed, resumed = shaper(), shaper(), shaper()
+@pytest.mark.parametrize("rule", ["ema", "mean"])
+def test_check_07_a_killed_run_goes_on_with_its_running_mean_and_the_same_rewards(
+    base: Path, tmp_path: Path, rule: str
+) -> None:
+    whole, killed, resumed = (shaper(running=rule) for _ in range(3))
     log = run(base, tmp_path / "whole", whole)
     with pytest.raises(Killed):
         run(base, tmp_path / "model", killed, kill=3)
@@ -83,7 +86,29 @@ def test_check_07_a_killed_run_goes_on_with_its_running_mean_and_the_same_reward
         np.testing.assert_array_equal(ours, theirs)
     # the state matters: a run that forgets it gets other rewards
     _, forgotten = shape_batch("hero", whole.signals[2][0], whole.signals[2][1], PARAMETERS, None)
+    assert resumed.running == whole.running
     assert forgotten != pytest.approx(whole.running)
+
+
+def test_check_12_masked_groups_teach_nothing(base: Path, tmp_path: Path) -> None:
+    """Every group has a missing score: masked, the policy stays as it is; as verifier-only it learns from labels."""
+    recipe = replace(RECIPE, steps=3)
+
+    class Failing(Seen):
+        def rewards(self, signals: np.ndarray) -> np.ndarray:
+            signals = signals.copy()
+            signals[1, :, 0] = np.nan
+            return super().rewards(signals)
+
+    for failed in ("masked", "verifier_only"):
+        shaping = Failing("hero", replace(PARAMETERS, failed=failed), others=("genes",))
+        log = run(base, tmp_path / failed, shaping, recipe)
+        assert [record["shaping/unscored_groups"] for record in log] == [1] * 3
+        assert any(record["shaping/nonzero_groups"] for record in log) == (failed == "verifier_only")
+        assert shaping.running is None
+    run(base, tmp_path / "labels", shaper("verifier_only"), recipe)
+    assert weights(tmp_path / "masked") == weights(base)
+    assert weights(tmp_path / "verifier_only") == weights(tmp_path / "labels") != weights(base)
 
 
 def test_check_17_telemetry_is_logged_for_every_update(base: Path, tmp_path: Path) -> None:

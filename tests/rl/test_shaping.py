@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,11 +17,15 @@ from raw2fig.rl.shaping import (
     WEIGHTED,
     Arm,
     Parameters,
+    Running,
+    Shaper,
     advantages,
+    places,
+    running_after,
     shape_batch,
     shape_groups,
-    sigma_bar_after,
     sigma_bar_in,
+    sigma_of,
     spread,
     stratified,
     telemetry,
@@ -147,7 +151,7 @@ def test_check_4_the_lone_correct_answer() -> None:
 @pytest.mark.parametrize("arm", get_args(Arm))
 def test_check_5_strata_are_of_one_prompt(arm: Arm) -> None:
     rule, rm = drawn()
-    running = 0.8
+    running = Running(0.8, 3)
     before, after = shape_batch(arm, rule, rm, APPENDIX, running)
     order = np.random.default_rng(1).permutation(len(rule))
     permuted, after_permuted = shape_batch(arm, rule[order], rm[order], APPENDIX, running)
@@ -196,26 +200,58 @@ def test_check_6_sigma_u_far_off_is_no_overflow() -> None:
 
 def test_check_7_running_mean_by_hand() -> None:
     one, other = np.array([0.0, 2.0]), np.array([5.0, np.nan, 7.0])
+    first = Running(1.0, 1)
     assert sigma_bar_in(None, one) == 1
-    assert sigma_bar_after(None, one) == 1
-    assert sigma_bar_in(1.0, other) == 1
-    assert sigma_bar_after(1.0, other) == pytest.approx(0.9 * 1 + 0.1 * 6, abs=1e-15)
-    assert sigma_bar_after(1.0, other, decay=0.5) == 3.5
+    assert sigma_bar_in(first, other) == 1
+    for p in (APPENDIX, Parameters(running="mean")):
+        assert running_after(None, one, p) == first
+    assert running_after(first, other, APPENDIX) == (pytest.approx(0.9 * 1 + 0.1 * 6, abs=1e-15), 2)
+    assert running_after(first, other, Parameters(decay=0.5)) == (3.5, 2)
+    assert running_after(first, other, Parameters(running="mean", decay=0.5)) == (3.5, 2)
+    assert running_after(Running(1.0, 4), other, Parameters(running="mean")) == (2, 5)
     nothing = np.full(3, np.nan)
     assert math.isnan(sigma_bar_in(None, nothing))
-    assert sigma_bar_after(None, nothing) is None
-    assert sigma_bar_after(1.0, nothing) == 1
+    assert running_after(None, nothing, APPENDIX) is None
+    assert running_after(first, nothing, APPENDIX) == first
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+@pytest.mark.parametrize("rule", ["ema", "mean"])
+def test_check_7_rewards_of_several_batches_by_a_loop(rule, ddof: int) -> None:
+    """The mean of all batches and the exponential one, worked out anew from all batches before."""
+    p = Parameters(running=rule, decay=0.7, ddof=ddof)
+    running, means = None, []
+    for seed in range(5):
+        labels, scores = drawn(groups=3 + seed, seed=seed)
+        sigma = [math.sqrt(sum((x - sum(row) / len(row)) ** 2 for x in row) / (len(row) - ddof)) for row in scores]
+        here = sum(sigma) / len(sigma)
+        if not means:
+            bar = here
+        elif rule == "mean":
+            bar = sum(means) / len(means)
+        else:
+            bar = means[0]
+            for mean in means[1:]:
+                bar = 0.7 * bar + 0.3 * mean
+        weight = [0.4 + 2.6 / (1 + math.exp(-6 * (s - bar))) for s in sigma]
+        expected = np.array(weight)[:, None] * by_loop(labels, scores, p)
+        shaped, running = shape_batch("hero", labels, scores, p, running)
+        np.testing.assert_allclose(shaped.rewards, expected, rtol=1e-11)
+        means.append(here)
+    assert running is not None
+    assert running.batches == 5
 
 
 def test_check_7_frozen_within_a_batch_updated_once_after_it() -> None:
     rule, rm = drawn(groups=7)
     first, running = shape_batch("hero", rule, rm, APPENDIX, None)
     sigma_u = [float(np.std(scores)) for scores in rm]
-    assert running == first.sigma_bar == pytest.approx(np.mean(sigma_u), rel=1e-14)
+    assert running == (first.sigma_bar, 1)
+    assert first.sigma_bar == pytest.approx(np.mean(sigma_u), rel=1e-14)
     second, later = shape_batch("hero", rule, 3 * rm, APPENDIX, running)
-    assert second.sigma_bar == running
-    assert later == pytest.approx(0.9 * np.mean(sigma_u) + 0.1 * 3 * np.mean(sigma_u), rel=1e-14)
-    expected = [0.4 + 2.6 / (1 + math.exp(-6 * (3 * s - running))) for s in sigma_u]
+    assert second.sigma_bar == running.sigma_bar
+    assert later.sigma_bar == pytest.approx(0.9 * np.mean(sigma_u) + 0.1 * 3 * np.mean(sigma_u), rel=1e-14)
+    expected = [0.4 + 2.6 / (1 + math.exp(-6 * (3 * s - running.sigma_bar))) for s in sigma_u]
     np.testing.assert_allclose(second.weight, expected, rtol=1e-12)
     np.testing.assert_allclose(
         second.rewards, np.array(expected)[:, None] * by_loop(rule, 3 * rm, APPENDIX), rtol=1e-12
@@ -226,25 +262,31 @@ def test_check_7_frozen_within_a_batch_updated_once_after_it() -> None:
 def test_check_7_the_running_mean_does_not_depend_on_the_order_of_groups(sigma: list[float], random) -> None:
     shuffled = list(sigma)
     random.shuffle(shuffled)
-    assert sigma_bar_after(0.3, np.array(sigma)) == sigma_bar_after(0.3, np.array(shuffled))
+    before = Running(0.3, 2)
+    for p in (APPENDIX, Parameters(running="mean")):
+        assert running_after(before, np.array(sigma), p) == running_after(before, np.array(shuffled), p)
 
 
-def test_check_7_a_resumed_run_has_identical_rewards() -> None:
-    def run(first: int, running: float | None) -> tuple[list[bytes], float | None]:
+@pytest.mark.parametrize("rule", ["ema", "mean"])
+def test_check_7_a_resumed_run_has_identical_rewards(rule) -> None:
+    def run(first: int, state: tuple[float, int] | None) -> tuple[list[bytes], tuple[float, int] | None]:
+        shaper = Shaper("hero", Parameters(running=rule))
+        shaper.restore(state)
         rewards = []
         for seed in range(first, 6):
-            shaped, running = shape_batch("hero", *drawn(seed=seed), APPENDIX, running)
-            rewards.append(shaped.rewards.tobytes())
+            rewards.append(shaper.rewards(np.stack(drawn(seed=seed))).tobytes())
             if seed == 2:
-                checkpoints.append(json.dumps({"sigma_bar": running}))
-        return rewards, running
+                checkpoints.append(json.dumps(shaper.state()))
+        return rewards, shaper.state()
 
     checkpoints: list[str] = []
     whole, end = run(0, None)
-    resumed, end_resumed = run(3, json.loads(checkpoints[0])["sigma_bar"])
+    resumed, end_resumed = run(3, json.loads(checkpoints[0]))
     assert resumed == whole[3:]
     assert end_resumed == end
     assert run(3, None)[0] != whole[3:]
+    mean, batches = json.loads(checkpoints[0])
+    assert (run(3, (mean, batches + 5))[0] == whole[3:]) == (rule == "ema")  # the number of batches matters
 
 
 def test_check_8_weight_cancels_under_the_standard_deviation_and_scales_without_it() -> None:
@@ -329,9 +371,12 @@ def test_check_11_constant_scores_keep_the_verifier_s_order(
         ({"mixing": 2}, "mixing: is 2"),
         ({"decay": 1.1}, "decay: is 1.1"),
         ({"ddof": 2}, "ddof: is 2"),
+        ({"sigma": "z"}, "sigma: is 'z'; expected one of raw, band"),
+        ({"running": "median"}, "running: is 'median'; expected one of ema, mean"),
+        ({"failed": "zero"}, "failed: is 'zero'; expected one of verifier_only, masked"),
     ],
 )
-def test_check_12_parameters_refused(given_values: dict[str, float], message: str) -> None:
+def test_check_12_parameters_refused(given_values: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Parameters(**given_values)
 
@@ -365,9 +410,9 @@ def test_check_12_other_words_refused() -> None:
 @pytest.mark.filterwarnings("error")
 def test_check_12_a_missing_score_makes_its_group_verifier_only(arm: Arm, missing: float) -> None:
     rule, rm = drawn()
-    before, after = shape_batch(arm, np.delete(rule, 2, 0), np.delete(rm, 2, 0), APPENDIX, 0.7)
+    before, after = shape_batch(arm, np.delete(rule, 2, 0), np.delete(rm, 2, 0), APPENDIX, Running(0.7, 1))
     rm[2, 5] = missing
-    found, after_found = shape_batch(arm, rule, rm, APPENDIX, 0.7)
+    found, after_found = shape_batch(arm, rule, rm, APPENDIX, Running(0.7, 1))
     np.testing.assert_array_equal(found.rewards[2], rule[2])
     assert np.isfinite(shape_groups(arm, rule, rm, Parameters(mixing=1, alpha=0, beta=0), 0.7).rewards).all()
     assert found.weight[2] == 1
@@ -375,6 +420,32 @@ def test_check_12_a_missing_score_makes_its_group_verifier_only(arm: Arm, missin
     assert np.isnan(found.sigma_u).tolist() == found.unscored.tolist()
     np.testing.assert_array_equal(np.delete(found.rewards, 2, 0), before.rewards)
     assert after_found == after
+
+
+@pytest.mark.parametrize("arm", get_args(Arm))
+@pytest.mark.parametrize("sigma", ["raw", "band"])
+@pytest.mark.parametrize("missing", [math.nan, -math.inf, 1e300])
+@pytest.mark.filterwarnings("error")
+def test_check_12_a_masked_group_has_no_gradient_and_leaves_the_others_as_they_are(
+    arm: Arm, sigma, missing: float
+) -> None:
+    rule, rm = drawn()
+    rm[3, 5] = missing  # a mixed group
+    kept, masked = (
+        shape_batch(arm, rule, rm, Parameters(failed=failed, sigma=sigma), Running(0.7, 1))
+        for failed in ("verifier_only", "masked")
+    )
+    others = np.arange(len(rule)) != 3
+    np.testing.assert_array_equal(masked[0].rewards[others], kept[0].rewards[others])
+    assert np.isfinite(masked[0].rewards).all()
+    assert masked[0].unscored.tolist() == (~others).tolist()
+    assert np.isnan(masked[0].sigma_u).tolist() == (~others).tolist()
+    assert masked[0].weight[3] == 1
+    assert masked[1] == kept[1]
+    np.testing.assert_array_equal(kept[0].rewards[3], rule[3])
+    for scale in ("none", "group"):
+        assert (advantages(masked[0].rewards, scale)[3] == 0).all() == (arm != "verifier_only")  # has no use of scores
+        assert (advantages(kept[0].rewards, scale)[3] != 0).all()
 
 
 def test_check_12_a_first_batch_without_scores() -> None:
@@ -460,10 +531,42 @@ def test_spread_by_hand() -> None:
     )
 
 
+@given(batches(least=2), st.sampled_from([0, 1]), st.sampled_from([0.0, 0.5]))
+def test_sigma_u_of_places_in_the_bands_by_a_loop(batch: tuple[np.ndarray, np.ndarray], ddof: int, z: float) -> None:
+    """r_hat of a band from 0 to 1, for either label, is the place; neither alpha nor beta matters."""
+    rule, rm = batch
+    p = Parameters(sigma="band", ddof=ddof, singleton_z=z, alpha=0.3, beta=0.05)
+    found = sigma_of(rule, rm, p)
+    for labels, scores, one in zip(rule.tolist(), rm.tolist(), found, strict=True):
+        place = []
+        for label, score in zip(labels, scores, strict=True):
+            peers = [s for other, s in zip(labels, scores, strict=True) if other == label]
+            low, high = min(peers), max(peers)
+            place.append(z if low == high else (score - low) / (high - low + 1e-6))
+        mean = sum(place) / len(place)
+        assert one == pytest.approx(math.sqrt(sum((x - mean) ** 2 for x in place) / (len(place) - ddof)), abs=1e-12)
+    np.testing.assert_array_equal(found, sigma_of(rule, rm, Parameters(sigma="band", ddof=ddof, singleton_z=z)))
+    np.testing.assert_array_equal(shape_groups("hero", rule, rm, p, 0.3).sigma_u, found)
+
+
+def test_sigma_u_of_places_does_not_see_the_scale_of_the_reward_model() -> None:
+    """The only thing in HERO that does is the spread of the raw scores (section 3.1 of the sheet)."""
+    rule, rm = drawn()
+    assert np.ptp(places(rule, rm), axis=1).max() <= 1
+    for sigma in ("raw", "band"):
+        p = Parameters(sigma=sigma)
+        one, other = (shape_batch("hero", rule, scores, p, None)[0] for scores in (rm, 50 * rm + 3))
+        apart = np.abs(one.rewards - other.rewards).max()
+        assert (apart < 1e-4) == (sigma == "band")
+    assert (shape_batch("hero", rule, rm, p, None)[0].weight != 1).all()
+    np.testing.assert_array_equal(sigma_of(rule, rm, APPENDIX), spread(rm))
+
+
 @pytest.mark.parametrize("ddof", [0, 1])
+@pytest.mark.parametrize("sigma", ["raw", "band"])
 @pytest.mark.filterwarnings("error")
-def test_a_group_of_one_has_no_spread_and_no_advantage(ddof: int) -> None:
-    shaped, running = shape_batch("hero", [[1], [0]], [[3.0], [4.0]], Parameters(ddof=ddof), None)
+def test_a_group_of_one_has_no_spread_and_no_advantage(ddof: int, sigma) -> None:
+    shaped, running = shape_batch("hero", [[1], [0]], [[3.0], [4.0]], Parameters(ddof=ddof, sigma=sigma), None)
     assert np.isnan(shaped.sigma_u).all()
     assert not shaped.unscored.any()
     assert shaped.rewards.tolist() == [[0.9], [-0.1]]
@@ -475,7 +578,7 @@ def test_a_group_of_one_has_no_spread_and_no_advantage(ddof: int) -> None:
 def test_rewards_of_a_group_do_not_depend_on_the_layout_of_the_arrays() -> None:
     rule, rm = drawn(generations=129)
     one, other = (
-        shape_batch("hero", labels, scores, APPENDIX, 0.8)
+        shape_batch("hero", labels, scores, APPENDIX, Running(0.8, 1))
         for labels, scores in ((rule, rm), (np.asfortranarray(rule), np.asfortranarray(rm)))
     )
     assert one[0].rewards.tobytes() == other[0].rewards.tobytes()

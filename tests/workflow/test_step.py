@@ -78,6 +78,43 @@ def test_one_path_for_two_outputs_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.parametrize("target", ["a", "./a", "x/../a", "link", "folder"])
+@pytest.mark.parametrize("role", ["source", "parts"])
+def test_an_input_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, role: str) -> None:
+    """By whatever name, nor a folder that it lies in, which would be replaced."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("x", "folder"):
+        Path(folder).mkdir()
+    for name in ("a", "folder/a", "other"):
+        Path(name).write_text("text")
+    Path("link").symlink_to("a")
+    read = Path("folder/a" if target == "folder" else "a")
+    given = {"source": read} if role == "source" else {"source": Path("other"), "parts": [Path("other"), read]}
+    with pytest.raises(InputError) as error:
+        run_step(copy, {**given, "target": Path("new"), "notes": Path(target)})
+    assert str(error.value) == f"{read}: is read as --{role}; expected another path for --notes"
+    assert read.read_text() == "text"
+    assert not Path("new").exists()
+    run_step(copy, {**given, "target": read.with_name("a2"), "notes": Path("folder/notes")})
+    assert Path("folder/notes").exists()
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_mistake_in_an_output_is_told_by_the_name_that_was_given(tmp_path: Path, listed: bool) -> None:
+    @step
+    def refuses(*, out: Output) -> None:
+        raise InputError(out, "cannot be written", f"room for {out}")
+
+    @step
+    def refuses_several(*, outs: list[Output]) -> None:
+        raise InputError(outs[1], "cannot be written", f"room for {outs[1]}")
+
+    path = tmp_path / "a.xlsx"
+    with pytest.raises(InputError) as error:
+        run_step(refuses_several, {"outs": [tmp_path / "b", path]}) if listed else run_step(refuses, {"out": path})
+    assert str(error.value) == f"{path}: cannot be written; expected room for {path}"
+
+
 def test_a_step_that_fails_midway_leaves_nothing(tmp_path: Path) -> None:
     @step
     def fails(*, first: Output, second: Output) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from raw2fig.errors import InputError
-from raw2fig.tables import read_json, read_table, read_yaml, write_json, write_table
+from raw2fig.tables import read_header, read_json, read_table, read_yaml, table_kind, write_json, write_table
 
 KINDS = {"count": "integer", "score": "number", "label": "string", "good": "boolean"}
 
@@ -87,6 +87,45 @@ def test_the_word_that_spoils_a_column_of_numbers_is_the_one_shown(tmp_path: Pat
             read_table(path, {"score": kind})
 
 
+def test_blanks_about_a_name_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("group, verifier,Score\n1,0,2\n")
+    for wanted, there in (("verifier", "' verifier'"), ("score", "'Score'")):
+        with pytest.raises(InputError) as error:
+            read_table(path, {wanted: "integer"})
+        told = f"no column {wanted!r}; expected one of group, ' verifier', Score (did you mean {there}?)"
+        assert str(error.value) == f"{path}: {told}"
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b,c\n1,0,0.5,\n2,1,0.7,\n", "a,b,c\n1,2,3,4,5\n1,2,3,4,5\n", "a,b,c\n1,2,3,4\n1,2,3\n", "a,b\n,2,3\n"]
+)
+def test_fields_without_a_name_do_not_shift_the_others(tmp_path: Path, text: str) -> None:
+    """pandas takes the first field of such a row for its name, and each column for the one before it."""
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        read_table(path, {"a": "number"}, allow_nan=["a"])
+    assert str(error.value).startswith(f"{path}: rows have more fields than the header; expected a name")
+    path.write_text("a,b,c,\n1,0,0.5,\n2,1,0.7,\n")  # a named field without a name of its own
+    assert read_table(path, {"a": "integer"})["a"].tolist() == [1, 2]
+    path.write_text("a,b,c\n1,2,3\n1,2,3,4\n")
+    with pytest.raises(InputError, match=r"cannot be read .*Expected 3 fields in line 3, saw 4"):
+        read_table(path, {"a": "number"})
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    for text in ("a,b,a\n1,2,3\n", '\ufeff\n"a",b,a\n', "a,b,a\n"):
+        path.write_text(text, encoding="utf-8")
+        for read in (read_header, lambda path: read_table(path, {"b": "integer"})):
+            with pytest.raises(InputError, match=r"table\.csv: 2 columns are named 'a'; expected a name of its own"):
+                read(path)
+    path.write_text("a,a.1,,\n1,2,3,4\n")
+    assert read_header(path)[:2] == ["a", "a.1"]
+    assert read_table(path, {"a.1": "integer"})["a.1"].tolist() == [2]
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 @pytest.mark.parametrize(("column", "kind"), [("count", "integer"), ("score", "number"), ("label", "string")])
 def test_missing_values(frame: pd.DataFrame, tmp_path: Path, suffix: str, column: str, kind: str) -> None:
@@ -137,6 +176,8 @@ def test_unknown_suffix(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("a\n1\n")
     with pytest.raises(InputError, match=r"expected a name ending in \.parquet or \.csv"):
         read_table(tmp_path / name, {"a": "number"})
+    with pytest.raises(InputError, match=r"unknown kind of table"):
+        table_kind(tmp_path / name)
 
 
 def test_a_folder_is_not_a_table(tmp_path: Path) -> None:

@@ -53,22 +53,31 @@ def roles(function: Callable[..., None], role: str) -> list[str]:
 def run_step(function: Callable[..., None], arguments: dict[str, Any]) -> None:
     """Call `function` with every guarantee of a step.
 
-    Raises `InputError` when an input is missing or two outputs share a path. Whatever else the function raises
-    passes through after its half-written outputs have been removed.
+    Raises `InputError` when an input is missing or would be overwritten, or two outputs share a path. Whatever else
+    the function raises passes through after its half-written outputs have been removed.
     """
+    outputs = {name: arguments[name] for name in roles(function, OUTPUT) if arguments.get(name) is not None}
+    written = {path.resolve(): name for name, value in outputs.items() for path in _paths(value)}
     for name in roles(function, INPUT):
         for path in _paths(arguments.get(name)):
             if not path.exists():
-                raise InputError(path, "no such file or folder", f"an existing path for --{name.replace('_', '-')}")
+                raise InputError(path, "no such file or folder", f"an existing path for {_flag(name)}")
+            for place in (path.resolve(), *path.resolve().parents):  # a folder is replaced with all that lies in it
+                if place in written:
+                    raise InputError(path, f"is read as {_flag(name)}", f"another path for {_flag(written[place])}")
     if arguments.get("seed") is not None:
         seed_everything(int(arguments["seed"]))
-    outputs = {name: arguments[name] for name in roles(function, OUTPUT) if arguments.get(name) is not None}
     with atomic([path for value in outputs.values() for path in _paths(value)]) as partial:
         renamed = {
             name: [partial[path] for path in value] if isinstance(value, (list, tuple)) else partial[value]
             for name, value in outputs.items()
         }
-        function(**{**arguments, **renamed})
+        try:
+            function(**{**arguments, **renamed})
+        except InputError as error:  # which may tell of an output by its temporary name
+            for path, other in partial.items():
+                error.args = (str(error).replace(str(other), str(path)),)
+            raise
 
 
 @contextmanager
@@ -155,6 +164,11 @@ def _paths(value: Any) -> list[Path]:
     if isinstance(value, (list, tuple)):
         return [path for item in value for path in _paths(item)]
     return [Path(value)]
+
+
+def _flag(name: str) -> str:
+    """`--adv-scale` of the parameter `adv_scale`."""
+    return f"--{name.replace('_', '-')}"
 
 
 def signature_of(function: Callable[..., None]) -> inspect.Signature:

@@ -41,13 +41,12 @@ def read_table(
     Raises
     ------
     InputError
-        The file is unreadable or truncated, a column is missing, has another kind or missing values, or there
-        are no rows.
+        The file is unreadable or truncated, two columns have one name, rows have more fields than the header, a
+        column is missing, has another kind or missing values, or there are no rows.
     """
     frame = _read_frame(Path(path), columns)
     for column in columns:
-        if column not in frame.columns:
-            raise InputError(path, f"no column {column!r}", _columns_there(column, [str(c) for c in frame.columns]))
+        require_column(path, column, [str(name) for name in frame.columns])
     if not allow_empty and frame.empty:
         raise InputError(path, "the table has no rows", "at least one row")
     for column, kind in columns.items():
@@ -70,9 +69,29 @@ def read_header(path: Path) -> list[str]:
     return [str(name) for name in _read_frame(Path(path), {}, header=True).columns]
 
 
+def require_column(path: Path, wanted: str, there: Sequence[str]) -> None:
+    """Raise `InputError` unless the table has the column, with the names that are `there` and the nearest of them."""
+    from difflib import get_close_matches
+
+    if wanted in there:
+        return
+    shown = [name if name and name == name.strip() else repr(name) for name in there]
+    close = get_close_matches(wanted, there, n=1, cutoff=0.5)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise InputError(path, f"no column {wanted!r}", f"one of {', '.join(shown)}{hint}")
+
+
+def table_kind(path: Path) -> str:
+    """`.parquet` or `.csv`. Raises `InputError` for a name that ends otherwise."""
+    suffix = Path(path).suffix
+    if suffix not in (".parquet", ".csv"):
+        raise InputError(path, f"unknown kind of table {suffix!r}", "a name ending in .parquet or .csv")
+    return suffix
+
+
 def write_table(frame: "DataFrame", path: Path) -> None:
     """Write `frame` without its index as `.parquet` or `.csv`; equal frames give equal bytes."""
-    if _suffix(path) == ".parquet":
+    if table_kind(path) == ".parquet":
         frame.to_parquet(path, index=False)
     else:
         frame.to_csv(path, index=False, lineterminator="\n")
@@ -106,43 +125,40 @@ def read_yaml(path: Path) -> Any:
         raise InputError(path, f"cannot be read ({error})", "a YAML file") from error
 
 
-def _suffix(path: Path) -> str:
-    suffix = Path(path).suffix
-    if suffix not in (".parquet", ".csv"):
-        raise InputError(path, f"unknown kind of table {suffix!r}", "a name ending in .parquet or .csv")
-    return suffix
-
-
 def _read_frame(path: Path, columns: Mapping[str, str], header: bool = False) -> "DataFrame":
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    suffix = _suffix(path)
+    suffix = table_kind(path)
     try:
         if suffix == ".parquet":
             return pq.read_schema(path).empty_table().to_pandas() if header else pd.read_parquet(path)
         names = [str(name) for name in pd.read_csv(path, nrows=0).columns]
+        _check_names(path, pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist())
         if header:
             return pd.DataFrame(columns=names)
         text = {name for name in names if columns.get(name) == "string"}
-        return pd.read_csv(
+        frame = pd.read_csv(
             path,
             dtype=dict.fromkeys(text, str),
             keep_default_na=False,
             na_values={name: [""] if name in text else NOT_A_NUMBER for name in names},
             float_precision="round_trip",
         )
+        if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first fields of a row for its name
+            raise InputError(path, "rows have more fields than the header", "a name in the header for every field")
+        return frame
     except (OSError, ValueError, pa.ArrowException) as error:
         what = "Parquet" if suffix == ".parquet" else "CSV"
         raise InputError(path, f"cannot be read ({error})", f"a whole {what} file") from error
 
 
-def _columns_there(wanted: str, there: list[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(wanted, there, n=1, cutoff=0.5)
-    return f"one of {', '.join(there)}" + (f" (did you mean {close[0]!r}?)" if close else "")
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Raise `InputError` for a name that two columns have: pandas would give the second another one."""
+    for name in names:
+        if name and names.count(name) > 1:
+            raise InputError(path, f"{names.count(name)} columns are named {name!r}", "a name of its own for each")
 
 
 def _mismatch(values: "Series[Any]", kind: str) -> str:

@@ -1,11 +1,12 @@
 """Rewards shaped from a verifier's label and a reward model's score: HERO (Tao et al. 2025) and its rivals.
 
 Arrays have the shape (groups, generations): the rollouts of one prompt are a group. r_rule in {0, 1} is the label of
-the verifier, r_RM a real number. Equations are those of the paper; what it leaves open (epsilon, ddof of sigma_u, the
-rule of the running mean, missing scores) has a name in `Parameters` or a sentence here.
+the verifier, r_RM a real number. Equations are those of the paper; what it leaves open (epsilon, sigma_u, the rule of
+the running mean, missing scores) has a name in `Parameters` or a sentence here.
 
-A score that is not a finite number makes its whole group verifier-only, in every arm: its reward is r_rule, its weight
-1, and it does not enter the running mean. `Shaped.unscored` marks these groups.
+A score that is not a finite number, or is too large for a standard deviation, concerns its whole group: by the option
+`failed` the group is verifier-only (its reward is r_rule) or masked (its rewards are 0, hence its advantages). Its
+weight is 1 and it does not enter the running mean. `Shaped.unscored` marks these groups.
 """
 
 import math
@@ -25,6 +26,9 @@ Arm = Literal[
 WEIGHTED = ("hero", "hero_neg_only", "hero_pos_only")
 """Arms with the variance-aware weight."""
 Scale = Literal["none", "group"]
+Sigma = Literal["raw", "band"]
+RunningRule = Literal["ema", "mean"]
+Failed = Literal["verifier_only", "masked"]
 Hyperparameters = Literal["appendix", "main"]
 WEIGHT_OF: dict[Hyperparameters, dict[str, float]] = {
     "appendix": {"w_min": 0.4, "w_max": 3.0, "k": 6.0},
@@ -39,8 +43,13 @@ class Parameters:
 
     alpha, beta: half-widths of the bands of wrong and correct rollouts (Eq. 3; 0.1 for mixed and hard data, the paper
     has 0.05 for easy data). w_min, w_max, k: Eq. 4, by default appendix A.1. epsilon: of Eq. 3. singleton_z: place in
-    the band, 0 (floor) to 1, of a rollout that is alone with its label or tied with all others of it. ddof: of sigma_u.
-    mixing: a of the arm `naive`. decay: share that the running mean keeps at each batch.
+    the band, 0 (floor) to 1, of a rollout that is alone with its label or tied with all others of it. mixing: a of the
+    arm `naive`.
+
+    sigma, ddof: sigma_u is the standard deviation of the raw scores or of their places z in the bands (Eq. 3), which do
+    not depend on the scale of the reward model. running, decay: the running mean is exponential and keeps the share
+    `decay` at each batch, or is the mean of all batches so far. failed: what becomes of a group with a missing score;
+    the arm verifier_only has no use of scores, and masks none.
 
     Raises `InputError` for values that cannot be meant; alpha + beta >= 1 lets a wrong rollout beat a correct one.
     """
@@ -52,13 +61,19 @@ class Parameters:
     k: float = 6.0
     epsilon: float = 1e-6
     singleton_z: float = 0.0
-    ddof: int = 0
     mixing: float = 0.5
+    sigma: Sigma = "raw"
+    ddof: int = 0
+    running: RunningRule = "ema"
     decay: float = 0.9
+    failed: Failed = "verifier_only"
 
     def __post_init__(self) -> None:
+        for name, choices in (("sigma", Sigma), ("running", RunningRule), ("failed", Failed)):
+            if getattr(self, name) not in get_args(choices):
+                raise InputError(name, f"is {getattr(self, name)!r}", f"one of {', '.join(get_args(choices))}")
         for name, value in asdict(self).items():
-            if not math.isfinite(value) or value < 0:
+            if not isinstance(value, str) and (not math.isfinite(value) or value < 0):
                 raise InputError(name, f"is {value:g}", "a finite number, 0 or more")
         if self.alpha + self.beta >= 1:
             raise InputError("alpha + beta", f"is {self.alpha + self.beta:g}", "a sum below 1, or the bands overlap")
@@ -79,12 +94,20 @@ def weighted(parameters: Parameters, hyperparameters: Hyperparameters, **given: 
     return replace(parameters, **cast(Any, WEIGHT_OF[hyperparameters] | given))
 
 
+class Running(NamedTuple):
+    """The running mean of sigma_u, and of how many batches it is."""
+
+    sigma_bar: float
+    batches: int
+
+
 class Shaped(NamedTuple):
     """Rewards of a batch, and what they were made from.
 
     rewards (groups, generations): Eq. 5, or what the arm has instead. weight (groups,): w, 1 in arms without it.
-    sigma_u (groups,): spread of the raw scores. uniform (groups,): all labels equal. unscored (groups,): a score is
-    missing. sigma_bar: the mean that the weight was computed with, NaN when no group has a spread.
+    sigma_u (groups,): spread of the scores. uniform (groups,): all labels equal. unscored (groups,): a score is
+    missing. sigma_bar: the mean that the weight was computed with, of the batch or of each group, NaN when no group has
+    a spread.
     """
 
     rewards: np.ndarray
@@ -92,20 +115,20 @@ class Shaped(NamedTuple):
     sigma_u: np.ndarray
     uniform: np.ndarray
     unscored: np.ndarray
-    sigma_bar: float
+    sigma_bar: float | np.ndarray
 
 
 def shape_batch(
-    arm: Arm, rule: ArrayLike, rm: ArrayLike, parameters: Parameters, running: float | None
-) -> tuple[Shaped, float | None]:
+    arm: Arm, rule: ArrayLike, rm: ArrayLike, parameters: Parameters, running: Running | None
+) -> tuple[Shaped, Running | None]:
     """Rewards of a batch, and the running mean of sigma_u after it, which belongs into the checkpoint.
 
     rule, rm: (groups, generations). running: the mean after the batch before, None at the first. It is frozen within
     the batch: the order of the groups does not matter.
     """
-    sigma_u = spread(rm, parameters.ddof)
+    sigma_u = sigma_of(rule, rm, parameters)
     shaped = shape_groups(arm, rule, rm, parameters, sigma_bar_in(running, sigma_u))
-    return shaped, sigma_bar_after(running, sigma_u, parameters.decay)
+    return shaped, running_after(running, sigma_u, parameters)
 
 
 @dataclass
@@ -116,7 +139,7 @@ class Shaper:
     arm: Arm
     parameters: Parameters
     others: Sequence[str] = ()
-    running: float | None = None
+    running: Running | None = None
     shaped: Shaped | None = None  # the last batch
     means: dict[str, float] = field(default_factory=dict)  # of its signals
 
@@ -137,22 +160,26 @@ class Shaper:
             **telemetry(self.shaped.uniform, np.abs(advantages).mean(1)),
             "unscored_groups": float(self.shaped.unscored.mean()),
             "sigma_u": _mean_spread(sigma_u),
-            "sigma_bar": self.shaped.sigma_bar,
+            "sigma_bar": float(np.mean(self.shaped.sigma_bar)),
             "weight": float(weight.mean()),
             "weight_min": float(weight.min()),
             "weight_max": float(weight.max()),
         }
         return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
 
-    def state(self) -> float | None:
-        return self.running
+    def state(self) -> tuple[float, int] | None:
+        return None if self.running is None else (*self.running,)
 
-    def restore(self, state: float | None) -> None:
-        self.running = state
+    def restore(self, state: tuple[float, int] | None) -> None:
+        self.running = None if state is None else Running(*state)
 
 
-def shape_groups(arm: Arm, rule: ArrayLike, rm: ArrayLike, parameters: Parameters, sigma_bar: float) -> Shaped:
-    """Rewards of the groups by one of the arms, given the mean spread `sigma_bar`. rule, rm: (groups, generations).
+def shape_groups(
+    arm: Arm, rule: ArrayLike, rm: ArrayLike, parameters: Parameters, sigma_bar: float | np.ndarray
+) -> Shaped:
+    """Rewards of the groups by one of the arms, given the mean spread `sigma_bar`, of all or of each (groups,).
+
+    rule, rm: (groups, generations).
 
     - verifier_only: r_rule. rm_only: r_RM, raw.
     - naive: a r_rule + (1 - a) r_RM, r_RM raw and a = `mixing` (table 9 of the paper, which does not say whether r_RM
@@ -169,7 +196,7 @@ def shape_groups(arm: Arm, rule: ArrayLike, rm: ArrayLike, parameters: Parameter
     labels, scores = _labels(rule), _scores(rm)
     if labels.shape != scores.shape:
         raise InputError("reward model", f"scores of shape {scores.shape}", f"one for each label, {labels.shape}")
-    sigma_u, unscored = spread(scores, parameters.ddof), ~_scored(scores)
+    sigma_u, unscored = sigma_of(labels, scores, parameters), ~_scored(scores)
     scores = np.where(unscored[:, None], 0.0, scores)
     uniform = labels.min(1) == labels.max(1)
     weight = np.ones(len(labels))
@@ -177,8 +204,13 @@ def shape_groups(arm: Arm, rule: ArrayLike, rm: ArrayLike, parameters: Parameter
         found = variance_weight(sigma_u, sigma_bar, parameters.w_min, parameters.w_max, parameters.k)
         weight = np.where(np.isnan(found), 1.0, found)
     rewards = weight[:, None] * _before_weight(arm, labels, scores, uniform, parameters)
-    rewards = np.where(unscored[:, None], labels, rewards)
+    rewards = np.where(unscored[:, None], 0.0 if masks(arm, parameters) else labels, rewards)
     return Shaped(rewards, weight, sigma_u, uniform, unscored, sigma_bar)
+
+
+def masks(arm: Arm, parameters: Parameters) -> bool:
+    """Whether a group with a missing score has no gradient."""
+    return parameters.failed == "masked" and arm != "verifier_only"
 
 
 def _before_weight(
@@ -208,20 +240,28 @@ def stratified(
     rule, rm, result: (groups, generations). Where min = max z is `singleton_z`; the equation's 0 gives a lone correct
     answer less than the best of several. The result is not defined for groups with a missing score.
     """
+    labels = _labels(rule)
+    half_width = np.where(labels == 1, beta, alpha)
+    floor = np.where(labels == 1, 1 - beta, -alpha)
+    return floor + 2 * half_width * places(labels, rm, epsilon, singleton_z)
+
+
+def places(rule: ArrayLike, rm: ArrayLike, epsilon: float = 1e-6, singleton_z: float = 0.0) -> np.ndarray:
+    """z of Eq. 3, the scores normalised to [0, 1) or `singleton_z`. rule, rm, result: (groups, generations)."""
     labels, scores = _labels(rule), _scores(rm)
-    r_hat = np.zeros_like(scores)
-    for label, floor, half_width in ((0, -alpha, alpha), (1, 1 - beta, beta)):
+    z = np.full_like(scores, singleton_z)
+    for label in (0, 1):
         members = labels == label
         low = scores.min(1, keepdims=True, where=members, initial=np.inf)
         high = scores.max(1, keepdims=True, where=members, initial=-np.inf)
-        with np.errstate(invalid="ignore"):  # of prompts without this label
-            z = np.where(high > low, (scores - low) / (high - low + epsilon), singleton_z)
-            r_hat = np.where(members, floor + 2 * half_width * z, r_hat)
-    return r_hat
+        with np.errstate(invalid="ignore", over="ignore"):  # of prompts without this label, or with a missing score
+            place = (scores - low) / (high - low + epsilon)
+        z = np.where(members & (high > low), place, z)
+    return z
 
 
 def spread(rm: ArrayLike, ddof: int = 0) -> np.ndarray:
-    """sigma_u: standard deviation of the raw scores of each group. rm: (groups, generations); result: (groups,).
+    """Standard deviation of the raw scores of each group. rm: (groups, generations); result: (groups,).
 
     NaN for a group with a missing score and for one of a single rollout, which has no spread. The paper does not say
     which `ddof`.
@@ -233,7 +273,23 @@ def spread(rm: ArrayLike, ddof: int = 0) -> np.ndarray:
         return np.where(_scored(scores), scores.std(1, ddof=ddof), np.nan)
 
 
-def variance_weight(sigma_u: ArrayLike, sigma_bar: float, w_min: float, w_max: float, k: float) -> np.ndarray:
+def sigma_of(rule: ArrayLike, rm: ArrayLike, parameters: Parameters) -> np.ndarray:
+    """sigma_u of Eq. 4 (groups,), by `sigma` of the parameters: `spread` of the raw scores, or of their places in the
+    bands. rule, rm: (groups, generations).
+
+    The paper does not say which. "Normalised" is read as z, the only normalised score that the method has; r_hat would
+    add the distance of the bands, and its spread hence the verifier's labels, to what shall tell of the reward model.
+    """
+    raw = spread(rm, parameters.ddof)
+    if parameters.sigma == "raw":
+        return raw
+    z = places(rule, np.where(_scored(_scores(rm))[:, None], rm, 0.0), parameters.epsilon, parameters.singleton_z)
+    return np.where(np.isnan(raw), np.nan, spread(z, parameters.ddof))
+
+
+def variance_weight(
+    sigma_u: ArrayLike, sigma_bar: float | np.ndarray, w_min: float, w_max: float, k: float
+) -> np.ndarray:
     """w(sigma_u) = w_min + (w_max - w_min) / (1 + exp(-k (sigma_u - sigma_bar))), Eq. 4. sigma_u, result: (groups,).
 
     In the units of the scores: with k = 6 a spread of 1 above the mean already gives 99.75 % of the range.
@@ -242,21 +298,29 @@ def variance_weight(sigma_u: ArrayLike, sigma_bar: float, w_min: float, w_max: f
         return w_min + (w_max - w_min) / (1 + np.exp(-k * (np.asarray(sigma_u, dtype=np.float64) - sigma_bar)))
 
 
-def sigma_bar_in(running: float | None, sigma_u: np.ndarray) -> float:
+def sigma_bar_in(running: Running | None, sigma_u: np.ndarray) -> float:
     """sigma_bar of a batch: the running mean of the batches before it, at the first the batch's own mean."""
-    return _mean_spread(sigma_u) if running is None else running
+    return _mean_spread(sigma_u) if running is None else running.sigma_bar
 
 
-def sigma_bar_after(running: float | None, sigma_u: np.ndarray, decay: float = 0.9) -> float | None:
-    """The running mean after a batch: decay * running + (1 - decay) * mean of the batch's sigma_u (groups,).
+def running_after(running: Running | None, sigma_u: np.ndarray, parameters: Parameters) -> Running | None:
+    """The running mean after a batch with sigma_u (groups,), whose mean is m: by `running` of the parameters
 
-    The paper says "running mean"; the exponential one is that of a reproduction in verl. The state is this one number,
-    None before the first batch that has a spread.
+        ema:  decay * sigma_bar + (1 - decay) * m
+        mean: (n * sigma_bar + m) / (n + 1)            after n batches: each batch counts as much
+
+    The paper says "running mean"; the exponential one is that of a reproduction in verl. None before the first batch
+    that has a spread; a batch without any leaves it as it is.
     """
     mean = _mean_spread(sigma_u)
     if math.isnan(mean):
         return running
-    return mean if running is None else decay * running + (1 - decay) * mean
+    if running is None:
+        return Running(mean, 1)
+    before, batches = running
+    if parameters.running == "mean":
+        return Running((batches * before + mean) / (batches + 1), batches + 1)
+    return Running(parameters.decay * before + (1 - parameters.decay) * mean, batches + 1)
 
 
 def _mean_spread(sigma_u: np.ndarray) -> float:

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.hero.train import EPSILON
 from raw2fig.rl.shaping import (
     Arm,
+    Failed,
     Hyperparameters,
     Parameters,
+    RunningRule,
     Scale,
+    Sigma,
     advantages,
+    masks,
+    running_after,
     shape_groups,
-    sigma_bar_after,
     sigma_bar_in,
-    spread,
+    sigma_of,
     telemetry,
     weighted,
 )
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import NOT_A_NUMBER, read_header, read_table, write_table
+from raw2fig.tables import NOT_A_NUMBER, read_header, read_table, require_column, table_kind, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +53,15 @@ def shape(
     w_min: float | None = None,
     w_max: float | None = None,
     k: float | None = None,
-    decay: float = 0.9,
     mixing: float = 0.5,
     singleton_z: float = 0.0,
+    sigma: Sigma = "raw",
     ddof: Literal[0, 1] = 0,
+    running: RunningRule = "ema",
+    decay: float = 0.9,
+    failed: Failed = "verifier_only",
     scale: Scale = "none",
+    epsilon: float = EPSILON,
     output: Output = Path("hero-shaped.parquet"),
 ) -> None:
     """Shape rewards from verifier labels and reward-model scores of grouped rollouts.
@@ -65,7 +75,7 @@ def shape(
     verifier_col
         Column of the verifier's labels, 0 or 1.
     reward_model_col
-        Column of the reward model's scores. A group with a missing score gets its labels as rewards.
+        Column of the reward model's scores; they may be missing (see failed).
     batch_col
         Column of the rollout batch; batches follow one another by first appearance, and each takes its weights from
         the running mean of those before it. Without it the table is one batch.
@@ -83,41 +93,66 @@ def shape(
         Largest weight, instead of the paper's.
     k
         Steepness of the weight, in the units of the scores, instead of the paper's.
-    decay
-        Share of the running mean of sigma_u that each batch keeps.
     mixing
         Share a of the label in the arm naive, whose scores are raw.
     singleton_z
         Place in its band, 0 to 1, of a rollout alone with its label or tied with all others of it.
+    sigma
+        sigma_u is the standard deviation of a group's raw scores, or of their places in the bands.
     ddof
-        Of the standard deviation sigma_u of a group's scores.
+        Of that standard deviation.
+    running
+        The running mean of sigma_u: exponential, or the mean of all batches so far.
+    decay
+        Share that the exponential mean keeps at each batch.
+    failed
+        What a group gets of whose scores one is missing or too large: the verifier's labels, or rewards of 0 and no
+        advantage (masked).
     scale
         none: advantages are rewards less the group's mean. group: also divided by its standard deviation, which
         cancels the weight.
+    epsilon
+        Added to that standard deviation, as in training; with trl's 0.0001, which is not small beside the spread of a
+        band, a little of the weight is left.
     output
         The table with shaped_reward, weight, sigma_u, uniform and advantage; CSV or Parquet.
     """
     given = {name: value for name, value in (("w_min", w_min), ("w_max", w_max), ("k", k)) if value is not None}
-    plain = Parameters(alpha=alpha, beta=beta, decay=decay, mixing=mixing, singleton_z=singleton_z, ddof=ddof)
+    plain = Parameters(
+        alpha=alpha,
+        beta=beta,
+        mixing=mixing,
+        singleton_z=singleton_z,
+        sigma=sigma,
+        ddof=ddof,
+        running=running,
+        decay=decay,
+        failed=failed,
+    )
     parameters = weighted(plain, hyperparameters, **given)
+    if not 0 <= epsilon < math.inf:
+        raise InputError("epsilon", f"is {epsilon:g}", "a finite number, 0 or more")
+    table_kind(output)  # refused before any work
     frame = read_rollouts(rewards, group_col, verifier_col, reward_model_col, batch_col)
     batches = _numbers(frame, [batch_col]) if batch_col else np.zeros(len(frame), dtype=np.int64)
     groups = _numbers(frame, [batch_col, group_col] if batch_col else [group_col])  # a prompt again is another group
     labels, scores = (frame[name].to_numpy(dtype=np.float64) for name in (verifier_col, reward_model_col))
-    write_table(frame.assign(**shaped_columns(batches, groups, labels, scores, arm, parameters, scale)), output)
+    columns = shaped_columns(batches, groups, labels, scores, arm, parameters, scale, epsilon)
+    write_table(frame.assign(**columns), output)
 
 
 def read_rollouts(path: Path, group: str, verifier: str, reward_model: str, batch: str) -> pd.DataFrame:
     """The table with its columns as they are; of a CSV all but labels and scores are text, and are written as read.
 
-    Raises `InputError` for a missing column, a column that the step adds itself, a group or batch without a name, a
-    label other than 0 and 1, and text for a score.
+    Raises `InputError` for a missing column, a column that the step adds itself, a group or batch without a name or
+    named by a list, a label other than 0 and 1, and text for a score.
     """
+    from pandas.api.types import is_hashable
+
     names = read_header(path)
-    keys = [name for name in (group, batch) if name]
+    keys = [group, *([batch] if batch else [])]
     for name in (*keys, verifier, reward_model):
-        if name not in names:
-            raise InputError(path, f"no column {name!r}", f"one of {', '.join(names)}")
+        require_column(path, name, names)
     for name in ADDED:
         if name in names:
             raise InputError(path, f"has a column {name!r}, which the step adds", "another name")
@@ -125,6 +160,9 @@ def read_rollouts(path: Path, group: str, verifier: str, reward_model: str, batc
     columns = {**dict.fromkeys(text, "string"), reward_model: "number"}
     frame = read_table(path, columns, allow_nan=list(columns))
     for name in keys:
+        lists = [value for value in frame[name] if not is_hashable(value)]
+        if lists:
+            raise InputError(path, f"column {name!r} holds {type(lists[0]).__name__} values", "text or numbers")
         missing = (frame[name].isna() | frame[name].isin(NOT_A_NUMBER)).to_numpy()
         if missing.any():
             raise InputError(path, f"column {name!r} has nothing in row {missing.argmax()}", "a name in every row")
@@ -142,29 +180,44 @@ def shaped_columns(
     arm: Arm,
     parameters: Parameters,
     scale: Scale,
+    epsilon: float,
 ) -> dict[str, np.ndarray]:
     """The columns `ADDED`, each (rollouts,), of rollouts with the numbers of their batch and group, all (rollouts,)."""
     columns = {name: np.zeros(len(labels), dtype=bool if name == "uniform" else np.float64) for name in ADDED}
-    running: float | None = None
+    blocks = by_size(np.arange(len(groups)), groups)
+    sigma_u, batch_of = np.zeros(groups.max() + 1), np.zeros(groups.max() + 1, dtype=np.int64)
+    batch_of[groups] = batches
+    for rows in blocks:
+        sigma_u[groups[rows[:, 0]]] = sigma_of(labels[rows], scores[rows], parameters)
+    sigma_bar = sigma_bars(sigma_u, batch_of, parameters)
     uniform, sizes, unscored = [], [], 0
-    for batch in range(batches.max() + 1):
-        blocks = by_size(np.flatnonzero(batches == batch), groups)
-        sigma_u = np.concatenate([spread(scores[rows], parameters.ddof) for rows in blocks])
-        sigma_bar = sigma_bar_in(running, sigma_u)
-        for rows in blocks:
-            shaped = shape_groups(arm, labels[rows], scores[rows], parameters, sigma_bar)
-            advantage = advantages(shaped.rewards, scale)
-            values = (shaped.rewards, shaped.weight, shaped.sigma_u, shaped.uniform, advantage)
-            for name, value in zip(ADDED, values, strict=True):
-                columns[name][rows] = value if value.ndim == 2 else value[:, None]
-            uniform.append(shaped.uniform)
-            sizes.append(np.abs(advantage).mean(1))
-            unscored += int(shaped.unscored.sum())
-        running = sigma_bar_after(running, sigma_u, parameters.decay)
-        if not np.isnan(sigma_bar):
-            logging.info("batch %d: sigma_bar %.6g, %.6g after it", batch, sigma_bar, running)
-    _say(np.concatenate(uniform), np.concatenate(sizes), np.bincount(groups), scores, unscored)
+    for rows in blocks:
+        bars = sigma_bar[batch_of[groups[rows[:, 0]]]]
+        shaped = shape_groups(arm, labels[rows], scores[rows], parameters, bars)
+        advantage = advantages(shaped.rewards, scale, epsilon)
+        values = (shaped.rewards, shaped.weight, shaped.sigma_u, shaped.uniform, advantage)
+        for name, value in zip(ADDED, values, strict=True):
+            columns[name][rows] = value if value.ndim == 2 else value[:, None]
+        uniform.append(shaped.uniform)
+        sizes.append(np.abs(advantage).mean(1))
+        unscored += int(shaped.unscored.sum())
+    if unscored:
+        fate = "get no advantage" if masks(arm, parameters) else "get the verifier's labels"
+        logging.warning("%d groups, of whose scores one is missing or too large, %s", unscored, fate)
+    _say(np.concatenate(uniform), np.concatenate(sizes), np.bincount(groups))
     return columns
+
+
+def sigma_bars(sigma_u: np.ndarray, batch_of: np.ndarray, parameters: Parameters) -> np.ndarray:
+    """sigma_bar of each batch (batches,), from the spread and the batch, from 0, of each group, both (groups,)."""
+    bars, running = [], None
+    order = np.argsort(batch_of, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(batch_of[order])) + 1):
+        bars.append(sigma_bar_in(running, sigma_u[members]))
+        running = running_after(running, sigma_u[members], parameters)
+        if running is not None and not np.isnan(bars[-1]):
+            logging.info("batch %d: sigma_bar %.6g, %.6g after it", len(bars) - 1, bars[-1], running.sigma_bar)
+    return np.array(bars)
 
 
 def by_size(rows: np.ndarray, groups: np.ndarray) -> list[np.ndarray]:
@@ -182,12 +235,9 @@ def _numbers(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     return frame.groupby(columns, sort=False, observed=True).ngroup().to_numpy()
 
 
-def _say(uniform: np.ndarray, sizes: np.ndarray, counts: np.ndarray, scores: np.ndarray, unscored: int) -> None:
+def _say(uniform: np.ndarray, sizes: np.ndarray, counts: np.ndarray) -> None:
     """Log what was counted, and the gradient's share of uniform and mixed groups."""
     logging.info("%d rollouts in %d groups of %d to %d", counts.sum(), len(counts), counts.min(), counts.max())
-    if unscored:
-        missing = np.count_nonzero(~np.isfinite(scores))
-        logging.warning("%d scores are missing: %d groups get the verifier's labels", missing, unscored)
     single = np.count_nonzero(counts == 1)
     if single:
         logging.warning("%d groups have a single rollout, whose advantage is 0", single)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import Reading, rule_labels, true_labels
 from raw2fig.rl.recipe import Recipe
-from raw2fig.rl.shaping import Arm, Hyperparameters, Parameters, Scale, Shaper, weighted
+from raw2fig.rl.shaping import (
+    Arm,
+    Failed,
+    Hyperparameters,
+    Parameters,
+    RunningRule,
+    Scale,
+    Shaper,
+    Sigma,
+    weighted,
+)
 from raw2fig.rl.trainer import Rewards
 from raw2fig.rl.vllm_server import Vllm
 from raw2fig.step import Input, Output, step
@@ -68,6 +78,13 @@ def train(
     alpha: float = 0.1,
     hyperparameters: Hyperparameters = "appendix",
     mixing: float = 0.5,
+    beta: float | None = None,
+    singleton_z: float = 0.0,
+    sigma: Sigma = "raw",
+    ddof: Literal[0, 1] = 0,
+    running: RunningRule = "ema",
+    decay: float = 0.9,
+    failed: Failed = "verifier_only",
     verifier: str = "string",
     reading: Reading = "digits",
     checkpoint_every: int = 100,
@@ -106,11 +123,25 @@ def train(
     beta_kl
         Weight of the KL penalty.
     alpha
-        Half-width of both bands.
+        Half-width of the band of wrong completions.
     hyperparameters
         The paper's values of w_min, w_max and k, of its appendix or its main text.
     mixing
         Share of the label in the arm naive.
+    beta
+        Half-width of the band of correct completions; without it that of the other.
+    singleton_z
+        Place in its band, 0 to 1, of a completion alone with its label or tied with all others of it.
+    sigma
+        sigma_u is the standard deviation of a group's raw scores, or of their places in the bands.
+    ddof
+        Of that standard deviation.
+    running
+        The running mean of sigma_u: exponential, or the mean of all updates so far.
+    decay
+        Share that the exponential mean keeps at each update.
+    failed
+        What a group gets of whose scores one is missing: the verifier's labels, or no gradient (masked).
     verifier
         The rule, one of raw2fig.papers.hero.verifiers.
     reading
@@ -132,7 +163,18 @@ def train(
             raise InputError("runs", f"reward model {plan.reward_model!r}", f"one of {', '.join(reward_model_names)}")
     frame = read_table(problems, {"prompt": "string", "answer": "string"})
     texts, answers = frame["prompt"].tolist(), frame["answer"].tolist()
-    parameters = weighted(Parameters(alpha=alpha, beta=alpha, mixing=mixing), hyperparameters)
+    plain = Parameters(
+        alpha=alpha,
+        beta=alpha if beta is None else beta,
+        singleton_z=singleton_z,
+        mixing=mixing,
+        sigma=sigma,
+        ddof=ddof,
+        running=running,
+        decay=decay,
+        failed=failed,
+    )
+    parameters = weighted(plain, hyperparameters)
     judges = {
         name: load_reward_model(str(folder))
         for name, folder in zip(reward_model_names, reward_models, strict=True)
