@@ -54,7 +54,7 @@ def main_table(*, scores: list[Input], table: Output, reward_model: str = "0") -
     """
     import pandas as pd
 
-    held_out = read_scores(scores)
+    held_out = read_scores(scores, ranked=True)
     start = held_out[held_out["regime"] == START]
     rows: list[dict[str, Any]] = []
     for form in ("plain", "signed", "both"):

@@ -189,7 +189,7 @@ def fig_reward_models(
     if not len(rollouts) == len(logs) == len(noises):
         raise InputError("noises", f"{len(noises)} for {len(rollouts)} rollouts, {len(logs)} logs", "as many of each")
     scored = [read_table(path, {"prompt": "string", "truth": "number", "rm": "number"}) for path in rollouts]
-    held_out = read_scores(scores)
+    held_out = read_scores(scores, ranked=True)
     places = [float(noise) for noise in noises]
     fig, (left, right, last) = figure(12.6, 4.2, cols=3)
     rows: list[dict[str, Any]] = []
