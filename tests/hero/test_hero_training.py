@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import status_of
+from sklearn.metrics import roc_auc_score
 
 from raw2fig.papers.hero.answers import rule_labels, true_labels
+from raw2fig.papers.hero.evaluate import aurocs
 from raw2fig.papers.hero.reward_model import pairs_of
 
 RUNS = ("verifier_only-group-0", "hero-none-0", "hero-none-0.3", "hero_no_weight-group-0", "hero-group-0")
@@ -35,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = ("--model", folder / "start", "--log", folder / "start.json")
     given = ("--problems", folder / "p.parquet", "--tokenizer", folder / "words")
     assert call("cold-start", *given, *shape, *made) == 0
-    size = ("--prompts", 40, "--steps", 30, "--batch", 16, "--lr", 0.003)
+    size = ("--prompts", 40, "--steps", 100, "--batch", 16, "--lr", 0.003)
     given = ("--base", folder / "start", "--problems", folder / "p.parquet")
     for noise, name in NOISES.items():
         made = ("--model", folder / name, "--rollouts", folder / f"{name}.parquet", "--log", folder / f"{name}.json")
@@ -76,6 +78,10 @@ def test_rollouts_tell_the_truth_and_the_rule(folder: Path) -> None:
         assert 0 <= told["auroc_train"]["value"] <= 1
 
 
+def test_without_noise_the_reward_model_prefers_true_answers(folder: Path) -> None:
+    assert log(folder, "rm0")["auroc_train"]["low"] > 0.5
+
+
 def test_pairs_are_of_one_prompt_with_unlike_labels_and_use_a_completion_once() -> None:
     frame = pd.DataFrame({"prompt": np.repeat(["a", "b", "c"], 4), "completion": [f"t{i}" for i in range(12)]})
     labels = np.array([[1, 0, 0, 1], [1, 1, 1, 1], [0, 0, 1, 0]], dtype=bool)
@@ -114,6 +120,17 @@ def test_check_17_logs_tell_of_signals_and_truth(folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("arm", ["hero_pos_only", "hero_neg_only"])
+def test_the_band_of_either_label_is_as_wide_as_it_is_set(folder: Path, tmp_path: Path, arm: str) -> None:
+    """The one arm knows no band of wrong answers, the other none of right ones: each learns something else from another
+    width by its own band alone."""
+    run = f"{arm}-none-0"
+    for alpha in (0.1, 0.4):
+        assert train(folder, tmp_path / str(alpha), "mixed", (run,), alpha=alpha) == 0
+    assert max(record["shaping/rule"] for record in log(tmp_path / "0.1", run)["updates"]) > 0
+    assert weights(tmp_path / "0.1" / run) != weights(tmp_path / "0.4" / run)
+
+
 def test_check_08_the_weight_changes_nothing_that_is_learned_under_group_scale(folder: Path) -> None:
     from safetensors.torch import load_file
 
@@ -148,12 +165,22 @@ def test_scores_are_paired_and_of_the_right_policy(folder: Path, tmp_path: Path)
     frame = evaluated(*policies)
     apart = [evaluated("start/-/0"), evaluated(*list(policies)[1:])]
     assert pd.concat(apart, ignore_index=True).equals(frame)
+    assert frame["auroc"].isna().equals((frame["truth"] == 0) | (frame["truth"] == 1))
+    assert frame["auroc"].dropna().between(0, 1).all()
     start, same, moved = (frame[frame["run"] == run].reset_index(drop=True) for run in ("-", RUNS[0], RUNS[1]))
-    values = ["truth", "rule", "rm"]
+    values = ["truth", "rule", "rm", "auroc"]
     assert start[values].equals(same[values])  # the same weights and random numbers
     assert not start[values].equals(moved[values])
     assert len(frame) == 3 * 20
     assert (frame["rule"] <= frame["truth"]).all()
+
+
+def test_auroc_of_groups_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    truth, rm = rng.random((30, 5)) < 0.3, rng.integers(0, 4, (30, 5)).astype(float)
+    expected = [roc_auc_score(*group) if 0 < group[0].sum() < 5 else np.nan for group in zip(truth, rm, strict=True)]
+    assert np.isnan(expected).any()
+    np.testing.assert_allclose(aurocs(truth, rm), expected)
 
 
 def test_mistakes_are_told_in_one_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,16 @@
 
 import threading
 import time
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raw2fig.papers.hero.answers import rule_labels, true_labels
 from raw2fig.papers.hero.verifiers import VERIFIERS, normalise, number
 from raw2fig.tasks import mathematics
 from raw2fig.tasks.mathematics import math_verdict
@@ -79,6 +83,15 @@ def test_gold_comes_first() -> None:
     """math-verify lets an answer give more than the gold one, not less: x = 1 is 1, but 1 is not the equation."""
     assert VERIFIERS["math_verify"]("1", "x=1")
     assert not VERIFIERS["math_verify"]("x^2=1", "1")
+
+
+@pytest.mark.parametrize("label", [partial(rule_labels, "math_verify", "boxed"), partial(true_labels, "boxed")])
+def test_labels_take_the_answer_of_the_table_for_gold(label: Callable[[list[str], list[str]], np.ndarray]) -> None:
+    """math-verify takes an interval for the inequality that is wanted, and not the reverse."""
+    inequality, interval = "x<1", r"(-\infty,1)"
+    gold = [inequality, interval, inequality, inequality]
+    said = [rf"so it is \boxed{{{text}}}" for text in (interval, inequality, inequality)]
+    assert label(gold, [*said, interval]).tolist() == [1, 0, 1, 0]  # the last has no box
 
 
 def test_an_answer_without_an_expression_is_counted_and_not_equal() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine
 from raw2fig.papers.hero.answers import Reading, rule_labels, true_labels
+from raw2fig.stats import auroc
 from raw2fig.step import Input, Output, progress, step
 from raw2fig.tables import write_table
 from raw2fig.tasks.problems import COLUMNS, read_problems
@@ -48,7 +49,8 @@ def evaluate(
         Completions of each problem.
     scores
         A row per policy and problem: regime, run, seed, prompt, form, and shares over the completions: truth, rule; rm,
-        the mean score; rule_uniform, whether the rule gives all of them one label.
+        the mean score; rule_uniform, whether the rule gives all of them one label; auroc, of the scores for the truth,
+        missing where the completions are all true or all false.
     """
     import pandas as pd
 
@@ -86,9 +88,16 @@ def evaluate(
                 rule=rule.mean(1),
                 rm=rm.mean(1),
                 rule_uniform=rule.min(1) == rule.max(1),
+                auroc=aurocs(truth == 1, rm),
             )
         )
     write_table(pd.concat(parts, ignore_index=True), scores)
+
+
+def aurocs(truth: np.ndarray, rm: np.ndarray) -> np.ndarray:
+    """AUROC of the scores for the truth in each group, (groups,), NaN in groups of one truth; (groups, samples)."""
+    groups = zip(truth, rm, strict=True)
+    return np.array([auroc(kinds, values) if len(set(kinds)) == 2 else np.nan for kinds, values in groups])
 
 
 @step

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 REGIMES = ("easy", "mixed", "hard")
 ARMS = {"verifier_only": "verifier only", "rm_only": "reward model only", "naive": "naive sum", "hero": "HERO"}
 SCALES = {"none": "advantages only centred", "group": "divided by the group's standard deviation"}
+HACKING = {
+    "rm_only-group": "reward model only, group scale",
+    "rm_only-none": "reward model only, centred",
+    "hero-none": "HERO, centred",
+    "verifier_only-none": "verifier only, centred",
+}
+"""Runs beside those that the reward model alone rewards."""
 OVER = "95 % intervals over problems and seeds"
 LESS = "true answers less verifier only's"
 BIN = 5
@@ -34,7 +41,7 @@ BIN = 5
 
 @step
 def main_table(*, scores: list[Input], table: Output, reward_model: str = "0") -> None:
-    """Share of true answers by training set, arm and scale, and its change since the start, for each format.
+    """Share of true answers by training set, arm and scale, its change since the start and the two signals, by format.
 
     Parameters
     ----------
@@ -47,12 +54,13 @@ def main_table(*, scores: list[Input], table: Output, reward_model: str = "0") -
     """
     import pandas as pd
 
-    held_out = read_scores(scores)
+    held_out = read_scores(scores, ranked=True)
     start = held_out[held_out["regime"] == START]
     rows: list[dict[str, Any]] = []
     for form in ("plain", "signed", "both"):
         of_form = start if form == "both" else start[start["form"] == form]
-        rows.append({"regime": START, "arm": "-", "scale": "-", "form": form} | mean(of_form)._asdict())
+        named = {"regime": START, "arm": "-", "scale": "-", "form": form}
+        rows.append(named | mean(of_form)._asdict() | _signals(of_form))
         for regime in REGIMES:
             for arm in ARMS:
                 for scale in SCALES:
@@ -60,11 +68,14 @@ def main_table(*, scores: list[Input], table: Output, reward_model: str = "0") -
                     part = select(held_out, run, (regime,), () if form == "both" else (form,))
                     since = change(start, part)
                     ends = {"change": since.value, "change_low": since.low, "change_high": since.high}
-                    also = {"rule": part["rule"].mean(), "rm": part["rm"].mean()}
-                    also["rule_uniform"] = part["rule_uniform"].mean()
                     named = {"regime": regime, "arm": arm, "scale": scale, "form": form}
-                    rows.append(named | mean(part)._asdict() | ends | also)
+                    rows.append(named | mean(part)._asdict() | _signals(part) | ends)
     write_table(pd.DataFrame(rows), table)
+
+
+def _signals(rows: pd.DataFrame) -> dict[str, float]:
+    """Means of what the rule and the reward model say of a policy's answers; AUROC over prompts of both truths."""
+    return {name: rows[name].mean() for name in ("rule", "rm", "rule_uniform", "auroc")}
 
 
 @step
@@ -190,7 +201,8 @@ def fig_curves(
 def fig_hacking(
     *, logs: list[Input], svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
 ) -> None:
-    """Fig. 6: the reward model's mean score beside the share of true answers, less those of verifier-only, by updates.
+    """Fig. 6: the reward model's mean score and the share of true answers by updates, as they are and less those of
+    verifier-only.
 
     Parameters
     ----------
@@ -203,24 +215,28 @@ def fig_hacking(
 
     told = read_logs(logs)
     told = told[told["reward_model"] == reward_model]
-    shown = {
-        "rm_only-group": "reward model only, group scale",
-        "rm_only-none": "reward model only, centred",
-        "hero-none": "HERO, centred",
-    }
-    fig, axes = figure(9.2, 3.9, cols=2)
+    names = told["arm"] + "-" + told["scale"]
+    fig, axes = figure(9.6, 6.4, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
-    for ax, (column, label) in zip(axes, (("rm", "mean scores"), ("truth", "true answers")), strict=True):
-        for index, (run, name) in enumerate(shown.items()):
+    columns = {"rm": "mean score of the reward model", "truth": "share of true answers"}
+    for (above, below), (column, label) in zip(axes.T, columns.items(), strict=True):
+        for index, (run, name) in enumerate(HACKING.items()):
             rival = f"verifier_only-{run.rpartition('-')[2]}"
-            points = binned(beside(told, run, rival, column), column)
-            line_with_band(ax, list(points), list(points.values()), name, index)
-            rows += [{"value_of": column, "run": run, "update": u} | v._asdict() for u, v in points.items()]
-        ax.axhline(0, color=NEUTRAL, linewidth=1)
-        ax.set(xlabel="update", title=f"{label} less those of verifier only", xticks=list(points))
-    legend_above(fig, axes)
+            panels = [(above, "as it is", told[names == run])]
+            if run != rival:
+                panels.append((below, "less verifier-only", beside(told, run, rival, column)))
+            for ax, panel, values in panels:
+                points = binned(values, column)
+                line_with_band(ax, list(points), list(points.values()), name, index)
+                named = {"panel": panel, "value_of": column, "run": run}
+                rows += [named | {"update": update} | value._asdict() for update, value in points.items()]
+                ax.set_xticks(list(points))
+        above.set_title(label)
+        below.axhline(0, color=NEUTRAL, linewidth=1)
+        below.set(xlabel="update", title=f"{label}, less that of verifier only")
+    legend_above(fig, axes.flat)
     groups = f"{int(told['step'].max())} updates of each of three sets, {_bin(told)} a point"
-    intervals = "95 % intervals over updates and seeds"
+    intervals = "95 % intervals over updates and seeds, below paired by update"
     save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, groups, told["seed"].nunique(), intervals))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.results import SEED, START, UNKNOWN, change, ranking, read_scores, select
+from raw2fig.papers.hero.figures import HACKING, REGIMES
+from raw2fig.papers.hero.results import SEED, START, UNKNOWN, change, mean, ranking, read_scores, select
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
@@ -23,11 +25,34 @@ from raw2fig.stats import Estimate, auroc, bootstrap_mean
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
 FORMS = {"plain": "plain (=)", "signed": "signed (?)"}
+KINDS_OF_TRUTH = {1: ("true", 0), 0: ("false", 1)}
+"""Truth → how it is called, and its place in the palette."""
+SHOWN = 200
+"""Prompts of a format whose answers are drawn as points."""
 TINY = 1e-8
 """Smallest change that is drawn."""
-PAPER = {"normalised": {"recall": 0.101, "false_positive_rate": 0.003}, "math_verify": {"recall": 0.684}}
-"""Rates of Table 1, of other answers."""
+RATES = {
+    "recall": "recall of true answers",
+    "false_positive_rate": "false-positive rate",
+    "precision": "precision",
+    "accuracy": "accuracy",
+}
+LABELS = {
+    "math_verify": "math_\nverify",
+    "rm_above_1": "reward\nmodel > 1",
+    "rm_above_median": "reward\nmodel >\nmedian",
+}
+PAPER = {
+    "normalised": {"recall": 0.101, "false_positive_rate": 0.003, "precision": 0.975, "accuracy": 0.536},
+    "math_verify": {"recall": 0.684, "false_positive_rate": 0.0, "precision": 1.0, "accuracy": 0.837},
+    "rm_above_1": {"recall": 0.917, "precision": 0.677, "accuracy": 0.732},
+}
+"""Rates of Table 1, of other answers and another reward model."""
 
 
 @step
@@ -42,7 +67,8 @@ def fig_signals(
     hyperparameters: Hyperparameters = "appendix",
     scale: str = "laptop",
 ) -> None:
-    """Fig. 1: what the reward model says of true and false answers, and how well each signal ranks them.
+    """Fig. 1: the reward model's scores of true and false answers, what HERO's reward makes of them and of the rule's
+    labels, answer by answer; and how well each signal ranks them.
 
     Parameters
     ----------
@@ -60,45 +86,75 @@ def fig_signals(
     rule, rm, truth = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in signals)
     parameters = weighted(Parameters(alpha=alpha, beta=alpha), hyperparameters)
     shaped = shape_groups("hero", rule, rm, parameters, sigma_bar_in(None, spread(rm)))
+    r_hat = shape_groups("hero_no_weight", rule, rm, parameters, shaped.sigma_bar).rewards
     forms = frame["form"].to_numpy()[::generations]
     mixed = truth.min(1) < truth.max(1)
-    fig, axes = figure(10.2, 3.9, cols=3)
+    fig, axes = figure(10.6, 6.0, rows=3, cols=3)
     rows: list[dict[str, Any]] = []
     centred = rm - rm.mean(1, keepdims=True)
-    for ax, form in zip(axes, FORMS, strict=False):
-        values = centred[mixed & (forms == form)]
-        low, high = np.quantile(values, [0.01, 0.99]).tolist() if len(values) else (-1.0, 1.0)
-        edges = np.linspace(low, high, 31)
-        for index, (kind, label) in enumerate(((1, "true"), (0, "false"))):
-            chosen = values[truth[mixed & (forms == form)] == kind]
-            ax.hist(
-                chosen,
-                edges,
-                density=len(chosen) > 0,
-                histtype="stepfilled",
-                alpha=0.45,
-                color=PALETTE[index],
-                label=label,
-            )
-            counts, _ = np.histogram(chosen, edges)
-            named = {"panel": "scores", "form": form, "truth": kind}
-            rows += [named | {"from": a, "n": int(n)} for a, n in zip(edges, counts, strict=False)]
-        ax.set(title=f"{FORMS[form]}: score less its group's mean", xlabel="score", ylabel="density")
+    for column, form in zip(axes.T, FORMS, strict=False):
+        groups = np.flatnonzero(mixed & (forms == form))
+        low, high = np.quantile(centred[groups], [0.01, 0.99]).tolist() if len(groups) else (-1.0, 1.0)
+        rows += _histogram(column[0], form, centred[groups], truth[groups], np.linspace(low, high, 31))
+        shown = groups[:SHOWN]
+        for ax, verdict in zip(column[1:], (1, 0), strict=True):
+            chosen = rule[shown] == verdict
+            found = (values[shown][chosen] for values in (centred, r_hat, truth))
+            rows += _points(ax, form, verdict, *found)
+            ax.set(xlim=(low, high), ylim=(verdict - 1.2 * alpha, verdict + 1.2 * alpha))
+            ax.set(yticks=[verdict - alpha, verdict, verdict + alpha])
+            ax.set_ylabel(f"HERO's reward,\nrule {'accepts' if verdict else 'rejects'}")
+        column[0].set(title=FORMS[form], xlim=(low, high), ylabel="density of scores")
+        column[2].set_xlabel("reward model's score less its group's mean")
     series: dict[str, list[Estimate]] = {}
     rewards = {"rule": rule, "reward model": rm, "HERO's reward": shaped.rewards}
     for form, label in FORMS.items():
         groups = np.flatnonzero(mixed & (forms == form))
         for name, values in rewards.items():
             areas = [auroc(truth[g] == 1, values[g]) for g in groups]
-            found = bootstrap_mean(areas, SEED) if areas else UNKNOWN
-            series.setdefault(label, []).append(found)
-            rows.append({"panel": "AUROC", "form": form, "signal": name} | found._asdict())
-    bars_with_intervals(axes[2], ["rule", "reward\nmodel", "HERO's\nreward"], series, PALETTE[2:])
-    axes[2].axhline(0.5, color=NEUTRAL, linestyle="--", label="chance")
-    axes[2].set(ylim=(0, 1.05), title="AUROC for the truth, within prompts")
-    legend_above(fig, axes)
+            estimate = bootstrap_mean(areas, SEED) if areas else UNKNOWN
+            series.setdefault(label, []).append(estimate)
+            rows.append({"panel": "AUROC", "form": form, "signal": name} | estimate._asdict())
+    grid = axes[0, 2].get_gridspec()
+    for ax in axes[:, 2]:
+        ax.remove()
+    right = fig.add_subplot(grid[:, 2])
+    bars_with_intervals(right, ["rule", "reward\nmodel", "HERO's\nreward"], series, PALETTE[2:])
+    right.axhline(0.5, color=NEUTRAL, linestyle="--", label="chance")
+    right.set(ylim=(0, 1.05), title="AUROC for the truth, within prompts")
+    legend_above(fig, [*axes[:, :2].flat, right])
     n = f"{int(mixed.sum())} prompts with true and false answers x {generations} completions"
-    save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, n, 1, "95 % intervals over prompts"))
+    drawn = f", points of at most {SHOWN} prompts a format"
+    save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, n + drawn, 1, "95 % intervals over prompts"))
+
+
+def _histogram(ax: Axes, form: str, values: np.ndarray, truth: np.ndarray, edges: np.ndarray) -> list[dict[str, Any]]:
+    """Histograms of the scores of true and of false answers; rows of what is drawn."""
+    rows: list[dict[str, Any]] = []
+    for kind, (label, index) in KINDS_OF_TRUTH.items():
+        chosen = values[truth == kind]
+        look: dict[str, Any] = {"histtype": "stepfilled", "alpha": 0.45, "color": PALETTE[index], "label": label}
+        ax.hist(chosen, edges.tolist(), density=len(chosen) > 0, **look)
+        counts, _ = np.histogram(chosen, edges)
+        named = {"panel": "scores", "form": form, "truth": kind}
+        rows += [named | {"score": a, "n": int(n)} for a, n in zip(edges, counts, strict=False)]
+    return rows
+
+
+def _points(
+    ax: Axes, form: str, rule: int, scores: np.ndarray, rewards: np.ndarray, truth: np.ndarray
+) -> list[dict[str, Any]]:
+    """Answers with the label `rule` by score and shaped reward, and the reward of the label alone; rows of points."""
+    for kind, (_, index) in KINDS_OF_TRUTH.items():
+        chosen = truth == kind
+        look: dict[str, Any] = {"marker": "o^"[index], "s": 9, "alpha": 0.5, "linewidths": 0, "color": PALETTE[index]}
+        ax.scatter(scores[chosen], rewards[chosen], **look)
+    ax.axhline(rule, color=NEUTRAL, linestyle=":", label="reward of the rule alone")
+    if not len(scores):
+        ax.text(0.5, 0.75, "no answer", color=NEUTRAL, ha="center", transform=ax.transAxes)
+    named = {"panel": "answers", "form": form, "rule": rule}
+    found = zip(truth.tolist(), scores.tolist(), rewards.tolist(), strict=True)
+    return [named | {"truth": int(kind), "score": score, "reward": reward} for kind, score, reward in found]
 
 
 @step
@@ -113,7 +169,8 @@ def fig_reward_models(
     csv: Output,
     scale: str = "laptop",
 ) -> None:
-    """Fig. 7: AUROC of the reward models over the noise of their labels, and what HERO reaches with each.
+    """Fig. 7: AUROC of the reward models over the noise of their labels, what HERO reaches with each, and the AUROC of
+    the first on the answers of policies that were trained on it.
 
     Parameters
     ----------
@@ -124,16 +181,17 @@ def fig_reward_models(
     logs
         Logs of the reward models.
     noises
-        Names of the reward models, in the same order: shares of labels that were flipped.
+        Names of the reward models, in the same order: shares of labels that were flipped. The first is that of the
+        comparison.
     """
     import pandas as pd
 
     if not len(rollouts) == len(logs) == len(noises):
         raise InputError("noises", f"{len(noises)} for {len(rollouts)} rollouts, {len(logs)} logs", "as many of each")
     scored = [read_table(path, {"prompt": "string", "truth": "number", "rm": "number"}) for path in rollouts]
-    held_out = read_scores(scores)
+    held_out = read_scores(scores, ranked=True)
     places = [float(noise) for noise in noises]
-    fig, (left, right) = figure(9.0, 3.9, cols=2)
+    fig, (left, right, last) = figure(12.6, 4.2, cols=3)
     rows: list[dict[str, Any]] = []
     lines = {
         "within prompts of RL": [Estimate(**read_json(path)["auroc_train"]) for path in logs],
@@ -143,6 +201,9 @@ def fig_reward_models(
     for index, (label, found) in enumerate(lines.items()):
         line_with_band(left, places, found, label, index)
         rows += [{"value_of": f"AUROC, {label}", "noise": p} | v._asdict() for p, v in zip(places, found, strict=True)]
+    own = {("-", START): ranking_of_own(held_out[held_out["regime"] == START])}
+    for run, regime in product(HACKING, REGIMES):
+        own[run, regime] = ranking_of_own(select(held_out, f"{run}-{noises[0]}", (regime,)))
     left.axhline(0.5, color=NEUTRAL, linestyle="--", label="chance")
     left.set(title="AUROC of the reward model for the truth", xlabel="share of flipped labels", xticks=places)
     for index, (form, label) in enumerate(FORMS.items(), start=3):
@@ -153,9 +214,33 @@ def fig_reward_models(
     right.axhline(0, color=NEUTRAL, linewidth=1)
     right.set(title="HERO: change of true answers after the hard set", xlabel="share of flipped labels", xticks=places)
     legend_above(fig, (left, right))
+    _after_rl(last, own)
+    for (run, regime), value in own.items():
+        rows.append({"value_of": "AUROC, after RL", "run": run, "regime": regime} | value._asdict())
     table = pd.DataFrame(rows)
-    n = f"{scored[0]['prompt'].nunique()} prompts (left), {table['n'].iloc[-1]} a format (right)"
-    save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max())) + " over problems, right also seeds")
+    n = f"{scored[0]['prompt'].nunique()} prompts (left), {found[0].n} a format (middle)"
+    n += f", up to {max(value.n for value in own.values())} prompts with true and false answers (right)"
+    intervals = "95 % intervals over problems, middle and right also seeds"
+    save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max()), intervals))
+
+
+def _after_rl(ax: Axes, own: dict[tuple[str, str], Estimate]) -> None:
+    """Bars of the AUROC within prompts on the answers of trained policies, and a line of the one before RL."""
+    before = own["-", START]
+    ax.axhspan(before.low, before.high, color=NEUTRAL, alpha=0.18, linewidth=0)
+    ax.axhline(before.value, color=NEUTRAL, label="before RL")
+    ax.axhline(0.5, color=NEUTRAL, linestyle="--")
+    series = {name: [own[run, regime] for regime in REGIMES] for run, name in HACKING.items()}
+    bars_with_intervals(ax, [f"{regime} set" for regime in REGIMES], series)
+    ax.set(title="AUROC on the trained policy's own answers", ylim=(0, 1.35), yticks=np.arange(0, 1.1, 0.25))
+    ax.legend(loc="upper left", ncols=1)
+
+
+def ranking_of_own(rows: pd.DataFrame) -> Estimate:
+    """AUROC of the scores for the truth within prompts, on the own answers of policies: the mean over prompts that have
+    true and false ones; where there are none nothing is known."""
+    known = rows.dropna(subset=["auroc"])
+    return mean(known, "auroc") if len(known) else UNKNOWN
 
 
 @step
@@ -232,7 +317,7 @@ def fig_verifiers(
     benchmark: Input | None = None,
     scale: str = "laptop",
 ) -> None:
-    """Table 1: recall and false-positive rate of the rule verifiers.
+    """Table 1: recall, false-positive rate, precision and accuracy of the rule verifiers and the reward model.
 
     Parameters
     ----------
@@ -248,28 +333,33 @@ def fig_verifiers(
     if benchmark:
         sets["HardVerify-Math"] = read_table(benchmark, {"verifier": "string"})
     names = list(dict.fromkeys(small["verifier"]))
-    fig, axes = figure(8.8, 3.8, cols=2)
+    fig, axes = figure(10.2, 6.4, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
-    titles = {"recall": "recall of true answers", "false_positive_rate": "false-positive rate"}
-    for ax, (column, title) in zip(axes, titles.items(), strict=True):
+    for ax, (column, title) in zip(axes.flat, RATES.items(), strict=True):
         series = {}
         for label, frame in sets.items():
-            part = frame.set_index("verifier").loc[names]
-            total = part["equivalent" if column == "recall" else "wrong"]
-            numbers = zip(part[column], part[f"{column}_low"], part[f"{column}_high"], total, strict=True)
-            series[label] = [Estimate(float(v), float(a), float(b), int(n)) for v, a, b, n in numbers]
+            # the reward model is no verifier of the benchmark
+            part = frame.set_index("verifier").reindex(names)
+            series[label] = [_rate(row, column) for _, row in part.iterrows()]
             found = zip(names, series[label], strict=True)
-            rows += [{"value_of": column, "answers": label, "verifier": name} | v._asdict() for name, v in found]
-        bars_with_intervals(ax, [name.replace("_", "_\n") for name in names], series)
+            rows += [{"value_of": column, "answers": label, "verifier": n} | v._asdict() for n, v in found if v.n]
+        bars_with_intervals(ax, [LABELS.get(name, name) for name in names], series)
         published = [(place, PAPER.get(name, {}).get(column)) for place, name in enumerate(names)]
-        for place, value in published if benchmark else []:
+        for place, value in published:
             if value is not None:
                 line = {"color": NEUTRAL, "linestyle": ":", "label": "paper, other answers on HardVerify-Math"}
                 ax.plot([place - 0.4, place + 0.4], [value] * 2, **line)
         ax.set(ylim=(0, 1.05), title=title)
-    legend_above(fig, axes)
-    table = pd.DataFrame(rows)
-    counts = ", ".join(
-        f"{label} {int(part['n'].sum() / len(names))}" for label, part in table.groupby("answers", sort=False)
-    )
-    save(fig, svg, png, csv, table, footnote(scale, f"{counts} answers", 1, "95 % intervals (Wilson)"))
+    legend_above(fig, axes.flat)
+    counts = ", ".join(f"{name} {int(f[['equivalent', 'wrong']].iloc[0].sum())}" for name, f in sets.items())
+    save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, f"{counts} answers", 1, "95 % intervals (Wilson)"))
+
+
+def _rate(row: pd.Series[Any], column: str) -> Estimate:
+    """A rate in a row of the verifiers' table, `n` the answers that it is a share of; NaN, 0 where there are none."""
+    value, low, high = (float(row[f"{column}{end}"]) for end in ("", "_low", "_high"))
+    if np.isnan(value):
+        return Estimate(value, low, high, 0)
+    accepted = row["accepted_equivalent"] + row["accepted_wrong"]
+    totals = {"recall": row["equivalent"], "false_positive_rate": row["wrong"], "precision": accepted}
+    return Estimate(value, low, high, int(totals.get(column, row["equivalent"] + row["wrong"])))

@@ -28,11 +28,13 @@ TOLD = ("truth", "rule", "rm", "uniform_groups", "nonzero_groups", "abs_advantag
 """What the logs tell of an update's rollouts."""
 
 
-def read_scores(paths: Sequence[Path]) -> pd.DataFrame:
-    """Held-out scores of `raw2fig hero evaluate`, with a column `item`, the prompt without its format."""
+def read_scores(paths: Sequence[Path], ranked: bool = False) -> pd.DataFrame:
+    """Held-out scores of `raw2fig hero evaluate`, with a column `item`, the prompt without its format; `ranked`: they
+    must have the AUROC of each prompt, which is missing where there is none."""
     import pandas as pd
 
-    frame = pd.concat([read_table(path, KINDS) for path in paths], ignore_index=True)
+    kinds = KINDS | ({"auroc": "number"} if ranked else {})
+    frame = pd.concat([read_table(path, kinds, ["auroc"]) for path in paths], ignore_index=True)
     return frame.assign(item=frame["prompt"].str.rsplit(n=1).str[0])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ FIELDS = ("ground_truth", "fn_output", "tn_output")
 """Of a problem: the gold answer, an equivalent one, and a wrong one."""
 Pair = tuple[str, bool, str, str]
 """Name, whether the answer is equivalent, gold answer, answer."""
+PAPER_THRESHOLD = 1.0
+"""Of AceMath-7B-RM's score in the paper's table 1."""
 RATES = ("recall", "false_positive_rate", "precision", "accuracy")
 
 
@@ -63,7 +65,7 @@ def verifier_study(
         for equivalent in (True, False)
         for problem in problems
     ]
-    _study(pairs, scores, table, costs)
+    _tabulate(pairs, _verdicts(pairs, costs), scores, table)
 
 
 @step
@@ -76,12 +78,16 @@ def verifier_study_rollouts(
     table: Output = Path("hero-verifiers.csv"),
     costs: Output | None = None,
 ) -> None:
-    """The same for a policy's own answers: all of them, and those to plain and to signed problems.
+    """The same for a policy's own answers, all of them and those to plain and to signed problems, with the reward model
+    as two more verifiers.
+
+    rm_above_1 accepts what it scores above 1, the paper's threshold, rm_above_median what it scores above the median of
+    these answers, as scores of one model mean nothing for another; neither threshold depends on the truth.
 
     Parameters
     ----------
     rollouts
-        Table of `raw2fig hero reward-model`: prompt, form, answer, completion, truth.
+        Table of `raw2fig hero reward-model`: prompt, form, answer, completion, truth, rm.
     answers
         How many are taken: different ones, from the start of the table, half of each format.
     reading
@@ -89,36 +95,33 @@ def verifier_study_rollouts(
     scores
         The verdicts, a row per verifier and answer.
     table
-        A row per verifier and format, "both" for all answers.
+        A row per verifier and format, "both" for all answers, with the threshold of a score.
     costs
         JSON with milliseconds of CPU per answer, which no two runs have the same.
     """
     kinds = dict.fromkeys(("prompt", "form", "answer", "completion"), "string")
-    frame = read_table(rollouts, {**kinds, "truth": "number"}).drop_duplicates(["prompt", "completion"])
+    frame = read_table(rollouts, {**kinds, "truth": "number", "rm": "number"})
+    frame = frame.drop_duplicates(["prompt", "completion"])
     frame = frame.groupby("form", sort=False).head(answers // frame["form"].nunique()).reset_index(drop=True)
     pairs = [
         (f"{row.form} {place}", row.truth == 1, gold_of(row.answer, reading), READERS[reading](row.completion))
         for place, row in enumerate(frame.itertuples())
     ]
+    thresholds = {"rm_above_1": PAPER_THRESHOLD, "rm_above_median": float(frame["rm"].median())}
+    verdicts = _verdicts(pairs, costs) | {name: accepted(frame["rm"], limit) for name, limit in thresholds.items()}
     forms = frame["form"].tolist()
-    _study(pairs, scores, table, costs, {"both": [True] * len(forms)} | {f: [x == f for x in forms] for f in ENDS})
+    parts = {"both": [True] * len(forms)} | {form: [other == form for other in forms] for form in ENDS}
+    _tabulate(pairs, verdicts, scores, table, parts, thresholds)
 
 
-def _study(
-    pairs: list[Pair],
-    scores: Path,
-    table: Path,
-    costs: Path | None,
-    parts: Mapping[str, Sequence[bool]] | None = None,
-) -> None:
-    """Verdicts, rates and costs of all verifiers on `pairs`; with `parts`, which say for each pair whether it belongs
-    to them, rates of each part."""
-    import pandas as pd
+def accepted(scores: Iterable[float], threshold: float) -> list[Verdict]:
+    """The reward model as a verifier: what it scores above `threshold` is right."""
+    return ["equal" if score > threshold else "different" for score in scores]
 
-    rows, rates, spent = [], [], {}
-    chosen: list[tuple[dict[str, str], Sequence[bool]]] = [({}, [True] * len(pairs))]
-    if parts:
-        chosen = [({"form": name}, part) for name, part in parts.items()]
+
+def _verdicts(pairs: list[Pair], costs: Path | None) -> dict[str, list[Verdict]]:
+    """Verdicts of every verifier on `pairs`; their costs are written to `costs`."""
+    found, spent = {}, {}
     for name in VERIFIERS:
         verdict_of(name, "1", "1")  # its imports are no cost of an answer
         verdicts, seconds = [], 0.0
@@ -126,21 +129,38 @@ def _study(
             start = time.process_time()
             verdicts.append(verdict_of(name, gold, answer))
             seconds += time.process_time() - start
-        spent[name] = 1000 * seconds / len(pairs)
-        rows += [
-            (name, key, equivalent, verdict, verdict == "equal")
-            for (key, equivalent, _, _), verdict in zip(pairs, verdicts, strict=True)
-        ]
-        equivalent = [kind for _, kind, _, _ in pairs]
-        rates += [
-            {"verifier": name, **named, **rates_of(list(compress(equivalent, part)), list(compress(verdicts, part)))}
-            for named, part in chosen
-        ]
+        found[name], spent[name] = verdicts, 1000 * seconds / len(pairs)
         logging.info("%s: %.3g ms of CPU per answer", name, spent[name])
-    write_table(pd.DataFrame(rows, columns=["verifier", "id", "equivalent", "verdict", "accepted"]), scores)
-    write_table(pd.DataFrame(rates), table)
     if costs is not None:
         write_json({"cpu_ms_per_answer": spent, "answers": len(pairs)}, costs)
+    return found
+
+
+def _tabulate(
+    pairs: list[Pair],
+    verdicts: Mapping[str, Sequence[Verdict]],
+    scores: Path,
+    table: Path,
+    parts: Mapping[str, Sequence[bool]] | None = None,
+    thresholds: Mapping[str, float] | None = None,
+) -> None:
+    """Write verdicts and rates on `pairs`; with `parts`, which say for each pair whether it belongs to them, rates of
+    each part, and with `thresholds` those of the judges that have one."""
+    import pandas as pd
+
+    equivalent = [kind for _, kind, _, _ in pairs]
+    rows, rates = [], []
+    chosen: list[tuple[dict[str, str], Sequence[bool]]] = [({}, [True] * len(pairs))]
+    if parts:
+        chosen = [({"form": name}, part) for name, part in parts.items()]
+    for name, said in verdicts.items():
+        rows += [(name, key, kind, word, word == "equal") for (key, kind, _, _), word in zip(pairs, said, strict=True)]
+        for named, part in chosen:
+            found = rates_of(list(compress(equivalent, part)), list(compress(said, part)))
+            limit = {"threshold": thresholds.get(name)} if thresholds else {}
+            rates.append({"verifier": name, **named, **found, **limit})
+    write_table(pd.DataFrame(rows, columns=["verifier", "id", "equivalent", "verdict", "accepted"]), scores)
+    write_table(pd.DataFrame(rates), table)
     print(pd.DataFrame(rates)[["verifier", *RATES, "unparsed", "timeouts"]].to_string(index=False, float_format="%.3f"))
 
 

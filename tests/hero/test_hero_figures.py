@@ -1,0 +1,338 @@
+"""What HERO's figures draw and what its main table says: the CSVs against values worked out from small tables."""
+
+import json
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from raw2fig.errors import InputError
+from raw2fig.papers.hero.figures import fig_arms, fig_curves, fig_dense_range, fig_hacking, main_table
+from raw2fig.papers.hero.figures_signals import fig_inertness, fig_reward_models, fig_signals, fig_verifiers
+from raw2fig.papers.hero.train import parse_run
+from raw2fig.papers.hero.verifier_study import verifier_study_rollouts
+
+SEEDS, SEEDS_OF_START = (0, 1, 2), (0,)
+UPDATES = 10
+FORMS = {"plain": "=", "signed": "?"}
+REGIMES, ARMS, SCALES = ("easy", "mixed", "hard"), ("verifier_only", "rm_only", "naive", "hero"), ("none", "group")
+ABLATIONS = ("hero_neg_only-none", "hero_pos_only-none", "hero_no_weight-none", "hero_no_weight-group")
+RUNS = [
+    *((regime, f"{arm}-{scale}-0") for regime in REGIMES for arm in ARMS for scale in SCALES),
+    *(("hard", f"{run}-0") for run in (*ABLATIONS, "gated_fallback-none")),
+    ("hard", "hero-none-0.3"),
+]
+START = ("start", "-")
+# a number of its own for each run in each regime and format, so that no other can stand in for it
+CODES = {key: (place + 1) / 1000 for place, key in enumerate(product(RUNS, FORMS))}
+FILES = {"rollouts": "parquet", "logs": "json"}
+"""Of each reward model."""
+POINT = ["rule", "truth", "score", "reward"]
+EASE = (-0.3, 0.0, 0.4)
+"""Of three problems, which every policy has."""
+TRUTH_OF_START = {"plain": 0.4, "signed": 0.3}
+
+
+def gain(regime: str, run: str, *forms: str) -> float:
+    """What a run adds to the share of true answers, mean over formats."""
+    return float(np.mean([CODES[(regime, run), form] for form in forms or FORMS]))
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Scores of the policies, of three problems in two formats: seeds differ, and their mean is the run's number. One
+    problem has no AUROC."""
+    folder = tmp_path_factory.mktemp("scores")
+    rows: list[dict[str, Any]] = []
+    for (regime, run), (form, end), (place, ease) in product([START, *RUNS], FORMS.items(), enumerate(EASE)):
+        for seed in SEEDS_OF_START if regime == "start" else SEEDS:
+            added = 0.0 if regime == "start" else CODES[(regime, run), form] + 0.01 * (seed - 1)
+            truth = TRUTH_OF_START[form] + ease + added
+            named = {"regime": regime, "run": run, "seed": seed, "prompt": f"{place} + 1 {end}", "form": form}
+            told = {"truth": truth, "rule": truth / 2, "rm": 10 * truth, "rule_uniform": form == "signed"}
+            rows.append(named | told | {"auroc": np.nan if place == 0 else 0.5 + added})
+    frame = pd.DataFrame(rows)
+    start = frame["regime"] == "start"
+    for name, part in (("start", frame[start]), ("rest", frame[~start])):
+        part.to_parquet(folder / f"{name}.parquet")
+    return [folder / "start.parquet", folder / "rest.parquet"]
+
+
+def logged(regime: str, run: str, column: str, step: int) -> float:
+    """What the log of a run tells of an update, mean over seeds: for each run another slope."""
+    return gain(regime, run) * (step if column == "truth" else 100 + step**2)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder, paths = tmp_path_factory.mktemp("logs"), []
+    for (regime, run), seed in product(RUNS, SEEDS):
+        path = folder / f"{regime}-s{seed}" / f"{run}.json"
+        path.parent.mkdir(exist_ok=True)
+        updates = [
+            {"step": n} | {f"shaping/{c}": logged(regime, run, c, n) + 0.01 * (seed - 1) for c in ("rm", "truth")}
+            for n in range(1, UPDATES + 1)
+        ]
+        path.write_text(json.dumps({"run": run, **parse_run(run)._asdict(), "seed": seed, "updates": updates}))
+        paths.append(path)
+    return paths
+
+
+def drawn(figure: Callable[..., None], folder: Path, **given: Any) -> pd.DataFrame:
+    """The CSV of a figure."""
+    made = {kind: folder / f"figure.{kind}" for kind in ("svg", "png", "csv")}
+    figure(**given, **made)
+    assert all(path.stat().st_size for path in made.values())
+    return pd.read_csv(made["csv"])
+
+
+def close(value: Any) -> Any:
+    return pytest.approx(value, abs=1e-9)
+
+
+def has_intervals(rows: pd.DataFrame, seeds: int = len(SEEDS)) -> None:
+    """Whether every value lies in an interval over the seeds."""
+    assert (rows["low"] <= rows["value"] + 1e-9).all()
+    assert (rows["value"] <= rows["high"] + 1e-9).all()
+    assert (rows["seeds"] == seeds).all()
+
+
+def test_main_table(scores: list[Path], tmp_path: Path) -> None:
+    main_table(scores=scores, table=tmp_path / "main.csv")
+    table = pd.read_csv(tmp_path / "main.csv").set_index(["regime", "arm", "scale", "form"])
+    assert len(table) == 3 + 3 * 4 * 2 * 3
+    base = {form: share + sum(EASE) / 3 for form, share in TRUTH_OF_START.items()}
+    base["both"] = sum(base.values()) / 2
+    for form, truth in base.items():
+        start = table.loc[("start", "-", "-", form)]
+        assert start[["value", "rule", "rm", "auroc"]].tolist() == close([truth, truth / 2, 10 * truth, 0.5])
+        for regime, arm, scale in product(REGIMES, ARMS, SCALES):
+            row = table.loc[(regime, arm, scale, form)]
+            added = gain(regime, f"{arm}-{scale}-0", *([] if form == "both" else [form]))
+            found = row[["value", "change", "rule", "rm", "auroc"]].tolist()
+            now = truth + added
+            assert found == close([now, added, now / 2, 10 * now, 0.5 + added]), (regime, arm, scale, form)
+            assert row["rule_uniform"] == {"plain": 0, "signed": 1, "both": 0.5}[form]
+            assert row["change_low"] <= row["change"] <= row["change_high"]
+            assert (row["n"], row["seeds"]) == (3 * (1 + (form == "both")), 3)
+
+
+def test_arms(scores: list[Path], tmp_path: Path) -> None:
+    table = drawn(fig_arms, tmp_path, scores=scores).set_index(["form", "scale", "regime", "arm"])
+    assert len(table) == 2 + 2 * 2 * 3 * 4
+    for form, scale, regime, arm in product(FORMS, SCALES, REGIMES, ARMS):
+        assert table.loc[(form, scale, regime, arm), "value"] == close(gain(regime, f"{arm}-{scale}-0", form))
+    for form, share in TRUTH_OF_START.items():
+        assert table.loc[(form, "-", "start", "-"), "value"] == close(share + sum(EASE) / 3)
+    has_intervals(table.drop(index="start", level="regime"))
+
+
+def test_dense_range_is_of_the_hard_set(scores: list[Path], tmp_path: Path) -> None:
+    table = drawn(fig_dense_range, tmp_path, scores=scores).set_index(["form", "arm"])
+    arms = ("verifier_only", "hero_neg_only", "hero_pos_only", "hero", "hero_no_weight", "gated_fallback")
+    assert len(table) == 2 * (1 + len(arms))
+    for form, arm in product(FORMS, arms):
+        assert table.loc[(form, arm), "value"] == close(gain("hard", f"{arm}-none-0", form))
+    has_intervals(table.drop(index="start", level="arm"))
+
+
+def test_curves_are_beside_verifier_only_of_their_scale(logs: list[Path], tmp_path: Path) -> None:
+    table = drawn(fig_curves, tmp_path, logs=logs).set_index(["scale", "regime", "arm", "update"])
+    assert len(table) == 2 * 3 * 3 * 2
+    for scale, regime, arm, end in product(SCALES, REGIMES, ARMS[1:], (5, 10)):
+        ours, rival = (
+            np.mean([logged(regime, f"{name}-{scale}-0", "truth", n) for n in range(end - 4, end + 1)])
+            for name in (arm, "verifier_only")
+        )
+        assert table.loc[(scale, regime, arm, end), "value"] == close(ours - rival)
+    has_intervals(table)
+
+
+def test_hacking_is_told_in_its_own_units_and_beside_verifier_only(logs: list[Path], tmp_path: Path) -> None:
+    table = drawn(fig_hacking, tmp_path, logs=logs).set_index(["panel", "value_of", "run", "update"])
+    runs = ("rm_only-group", "rm_only-none", "hero-none", "verifier_only-none")
+    assert len(table) == 2 * 2 * (4 + 3)
+
+    def told(run: str, column: str, end: int) -> float:
+        return float(np.mean([logged(r, f"{run}-0", column, n) for r in REGIMES for n in range(end - 4, end + 1)]))
+
+    for column, run, end in product(("rm", "truth"), runs, (5, 10)):
+        value = told(run, column, end)
+        assert table.loc[("as it is", column, run, end), "value"] == close(value)
+        if run != "verifier_only-none":
+            rival = told(f"verifier_only-{run.partition('-')[2]}", column, end)
+            assert table.loc[("less verifier-only", column, run, end), "value"] == close(value - rival)
+    has_intervals(table)
+
+
+def test_reward_models_before_and_after_rl(scores: list[Path], tmp_path: Path) -> None:
+    truth = [[1, 0, 0], [1, 1, 0], [1, 1, 1]]  # the last has no AUROC of its own
+    given = {"0": [[3, 1, 2], [1, 3, 2], [0, 0, 0]], "0.3": [[1, 3, 2], [1, 3, 2], [4, 4, 4]]}
+    within, overall = {"0": 0.75, "0.3": 0.25}, {"0": (3 + 0.5 + 3 + 0) / 18, "0.3": (0 + 0 + 2.5 + 9) / 18}
+    for noise, rm in given.items():
+        frame = {"prompt": np.repeat(["a", "b", "c"], 3), "truth": np.ravel(truth) * 1.0, "rm": np.ravel(rm) * 1.0}
+        pd.DataFrame(frame).to_parquet(tmp_path / f"{noise}.parquet")
+        known = {"value": 0.9 - float(noise), "low": 0.5, "high": 1.0, "n": 7, "seeds": 1}
+        (tmp_path / f"{noise}.json").write_text(json.dumps({"auroc_train": known}))
+    files = {kind: [tmp_path / f"{noise}.{end}" for noise in given] for kind, end in FILES.items()}
+    table = drawn(fig_reward_models, tmp_path, **files, scores=scores, noises=list(given))
+    before = table.dropna(subset="noise").set_index(["value_of", "noise"]).sort_index()["value"]
+    for noise in given:
+        place = float(noise)
+        assert before["AUROC, within prompts of RL", place] == close(0.9 - place)
+        assert before["AUROC, within held-out prompts", place] == close(within[noise])
+        assert before["AUROC, over all held-out completions", place] == close(overall[noise])
+        for form in FORMS:
+            assert before[f"truth, {form}", place] == close(gain("hard", f"hero-none-{noise}", form))
+    after = table[table["value_of"] == "AUROC, after RL"].set_index(["run", "regime"])
+    assert len(after) == 1 + 4 * 3
+    assert after.loc[("-", "start"), "value"] == 0.5
+    for run, regime in product(("rm_only-group", "rm_only-none", "hero-none", "verifier_only-none"), REGIMES):
+        assert after.loc[(run, regime), "value"] == close(0.5 + gain(regime, f"{run}-0"))
+    assert (after["n"] == 4).all()
+    has_intervals(after.drop(index="start", level="regime"))
+
+
+def test_nothing_is_known_of_policies_whose_prompts_have_one_truth(scores: list[Path], tmp_path: Path) -> None:
+    for path in scores:
+        pd.read_parquet(path).assign(auroc=np.nan).to_parquet(tmp_path / path.name)
+    pd.DataFrame({"prompt": ["a", "a"], "truth": [1.0, 0.0], "rm": [2.0, 1.0]}).to_parquet(tmp_path / "0.parquet")
+    known = {"value": 0.9, "low": 0.5, "high": 1.0, "n": 7, "seeds": 1}
+    (tmp_path / "0.json").write_text(json.dumps({"auroc_train": known}))
+    files = {kind: [tmp_path / f"0.{end}"] for kind, end in FILES.items()}
+    moved = [tmp_path / path.name for path in scores]
+    table = drawn(fig_reward_models, tmp_path, **files, scores=moved, noises=["0"])
+    after = table[table["value_of"] == "AUROC, after RL"]
+    assert after[["value", "low", "high", "n"]].drop_duplicates().to_numpy().tolist() == [[0.5, 0, 1, 0]]
+
+
+def test_inertness(scores: list[Path], tmp_path: Path) -> None:
+    cases = {("weight", True): 1, ("weight", False): 3, ("band width", True): 10, ("band width", False): 20}
+    rows = [
+        {"prompt": f"{prompt}", "knob": knob, "scale": scale, "uniform": uniform, "largest": factor * size * prompt}
+        for (knob, uniform), size in cases.items()
+        for scale, factor in (("none", 0.01), ("group", 1e-5))
+        for prompt in (1, 2, 4)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "changes.parquet")
+    table = drawn(fig_inertness, tmp_path, changes=tmp_path / "changes.parquet", scores=scores)
+    left = table[table["panel"] == "advantages"].to_dict("records")
+    assert len(left) == 6
+    weight, uniform, mixed = ([row for row in left if words in row["case"]] for words in ("weight", "uniform", "mixed"))
+    # the weight counts in all six groups: 1, 2, 3, 4, 6, 12
+    for part, middle, most in ((weight, 3.5, 12), (uniform, 20, 40), (mixed, 40, 80)):
+        assert [row["scale"] for row in part] == ["none", "group"]
+        assert [row["value"] for row in part] == close([middle * 0.01, middle * 1e-5])
+        assert [row["high"] for row in part] == close([most * 0.01, most * 1e-5])
+    right = table[table["panel"] == "truth"].set_index(["case", "scale"])
+    for scale, (case, arm) in product(SCALES, {"with weight": "hero", "without weight": "hero_no_weight"}.items()):
+        assert right.loc[(case, scale), "value"] == close(gain("hard", f"{arm}-{scale}-0", "signed"))
+    has_intervals(right)
+
+
+ROLLOUTS = {
+    # prompt: format, rule, truth, scores
+    "1 =": ("plain", [1, 0, 0, 0], [1, 0, 0, 0], [2.0, 1.0, 3.0, 2.0]),
+    "1 ?": ("signed", [0, 0, 0, 0], [1, 1, 0, 0], [5.0, 1.0, 3.0, 1.0]),
+    "2 =": ("plain", [0, 0, 0, 0], [0, 0, 0, 0], [9.0, 8.0, 7.0, 6.0]),  # of one truth: not drawn
+}
+
+
+@pytest.fixture
+def rollouts(tmp_path: Path) -> Path:
+    rows = [
+        {"prompt": prompt, "form": form, "rule": float(a), "truth": float(b), "rm": rm}
+        | {"answer": "1", "completion": f"{'1' if b else '2'} {place}"}
+        for prompt, (form, *signals) in ROLLOUTS.items()
+        for place, (a, b, rm) in enumerate(zip(*signals, strict=True))
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "rollouts.parquet")
+    return tmp_path / "rollouts.parquet"
+
+
+def test_signals_answer_by_answer(rollouts: Path, tmp_path: Path) -> None:
+    table = drawn(fig_signals, tmp_path, rollouts=rollouts, generations=4, alpha=0.2)
+    points = table[table["panel"] == "answers"]
+    found = {form: sorted(part[POINT].to_numpy().tolist()) for form, part in points.groupby("form")}
+    # the lone accepted answer lies at the floor of its band, the others by their place from 1 to 3
+    plain = [(1, 1, 0.0, 0.8), (0, 0, -1.0, -0.2), (0, 0, 1.0, 0.2), (0, 0, 0.0, 0.0)]
+    signed = [(0, 1, 2.5, 0.2), (0, 1, -1.5, -0.2), (0, 0, 0.5, 0.0), (0, 0, -1.5, -0.2)]
+    for form, expected in (("plain", plain), ("signed", signed)):
+        np.testing.assert_allclose(found[form], sorted(map(list, expected)), atol=1e-6)
+    areas = table[table["panel"] == "AUROC"].set_index(["form", "signal"])["value"]
+    assert areas["plain"].to_dict() == {"rule": 1, "reward model": 0.5, "HERO's reward": 1}
+    assert areas["signed"].to_dict() == close({"rule": 0.5, "reward model": 0.625, "HERO's reward": 0.625})
+    bins = table[table["panel"] == "scores"]
+    assert len(bins) == 2 * 2 * 30
+    assert (bins.groupby(["form", "truth"])["n"].sum() <= [3, 1, 2, 2]).all()
+    assert bins["n"].sum() >= 4  # scores beyond the 1st and 99th percentile are not drawn
+
+
+def test_the_reward_model_is_a_verifier_by_threshold(rollouts: Path, tmp_path: Path) -> None:
+    made = {"scores": tmp_path / "scores.parquet", "table": tmp_path / "ladder.csv"}
+    verifier_study_rollouts(rollouts=rollouts, answers=100, **made)
+    table = pd.read_csv(made["table"]).set_index(["verifier", "form"])
+    limits = table["threshold"].groupby("verifier").first()
+    # the median of 1 1 1 2 2 3 3 5 6 7 8 9
+    assert limits[["rm_above_1", "rm_above_median"]].tolist() == [1, 3]
+    assert limits.drop(["rm_above_1", "rm_above_median"]).isna().all()
+    counts = ["equivalent", "wrong", "accepted_equivalent", "accepted_wrong"]
+    # a score that is the threshold is not above it
+    for name, form, expected in (
+        ("rm_above_1", "plain", [1, 7, 1, 6]),
+        ("rm_above_1", "signed", [2, 2, 1, 1]),
+        ("rm_above_1", "both", [3, 9, 2, 7]),
+        ("rm_above_median", "plain", [1, 7, 0, 4]),
+        ("rm_above_median", "signed", [2, 2, 1, 0]),
+        ("rm_above_median", "both", [3, 9, 1, 4]),
+    ):
+        assert table.loc[(name, form), counts].tolist() == expected, (name, form)
+    row = table.loc[("rm_above_1", "both")]
+    rates = row[["recall", "false_positive_rate", "precision", "accuracy"]].tolist()
+    assert rates == close([2 / 3, 7 / 9, 2 / 9, 4 / 12])
+    said = pd.read_parquet(made["scores"]).groupby("verifier")["accepted"].sum()
+    assert said["rm_above_1"] == 9
+
+
+def test_verifiers(tmp_path: Path) -> None:
+    def ladder(*names: str, scale: int, **more: Any) -> list[dict[str, Any]]:
+        rows = []
+        for place, name in enumerate(names):
+            counts = {"equivalent": 10 * scale, "wrong": 20 * scale}
+            counts |= {"accepted_equivalent": place * scale, "accepted_wrong": 2 * place * scale}
+            row = {"verifier": name, **more, **counts}
+            for rate, value in (("recall", 0.1), ("false_positive_rate", 0.2), ("precision", 0.3), ("accuracy", 0.4)):
+                now = value + place * scale / 100 if place or rate != "precision" else np.nan
+                row |= {rate: now, f"{rate}_low": now - 0.05, f"{rate}_high": now + 0.05}
+            rows.append(row)
+        return rows
+
+    names = ("string", "math_verify", "rm_above_1")
+    small = [*ladder(*names, scale=1, form="plain"), *ladder(*names, scale=2, form="signed")]
+    pd.DataFrame([*small, *ladder(*names, scale=9, form="both")]).to_csv(tmp_path / "small.csv", index=False)
+    pd.DataFrame(ladder(*names[:2], scale=5)).to_csv(tmp_path / "benchmark.csv", index=False)
+    given = {"miniature": tmp_path / "small.csv", "benchmark": tmp_path / "benchmark.csv"}
+    table = drawn(fig_verifiers, tmp_path, **given).set_index(["value_of", "answers", "verifier"])
+    # of four rates of 3 + 3 + 2 verifiers there is no precision of those that accept nothing
+    assert len(table) == 4 * (3 + 3 + 2) - 3
+    rates = {"recall": 0.1, "false_positive_rate": 0.2, "precision": 0.3, "accuracy": 0.4}
+    sets = (("plain (=)", 1, 3), ("signed (?)", 2, 3), ("HardVerify-Math", 5, 2))
+    for (rate, value), (answers, scale, judges), place in product(rates.items(), sets, (1, 2)):
+        if place < judges:
+            row = table.loc[(rate, answers, names[place])]
+            now = value + place * scale / 100
+            assert row[["value", "low", "high"]].tolist() == close([now, now - 0.05, now + 0.05])
+            total = {"recall": 10, "false_positive_rate": 20, "precision": 3 * place, "accuracy": 30}[rate]
+            assert row["n"] == total * scale
+    assert len(drawn(fig_verifiers, tmp_path, miniature=given["miniature"])) == 4 * (3 + 3) - 2
+
+
+def test_scores_without_auroc_are_refused(scores: list[Path], tmp_path: Path) -> None:
+    for path in scores:
+        pd.read_parquet(path).drop(columns="auroc").to_parquet(tmp_path / path.name)
+    with pytest.raises(InputError, match="auroc"):
+        main_table(scores=[tmp_path / path.name for path in scores], table=tmp_path / "main.csv")
