@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.results import SEED, START, UNKNOWN, change, ranking, read_scores, select
+from raw2fig.papers.hero.results import SEED, START, UNKNOWN, change, ranking, read_rollouts, read_scores, select
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
@@ -130,7 +130,7 @@ def fig_reward_models(
 
     if not len(rollouts) == len(logs) == len(noises):
         raise InputError("noises", f"{len(noises)} for {len(rollouts)} rollouts, {len(logs)} logs", "as many of each")
-    scored = [read_table(path, {"prompt": "string", "truth": "number", "rm": "number"}) for path in rollouts]
+    scored = [read_rollouts([path]) for path in rollouts]
     held_out = read_scores(scores)
     places = [float(noise) for noise in noises]
     fig, (left, right) = figure(9.0, 3.9, cols=2)
@@ -155,7 +155,7 @@ def fig_reward_models(
     legend_above(fig, (left, right))
     table = pd.DataFrame(rows)
     n = f"{scored[0]['prompt'].nunique()} prompts (left), {table['n'].iloc[-1]} a format (right)"
-    save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max())) + " over problems, right also seeds")
+    save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max())) + " over problems")
 
 
 @step
@@ -188,8 +188,8 @@ def fig_inertness(
     kinds = {"only centred": "none", "divided by std": "group"}
     cases = {
         "weight\non or off": frame["knob"] == "weight",
-        "band 0.1 or 0.2,\nuniform groups": (frame["knob"] == "band width") & frame["uniform"],
-        "band 0.1 or 0.2,\nmixed groups": (frame["knob"] == "band width") & ~frame["uniform"],
+        "bands whole or half,\nuniform groups": (frame["knob"] == "band width") & frame["uniform"],
+        "bands whole or half,\nmixed groups": (frame["knob"] == "band width") & ~frame["uniform"],
     }
     rows: list[dict[str, Any]] = []
     for index, (label, name) in enumerate(kinds.items()):
