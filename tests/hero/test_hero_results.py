@@ -34,7 +34,7 @@ GAINS: Gains = {
     "rm_only-none": (0.2, 0.2),
     "hero-group": (0.1, 0.1),
     "verifier_only-group": (0.0, -0.2),
-    "rm_only-group": (0.0, 0.0),
+    "rm_only-group": (-0.15, -0.15),
     "naive-group": (-0.3, -0.3),
     "hero_no_weight-none": (0.0, 0.0),
     "hero_no_weight-group": (0.3, 0.3),
@@ -45,6 +45,7 @@ GAINS: Gains = {
 CONTRARY: Gains = {
     **{run: (-there, -elsewhere) for run, (there, elsewhere) in GAINS.items()},
     "verifier_only-group": (0.1, 0.0),
+    "rm_only-group": (0.0, 0.0),
 }
 
 
@@ -134,8 +135,8 @@ def said(found: dict[str, dict[str, Any]], verdict: str) -> list[str]:
 
 def test_claims_on_the_hard_set_and_under_group_scale_read_their_own_cells(tmp_path: Path) -> None:
     found = verdicts(world(tmp_path, GAINS))
-    assert said(found, "reproduced") == ["H1c", "H2", "H3", "H4g", "H6", "H9", "H10", "H11", "H13"]
-    assert said(found, "not reproduced") == ["H4", "H5", "H7", "H8"]
+    assert said(found, "reproduced") == ["H1c", "H2", "H3", "H4g", "H6", "H8", "H9", "H10", "H11", "H13"]
+    assert said(found, "not reproduced") == ["H4", "H5", "H7"]
     assert said(found, "out of scale") == ["H1", "H1b", "H12", "H14", "H15", "H16", "H17"]
     for name, value, n in (("H4", -0.8 / 6, PROMPTS), ("H6", 0.2, PROMPTS), ("H10", 0.1, PROMPTS), ("H3", 0.99, 10)):
         estimate = found[name]["estimate"]
