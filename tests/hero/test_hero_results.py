@@ -31,7 +31,7 @@ GAINS: Gains = {
     "hero-none": (0.1, -0.1),
     "verifier_only-none": (-0.1, 0.1),
     "naive-none": (0.2, 0.2),
-    "rm_only-none": (0.2, 0.2),
+    "rm_only-none": (-0.2, 0.2),
     "hero-group": (0.1, 0.1),
     "verifier_only-group": (0.0, -0.2),
     "rm_only-group": (-0.15, -0.15),
@@ -44,6 +44,7 @@ GAINS: Gains = {
 """A claim on signed problems after the hard set holds there alone, one over all sets under group scale alone."""
 CONTRARY: Gains = {
     **{run: (-there, -elsewhere) for run, (there, elsewhere) in GAINS.items()},
+    "naive-none": (0.2, -0.2),
     "verifier_only-group": (0.1, 0.0),
     "rm_only-group": (0.0, 0.0),
 }
