@@ -59,7 +59,7 @@ else:
     rule hero_candidates:
         input:
             pool="<results>/hero/data/pool.parquet",
-            model="<results>/hero/models/start",
+            model=hero_before_rl("start"),
         output:
             candidates=HERO_POOL,
         log:

@@ -4,7 +4,7 @@
 rule hero_evaluate:
     input:
         models=lambda wildcards: list(hero_policies(wildcards.policies).values()),
-        judge=hero_judge(HERO_JUDGE),
+        judge=lambda wildcards: hero_before_rl(HERO_JUDGE, hero_seed(wildcards.policies)),
         problems=HERO_EVALUATION,
     output:
         scores="<results>/hero/evals/scores-{policies}.parquet",
@@ -31,7 +31,7 @@ rule hero_evaluate:
 
 rule hero_inertness:
     input:
-        rollouts=HERO_ROLLOUTS,
+        rollouts=HERO_ROLLOUTS[0],
     output:
         changes="<results>/hero/evals/inertness.parquet",
     log:
@@ -41,15 +41,16 @@ rule hero_inertness:
     params:
         code=source_digest("raw2fig.papers.hero.inertness"),
         generations=HERO["train"]["generations"],
+        alpha=HERO["train"]["alpha"]["hard"],
         hyperparameters=HERO["train"]["hyperparameters"],
     shell:
         "raw2fig hero inertness --rollouts {input.rollouts} --generations {params.generations} "
-        "--hyperparameters {params.hyperparameters} --changes {output.changes} &> {log}"
+        "--alpha {params.alpha} --hyperparameters {params.hyperparameters} --changes {output.changes} &> {log}"
 
 
 rule hero_verifiers_miniature:
     input:
-        rollouts=HERO_ROLLOUTS,
+        rollouts=HERO_ROLLOUTS[0],
     output:
         scores="<results>/hero/evals/verifiers.miniature.parquet",
         table="<results>/hero/tables/verifiers.miniature.csv",

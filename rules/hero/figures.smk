@@ -19,7 +19,7 @@ rule hero_main_table:
 
 rule hero_fig_signals:
     input:
-        rollouts=HERO_ROLLOUTS,
+        rollouts=HERO_ROLLOUTS[0],
     output:
         svg="<results>/hero/figures/signals.svg",
         png=report(
@@ -134,9 +134,10 @@ if HERO_SUMS:
 
     rule hero_fig_reward_models:
         input:
-            rollouts=expand("<results>/hero/evals/rollouts-{noise}.parquet", noise=HERO_JUDGES),
+            # of the first seed, which alone has noisy reward models
+            rollouts=expand("<results>/hero/evals/rollouts{own}-{noise}.parquet", own=HERO_OWN[0], noise=HERO_JUDGES),
             scores=HERO_SCORES,
-            logs=expand("<results>/hero/models/reward/{noise}.json", noise=HERO_JUDGES),
+            logs=expand("<results>/hero/models/reward{own}/{noise}.json", own=HERO_OWN[0], noise=HERO_JUDGES),
         output:
             svg="<results>/hero/figures/reward-models.svg",
             png=report(

@@ -7,11 +7,13 @@ if HERO_SUMS:
             problems=HERO_PROBLEMS,
             tokenizer="<results>/hero/data/tokenizer",
         output:
-            model=directory("<results>/hero/models/start"),
-            log="<results>/hero/models/start.json",
+            model=directory(hero_before_rl("start")),
+            log="<results>/hero/models/start-s{seed}.json",
         log:
-            "<results>/hero/logs/cold-start.log",
-        # everything waits for it
+            "<results>/hero/logs/cold-start-s{seed}.log",
+        wildcard_constraints:
+            seed="[0-9]+",
+        # everything of its seed waits for it
         priority: 2
         threads: threads_for(config, "train", "hero_cold_start")
         resources:
@@ -22,21 +24,22 @@ if HERO_SUMS:
             tokens=HERO["max_new_tokens"],
         shell:
             "raw2fig hero cold-start --problems {input.problems} --tokenizer {input.tokenizer} {params.settings} "
-            "--max-new-tokens {params.tokens} --model {output.model} --log {output.log} &> {log}"
+            "--max-new-tokens {params.tokens} --seed {wildcards.seed} --model {output.model} "
+            "--log {output.log} &> {log}"
 
     rule hero_reward_model:
         input:
-            base="<results>/hero/models/start",
+            base=hero_before_rl("start"),
             problems=HERO_PROBLEMS,
         output:
-            model=directory("<results>/hero/models/reward/{noise}"),
-            rollouts="<results>/hero/evals/rollouts-{noise}.parquet",
-            log="<results>/hero/models/reward/{noise}.json",
+            model=directory(hero_before_rl("{noise}")),
+            rollouts="<results>/hero/evals/rollouts-s{seed}-{noise}.parquet",
+            log="<results>/hero/models/reward-s{seed}/{noise}.json",
         log:
-            "<results>/hero/logs/reward-model-{noise}.log",
+            "<results>/hero/logs/reward-model-s{seed}-{noise}.log",
         wildcard_constraints:
             noise="|".join(HERO_JUDGES),
-        # RL waits for the first one, the ablations for all
+        # RL waits for a seed's first one, two runs for the others
         priority: lambda wildcards: 2 if wildcards.noise == HERO_JUDGE else 1
         threads: threads_for(config, "train", "hero_reward_model")
         resources:
@@ -50,7 +53,7 @@ if HERO_SUMS:
         shell:
             "raw2fig hero reward-model --base {input.base} --problems {input.problems} --noise {wildcards.noise} "
             "{params.settings} --generations {params.generations} --max-new-tokens {params.tokens} "
-            "--verifier {params.verifier} --model {output.model} "
+            "--verifier {params.verifier} --seed {wildcards.seed} --model {output.model} "
             "--rollouts {output.rollouts} --log {output.log} &> {log}"
 
 else:
@@ -60,7 +63,7 @@ else:
             pool="<results>/hero/data/pool.parquet",
             base="<results>/hero/models/policy",
         output:
-            model=directory("<results>/hero/models/start"),
+            model=directory(hero_before_rl("start")),
             log="<results>/hero/models/start.json",
         log:
             "<results>/hero/logs/sft.log",
@@ -78,11 +81,11 @@ else:
 
     rule hero_rollouts:
         input:
-            model="<results>/hero/models/start",
-            judge="<results>/hero/models/judge",
+            model=hero_before_rl("start"),
+            judge=hero_before_rl(HERO_JUDGE),
             problems=HERO_EVALUATION,
         output:
-            rollouts=HERO_ROLLOUTS,
+            rollouts=HERO_ROLLOUTS[0],
         log:
             "<results>/hero/logs/rollouts.log",
         threads: threads_for(config, "generate", "hero_rollouts")
@@ -104,8 +107,8 @@ else:
 
 rule hero_train:
     input:
-        base="<results>/hero/models/start",
-        judges=hero_judge(HERO_JUDGE),
+        base=hero_before_rl("start"),
+        judges=hero_before_rl(HERO_JUDGE),
         problems="<results>/hero/data/{regime}.parquet",
     output:
         models=directory(expand("<results>/hero/models/rl/{{regime}}-s{{seed}}/{run}", run=HERO_RUNS)),
@@ -118,16 +121,7 @@ rule hero_train:
     resources:
         **resources_for(config, "train", "hero_train"),
     params:
-        code=source_digest("raw2fig.papers.hero.train"),
-        grpo=HERO_GRPO,
-        alpha=lambda wildcards: HERO["train"]["alpha"][wildcards.regime],
-        runs=HERO_RUNS,
-        judges=HERO_JUDGE,
-        verifier=HERO["verifier"],
-        reading=HERO["reading"],
-        tokens=HERO["max_new_tokens"],
-        launch=command(HERO["launch"], "hero_train", reserved=int(HERO["train"]["vllm"] == "server")),
-        vllm=option("vllm", HERO["train"]["vllm"]),
+        **hero_training(HERO_RUNS, HERO_JUDGE, lambda wildcards: HERO["train"]["alpha"][wildcards.regime]),
     shell:
         "{params.launch} hero train --base {input.base} --reward-models {input.judges} "
         "--reward-model-names {params.judges} --problems {input.problems} --runs {params.runs} {params.grpo} "
@@ -138,8 +132,8 @@ rule hero_train:
 
 use rule hero_train as hero_train_ablations with:
     input:
-        base="<results>/hero/models/start",
-        judges=[hero_judge(name) for name in HERO_JUDGES],
+        base=hero_before_rl("start"),
+        judges=hero_before_rl(HERO_JUDGE),
         problems="<results>/hero/data/hard.parquet",
     output:
         models=directory(expand("<results>/hero/models/rl/hard-s{{seed}}/{run}", run=HERO_ABLATIONS)),
@@ -147,16 +141,23 @@ use rule hero_train as hero_train_ablations with:
     log:
         "<results>/hero/logs/train-ablations-s{seed}.log",
     params:
-        code=source_digest("raw2fig.papers.hero.train"),
-        grpo=HERO_GRPO,
-        alpha=HERO["train"]["alpha"]["hard"],
-        runs=HERO_ABLATIONS,
-        judges=HERO_JUDGES,
-        verifier=HERO["verifier"],
-        reading=HERO["reading"],
-        tokens=HERO["max_new_tokens"],
-        launch=command(HERO["launch"], "hero_train", reserved=int(HERO["train"]["vllm"] == "server")),
-        vllm=option("vllm", HERO["train"]["vllm"]),
+        **hero_training(HERO_ABLATIONS, HERO_JUDGE, HERO["train"]["alpha"]["hard"]),
+
+
+if HERO_NOISY:
+
+    use rule hero_train as hero_train_noisy with:
+        input:
+            base=hero_before_rl("start"),
+            judges=[hero_before_rl(name) for name in HERO_JUDGES[1:]],
+            problems="<results>/hero/data/hard.parquet",
+        output:
+            models=directory(expand("<results>/hero/models/rl/hard-s{{seed}}/{run}", run=HERO_NOISY)),
+            logs=expand("<results>/hero/models/rl/hard-s{{seed}}/{run}.json", run=HERO_NOISY),
+        log:
+            "<results>/hero/logs/train-noisy-s{seed}.log",
+        params:
+            **hero_training(HERO_NOISY, HERO_JUDGES[1:], HERO["train"]["alpha"]["hard"]),
 
 
 TARGETS["models"] += HERO_LOGS

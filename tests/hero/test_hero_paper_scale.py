@@ -158,16 +158,33 @@ def test_what_the_paper_leaves_open_is_set_for_every_training(folder: Path) -> N
 
 def test_rl_waits_for_its_own_reward_models_and_each_policy_is_evaluated_once(folder: Path) -> None:
     plan = jobs(call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds"))
-    judges = {noise: f"results/hero/models/reward/{noise}" for noise in ("0", "0.1", "0.3")}
     shells = {str(job): job.shell for job in plan}
-    for noise, judge in judges.items():
-        assert f"--noise {noise} " in shells[f"hero_reward_model noise={noise}"]
-        assert f"--model {judge} " in shells[f"hero_reward_model noise={noise}"]
-    waits = {job.rule: set(job.input) & set(judges.values()) for job in plan}
-    assert waits["hero_train"] == {judges["0"]}
-    assert waits["hero_train_ablations"] == set(judges.values())
+    models = "results/hero/models"
+    # each seed has a start and a reward model of its own, the first one also those of noisy labels
+    judges = {(3, "0"), (4, "0"), (5, "0"), (3, "0.1"), (3, "0.3")}
+    assert sum(job.rule == "hero_reward_model" for job in plan) == len(judges)
+    for seed, noise in judges:
+        shell = shells[f"hero_reward_model seed={seed}, noise={noise}"]
+        for flags in (f"--base {models}/start-s{seed} ", f"--noise {noise} ", f"--seed {seed} "):
+            assert flags in shell
+        assert f"--model {models}/reward-s{seed}/{noise} " in shell
+    for seed in (3, 4, 5):
+        assert f"--seed {seed} --model {models}/start-s{seed} " in shells[f"hero_cold_start seed={seed}"]
+    waits = {str(job): {path for path in job.input if "/models/" in path} for job in plan if "train" in job.rule}
+    for seed in (3, 4, 5):
+        own = {f"{models}/start-s{seed}", f"{models}/reward-s{seed}/0"}
+        assert waits[f"hero_train regime=easy, seed={seed}"] == waits[f"hero_train_ablations seed={seed}"] == own
+    noisy = {f"{models}/start-s3", f"{models}/reward-s3/0.1", f"{models}/reward-s3/0.3"}
+    assert {name: found for name, found in waits.items() if "noisy" in name} == {"hero_train_noisy seed=3": noisy}
     made = {path.removesuffix(".json") for job in plan if job.rule.startswith("hero_train") for path in job.output}
-    assert len(made) == 3 * (3 * 8 + 7)
+    assert len(made) == 3 * (3 * 8 + 5) + 2
+    scored = {str(job): shells[str(job)] for job in plan if job.rule == "hero_evaluate"}
+    assert len(scored) == 3 * 4
+    for name, shell in scored.items():
+        regime, _, seed = name.partition("policies=")[2].partition("-s")
+        assert f"--reward-model {models}/reward-s{seed}/0 " in shell
+        if regime == "start":
+            assert f"--models {models}/start-s{seed} --names start/-/{seed} " in shell
     evaluated = [path for job in plan if job.rule == "hero_evaluate" for path in job.input if "/rl/" in path]
     assert sorted(evaluated) == sorted(made)
 

@@ -180,7 +180,7 @@ def test_a_killed_snakemake_goes_on(slurm: Slurm, project: Path) -> None:
     assert (project / "survey.txt").stat().st_mtime_ns == surveyed
 
 
-SMOKE = ("c2s", *(f"build/smoke/{path}" for path in ("scalerl/evals/dapo-math.csv", "hero/models/reward/0.json")))
+SMOKE = ("c2s", *(f"build/smoke/{path}" for path in ("scalerl/evals/dapo-math.csv", "hero/models/reward-s0/0.json")))
 SMOKE += ("build/smoke/coordination/evals/sizes.rates.csv",)
 
 

@@ -111,13 +111,15 @@ def test_relative_change_is_free_of_scale_and_has_the_ratio_of_means() -> None:
         relative_change([1, 0], [1, 1], 0)
 
 
-@pytest.mark.parametrize(("k", "n"), [(0, 5), (5, 5), (3, 7), (433, 1000)])
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (0, 125), (5, 5), (3, 7), (433, 1000)])
 def test_proportion_is_wilson(k: int, n: int) -> None:
     from scipy.stats import binomtest
 
     expected = binomtest(k, n).proportion_ci(method="wilson")
     assert proportion(k, n)[:3] == pytest.approx((k / n, expected.low, expected.high), abs=1e-12)
     assert proportion(k, n).n == n
+    assert (proportion(k, n).low == 0) == (k == 0)
+    assert (proportion(k, n).high == 1) == (k == n)
 
 
 def test_auroc_agrees_with_sklearn_also_with_ties() -> None:

@@ -121,7 +121,8 @@ def proportion(k: int, n: int) -> Estimate:
     share = k / n
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    return Estimate(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)), n)
+    # the ends that are 0 and 1 exactly, whatever was rounded
+    return Estimate(share, float(centre - half) if k > 0 else 0.0, float(centre + half) if k < n else 1.0, n)
 
 
 def deviation(values: ArrayLike) -> Estimate:

@@ -14,6 +14,7 @@ from raw2fig.papers.hero.results import (
     over_updates,
     ranking,
     read_logs,
+    read_rollouts,
     read_scores,
     select,
 )
@@ -33,7 +34,7 @@ def claims(
     published: Input,
     scores: list[Input],
     logs: list[Input],
-    rollouts: Input,
+    rollouts: list[Input],
     inertness: Input,
     miniature: Input,
     claims: Output,
@@ -52,7 +53,7 @@ def claims(
     logs
         Logs of all runs.
     rollouts
-        Completions of the policy before RL, with truth and scores of that reward model.
+        Completions of the policies before RL, with truth and scores of that reward model, for each seed.
     inertness
         Changes of the advantages by weight and band width.
     miniature
@@ -64,7 +65,6 @@ def claims(
     """
     paper = load_published(published, scale)
     held_out, told = read_scores(scores), read_logs(logs)
-    drawn = read_table(rollouts, {"prompt": "string", "truth": "number", "rm": "number"})
 
     def less(arm: str, other: str, scale: str = "none", **where: tuple[str, ...]) -> Estimate:
         before, after = (select(held_out, f"{name}-{scale}-{reward_model}", **where) for name in (other, arm))
@@ -110,7 +110,7 @@ def claims(
         "H9": weight_changes(read_table(inertness, {"knob": "string", "scale": "string", "largest": "number"})),
         "H10": less("hero", "hero_no_weight", **hard),
         "H11": less("hero_neg_only", "hero_pos_only", **hard),
-        "H13": ranking(drawn, within=True),
+        "H13": ranking(read_rollouts(rollouts), within=True),
     }
     write_claims(claims, "hero", paper, scale, decide_all(paper, measured))
 

@@ -38,7 +38,7 @@ def evaluate(
     models
         Model folders.
     names
-        REGIME/RUN/SEED of each, such as hard/hero-none-0/1; start/-/0 is the policy before RL.
+        REGIME/RUN/SEED of each, such as hard/hero-none-0/1; start/-/1 is the policy before RL of seed 1.
     reward_model
         Model folder of the reward model that scores all of them.
     problems
@@ -125,7 +125,7 @@ def rollouts(
     problems
         Table of problems; the split held_out is used.
     rollouts
-        `samples` rows for each problem, adjacent: prompt, form, answer, completion, truth, rule, rm.
+        `samples` rows for each problem, adjacent: prompt, form, answer, completion, truth, rule, rm, seed.
     """
     from raw2fig.lm.reward_model import load_reward_model, scores
 
@@ -137,6 +137,7 @@ def rollouts(
     frame["rule"] = rule_labels(verifier, reading, answers, texts)
     judge = load_reward_model(str(reward_model))
     frame["rm"] = scores(*judge, frame["prompt"].tolist(), texts, batch=16)
+    frame["seed"] = seed
     write_table(frame, rollouts)
 
 

@@ -9,7 +9,17 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.figures import HACKING, REGIMES
-from raw2fig.papers.hero.results import SEED, START, UNKNOWN, change, mean, ranking, read_scores, select
+from raw2fig.papers.hero.results import (
+    SEED,
+    START,
+    UNKNOWN,
+    change,
+    mean,
+    ranking,
+    read_rollouts,
+    read_scores,
+    select,
+)
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
@@ -175,11 +185,11 @@ def fig_reward_models(
     Parameters
     ----------
     rollouts
-        Completions of the policy before RL on held-out problems with the scores of a reward model, for each.
+        Completions of one seed's policy before RL on held-out problems with the scores of a reward model, for each.
     scores
         Held-out scores of all policies.
     logs
-        Logs of the reward models.
+        Logs of the reward models of that seed.
     noises
         Names of the reward models, in the same order: shares of labels that were flipped. The first is that of the
         comparison.
@@ -188,8 +198,9 @@ def fig_reward_models(
 
     if not len(rollouts) == len(logs) == len(noises):
         raise InputError("noises", f"{len(noises)} for {len(rollouts)} rollouts, {len(logs)} logs", "as many of each")
-    scored = [read_table(path, {"prompt": "string", "truth": "number", "rm": "number"}) for path in rollouts]
+    scored = [read_rollouts([path]) for path in rollouts]
     held_out = read_scores(scores, ranked=True)
+    first = held_out[held_out["seed"] == scored[0]["seed"].iloc[0]]
     places = [float(noise) for noise in noises]
     fig, (left, right, last) = figure(12.6, 4.2, cols=3)
     rows: list[dict[str, Any]] = []
@@ -207,8 +218,8 @@ def fig_reward_models(
     left.axhline(0.5, color=NEUTRAL, linestyle="--", label="chance")
     left.set(title="AUROC of the reward model for the truth", xlabel="share of flipped labels", xticks=places)
     for index, (form, label) in enumerate(FORMS.items(), start=3):
-        parts = [select(held_out, f"hero-none-{noise}", ("hard",), (form,)) for noise in noises]
-        found = [change(held_out[held_out["regime"] == START], part) for part in parts]
+        parts = [select(first, f"hero-none-{noise}", ("hard",), (form,)) for noise in noises]
+        found = [change(first[first["regime"] == START], part) for part in parts]
         line_with_band(right, places, found, f"HERO, {label} problems", index)
         rows += [{"value_of": f"truth, {form}", "noise": p} | v._asdict() for p, v in zip(places, found, strict=True)]
     right.axhline(0, color=NEUTRAL, linewidth=1)
@@ -219,8 +230,8 @@ def fig_reward_models(
         rows.append({"value_of": "AUROC, after RL", "run": run, "regime": regime} | value._asdict())
     table = pd.DataFrame(rows)
     n = f"{scored[0]['prompt'].nunique()} prompts (left), {found[0].n} a format (middle)"
-    n += f", up to {max(value.n for value in own.values())} prompts with true and false answers (right)"
-    intervals = "95 % intervals over problems, middle and right also seeds"
+    n += f", up to {max(value.n for value in own.values())} problems with true and false answers (right)"
+    intervals = "95 % intervals over problems, right also over seeds; left and middle: one seed"
     save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max()), intervals))
 
 
@@ -273,8 +284,8 @@ def fig_inertness(
     kinds = {"only centred": "none", "divided by std": "group"}
     cases = {
         "weight\non or off": frame["knob"] == "weight",
-        "band 0.1 or 0.2,\nuniform groups": (frame["knob"] == "band width") & frame["uniform"],
-        "band 0.1 or 0.2,\nmixed groups": (frame["knob"] == "band width") & ~frame["uniform"],
+        "bands whole or half,\nuniform groups": (frame["knob"] == "band width") & frame["uniform"],
+        "bands whole or half,\nmixed groups": (frame["knob"] == "band width") & ~frame["uniform"],
     }
     rows: list[dict[str, Any]] = []
     for index, (label, name) in enumerate(kinds.items()):

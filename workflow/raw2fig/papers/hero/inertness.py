@@ -32,10 +32,9 @@ def inertness(
     changes: Output,
     generations: int = 8,
     alpha: float = 0.1,
-    other_alpha: float = 0.2,
     hyperparameters: Hyperparameters = "appendix",
 ) -> None:
-    """Compare HERO's advantages with and without the weight, and with one band width and another.
+    """Compare HERO's advantages with and without the weight, and with bands of half their width.
 
     Parameters
     ----------
@@ -46,8 +45,8 @@ def inertness(
         the largest and the mean change of A.
     generations
         Completions of each prompt.
-    other_alpha
-        Band width that `alpha` is compared with.
+    alpha
+        Half-width of the bands, as of the runs that the comparison stands beside.
     """
     import pandas as pd
 
@@ -59,7 +58,7 @@ def inertness(
     plain = weighted(Parameters(alpha=alpha, beta=alpha), hyperparameters)
     knobs: dict[str, tuple[Arm, Parameters]] = {
         "weight": ("hero", plain),
-        "band width": ("hero_no_weight", replace(plain, alpha=other_alpha, beta=other_alpha)),
+        "band width": ("hero_no_weight", replace(plain, alpha=alpha / 2, beta=alpha / 2)),
     }
     sigma_bar = sigma_bar_in(None, spread(rm))
     before = shape_groups("hero_no_weight", rule, rm, plain, sigma_bar)

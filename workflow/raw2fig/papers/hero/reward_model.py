@@ -49,7 +49,7 @@ def reward_model(
         Model folder of the reward model.
     rollouts
         Completions of the held-out problems, `generations` for each adjacent and the same whatever the noise: prompt,
-        form, answer, completion, truth, rule, and rm, the reward model's score.
+        form, answer, completion, truth, rule, rm, the reward model's score, and seed.
     log
         Losses, how many pairs there were, and within groups of both truths the AUROC on new completions of the split
         train.
@@ -93,6 +93,7 @@ def reward_model(
     records = train_on_pairs(network, words, pairs, recipe, model)
     for frame in (again, held_out):
         frame["rm"] = scores(network, words, frame["prompt"].tolist(), frame["completion"].tolist())
+        frame["seed"] = seed
     write_table(held_out, rollouts)
     known = ranking(again, within=True)._asdict()
     write_json({"noise": noise, "pairs": len(pairs.prompts), "auroc_train": known, "log": records}, log)
