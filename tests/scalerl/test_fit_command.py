@@ -164,8 +164,8 @@ def test_put_right_with_a_warning(folder: Path, change, warning: str, caplog: py
         (lambda f: f, "--until 7000", "until: is 7000; expected at least the largest compute of the curve, 8000"),
         (lambda f: f, "--until inf", "until: is inf; expected at least the largest compute of the curve, 8000"),
         (lambda f: f, "--until 0", "until: is 0; expected at least"),
-        (lambda f: f.iloc[:, [0, 1, 1]], "", "2 columns are called 'pass_rate'; expected each name once"),
-        (lambda f: f.iloc[:, [0, 0, 1]], "--compute-column gpu_hours", "2 columns are called 'gpu_hours'"),
+        (lambda f: f.iloc[:, [0, 1, 1]], "", "2 columns are named 'pass_rate'; expected a name of its own for each"),
+        (lambda f: f.iloc[:, [0, 0, 1]], "--compute-column gpu_hours", "2 columns are named 'gpu_hours'"),
     ],
 )
 def test_refused_by_name(folder: Path, change, flags: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

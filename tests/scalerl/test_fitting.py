@@ -209,6 +209,19 @@ def test_a_mean_of_validations_weighs_as_they_do() -> None:
     assert fit_free(means).b != pytest.approx(fit_free(plain).b, rel=1e-2)
 
 
+def test_resampled_means_err_less_the_more_validations_they_are_of() -> None:
+    """As many validations at each point as two fits see, one of means and one of all: the same intervals."""
+    rng, compute, count = np.random.default_rng(0), np.linspace(500, 9000, 30), np.tile([1, 9, 25], 10)
+    each = Curve(np.repeat(compute, count), sigmoid(np.repeat(compute, count), R0, 0.61, 1.92, 2542), R0)
+    each = each._replace(score=each.score + rng.normal(0, 0.01, len(each.score)))
+    means = np.bincount(np.repeat(np.arange(30), count), each.score) / count
+    widths = []
+    for data in (each, Curve(compute, means, R0, count)):
+        samples = bootstrap_fits(data, fit_free(data), 400, np.random.default_rng(0))
+        widths.append(np.percentile(samples[:3], 97.5, axis=1) - np.percentile(samples[:3], 2.5, axis=1))
+    np.testing.assert_allclose(widths[1], widths[0], rtol=0.25)
+
+
 def test_noise_is_that_of_a_validation_also_in_means() -> None:
     rng, count = np.random.default_rng(0), np.tile([1, 4, 25, 9], 500)
     data = Curve(np.arange(1.0, 2001), 0.5 + 0.01 * rng.standard_normal(2000) / np.sqrt(count), R0, count)

@@ -38,7 +38,7 @@ def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None 
     of_score = score or _usual(path, names, SCORE, "score")
     for name in (of_compute, of_score):
         if names.count(name) > 1:
-            raise InputError(path, f"{names.count(name)} columns are called {name!r}", "each name once")
+            raise InputError(path, f"{names.count(name)} columns are named {name!r}", "a name of its own for each")
     frame = read_table(path, {of_compute: "number", of_score: "number"})[[of_compute, of_score]]
     _check_range(path, frame, of_compute, of_score)
     if frame[of_score].max() > 1:
