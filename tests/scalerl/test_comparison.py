@@ -431,3 +431,15 @@ def test_the_power_law_depends_on_the_range_and_the_sigmoid_does_not(tmp_path: P
     assert found[30_000, 60_000, "power law"] == pytest.approx(LAW["a"], abs=0.01)
     fig_robustness(table=tmp_path / "r.csv", svg=tmp_path / "f.svg", png=tmp_path / "f.png", csv=tmp_path / "f.csv")
     assert json.dumps(list(pd.read_csv(tmp_path / "f.csv")["law"].unique())) == '["sigmoid", "power law"]'
+
+
+def test_a_measured_end_is_compared_with_the_band_of_a_point() -> None:
+    run = {"arm": "grpo", "domain": "math", "seed": 0}
+    points = pd.DataFrame([run | {"compute": c, "pass_rate": r} for c, r in ((1.0, 0.5), (2.0, 0.67), (4.0, 0.75))])
+    bands = {"low": 0.69, "high": 0.71, "point_low": 0.66, "point_high": 0.74}
+    ahead = pd.DataFrame([run | bands | {"compute": c, "score": 0.7, "power": 0.8} for c in (1.0, 2.0, 4.0)])
+    found = said.endings(points[points["compute"] <= 2], ahead, [("grpo", "math", 0)]).iloc[0]
+    assert found["error"] == pytest.approx(0.03)
+    assert found["power_error"] == pytest.approx(0.13)
+    assert found["covered"]
+    assert not said.endings(points, ahead, [("grpo", "math", 0)]).iloc[0]["covered"]

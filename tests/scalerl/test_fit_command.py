@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from raw2fig import cli
-from raw2fig.papers.scalerl.curves import read_curve, within
+from raw2fig.papers.scalerl.curves import binned, read_curve, split
+from raw2fig.papers.scalerl.fitting import Curve
 from raw2fig.papers.scalerl.law import sigmoid
 from raw2fig.tables import read_json, read_table
 
@@ -82,7 +83,7 @@ def test_a_flat_curve_is_no_learning_and_has_no_asymptote(folder: Path) -> None:
     report = read_json(folder / "scalerl-fit.json")
     assert report["verdict"] == "no learning"
     assert "a" not in report
-    assert (folder / "scalerl-forecast.csv").read_text() == "compute,score,low,high\n"
+    assert (folder / "scalerl-forecast.csv").read_text() == "compute,score,low,high,point_low,point_high\n"
     assert (folder / "scalerl-fit.png").stat().st_size > 1000
 
 
@@ -160,6 +161,11 @@ def test_put_right_with_a_warning(folder: Path, change, warning: str, caplog: py
         (lambda f: f, "--r0 25", "r0: is 25; expected a pass rate"),
         (lambda f: f, "--a 0.2", "a: is 0.2; expected an asymptote above R_0"),
         (lambda f: f, "--resamples 5", "resamples: is 5; expected at least 100"),
+        (lambda f: f, "--until 7000", "until: is 7000; expected at least the largest compute of the curve, 8000"),
+        (lambda f: f, "--until inf", "until: is inf; expected at least the largest compute of the curve, 8000"),
+        (lambda f: f, "--until 0", "until: is 0; expected at least"),
+        (lambda f: f.iloc[:, [0, 1, 1]], "", "2 columns are named 'pass_rate'; expected a name of its own for each"),
+        (lambda f: f.iloc[:, [0, 0, 1]], "--compute-column gpu_hours", "2 columns are named 'gpu_hours'"),
     ],
 )
 def test_refused_by_name(folder: Path, change, flags: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,5 +178,95 @@ def test_refused_by_name(folder: Path, change, flags: str, message: str, capsys:
 
 def test_a_range_of_compute() -> None:
     run_of().to_csv("run.csv", index=False)
-    chosen = within(read_curve(Path("run.csv")), 400, 1000)
+    before, chosen, beyond = split(read_curve(Path("run.csv")), 400, 1000)
+    assert before.compute.tolist() == [200]
     assert chosen.compute.tolist() == [400, 600, 800, 1000]
+    assert beyond.compute[0] == 1200
+    before, chosen, beyond = split(read_curve(Path("run.csv")), None, None)
+    assert (len(before.compute), len(chosen.compute), len(beyond.compute)) == (0, 40, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace(",", ";"), "has semicolons between its columns; expected commas"),
+        (lambda text: text.replace(",", "\t"), "has tabs between its columns; expected commas"),
+        (lambda text: "# a run, of mine\n" + text, "begins with a comment (#); expected the names of the columns"),
+    ],
+)
+def test_another_separator_is_named(folder: Path, change, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run_of().to_csv("run.csv", index=False)
+    Path("run.csv").write_text(change(Path("run.csv").read_text()))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["scalerl", "fit", "--curve", "run.csv"])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert list(folder.glob("*scalerl-*")) == []
+
+
+@pytest.mark.parametrize("level", [1.0, 0.45])
+def test_a_constant_above_the_start_identifies_nothing(folder: Path, level: float) -> None:
+    fit(folder, run_of().assign(pass_rate=level), "--r0", "0.25")
+    report = read_json(folder / "scalerl-fit.json")
+    assert report["verdict"] == "not identified"
+    assert "all points have the same pass rate" in report["warnings"][0]
+    assert "a" not in report
+
+
+def test_a_range_after_the_rise_does_not_identify_the_law(folder: Path) -> None:
+    frame = run_of(end=40_000, points=61)
+    fit(folder, frame, "--start", "4000")
+    report = read_json(folder / "scalerl-fit.json")
+    assert report["c_mid"] < 4000
+    assert report["verdict"] == "not identified"
+    assert "smallest compute is" in report["warnings"][0]
+    assert "above 1" in report["warnings"][0]
+
+
+def test_points_beyond_the_range_are_compared_with_the_forecast(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = run_of(end=16_000)
+    fit(folder, frame, "--end", "8000")
+    ahead = read_json(folder / "scalerl-fit.json")["beyond"]
+    later = frame[frame["gpu_hours"] > 8000]
+    assert ahead["validations"] == len(later) == 20
+    assert ahead["observed"] == pytest.approx(later["pass_rate"].mean())
+    assert ahead["forecast"] == pytest.approx(sigmoid(later["gpu_hours"], *LAW).mean(), abs=0.01)
+    assert ahead["inside"] is True
+    assert "beyond the range" in capsys.readouterr().out
+    fit(folder, frame.assign(pass_rate=frame["pass_rate"].where(frame["gpu_hours"] <= 8000, 0.9)), "--end", "8000")
+    assert read_json(folder / "scalerl-fit.json")["beyond"]["inside"] is False
+    assert "outside of" in capsys.readouterr().out
+    fit(folder, frame)
+    assert "beyond" not in read_json(folder / "scalerl-fit.json")
+
+
+def test_long_logs_are_averaged(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fit(folder, run_of(points=20_001, sd=0.02), "--r0", "0.25", "--end", "6000")
+    assert "15000 points are averaged" in caplog.text
+    report = read_json(folder / "scalerl-fit.json")
+    assert report["validations"] == 15_000
+    assert report["points"] <= 200
+    assert report["noise"] == pytest.approx(0.02, rel=0.3)
+    for name, truth in zip(("a", "b", "c_mid"), LAW[1:], strict=True):
+        low, high = report["intervals"][name]
+        assert low < truth < high
+    assert report["a"] == pytest.approx(0.61, abs=0.005)
+    assert report["beyond"]["validations"] == 5_000
+
+
+def test_steps_of_the_average_keep_mean_and_number() -> None:
+    compute = np.arange(1, 1001.0)
+    plain = curve_of(compute)
+    found = binned(plain, 50)
+    assert len(found.compute) <= 50
+    assert found.weights.sum() == 1000
+    assert (np.diff(found.compute) > 0).all()
+    assert np.average(found.score, weights=found.weights) == pytest.approx(plain.score.mean())
+    assert np.average(np.log(found.compute), weights=found.weights) == pytest.approx(np.log(compute).mean())
+    assert binned(plain, 1000) is plain
+
+
+def curve_of(compute: np.ndarray) -> Curve:
+    return Curve(compute, sigmoid(compute, *LAW), LAW[0])

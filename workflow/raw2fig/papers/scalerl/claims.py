@@ -133,7 +133,7 @@ def law(
 
 def endings(points: pd.DataFrame, forecasts: pd.DataFrame, runs: Sequence[tuple[str, str, int]]) -> pd.DataFrame:
     """Last point of each run against its forecast from the first half: absolute errors of sigmoid and power law, and
-    whether the band holds it; indexed by run."""
+    whether the band of a measured point holds it; indexed by run."""
     import pandas as pd
 
     rows = []
@@ -141,7 +141,8 @@ def endings(points: pd.DataFrame, forecasts: pd.DataFrame, runs: Sequence[tuple[
         mine, ahead = of_run(points, run), of_run(forecasts, run)
         last = mine.loc[mine["compute"].idxmax()]
         x, at = np.log(ahead["compute"]), np.log(last["compute"])
-        score, low, high, power = (float(np.interp(at, x, ahead[name])) for name in ("score", "low", "high", "power"))
+        names = ("score", "point_low", "point_high", "power")
+        score, low, high, power = (float(np.interp(at, x, ahead[name])) for name in names)
         rate = float(last["pass_rate"])
         rows.append((abs(score - rate), abs(power - rate), low <= rate <= high))
     index = pd.MultiIndex.from_tuples(runs, names=RUN)

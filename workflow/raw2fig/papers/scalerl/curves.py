@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 COMPUTE = ("compute", "c", "gpu_hours", "gpu_h", "flops", "tokens", "updates", "steps", "step")
 SCORE = ("pass_rate", "r", "r_mean16", "score", "reward", "accuracy", "mean_reward")
 """Names of the two columns, in any case, that need no flag."""
+MOST_POINTS = 200
+"""Of a fit: longer logs are averaged, each validation keeping its weight."""
 
 
 def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None = None) -> Curve:
@@ -27,12 +30,15 @@ def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None 
     or else the score at compute 0, and that row is no point of the fit.
 
     Rows out of order are sorted, scores in percent divided by 100 and rows of the same compute averaged, each with a
-    warning. Raises `InputError` for missing values, text, a column that is not there or could be several, a score
-    beyond 100 %, negative compute, and a curve without R_0.
+    warning. Raises `InputError` for missing values, text, a column that is not there, is there twice or could be
+    several, a score beyond 100 %, negative compute, a separator other than the comma, and a curve without R_0.
     """
-    names = read_header(path)
+    names = _header(path)
     of_compute = compute or _usual(path, names, COMPUTE, "compute")
     of_score = score or _usual(path, names, SCORE, "score")
+    for name in (of_compute, of_score):
+        if names.count(name) > 1:
+            raise InputError(path, f"{names.count(name)} columns are named {name!r}", "a name of its own for each")
     frame = read_table(path, {of_compute: "number", of_score: "number"})[[of_compute, of_score]]
     _check_range(path, frame, of_compute, of_score)
     if frame[of_score].max() > 1:
@@ -55,15 +61,49 @@ def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None 
     return Curve(points.index.to_numpy(dtype=np.float64), points.to_numpy(dtype=np.float64), start)
 
 
-def within(curve: Curve, start: float | None, end: float | None) -> Curve:
-    """The points with `start` <= C <= `end`."""
-    chosen = (curve.compute >= (start or 0)) & (curve.compute <= (np.inf if end is None else end))
-    return Curve(curve.compute[chosen], curve.score[chosen], curve.r0)
+def split(curve: Curve, start: float | None, end: float | None) -> tuple[Curve, Curve, Curve]:
+    """The points with C < `start`, those with `start` <= C <= `end`, and those beyond."""
+    early = curve.compute < (0 if start is None else start)
+    late = ~early & (curve.compute > (np.inf if end is None else end))
+    before, within, beyond = (
+        Curve(curve.compute[chosen], curve.score[chosen], curve.r0) for chosen in (early, ~early & ~late, late)
+    )
+    return before, within, beyond
+
+
+def binned(curve: Curve, most: int = MOST_POINTS) -> Curve:
+    """A curve of more than `most` points as the means in as many equal steps of ln C, with a warning; where there is no
+    point there is no mean, so there may be fewer."""
+    if len(curve.compute) <= most:
+        return curve
+    x = np.log(curve.compute)
+    place = np.minimum(((x - x[0]) / (x[-1] - x[0]) * most).astype(int), most - 1)
+    count = np.bincount(place, minlength=most)
+    there = count > 0
+    means = [np.bincount(place, values, most)[there] / count[there] for values in (x, curve.score)]
+    logging.warning("%d points are averaged in %d steps of ln compute", len(x), int(there.sum()))
+    return Curve(np.exp(means[0]), means[1], curve.r0, count[there])
+
+
+def _header(path: Path) -> list[str]:
+    """Names of the columns, as a CSV file writes them: readers of tables tell equal names apart by a number. Raises
+    `InputError` where the first line has no comma but another separator, or begins a comment."""
+    if path.suffix != ".csv" or not path.is_file():
+        return read_header(path)
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        first = file.readline()
+    if first.lstrip().startswith("#"):
+        raise InputError(path, "begins with a comment (#)", "the names of the columns in the first line")
+    for separator, named in ((";", "semicolons"), ("\t", "tabs")):
+        if separator in first and "," not in first:
+            raise InputError(path, f"has {named} between its columns", "commas")
+    read_header(path)
+    return next(csv.reader([first]), [])
 
 
 def _usual(path: Path, names: list[str], usual: tuple[str, ...], what: str) -> str:
     """The one column of `names` that has one of the `usual` names."""
-    found = [name for name in names if name.strip().lower() in usual]
+    found = list(dict.fromkeys(name for name in names if name.strip().lower() in usual))
     if len(found) != 1:
         problem = f"columns {' and '.join(found)} could be the {what}" if found else f"no column is known as the {what}"
         raise InputError(path, problem, f"--{what}-column and one of {', '.join(names)}")

@@ -45,7 +45,7 @@ def fig_forecast(
     fits
         Laws of the first half.
     forecasts
-        Their forecasts.
+        Their forecasts, with bands of the curve (low, high) and of a measured point (point_low, point_high).
     arms
         Arms to draw, a panel for each curve.
     """
@@ -66,7 +66,8 @@ def fig_forecast(
     legend_above(fig, axes[: len(chosen)])
     table = pd.concat(rows, ignore_index=True)
     drawn = int((table["kind"] != "forecast").sum())
-    note = footnote(scale, f"{drawn} points", chosen["seed"].nunique(), "90 % bands of the fit")
+    bands = "90 % bands, dark of the curve, light of a measured point"
+    note = footnote(scale, f"{drawn} points", chosen["seed"].nunique(), bands)
     save(fig, svg, png, csv, table, f"{note}; fitted to the filled points only")
 
 
@@ -83,7 +84,8 @@ def _forecast(ax: Axes, points: pd.DataFrame, fit: Any, ahead: pd.DataFrame) -> 
     seen, unseen = after[after["rollouts"] <= end], after[after["rollouts"] > end]
     until = ahead[ahead["compute"] <= after["compute"].max() * 1.2]
     if len(until):
-        ax.fill_between(until["compute"], until["low"], until["high"], color=PALETTE[0], alpha=0.18, linewidth=0)
+        for low, high in (("point_low", "point_high"), ("low", "high")):
+            ax.fill_between(until["compute"], until[low], until[high], color=PALETTE[0], alpha=0.13, linewidth=0)
         ax.plot(until["compute"], until["score"], color=PALETTE[0], label="sigmoid")
         ax.plot(until["compute"], until["power"], color=PALETTE[1], linestyle="--", label="power law")
     dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": PALETTE[6]}
@@ -97,7 +99,8 @@ def _forecast(ax: Axes, points: pd.DataFrame, fit: Any, ahead: pd.DataFrame) -> 
     compute_axis(ax)
     shown = after.assign(kind=np.where(after["rollouts"] <= end, "fitted", "not seen"), value=after["pass_rate"])
     lines = until.assign(kind="forecast", value=until["score"])
-    return [part[[*RUN, "kind", "compute", "value"]] for part in (shown, lines)]
+    columns = [*RUN, "kind", "compute", "value", "low", "high", "point_low", "point_high"]
+    return [part.reindex(columns=columns) for part in (shown, lines)]
 
 
 @step

@@ -10,8 +10,8 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.compare import NAMES, RATES, RUN
-from raw2fig.papers.scalerl.fitting import LEAST_POINTS, Curve, bootstrap_fits, fit_free, fit_grid, learns, scaled_grid
-from raw2fig.papers.scalerl.judge import forecast, identified, judged
+from raw2fig.papers.scalerl.fitting import Curve, bootstrap_fits, fit_free, fit_grid, scaled_grid
+from raw2fig.papers.scalerl.judge import doubts, forecast, judged, unfit
 from raw2fig.papers.scalerl.law import power_law
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table, write_table
@@ -31,12 +31,13 @@ FIT = (
         "number",
     )
 )
-"""Columns of the fits; those of numbers are missing for a run without learning or with too few points."""
-FORECAST = NAMES | dict.fromkeys(("compute", "score", "low", "high", "power"), "number")
+"""Columns of the fits; those of numbers are missing for a run that no law can be fitted to."""
+FORECAST = NAMES | dict.fromkeys(("compute", "score", "low", "high", "point_low", "point_high", "power"), "number")
+"""Columns of the forecasts: low to high is the band of the curve, point_low to point_high that of a measured point."""
 DTYPES = {"string": "str", "integer": "int64", "number": "float64"}
 EFFICIENCY = NAMES | dict.fromkeys(("a", "r0", "b", "b_low", "b_high", "c_mid", "c_mid_low", "c_mid_high"), "number")
 BAND = (5.0, 95.0)
-"""Percentiles of a forecast's band: 90 % of the bootstrapped curves."""
+"""Percentiles of a forecast's bands: 90 % of the bootstrapped curves, or of points about them."""
 
 
 @step
@@ -140,11 +141,13 @@ def fits(
         Points of the runs, and nothing that the fits must not see.
     fits
         A row per curve: verdict, R_0, A, B and C_mid with 95 % intervals, those of the paper's grid (scaled to the
-        curve), and the power law. A run without learning, or with fewer than 5 points, has no parameters.
+        curve), and the power law. A run without learning, with fewer than 5 points, or with points that are all the
+        same, has no parameters.
     forecasts
-        A row per curve and compute, up to `ahead` times the range: the sigmoid with a 90 % band, and the power law.
+        A row per curve and compute, up to `ahead` times the range: the sigmoid with 90 % bands of the curve (low, high)
+        and of a measured point (point_low, point_high), and the power law.
     resamples
-        Of the points, for the intervals.
+        Of the curve, for the intervals.
     """
     import pandas as pd
 
@@ -153,8 +156,8 @@ def fits(
         named = dict(zip(RUN, run, strict=True))
         row: dict[str, Any] = named | {"points": len(curve.score), "r0": curve.r0}
         rows.append(row)
-        if len(curve.score) < LEAST_POINTS or not learns(curve):
-            row["verdict"] = "no learning" if len(curve.score) >= LEAST_POINTS else "too few points"
+        row["verdict"] = unfit(curve)
+        if row["verdict"]:
             continue
         found = fit_free(curve)
         samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run[-1]]))
@@ -193,7 +196,7 @@ def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: 
     parameters
         A row per curve: the A of all, and B and C_mid with 95 % intervals. Arms without learning have none.
     resamples
-        Of the points, for the intervals.
+        Of the curve, for the intervals.
     """
     import pandas as pd
 
@@ -201,7 +204,7 @@ def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: 
     absent = sorted(set(arms) - {arm for arm, *_ in curves})
     if absent:
         raise InputError(range, f"no run of {', '.join(absent)}", f"runs of {', '.join(arms)}")
-    usable = {run: curve for run, curve in curves.items() if len(curve.score) >= LEAST_POINTS and learns(curve)}
+    usable = {run: curve for run, curve in curves.items() if not unfit(curve)}
     a = common_asymptote(list(usable.values())) if usable else np.nan
     rows = []
     for run, curve in curves.items():
@@ -221,6 +224,6 @@ def common_asymptote(curves: Sequence[Curve]) -> float:
     """Mean A of the curves that identify it (of all, where none does), at least 0.005 above every pass rate: F is not
     defined beyond A."""
     found = [fit_free(curve) for curve in curves]
-    sure = [fit.a for fit, curve in zip(found, curves, strict=True) if identified(fit, curve)]
+    sure = [fit.a for fit, curve in zip(found, curves, strict=True) if not doubts(fit, curve)]
     mean = float(np.mean(sure or [fit.a for fit in found]))
     return min(1.0, max(mean, *(float(curve.score.max()) + 0.005 for curve in curves)))
