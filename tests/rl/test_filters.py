@@ -115,23 +115,52 @@ def test_soft_overlong_is_that_of_trl() -> None:
         ({"loss": "cispo", "eps_max": 4.0, "dual": 3.0}, "dual"),
         ({"generations": 1}, "generations"),
         ({"accumulate": 5}, "accumulate"),
+        ({"max_new_tokens": 0}, "max_new_tokens"),
         ({"k": 4}, "k"),
+        ({"off_policy": "pipeline", "k": 9, "max_new_tokens": 8}, "k"),
         ({"off_policy": "ppo", "k": 0}, "k"),
         ({"retire_at": 0.0}, "retire_at"),
         ({"overlong": "shape"}, "cache"),
+        ({"cache": 2}, "cache"),
+        ({"overlong": "mask", "cache": 2}, "cache"),
         ({"overlong": "shape", "cache": 64}, "cache"),
         ({"interrupt": (10, 8), "phrase": "stop"}, "interrupt"),
         ({"interrupt": (10, 64), "phrase": "stop"}, "interrupt"),
         ({"interrupt": (10, 12)}, "phrase"),
         ({"phrase": "stop"}, "phrase"),
+        ({"interrupt": (10,), "phrase": "stop"}, "interrupt"),
+        ({"loss": "clip", "eps_max": 5.0}, "eps_max"),
+        ({"loss": "gspo", "eps_max": 5.0}, "eps_max"),
+        ({"ddof": 2}, "ddof"),
+        ({"ddof": 7}, "ddof"),
+        ({"epsilon": 0.0}, "epsilon"),
+        ({"epsilon": -1.0}, "epsilon"),
+        ({"beta": -1.0}, "beta"),
+        ({"head": "fp16"}, "head"),
+        ({"warmup": -3}, "warmup"),
+        ({"weight_decay": -0.1}, "weight_decay"),
+        ({"adam_epsilon": -1.0}, "adam_epsilon"),
+        ({"adam_epsilon": "1e-15"}, "adam_epsilon"),  # what YAML makes of it without a point
+        ({"max_grad_norm": -1.0}, "max_grad_norm"),
+        ({"checkpoint_every": -1}, "checkpoint_every"),
+        ({"seed": -1}, "seed"),
+        ({"vllm": "servr"}, "vllm"),
+        ({"prompts": 2.5}, "prompts"),
+        ({"generations": True}, "generations"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"eps_high": float("inf")}, "eps_high"),
+        ({"lr": float("inf")}, "lr"),
+        ({"lr": None}, "lr"),
         ({"lr": 0.0}, "lr"),
         ({"steps": 0}, "steps"),
         ({"vllm": "colocate", "off_policy": "pipeline", "k": 2}, "vllm"),
     ],
 )
 def test_check_18_what_cannot_be_meant_is_refused_by_name(settings: dict[str, object], name: str) -> None:
-    with pytest.raises(InputError, match=rf"^{name}: is "):
+    with pytest.raises(InputError, match=rf"^{name}: is ") as told:
         Recipe(**{"steps": 1, **settings})  # type: ignore[arg-type]
+    assert "\n" not in str(told.value)
+    assert "; expected " in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +172,10 @@ def test_check_18_what_cannot_be_meant_is_refused_by_name(settings: dict[str, ob
         {"dual": 3.0, "eps_high": 0.28},
         {"overlong": "penalise_correct", "cache": 8},
         {"interrupt": (10, 12), "phrase": "stop"},
+        {"off_policy": "pipeline", "k": 8, "max_new_tokens": 8},
+        {"max_grad_norm": 0, "adam_epsilon": 0.0, "weight_decay": 0, "warmup": 0, "ddof": 0, "temperature": 1},
+        {"head": "bf16"},
+        {"vllm": "server"},
     ],
 )
 def test_what_can_be_meant_is_taken(settings: dict[str, object]) -> None:

@@ -221,6 +221,37 @@ def test_steps_that_are_accumulated_are_one_step(base: Path, tmp_path: Path) -> 
         torch.testing.assert_close(weight, one[name], atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("longest", [0.0, 0.1, 100.0])
+def test_an_update_is_that_of_adamw_on_clipped_gradients(
+    longest: float, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one by hand: without its history, Adam goes by g / (|g| + epsilon)."""
+    import torch
+    import trl
+
+    found: dict[str, torch.Tensor] = {}
+
+    class Recording(trl.GRPOTrainer):
+        def training_step(self, model: Any, *others: Any, **options: Any) -> Any:
+            result = super().training_step(model, *others, **options)
+            found.update({name: weight.grad.clone() for name, weight in model.named_parameters()})
+            return result
+
+    monkeypatch.setattr(trl, "GRPOTrainer", Recording)
+    recipe = replace(RECIPE, steps=1, weight_decay=0.3, adam_epsilon=0.02, max_grad_norm=longest, checkpoint_every=0)
+    log = run(base, tmp_path / "model", recipe)
+    norm = torch.cat([gradient.ravel() for gradient in found.values()]).norm()
+    assert 0.2 < norm < 50
+    assert log[0]["grad_norm"] == pytest.approx(float(norm), rel=1e-5)
+    shrunk = min(1.0, longest / float(norm)) if longest else 1.0
+    before, after = (load(str(folder))[0].state_dict() for folder in (base, tmp_path / "model"))
+    for name, gradient in found.items():
+        step = shrunk * gradient
+        decay = 0.0 if "norm" in name or "bias" in name else recipe.weight_decay
+        expected = before[name] - recipe.lr * (decay * before[name] + step / (step.abs() + recipe.adam_epsilon))
+        torch.testing.assert_close(after[name], expected, atol=1e-6, rtol=0)
+
+
 def test_fewer_prompts_than_a_step_takes_are_refused(base: Path, tmp_path: Path) -> None:
     """trl would train on none of them and end well."""
     with pytest.raises(InputError, match="4 prompts"):

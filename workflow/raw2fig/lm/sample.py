@@ -217,19 +217,23 @@ def _go_on(drawing: Drawing, drawn: torch.Tensor) -> None:
 
 
 @contextmanager
-def bf16_head(model: PreTrainedModel) -> Iterator[None]:
-    """Scores of the vocabulary come from a bfloat16 product within the block, as in a generator of that precision."""
-    from torch.nn.functional import linear
+def head_in(model: PreTrainedModel, precision: torch.dtype) -> Iterator[None]:
+    """Scores of the vocabulary come from a product in `precision` within the block, also under autocast, whose own
+    would be bfloat16; they are returned in float32."""
+    import torch
 
-    def product(head: Any, inputs: Any, _: torch.Tensor) -> torch.Tensor:
-        bias = None if head.bias is None else head.bias.bfloat16()
-        return linear(inputs[0].bfloat16(), head.weight.bfloat16(), bias).float()
+    head: Any = model.get_output_embeddings()
 
-    hook = model.get_output_embeddings().register_forward_hook(product)
+    def product(hidden: torch.Tensor) -> torch.Tensor:
+        bias = None if head.bias is None else head.bias.to(precision)
+        with torch.autocast(hidden.device.type, enabled=False):
+            return torch.nn.functional.linear(hidden.to(precision), head.weight.to(precision), bias).float()
+
+    before, head.forward = head.forward, product
     try:
         yield
     finally:
-        hook.remove()
+        head.forward = before
 
 
 def finished(drawing: Drawing, tokenizer: PreTrainedTokenizerBase) -> Sampled:

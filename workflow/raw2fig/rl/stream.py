@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from raw2fig.lm.models import evaluating
-from raw2fig.lm.sample import Drawing, Interruption, advance, begin, bf16_head, finished
+from raw2fig.lm.sample import Drawing, Interruption, advance, begin, finished, head_in
 from raw2fig.rl.filters import Curriculum
 from raw2fig.rl.recipe import Recipe
 
@@ -74,7 +73,8 @@ class Stream:
         * PPO-off-policy-k: k batches are begun and finished at once, and used one after another.
         * PipelineRL-k: k batches are in flight; each update all of them go on by 1/k of the longest completion, with
           the weights of that moment and the cache of earlier ones; the oldest is finished, and a new one begun. At the
-          start they are staggered: the j-th of k has k - j parts done.
+          start they are staggered: the j-th of k has k - j parts done. Where parts are not whole numbers of tokens,
+          their ends are rounded, so that a full-length completion is (k - 1) / 2 updates old on average all the same.
         """
         with evaluating(model):
             self._draw(model, update)
@@ -84,19 +84,16 @@ class Stream:
         return Rollouts(flight.indices, flight.prompt_ids, result.ids, result.logprobs, result.drawn, versions)
 
     def _draw(self, model: PreTrainedModel, update: int) -> None:
-        k = self.recipe.k
-        if self.recipe.off_policy == "pipeline":
-            part = -(-self.recipe.max_new_tokens // k)
-            for flight in self.flights:
-                self._advance(model, flight, part, update)
-            while len(self.flights) < k:
-                parts = k - len(self.flights)
-                self._begin(model)
-                self._advance(model, self.flights[-1], part * parts, update)
-        elif not self.flights:
-            for _ in range(k):
-                self._begin(model)
-                self._advance(model, self.flights[-1], self.recipe.max_new_tokens, update)
+        k, longest = self.recipe.k, self.recipe.max_new_tokens
+        pipeline = self.recipe.off_policy == "pipeline"
+        if self.flights and not pipeline:
+            return
+        while len(self.flights) < k:
+            self._begin(model)
+        for place, flight in enumerate(self.flights):
+            # to the nearest, ties to even: parts from the left are as long as from the right
+            end = round(longest * (k - place) / k) if pipeline else longest
+            self._advance(model, flight, end, update)
 
     def _begin(self, model: PreTrainedModel) -> None:
         """Put a batch of the curriculum's next prompts in flight."""
@@ -121,17 +118,19 @@ class Stream:
         phrase = self.tokenizer(" " + self.recipe.phrase, add_special_tokens=False)["input_ids"]
         return Interruption(budget, phrase, phrase[-1])
 
-    def _advance(self, model: PreTrainedModel, flight: Flight, number: int, update: int) -> None:
+    def _advance(self, model: PreTrainedModel, flight: Flight, end: int, update: int) -> None:
+        """Draw the places before `end`."""
+        import torch
+
         recipe, drawing = self.recipe, flight.drawing
         before = len(drawing.tokens)
-        number = min(number, recipe.max_new_tokens - before)
-        with bf16_head(model) if recipe.head == "bf16" else nullcontext():
+        with head_in(model, torch.float32 if recipe.head == "fp32" else torch.bfloat16):
             advance(
                 model,
                 self.tokenizer,
                 drawing,
                 flight.uniforms,
-                number,
+                end - before,
                 recipe.temperature,
                 self.once,
                 flight.interruption,

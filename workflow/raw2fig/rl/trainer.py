@@ -29,6 +29,7 @@ from raw2fig.lm.checkpoint import checkpoint_folder
 from raw2fig.lm.finetune import train_and_save
 from raw2fig.lm.generate import once_mask
 from raw2fig.lm.models import load
+from raw2fig.lm.sample import head_in
 from raw2fig.rl.advantages import scaled_advantages
 from raw2fig.rl.aggregation import completion_weights
 from raw2fig.rl.filters import Curriculum, has_variance
@@ -204,18 +205,21 @@ def grpo(
             return (ends & mask.bool()).any(1)
 
         def _behaviour(self, batch: Any, update: int) -> tuple[torch.Tensor, torch.Tensor]:
-            """Log-probabilities under the policy that sampled each token, and whether that is the policy that is
-            trained now, in the same precision: then their ratio is 1."""
+            """Log-probabilities under the policy that sampled each token, as the sampler stored them, and where the
+            loss takes those of the policy that is trained now instead, so that the ratio is 1: for tokens that vLLM
+            scored NaN, and for those of the current weights where all is float32. There the two differ by the order
+            of sums alone; under autocast the difference is a real one."""
             behaviour = batch["sampling_per_token_logps"]
             if self.rollouts is None:
-                return behaviour.nan_to_num(), behaviour.isnan()
+                return behaviour, behaviour.isnan()
             versions = torch.full(behaviour.shape, update, device=behaviour.device)
             for row, places in enumerate(self.rollouts.versions):
                 versions[row, : len(places)] = torch.tensor(places)
             lag, mask = update - versions, batch["completion_mask"]
             longest = self.accelerator.gather((lag * mask).max()).max().item()
             self._note(**{"staleness/mean": self._mean(lag, mask), "staleness/max": longest})
-            return behaviour, (versions == update) & (recipe.head == "fp32")
+            exact = recipe.head == "fp32" and self.accelerator.mixed_precision == "no"
+            return behaviour, (versions == update) & exact
 
         def _mean(self, values: torch.Tensor, mask: torch.Tensor) -> float:
             """Mean over the places of `mask` in all processes."""
@@ -234,13 +238,16 @@ def grpo(
             logps, entropies, *_ = self._get_per_token_logps_and_entropies(
                 model, ids, attended, length, compute_entropy=True
             )
-            behaviour = torch.where(inputs["fresh"], logps.detach(), inputs["behaviour"])
-            losses, ratio = token_losses(recipe, logps, behaviour, inputs["advantages"], mask)
+            stored, now = inputs["behaviour"], logps.detach()
+            behaviour = torch.where(inputs["fresh"], now, stored)
+            losses, _ = token_losses(recipe, logps, behaviour, inputs["advantages"], mask)
             if recipe.beta:
                 penalty = kl_penalty(logps, inputs["ref_per_token_logps"])
                 losses = losses + recipe.beta * penalty
                 self._note(kl=self._mean(penalty, mask))
-            gap = (ratio.detach() - 1).abs().expand_as(losses)
+            # to what the sampler stored, also where the loss has a ratio of 1; NaN is no measurement
+            gap = (log_ratio(now, stored, mask, sequence=recipe.loss == "gspo").exp() - 1).abs().nan_to_num()
+            gap = gap.expand_as(losses)
             self._note(entropy=self._mean(entropies, mask), ratio_gap=self._mean(gap, mask))
             return (losses * mask).sum(1) @ inputs["weights"]
 
@@ -257,7 +264,9 @@ def grpo(
                 return super()._get_per_token_logps_and_entropies(
                     model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
                 )
-            logits = model(input_ids=input_ids, attention_mask=attention_mask).logits[:, -logits_to_keep - 1 : -1]
+            with head_in(self.accelerator.unwrap_model(model), torch.float32):
+                logits = model(input_ids=input_ids, attention_mask=attention_mask).logits
+            logits = logits[:, -logits_to_keep - 1 : -1]
             forbidden = repeat_mask(input_ids, input_ids.shape[1] - logits_to_keep, once.to(logits.device))
             logits = (logits.float() / self.temperature).masked_fill(forbidden, float("-inf"))
             logps = torch.log_softmax(logits, dim=-1)
@@ -345,6 +354,7 @@ def grpo(
             warmup_steps=recipe.warmup,
             weight_decay=recipe.weight_decay,
             adam_epsilon=recipe.adam_epsilon,
+            max_grad_norm=recipe.max_grad_norm,
             beta=recipe.beta,
             temperature=recipe.temperature,
             max_completion_length=recipe.max_new_tokens,
@@ -359,6 +369,7 @@ def grpo(
             report_to=[],
             disable_tqdm=True,
             bf16=torch.cuda.is_available(),
+            cast_lm_head_to_fp32=True,  # which autocast would not do
             gradient_checkpointing=recipe.gradient_checkpointing,
             **generation,
         )
