@@ -256,6 +256,12 @@ def test_long_logs_are_averaged(folder: Path, caplog: pytest.LogCaptureFixture) 
     assert report["beyond"]["validations"] == 5_000
 
 
+def test_empty_lines_before_the_names_are_skipped() -> None:
+    run_of().to_csv("run.csv", index=False)
+    Path("blank.csv").write_text("\n\n" + Path("run.csv").read_text())
+    assert read_curve(Path("blank.csv")).score.tolist() == read_curve(Path("run.csv")).score.tolist()
+
+
 def test_steps_of_the_average_keep_mean_and_number() -> None:
     compute = np.arange(1, 1001.0)
     plain = curve_of(compute)

@@ -185,6 +185,15 @@ def test_a_mean_of_points_is_held_by_its_interval_as_often_as_said() -> None:
     assert 88 <= inside < 100
 
 
+def test_the_interval_of_a_mean_includes_the_errors_of_its_points() -> None:
+    beyond = curve(np.linspace(9000, 12_000, 16), 0.006)
+    exact = np.repeat([[0.61], [1.92], [2542.0]], 2000, axis=1)
+    error = 0.006 * np.random.default_rng(0).standard_normal(2000)
+    said = against(fit_free(beyond), np.vstack([exact, error]), beyond)
+    low, high = np.percentile(error, (2.5, 97.5)) / 4 + sigmoid(beyond.compute, R0, 0.61, 1.92, 2542).mean()
+    assert said["interval"] == pytest.approx([low, high])
+
+
 @pytest.mark.parametrize(("points", "power"), [(5, 0.5), (7, 0.4), (10, 0.5), (20, 0.6)])
 def test_a_curve_that_does_not_bend_has_the_same_asymptote_of_1_under_both_laws(points: int, power: float) -> None:
     compute = np.geomspace(256, 5120, points)
@@ -207,6 +216,9 @@ def test_a_mean_of_validations_weighs_as_they_do() -> None:
     assert fit_grid(means, *grid) == pytest.approx(fit_grid(each, *grid), rel=1e-6)
     assert fit_power(means) == pytest.approx(fit_power(each), rel=1e-5)
     assert fit_free(means).b != pytest.approx(fit_free(plain).b, rel=1e-2)
+    many = plain._replace(validations=1000 * count)
+    assert fit_grid(many, *grid)[:3] == pytest.approx(fit_grid(means, *grid)[:3], rel=1e-6)
+    assert fit_free(many)[:3] == pytest.approx(fit_free(means)[:3], rel=1e-5)
 
 
 def test_resampled_means_err_less_the_more_validations_they_are_of() -> None:

@@ -91,7 +91,7 @@ def _header(path: Path) -> list[str]:
     if path.suffix != ".csv" or not path.is_file():
         return read_header(path)
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        first = file.readline()
+        first = next((line for line in file if line.strip()), "")
     if first.lstrip().startswith("#"):
         raise InputError(path, "begins with a comment (#)", "the names of the columns in the first line")
     for separator, named in ((";", "semicolons"), ("\t", "tabs")):
