@@ -252,6 +252,15 @@ def test_an_update_is_that_of_adamw_on_clipped_gradients(
         torch.testing.assert_close(after[name], expected, atol=1e-6, rtol=0)
 
 
+def test_a_model_that_shares_its_embeddings_with_its_head_is_trained(base: Path, tmp_path: Path) -> None:
+    network, words = load(str(base))
+    network.config.tie_word_embeddings = True
+    network.tie_weights()
+    save(network, words, tmp_path / "base")
+    run(tmp_path / "base", tmp_path / "model", replace(RECIPE, steps=1, beta=0.0), once=())
+    assert weights(tmp_path / "model") != weights(tmp_path / "base")
+
+
 def test_fewer_prompts_than_a_step_takes_are_refused(base: Path, tmp_path: Path) -> None:
     """trl would train on none of them and end well."""
     with pytest.raises(InputError, match="4 prompts"):

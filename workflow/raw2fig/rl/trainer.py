@@ -369,7 +369,8 @@ def grpo(
             report_to=[],
             disable_tqdm=True,
             bf16=torch.cuda.is_available(),
-            cast_lm_head_to_fp32=True,  # which autocast would not do
+            # autocast would not; trl cannot where embeddings are shared and not at `model.embed_tokens` (GPT-2)
+            cast_lm_head_to_fp32=hasattr(model, "model") or not model.config.tie_word_embeddings,
             gradient_checkpointing=recipe.gradient_checkpointing,
             **generation,
         )
