@@ -10,6 +10,7 @@ import numpy as np
 from raw2fig.claims import decide_all, load_published, write_claims
 from raw2fig.papers.scalerl.compare import RUN, SEED, common_budget, gain, mean_gain, read_rates
 from raw2fig.papers.scalerl.fits import CURVES, FORECAST, of_run, read_fits
+from raw2fig.rl.recipe import Recipe
 from raw2fig.stats import RESAMPLES, Estimate, bootstrap_mean, deviation, proportion
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table
@@ -85,10 +86,8 @@ def claims(
         "S10b": {f"minus loo-{name}": mean_gain(rates, f"loo-{name}", "scalerl") for name in ("dapo", "fp32")},
         "S11": {f"minus {how} average": gain(rates, f"average-{how}", "dapo") for how in ("sample", "token")},
         "S12": {how: gain(rates, "dapo", f"scale-{how}") for how in ("batch", "none")},
-        "S13": {
-            "zero-variance filter": gain(rates, "loo-batch", "scalerl"),
-            "no positive resampling": gain(rates, "loo-npr", "scalerl"),
-        },
+        "S13": clipped(log, ("scalerl", "loo-batch")) or gain(rates, "loo-batch", "scalerl"),
+        "S13a": gain(rates, "loo-npr", "scalerl"),
         "S13b": without_variance(log),
         "S14": spread(rates, CISPO_CLIPS, DAPO_CLIPS),
         "S15": {
@@ -213,6 +212,15 @@ def mismatch(log: pd.DataFrame) -> Said:
 def logged_change(log: pd.DataFrame, base: str, arm: str, name: str) -> Estimate:
     """Mean of a quantity of the log of `arm` minus that of `base`, paired by seed."""
     return over_seeds((by_seed(log, arm, name) - by_seed(log, base, name)).dropna())
+
+
+def clipped(log: pd.DataFrame, arms: Sequence[str]) -> str:
+    """Why arms that differ by a factor of the update cannot be told apart, or nothing."""
+    norms = log[log["arm"].isin(arms)]["grad_norm"]
+    share = float((norms > Recipe.max_grad_norm).mean())
+    if share <= 0.5:
+        return ""
+    return f"{share:.0%} of the gradients are clipped, which undoes what the filter changes: the length of an update"
 
 
 def without_variance(log: pd.DataFrame) -> dict[str, Estimate]:

@@ -85,7 +85,14 @@ def several(seeds: list[int]) -> list[int] | None:
     return seeds if len(set(seeds)) > 1 else None
 
 
-def level(rates: pd.DataFrame, rollouts: int) -> Estimate:
-    """Mean pass rate after `rollouts`, with an interval over problems and seeds."""
-    at = rates[rates["rollouts"] == rollouts]
-    return bootstrap_mean(at["pass_rate"], SEED, at["problem"].tolist(), several(at["seed"].tolist()))
+def level(rates: pd.DataFrame, arm: str, domain: str, rollouts: int) -> Estimate:
+    """Mean pass rate of an arm on a domain after `rollouts`, with an interval over problems and seeds; what seeds
+    change is pooled over all arms, as in `between_seeds`."""
+    at = rates[(rates["rollouts"] == rollouts) & (rates["domain"] == domain)]
+    runs = at.groupby(["arm", "seed"])["pass_rate"].mean().groupby("arm")
+    variances, freedom = runs.var().dropna(), int((runs.size() - 1).sum())
+    between = Between(float(variances.mean()), freedom) if freedom else None
+    mine = at[at["arm"] == arm]
+    seeds, problems = several(mine["seed"].tolist()), mine["problem"].tolist()
+    found = bootstrap_mean(mine["pass_rate"], SEED, problems, seeds, between=between)
+    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))

@@ -54,7 +54,7 @@ def table_runs(
     for (arm, domain), fitted in found.groupby(["arm", "domain"], sort=False):
         mine = rates[(rates["arm"] == arm) & (rates["domain"] == domain)]
         last = int(mine["rollouts"].max())
-        end = level(mine, last)
+        end = level(rates, arm, domain, last)
         row: dict[str, Any] = {
             "arm": arm,
             "domain": domain,
