@@ -128,9 +128,9 @@ KEPT = np.array([256, 384, 640, 896, 1280, 1792, 2560, 3584, 4352, 5120.0])
 
 @pytest.mark.parametrize("points", [5, 7, 10])
 def test_few_points_have_intervals_and_bands_of_their_nominal_coverage(points: int) -> None:
-    """Parameters 95 %, the curve at twice the range 90 %, a point measured there 90 %. Over laws and noises, of 500 curves
-    each: 0.93 to 0.95, 0.87 to 0.90, 0.87 to 0.89; with resampled points instead 0.69 to 0.94, 0.66 to 0.85, and the point
-    in the band of the curve in 0.55 to 0.73."""
+    """Parameters 95 %, the curve at twice the range 90 %, a point measured there 90 %. Over laws and noises, of 500
+    curves each: 0.93 to 0.95, 0.87 to 0.90, 0.87 to 0.89; with resampled points instead 0.69 to 0.94, 0.66 to 0.85, and
+    the point in the band of the curve in 0.55 to 0.73."""
     inside, n = np.zeros(5), 160
     for seed in range(n):
         rng = np.random.default_rng(seed)
