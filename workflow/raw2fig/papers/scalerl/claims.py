@@ -120,8 +120,11 @@ def law(
     asymptotes = known["a"][known.index.get_level_values("arm") == "scalerl"]
     unknown = "A is identified in no run or one"
     return {
-        "S1": {"R2": over_runs(judged["r2"]), "share of runs": share_of_runs(ends["error"] < ends["power_error"])},
-        "S2": {"error": over_runs(sure["error"]), "coverage": share_of_runs(sure["covered"])}
+        "S1": {
+            "R2": as_share(over_runs(judged["r2"])),
+            "share of runs": share_of_runs(ends["error"] < ends["power_error"]),
+        },
+        "S2": {"error": as_share(over_runs(sure["error"])), "coverage": share_of_runs(sure["covered"])}
         if len(sure) > 1
         else unknown,
         "S3": over_runs(foreseen["power_a"] - foreseen["a"]) if len(foreseen) > 1 else unknown,
@@ -160,7 +163,7 @@ def by_domain(points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, for
         errors.update(endings(points, forecasts, list(learned.index))["error"])
     said: dict[str, Estimate] = {}
     for domain, r2 in fitted["r2"].fillna(0.0).groupby("domain", sort=False):
-        said |= {f"{domain} R2": over_runs(r2), f"{domain} error": over_runs(errors[r2.index])}
+        said |= {f"{domain} R2": as_share(over_runs(r2)), f"{domain} error": as_share(over_runs(errors[r2.index]))}
     return said
 
 
@@ -185,7 +188,7 @@ def share_of_runs(held: pd.Series) -> Estimate:
 
 
 def as_share(found: Estimate) -> Estimate:
-    """A t interval of a share ends where shares do."""
+    """A t interval of a share, of R2 or of the error of a pass rate, cut off at 0 and 1."""
     return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
