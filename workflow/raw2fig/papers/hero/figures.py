@@ -215,6 +215,9 @@ def fig_hacking(
 
     told = read_logs(logs)
     told = told[told["reward_model"] == reward_model]
+    # each seed's reward model has a zero of its own, which says nothing: all get the mean one
+    offsets = told.groupby("seed")["rm"].transform("mean") - told["rm"].mean()
+    told = told.assign(rm=told["rm"] - offsets)
     names = told["arm"] + "-" + told["scale"]
     fig, axes = figure(9.6, 6.4, rows=2, cols=2)
     rows: list[dict[str, Any]] = []

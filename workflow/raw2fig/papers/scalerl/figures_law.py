@@ -91,7 +91,7 @@ def _forecast(ax: Axes, points: pd.DataFrame, fit: Any, ahead: pd.DataFrame) -> 
     dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": PALETTE[6]}
     ax.plot(seen["compute"], seen["pass_rate"], label="fitted", **dots)
     ax.plot(unseen["compute"], unseen["pass_rate"], mfc="white", label="not seen by the fit", **dots)
-    ax.set_title(f"{name}: {fit['verdict']}" + (f", A = {fit['a']:.2f}" if fit["verdict"] == "estimated" else ""))
+    ax.set_title(f"{name}: " + (f"A = {fit['a']:.2f}" if fit["verdict"] == "estimated" else fit["verdict"]))
     ax.set(ylabel="pass rate")
     # a wide band must not hide the points
     low, high = after["pass_rate"].min(), after["pass_rate"].max()
