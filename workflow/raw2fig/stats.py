@@ -65,6 +65,11 @@ def bootstrap_mean(
     return _ratio(values, np.ones(len(values)), rng, groups, seeds, resamples, between)
 
 
+def within_unit(found: Estimate) -> Estimate:
+    """The estimate of a share, or of another quantity between 0 and 1, whose interval ends there too."""
+    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
+
+
 def difference(
     a: ArrayLike,
     b: ArrayLike,

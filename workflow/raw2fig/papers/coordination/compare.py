@@ -12,7 +12,7 @@ import numpy as np
 
 from raw2fig.papers.coordination.group_tests import MAIN
 from raw2fig.papers.coordination.results import CONDITIONS, read_effects, read_odds, title_of
-from raw2fig.stats import LEVEL, Estimate, bootstrap_mean, difference, proportion
+from raw2fig.stats import LEVEL, Estimate, bootstrap_mean, difference, proportion, within_unit
 from raw2fig.tables import read_json
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def rate(calibration: pd.DataFrame, process: str, null: str, criterion: str, rou
 def success_of(outcomes: pd.DataFrame, models: Sequence[str], condition: str) -> Estimate:
     """Success rate of players that differ in their training seed, resampling games and seeds."""
     cells = [_solved(outcomes, model, condition) for model in models]
-    return bootstrap_mean(np.concatenate(cells), SEED, seeds=_seeds(cells))
+    return within_unit(bootstrap_mean(np.concatenate(cells), SEED, seeds=_seeds(cells)))
 
 
 def gain(outcomes: pd.DataFrame, models: Sequence[str], base: str, condition: str) -> Estimate:

@@ -11,7 +11,7 @@ from raw2fig.claims import decide_all, load_published, write_claims
 from raw2fig.papers.scalerl.compare import RUN, SEED, common_budget, gain, mean_gain, read_rates
 from raw2fig.papers.scalerl.fits import CURVES, FORECAST, of_run, read_fits
 from raw2fig.rl.recipe import Recipe
-from raw2fig.stats import RESAMPLES, Estimate, bootstrap_mean, deviation, proportion
+from raw2fig.stats import RESAMPLES, Estimate, bootstrap_mean, deviation, proportion, within_unit
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table
 
@@ -121,10 +121,10 @@ def law(
     unknown = "A is identified in no run or one"
     return {
         "S1": {
-            "R2": as_share(over_runs(judged["r2"])),
+            "R2": within_unit(over_runs(judged["r2"])),
             "share of runs": share_of_runs(ends["error"] < ends["power_error"]),
         },
-        "S2": {"error": as_share(over_runs(sure["error"])), "coverage": share_of_runs(sure["covered"])}
+        "S2": {"error": within_unit(over_runs(sure["error"])), "coverage": share_of_runs(sure["covered"])}
         if len(sure) > 1
         else unknown,
         "S3": over_runs(foreseen["power_a"] - foreseen["a"]) if len(foreseen) > 1 else unknown,
@@ -163,7 +163,10 @@ def by_domain(points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, for
         errors.update(endings(points, forecasts, list(learned.index))["error"])
     said: dict[str, Estimate] = {}
     for domain, r2 in fitted["r2"].fillna(0.0).groupby("domain", sort=False):
-        said |= {f"{domain} R2": as_share(over_runs(r2)), f"{domain} error": as_share(over_runs(errors[r2.index]))}
+        said |= {
+            f"{domain} R2": within_unit(over_runs(r2)),
+            f"{domain} error": within_unit(over_runs(errors[r2.index])),
+        }
     return said
 
 
@@ -184,12 +187,7 @@ def share_of_runs(held: pd.Series) -> Estimate:
     `over_runs`, where those of an arm are not."""
     single, clustered = proportion(int(held.sum()), len(held)), over_runs(held.astype(float))
     low, high = min(single.low, clustered.low), max(single.high, clustered.high)  # NaN for one arm does not count
-    return as_share(clustered._replace(low=low, high=high))
-
-
-def as_share(found: Estimate) -> Estimate:
-    """A t interval of a share, of R2 or of the error of a pass rate, cut off at 0 and 1."""
-    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
+    return within_unit(clustered._replace(low=low, high=high))
 
 
 def seeds_of(values: pd.DataFrame | pd.Series) -> int:
@@ -271,7 +269,7 @@ def first_kept(rates: pd.DataFrame) -> int:
 
 def few_truncated(log: pd.DataFrame) -> Estimate:
     """S18: share of ScaleRL's updates with less than 5 % of the completions truncated."""
-    return as_share(over_seeds(by_seed(log.assign(few=log["truncated"] < 0.05), "scalerl", "few")))
+    return within_unit(over_seeds(by_seed(log.assign(few=log["truncated"] < 0.05), "scalerl", "few")))
 
 
 def entropy_change(log: pd.DataFrame) -> Estimate:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.errors import InputError
-from raw2fig.stats import Between, Estimate, bootstrap_mean, difference
+from raw2fig.stats import Between, Estimate, bootstrap_mean, difference, within_unit
 from raw2fig.tables import read_table
 
 if TYPE_CHECKING:
@@ -94,5 +94,4 @@ def level(rates: pd.DataFrame, arm: str, domain: str, rollouts: int) -> Estimate
     between = Between(float(variances.mean()), freedom) if freedom else None
     mine = at[at["arm"] == arm]
     seeds, problems = several(mine["seed"].tolist()), mine["problem"].tolist()
-    found = bootstrap_mean(mine["pass_rate"], SEED, problems, seeds, between=between)
-    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
+    return within_unit(bootstrap_mean(mine["pass_rate"], SEED, problems, seeds, between=between))
