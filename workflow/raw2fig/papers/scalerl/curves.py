@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,9 +35,6 @@ def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None 
     names = _header(path)
     of_compute = compute or _usual(path, names, COMPUTE, "compute")
     of_score = score or _usual(path, names, SCORE, "score")
-    for name in (of_compute, of_score):
-        if names.count(name) > 1:
-            raise InputError(path, f"{names.count(name)} columns are named {name!r}", "a name of its own for each")
     frame = read_table(path, {of_compute: "number", of_score: "number"})[[of_compute, of_score]]
     _check_range(path, frame, of_compute, of_score)
     if frame[of_score].max() > 1:
@@ -86,8 +82,8 @@ def binned(curve: Curve, most: int = MOST_POINTS) -> Curve:
 
 
 def _header(path: Path) -> list[str]:
-    """Names of the columns, as a CSV file writes them: readers of tables tell equal names apart by a number. Raises
-    `InputError` where the first line has no comma but another separator, or begins a comment."""
+    """Names of the columns. Raises `InputError` where the first line of a CSV file has no comma but another separator,
+    or begins a comment."""
     if path.suffix != ".csv" or not path.is_file():
         return read_header(path)
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
@@ -97,13 +93,12 @@ def _header(path: Path) -> list[str]:
     for separator, named in ((";", "semicolons"), ("\t", "tabs")):
         if separator in first and "," not in first:
             raise InputError(path, f"has {named} between its columns", "commas")
-    read_header(path)
-    return next(csv.reader([first]), [])
+    return read_header(path)
 
 
 def _usual(path: Path, names: list[str], usual: tuple[str, ...], what: str) -> str:
     """The one column of `names` that has one of the `usual` names."""
-    found = list(dict.fromkeys(name for name in names if name.strip().lower() in usual))
+    found = [name for name in names if name.strip().lower() in usual]
     if len(found) != 1:
         problem = f"columns {' and '.join(found)} could be the {what}" if found else f"no column is known as the {what}"
         raise InputError(path, problem, f"--{what}-column and one of {', '.join(names)}")
