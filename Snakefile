@@ -13,7 +13,7 @@ include: "rules/c2s.smk"
 include: "rules/scalerl.smk"
 include: "rules/hero.smk"
 include: "rules/coordination.smk"
-include: "rules/report.smk"
+include: "rules/results.smk"
 
 
 rule all:
@@ -40,3 +40,9 @@ rule evals:
 rule figures:
     input:
         TARGETS["figures"],
+
+
+try:
+    check_rules(config, {rule.name for rule in workflow.rules})
+except InputError as error:
+    refuse(error)

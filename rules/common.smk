@@ -1,15 +1,17 @@
-"""What every paper's rules use: the checked configuration, code digests, resources, and the stages of a run."""
+"""What every paper's rules use: the checked configuration, flags and digests of steps, resources, the stages of a run,
+and the declarations of figures, tables and claims, of which rules/results.smk makes rules."""
 
 import sys
 from pathlib import Path
 from shlex import quote
 
 
-from raw2fig.config import read_schema, validate
+from raw2fig.config import check
 from raw2fig.errors import InputError
 from raw2fig.leftovers import cancel_leftovers, comment
-from raw2fig.provenance import source_digest
-from raw2fig.resources import resources_for, threads_for
+from raw2fig.provenance import source_digest, step_digest
+from raw2fig.resources import check_rules, resources_for, threads_for
+from raw2fig.results import caption, declare, flags as flags_of, option
 from raw2fig.warm import serve_until_exit
 
 
@@ -20,44 +22,43 @@ def refuse(error):
 
 
 try:
-    validate(config, read_schema(Path(workflow.basedir) / "workflow/schemas"))
+    config.update(check(config))
 except InputError as error:
     refuse(error)
 
 STAGES = ("data", "models", "evals", "figures")
 TARGETS = {stage: [] for stage in STAGES}
 """Files of each stage, over all papers; `raw2fig.stages` runs the stages one after another (docs/reruns.md)."""
-FIGURES = {}
-"""Paper → its figures' PNG files, in the order of the report."""
-CLAIMS = {}
-"""Paper → its claims.json."""
+RESULTS = []
+"""Figures, tables and claims in the order of the report."""
 FETCHED = {}
 """Paper → records of data and folders of models that came from outside."""
 
 
-def option(flag, value):
-    """`--flag value` of a shell line, empty for None and a bare flag for True: what is not set is left to the step."""
-    if value is None or value is False or value == "" or value == []:
-        return ""
-    if isinstance(value, (list, tuple)):
-        return f"--{flag} {' '.join(quote(str(item)) for item in value)}"
-    return f"--{flag}" if value is True else f"--{flag} {quote(str(value))}"
+def figure(paper, name, **arguments):
+    """Declare a figure: the step's inputs and settings by the names of its parameters."""
+    RESULTS.append(declare("figure", paper, name, arguments))
+
+
+def table(paper, name, **arguments):
+    """Declare a table."""
+    RESULTS.append(declare("table", paper, name, arguments))
+
+
+def claims(paper, **arguments):
+    """Declare what a paper's claims are measured on."""
+    RESULTS.append(declare("claims", paper, "claims", arguments))
 
 
 def flags(section, *keys):
-    """Flags of a step with values of a section of the configuration: those of `keys`, or all."""
-    return " ".join(filter(None, (option(key.replace("_", "-"), section[key]) for key in keys or section)))
+    """Flags of a step for a section of the configuration, whole or only `keys` of it."""
+    return flags_of({key: section[key] for key in keys} if keys else section)
 
 
 def origin(section):
     """Flags of `raw2fig fetch file`: where a section of the configuration has its data set from."""
     keys = ("source", "url", "dataset", "file", "revision", "sha256")
-    return flags(section, *(key for key in keys if key in section))
-
-
-def samples(counts):
-    """{annotation: 600} as the words annotation=600."""
-    return [f"{task}={number}" for task, number in counts.items()]
+    return " ".join(filter(None, (option(key, section.get(key)) for key in keys)))
 
 
 def command(launch, rule="", reserved=0):

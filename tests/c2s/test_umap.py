@@ -15,7 +15,7 @@ from raw2fig.papers.c2s import umap
 from raw2fig.papers.c2s.counts import normalise, write_cells
 from raw2fig.papers.c2s.embedder import fit_pca, project, save_embedder
 from raw2fig.papers.c2s.predictions import CONDITION, write_predictions
-from raw2fig.step import seed_everything
+from raw2fig.seeding import seed_everything
 from raw2fig.tables import write_json
 
 

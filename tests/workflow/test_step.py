@@ -222,7 +222,7 @@ def test_seed_fixes_what_libraries_draw_on_their_own(tmp_path: Path) -> None:
 
 
 def test_torch_is_seeded_where_it_is_imported_and_not_imported_for_it() -> None:
-    program = "import sys; from raw2fig.step import seed_everything as s; s(1); print('torch' in sys.modules)"
+    program = "import sys; from raw2fig.seeding import seed_everything as s; s(1); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
     torch = pytest.importorskip("torch")

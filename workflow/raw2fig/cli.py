@@ -1,7 +1,8 @@
 """The command line: `raw2fig PAPER STEP --flags`, made from the step functions themselves.
 
-Steps are found by reading the syntax trees of a paper's modules, so that nothing but the called step's module
-is imported; flags, types, defaults and help come from the function's signature and docstring.
+Steps are found by reading the syntax trees of a paper's modules, so that nothing but the called step's module is
+imported; flags, types and help come from the function's signature, its docstring and its records of settings. A setting
+that is not given as a flag is taken from the shipped configuration, or from the files after `--config`.
 """
 
 import ast
@@ -11,25 +12,29 @@ import os
 import shlex
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from raw2fig.errors import InputError
+from raw2fig.errors import InputError, nearest
 from raw2fig.warm import delegate
 
 PACKAGE = Path(__file__).parent
 SHARED = ("fetch", "report")
 """Groups of commands that are no papers: what all papers have in common."""
+DECORATORS = ("step", "figure", "table", "claims")
+"""What marks a function as a step (`raw2fig.step`)."""
 
 
 class Command(NamedTuple):
-    """Where a step is defined, and the first line of its docstring."""
+    """Where a step is defined, its kind (`raw2fig.step.KINDS`), the first sentence of its docstring, and its inputs."""
 
     module: str
     function: str
+    kind: str
     summary: str
+    inputs: frozenset[str] = frozenset()
 
 
 def groups() -> dict[str, Path]:
@@ -39,27 +44,48 @@ def groups() -> dict[str, Path]:
 
 
 def commands(folder: Path) -> dict[str, Command]:
-    """Command name → step, for every function decorated with `@step` in the modules of `folder`."""
+    """Command name → step, for every function in the modules of `folder` that one of `DECORATORS` marks. The function
+    that `@claims` marks is the command `claims`, whatever its name."""
     found: dict[str, Command] = {}
     for path in sorted(folder.glob("*.py")):
-        source = path.read_text()
-        if "@step" not in source:
+        source = path.read_text(encoding="utf-8")
+        if not any(f"@{word}" in source for word in DECORATORS):
             continue
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         for node in ast.parse(source).body:
-            if isinstance(node, ast.FunctionDef) and any(
-                isinstance(decorator, ast.Name) and decorator.id == "step" for decorator in node.decorator_list
-            ):
-                name = node.name.replace("_", "-")
-                if name in found:
-                    raise RuntimeError(f"two steps named {name}: {found[name].module} and {module}")
-                found[name] = Command(module, node.name, first_line(node))
+            kind = decorator_of(node)
+            if not kind or not isinstance(node, ast.FunctionDef):
+                continue
+            name = "claims" if kind == "claims" else node.name.replace("_", "-")
+            if name in found:
+                raise RuntimeError(f"two steps named {name}: {found[name].module} and {module}")
+            found[name] = Command(module, node.name, kind, summary(node), inputs_of(node))
     return found
 
 
-def first_line(node: ast.FunctionDef | ast.Module) -> str:
-    """First line of a docstring, empty without one."""
-    return (ast.get_docstring(node) or "").partition("\n")[0]
+def decorator_of(node: ast.stmt) -> str:
+    """The one of `DECORATORS` that marks a definition, empty without one."""
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+    marks = [mark.id for mark in decorators if isinstance(mark, ast.Name) and mark.id in DECORATORS]
+    return marks[0] if marks else ""
+
+
+def inputs_of(node: ast.FunctionDef) -> frozenset[str]:
+    """Names of the parameters that are annotated as `Input`."""
+    given = [*node.args.args, *node.args.kwonlyargs]
+    return frozenset(item.arg for item in given if item.annotation and "Input" in names_in(item.annotation))
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """All names that occur in a piece of code."""
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def summary(node: ast.FunctionDef | ast.Module) -> str:
+    """First sentence of the docstring's first paragraph, on one line; empty without one."""
+    paragraph = " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
+    sentence, _, rest = paragraph.partition(". ")
+    return f"{sentence}." if rest else paragraph
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -92,56 +118,55 @@ def write(text: str) -> None:
 
 
 def run(words: list[str]) -> str:
-    """Dispatch `words` to a step, or to help, which is returned."""
+    """Dispatch `words` to a step, or to help. Returns what is to be printed: help, or the files that a step wrote."""
+    from textwrap import fill
+
+    def listed(rows: Mapping[str, str]) -> str:
+        width = max(map(len, rows)) + 4
+        lines = [fill(f"  {name:<{width - 2}}{text}", 80, subsequent_indent=" " * width) for name, text in rows.items()]
+        return "\n".join(lines) + "\n"
+
     available = groups()
     if not words or words[0] in ("-h", "--help"):
-        lines = [
-            f"  {name:<16}{first_line(ast.parse((folder / '__init__.py').read_text()))}\n"
-            for name, folder in available.items()
-        ]
-        last = "raw2fig GROUP --help lists a group's steps, raw2fig GROUP STEP --help the flags of one.\n"
-        return f"Usage: raw2fig GROUP STEP [--flags]\n\nGroups:\n{''.join(lines)}\n{last}"
+        rows = {name: summary(ast.parse((folder / "__init__.py").read_text())) for name, folder in available.items()}
+        last = (
+            "raw2fig GROUP --help lists the steps of a group.\nraw2fig GROUP STEP --help lists the flags of a step.\n"
+        )
+        return f"Usage: raw2fig GROUP STEP [--flags]\n\nGroups:\n{listed(rows)}\n{last}"
     if words[0] not in available:
         raise InputError(words[0], "no such group", nearest(words[0], list(available)))
     steps = commands(available[words[0]])
     if len(words) == 1 or words[1] in ("-h", "--help"):
-        lines = [f"  {name:<24}{command.summary}\n" for name, command in steps.items()]
-        return f"Usage: raw2fig {words[0]} STEP [--flags]\n\nSteps:\n{''.join(lines)}"
+        rows = {name: command.summary for name, command in steps.items()}
+        return f"Usage: raw2fig {words[0]} STEP [--flags]\n\nSteps:\n{listed(rows)}"
     if words[1] not in steps:
         raise InputError(words[1], f"no such step of {words[0]}", nearest(words[1], list(steps)))
-    call(steps[words[1]], f"raw2fig {words[0]} {words[1]}", words[2:])
-    return ""
+    return call(steps[words[1]], f"raw2fig {words[0]} {words[1]}", words[2:])
 
 
-def call(command: Command, name: str, flags: list[str]) -> None:
-    """Parse `flags` by the step's signature and run it."""
-    from cyclopts import App, CycloptsError, Parameter
+def call(command: Command, name: str, flags: list[str]) -> str:
+    """Parse `flags` by the step's signature and run it. Returns a line for each file that it wrote."""
+    from raw2fig.flags import Flags
+    from raw2fig.step import run_step
 
     use_one_thread()
     function = getattr(import_module(command.module), command.function)
-    # a list takes all the words after its flag, as Snakemake writes several files: --claims a.json b.json
-    several = Parameter(consume_multiple=1, negative_iterable=())
-    app = App(name=name, help_format="plaintext", version_flags=(), default_parameter=several)
-    app.default(function)
+    asked = Flags(function)
     if any(flag in ("-h", "--help") for flag in flags):
-        with suppress(SystemExit):  # of its own, when nobody reads to the end
-            app(flags)
-        return
-    try:
-        _, bound, _ = app.parse_args(flags, exit_on_error=False, print_error=False)
-    except CycloptsError as error:
-        raise InputError("flags", str(error), f"flags as in `{name} --help`") from error
-    from raw2fig.step import run_step
-
+        asked.show_help(name)
+        return ""
+    arguments, taken = asked.parse(name, flags)
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
     logging.getLogger("fontTools").setLevel(logging.WARNING)
-    bound.apply_defaults()
     logging.info("%s %s", name, shlex.join(flags))
+    if taken:
+        logging.info("from the configuration: %s", " ".join(f"{key}={value!r}" for key, value in taken.items()))
     start = time.monotonic()
-    run_step(function, dict(bound.arguments))
+    written = run_step(function, arguments)
     logging.info(costs(name, time.monotonic() - start))
+    return "".join(f"wrote {path}\n" for path in written)
 
 
 def costs(name: str, wall: float) -> str:
@@ -157,11 +182,3 @@ def use_one_thread() -> None:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-
-def nearest(word: str, candidates: list[str]) -> str:
-    """`'sentences'` for a near miss, otherwise the list of candidates."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(word, candidates, n=1, cutoff=0.5)
-    return repr(close[0]) if close else f"one of {', '.join(candidates)}"

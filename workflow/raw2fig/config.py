@@ -1,16 +1,61 @@
-"""Reading and checking a configuration before the first job starts."""
+"""The configuration: read, checked as a whole by the records of all papers, and a step's sections of it."""
 
-import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, get_args
+
+from pydantic import create_model, model_validator
 
 from raw2fig.errors import InputError
+from raw2fig.resources import Resources
+from raw2fig.settings import Field, Record, impossible, read, record_at
 from raw2fig.tables import read_yaml
 
-if TYPE_CHECKING:
-    from jsonschema import ValidationError
+PAPERS = Path(__file__).parent / "papers"
+SHIPPED = Path(__file__).parents[2] / "config/config.yaml"
+"""The only place where settings have values; overlays change some of them."""
+
+
+class Places(Record):
+    """Where things lie."""
+
+    # it stands unquoted in shell lines
+    results: str = Field(pattern=r"^[\w./@%+=:,-]+$", description="Folder of everything that a run makes.")
+
+
+class Common(Record):
+    """What a configuration holds beside the papers' sections."""
+
+    scale: Literal["laptop", "smoke", "overnight", "gpu", "paper"] = Field(description="Name of the scale.")
+    pathvars: Places
+    resources: Resources
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_dots(cls, values: Any) -> Any:
+        places = values.get("pathvars") if isinstance(values, Mapping) else None
+        results = places.get("results") if isinstance(places, Mapping) else None
+        if isinstance(results, str) and os.path.normpath(results) in (".", "..", "/"):
+            raise impossible("pathvars.results", f"is {results!r}", "a folder of its own, such as results")
+        return values
+
+
+@cache
+def papers() -> dict[str, type[Record]]:
+    """Paper → the record of its section of the configuration."""
+    keys = sorted(path.parent.name for path in PAPERS.glob("*/settings.py"))
+    return {key: import_module(f"raw2fig.papers.{key}.settings").Settings for key in keys}
+
+
+@cache
+def configuration() -> type[Record]:
+    """The record of a whole configuration; the JSON schema follows from it (`raw2fig report schema`)."""
+    sections: Any = {path.parent.name: (Any, ...) for path in PAPERS.glob("*/__init__.py")}
+    sections |= {key: (settings, ...) for key, settings in papers().items()}
+    return create_model("Configuration", __base__=Common, __doc__="raw2fig configuration", **sections)
 
 
 def load(paths: Sequence[Path]) -> dict[str, Any]:
@@ -37,134 +82,28 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def read_schema(folder: Path) -> dict[str, Any]:
-    """The schema of a whole configuration: `config.schema.yaml` of `folder` with what all papers share, and a required
-    section for each `<paper>.schema.yaml` beside it."""
-    suffix = ".schema.yaml"
-    sections = {path.name.removesuffix(suffix): read_yaml(path) for path in sorted(folder.glob(f"*{suffix}"))}
-    common = sections.pop("config")
-    # with an $id of its own, `#/$defs/...` in a paper's schema means the paper's file
-    papers = {name: {"$id": name, **section} for name, section in sections.items()}
-    return {**common, "properties": common["properties"] | papers, "required": [*common["required"], *papers]}
-
-
-MISSING = "is missing"
-
-
-def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-    """Check `config` against a JSON schema (draft 2020-12).
+def check(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with every value as its record reads it: `snakemake --config` hands on numbers as text.
 
     Raises `InputError` with the dotted name of the first key that is unknown, missing, of a wrong type or of an
-    impossible value, what was found, what was expected (for an unknown key the nearest known one), and how many
-    more mistakes there are.
+    impossible value, what was found, what was expected, and how many more mistakes there are.
     """
-    from jsonschema import Draft202012Validator
-
-    errors = Draft202012Validator(schema).iter_errors(config)
-    problems = [problem for error in errors for problem in _explain(error)] + list(_not_finite(config, []))
-    # a misspelt key is also a missing one: the misspelling comes first
-    problems.sort(key=lambda problem: (problem[1] == MISSING, problem))
-    if problems:
-        where, problem, expected = problems[0]
-        more = f" (and {len(problems) - 1} more in the configuration)" if len(problems) > 1 else ""
-        raise InputError(where, problem, expected + more)
+    return read(configuration(), config).model_dump(exclude_unset=True)
 
 
-def _dotted(path: Sequence[str | int]) -> str:
-    """`c2s.sizes.2` for a place in the configuration."""
-    return ".".join(str(part) for part in path)
+def section(
+    function: Callable[..., Any], annotation: Any, record: type[Record], files: Sequence[Path]
+) -> dict[str, Any]:
+    """The values of a step's record of settings in the shipped configuration, with `files` over it. `annotation` is
+    that of the step's parameter. Raises `InputError` for impossible values."""
+    from raw2fig.step import At, paper_of
 
-
-def _explain(error: "ValidationError") -> Iterator[tuple[str, str, str]]:
-    """The key, what was found there and what was expected, once for each mistake behind a schema error."""
-    place = list(error.absolute_path)
-    rule, limit, found = error.validator, error.validator_value, error.instance
-    where = _dotted(place) or "config"
-    if rule == "additionalProperties" and limit is False:
-        known = list(error.schema.get("properties", {}))
-        patterns = error.schema.get("patternProperties", {})
-        for key in set(map(str, found)) - set(known):
-            if not any(re.search(pattern, key) for pattern in patterns):
-                yield _dotted([*place, key]), "unknown key", _nearest(key, known)
-    elif rule == "required":
-        for key in set(limit) - set(found):
-            yield (
-                _dotted([*place, key]),
-                MISSING,
-                _expectation(error.schema.get("properties", {}).get(key, {})),
-            )
-    elif rule in ("anyOf", "oneOf") and (meant := _meant(error)):
-        for inner in meant:
-            yield from _explain(inner)
-    elif rule in ("anyOf", "oneOf"):
-        yield where, f"is {_short(found)}", " or ".join(_expectation(branch) for branch in limit)
-    else:
-        expected = _nearest(found, limit) if rule == "enum" else _expectation(error.schema)
-        # YAML 1.1 reads 1e-4 as a word; only 1.0e-4 is a number
-        looks = rule == "type" and isinstance(found, str) and re.fullmatch(r"[-+]?\d+e[-+]?\d+", found, re.I)
-        yield where, f"is {_short(found)}", expected + (", in YAML with a point: 1.0e-4" if looks else "")
-
-
-def _meant(error: "ValidationError") -> list["ValidationError"]:
-    """The errors within the one alternative that the value, by its type or its fixed word, was meant to be."""
-    branches: dict[Any, list[ValidationError]] = {}
-    for inner in error.context or ():
-        branches.setdefault(inner.relative_schema_path[0], []).append(inner)
-    fitting = [
-        errors
-        for errors in branches.values()
-        if all(inner.relative_path or inner.validator not in ("type", "const", "enum") for inner in errors)
-    ]
-    return fitting[0] if len(fitting) == 1 else []
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _not_finite(value: Any, place: list[str | int]) -> Iterator[tuple[str, str, str]]:
-    """Every NaN and infinity: YAML can write them, and no bound of a schema stops a NaN."""
-    if isinstance(value, float) and not math.isfinite(value):
-        yield _dotted(place), f"is {value!r}", "a finite number"
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        yield from _not_finite(item, [*place, key])
-
-
-def _expectation(schema: Mapping[str, Any]) -> str:
-    """What a part of the schema asks for, in words: `an integer, at least 1`."""
-    words = []
-    if "type" in schema:
-        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        words.append(" or ".join(kinds))
-    if "enum" in schema:
-        words.append(f"one of {', '.join(map(str, schema['enum']))}")
-    for key, text in LIMITS.items():
-        if key in schema:
-            words.append(f"{text} {schema[key]}")
-    return ", ".join(words) or str(schema.get("description", "another value"))
-
-
-LIMITS = {
-    "const": "exactly",
-    "minimum": "at least",
-    "exclusiveMinimum": "more than",
-    "maximum": "at most",
-    "exclusiveMaximum": "less than",
-    "minItems": "number of items at least",
-    "maxItems": "number of items at most",
-    "minLength": "length at least",
-    "pattern": "of the form",
-    "uniqueItems": "different items:",
-}
-"""JSON schema keywords and how they read in a message."""
-
-
-def _nearest(word: Any, known: Sequence[Any]) -> str:
-    """`'slopes'` for a near miss, otherwise every known name."""
-    from difflib import get_close_matches
-
-    names = [str(name) for name in known]
-    close = get_close_matches(str(word), names, n=1, cutoff=0.5)
-    return repr(close[0]) if close else f"one of {', '.join(names)}"
+    paper = paper_of(function)
+    marks = [mark for mark in get_args(annotation)[1:] if isinstance(mark, At)]
+    place = marks[0].place.split(".") if marks else record_at(papers()[paper], record)
+    values: Any = load([SHIPPED, *files])[paper]
+    for number, key in enumerate(place, 1):
+        if not isinstance(values, Mapping) or key not in values:
+            raise InputError(".".join([paper, *place[:number]]), "is missing", "a section of the configuration")
+        values = values[key]
+    return read(record, values, ".".join([paper, *place])).model_dump()

@@ -1,5 +1,6 @@
 """The one error a user can cause. The command line prints it as a single line and exits with status 2."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -13,3 +14,11 @@ class InputError(Exception):
     def __init__(self, where: str | Path, problem: str, expected: str = "") -> None:
         text = f"{where}: {problem}" + (f"; expected {expected}" if expected else "")
         super().__init__(" ".join(text.split()))
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """What to expect in place of a misspelt word: `'slopes'` for a near miss, otherwise every known name."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    return repr(close[0]) if close else f"one of {', '.join(known)}" if known else "nothing here"

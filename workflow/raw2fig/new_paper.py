@@ -18,7 +18,7 @@ TEMPLATE = Path("templates/paper")
 NAME, TITLE = "my_paper", "My Paper"
 """Key and title of the paper in the template."""
 PLACES = {
-    "Snakefile": r'^include: "rules/report\.smk"',
+    "Snakefile": r'^include: "rules/results\.smk"',
     "README.md": r"(?<= \|\n)(?=\n)",  # below the table
     "config/config.yaml": r"^(#.*\n)*resources:",
     "config/smoke.yaml": r"\Z",

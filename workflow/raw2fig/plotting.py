@@ -8,7 +8,7 @@ installed fonts. pyplot is not imported: figure steps must start in about a seco
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import matplotlib as mpl
 import numpy as np
@@ -64,7 +64,7 @@ class Interval(Protocol):
     def high(self) -> float: ...
 
 
-def figure(width: float = 6.4, height: float = 4.0, rows: int = 1, cols: int = 1) -> tuple[Figure, Any]:
+def canvas(width: float = 6.4, height: float = 4.0, rows: int = 1, cols: int = 1) -> tuple[Figure, Any]:
     """An empty figure in house style, `width` x `height` inches, and its axes.
 
     The axes are one `Axes` for a 1 x 1 grid, a vector of them for a single row or column, otherwise a
@@ -163,27 +163,36 @@ def legend_above(fig: Figure, axes: Iterable["Axes"]) -> None:
     fig.legend(list(entries.values()), list(entries), loc="outside upper left", ncols=min(columns, len(entries)))
 
 
-def footnote(scale: str, n: str, seeds: int = 1, intervals: str = "95 % intervals") -> str:
-    """The note of a figure: at what scale, from how many items and training seeds, and what the intervals are."""
-    return f"{scale} scale · n = {n} · {seeds} seed{'s' if seeds > 1 else ''} · {intervals}"
+class Drawing(NamedTuple):
+    """What a `@figure` step returns: the drawing, the table of its plotted values, and what its stamp says: the number
+    of items (`"64 cells x 24 conditions"`), of replicates, and what the intervals are. `note` says all of that in other
+    words, where a figure needs them."""
+
+    fig: Figure
+    plotted: "DataFrame"
+    n: str
+    replicates: int = 1
+    intervals: str = "95 % intervals"
+    note: str = ""
 
 
-def save(fig: Figure, svg: Path, png: Path, csv: Path, values: "DataFrame", note: str) -> None:
-    """Stamp `note` below the drawing and write it as SVG and PNG, with the plotted `values` beside it as CSV.
+def save(drawing: Drawing, scale: str, svg: Path, png: Path, csv: Path) -> None:
+    """Stamp a drawing and write it as SVG and PNG, with the plotted values beside it as CSV.
 
-    `note` says at what scale and from how many items the figure is, and what its intervals are:
-    "laptop scale, n = 64 cells x 24 conditions, 2 seeds, 95 % intervals". Equal drawings give equal bytes.
-    Raises `ValueError` for an empty note or an empty table: a figure without either is not finished.
+    The stamp is "laptop scale · n = 64 cells · 2 replicates · 95 % intervals". Equal drawings give equal bytes. Raises
+    `ValueError` for a drawing without n or without plotted values: it is not finished.
     """
-    if not note.strip():
-        raise ValueError("a figure needs a note: scale, n, seeds, intervals")
-    if values.empty:
+    if not (drawing.n or drawing.note).strip():
+        raise ValueError("a figure needs its n, replicates and intervals for the stamp")
+    if drawing.plotted.empty:
         raise ValueError("a figure needs the table of its plotted values")
+    replicates = f"{drawing.replicates} replicate{'s' if drawing.replicates > 1 else ''}"
+    note = drawing.note or f"n = {drawing.n} · {replicates} · {drawing.intervals}"
     with mpl.rc_context(STYLE):
-        _stamp(fig, note)
-        fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        fig.savefig(png, format="png", metadata={"Software": None})
-    values.to_csv(csv, index=False, lineterminator="\n")
+        _stamp(drawing.fig, f"{scale} scale · {note}")
+        drawing.fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        drawing.fig.savefig(png, format="png", metadata={"Software": None})
+    drawing.plotted.to_csv(csv, index=False, lineterminator="\n")
 
 
 def _stamp(fig: Figure, note: str) -> None:

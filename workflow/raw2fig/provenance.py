@@ -1,84 +1,164 @@
 """Which code made a file: the part of provenance that Snakemake does not see by itself.
 
 Snakemake reruns a job when its inputs, parameters or shell line change, but a shell line that calls `raw2fig`
-does not change when the Python behind it does. `source_digest(module)` is a rule parameter that closes that.
+does not change when the Python behind it does. `step_digest(paper, step)` is a rule parameter that closes that.
+
+It is taken over syntax trees without docstrings and help texts, so that comments, formatting and documentation do not
+count: of the step's function, of what its module defines besides other steps, and of every raw2fig module that these
+import, directly or not. Steps that are called by name belong to the step that calls them.
 """
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
+
+from raw2fig.cli import commands, decorator_of, groups, names_in
 
 ROOT = Path(__file__).parents[1]
 """The folder that holds the package."""
+HOUSE = frozenset({"raw2fig.cli", "raw2fig.config", "raw2fig.flags", "raw2fig.settings", "raw2fig.step"})
+"""What runs steps and reads their settings: it changes no result of theirs."""
+FINISH = {"figure": "raw2fig.plotting", "table": "raw2fig.tables", "claims": "raw2fig.claims"}
+"""Kind of step → the module that makes its files of what it returns."""
 
 
-def source_digest(*modules: str) -> str:
-    """Digest of `modules` and of every raw2fig module they import, directly or not.
+@cache
+def step_digest(group: str, step: str) -> str:
+    """Digest of the code behind `raw2fig GROUP STEP`. Raises `LookupError` for a step that there is not."""
+    found = _commands(group.replace("_", "-")).get(step)
+    if found is None:
+        raise LookupError(f"no step {step} of {group}")
+    start = [(found.module, found.function), ("raw2fig.seeding", "")]
+    if found.kind in FINISH:
+        start.append((FINISH[found.kind], ""))
+    return hashlib.sha256("".join(sorted(_closure(start))).encode()).hexdigest()[:16]
 
-    Taken over syntax trees without docstrings, so that comments, formatting and documentation do not count.
-    Raises `ModuleNotFoundError` for a module that is not in the package.
-    """
-    names = sorted(set().union(*(_closure(module) for module in modules)))
-    return hashlib.sha256("".join(name + _digest(name) for name in names).encode()).hexdigest()[:16]
+
+_commands = cache(lambda group: commands(groups()[group]))
 
 
-def _closure(module: str) -> set[str]:
-    """`module` and all raw2fig modules reachable from it by imports, at whatever depth in the code."""
-    reached: set[str] = set()
-    waiting = [module]
+def _closure(start: list[tuple[str, str]]) -> Iterator[str]:
+    """The name and digest of every module that counts for the definitions `start` (module, name), each without the
+    steps that nothing calls."""
+    wanted: dict[str, frozenset[str]] = {}
+    waiting = list(start)
     while waiting:
-        name = waiting.pop()
-        if name not in reached:
-            reached.add(name)
-            waiting.extend(_imports(name))
-    return reached
+        module, name = waiting.pop()
+        if module in HOUSE:
+            continue
+        old = wanted.get(module)
+        new = (old or frozenset()) | ({name} & _steps(module))
+        if new != old:
+            wanted[module] = new
+            waiting.extend(_needs(module, new))
+    for module, steps in wanted.items():
+        text = "".join(part.digest for part in _kept(module, steps))
+        yield module + hashlib.sha256(text.encode()).hexdigest()
 
 
+class Part(NamedTuple):
+    """A statement at the top of a module, or one name of an import there: the step that it defines, the name that it
+    binds by an import, the names it uses, what it imports of raw2fig (module, name), and its digest."""
+
+    step: str
+    bound: str
+    used: frozenset[str]
+    imports: tuple[tuple[str, str], ...]
+    digest: str
+
+
+@cache
+def _parts(module: str) -> tuple[Part, ...]:
+    """What a module consists of, without docstrings and without the help texts of settings."""
+    path = _path(module)
+    if path is None:
+        raise ModuleNotFoundError(f"no module {module} in {ROOT.name}")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            # a docstring, also one below an assignment, is an expression statement that is a bare string
+            node.body = [item for item in node.body if not _is_text(item)] or [ast.Pass()]
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Field":
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "description"]
+        if isinstance(node, ast.ImportFrom) and node.level:
+            raise SyntaxError(f"{module}: relative import; write it out as raw2fig....")
+    return tuple(part for node in tree.body for part in _parts_of(node))
+
+
+def _parts_of(node: ast.stmt) -> Iterator[Part]:
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        where = f"{node.module} " if isinstance(node, ast.ImportFrom) else ""
+        for alias in node.names:
+            bound = alias.asname or alias.name.partition(".")[0]
+            single = type(node)(**{**vars(node), "names": [alias]})
+            yield Part("", bound, frozenset(), tuple(_imports(single)), f"import {where}{alias.name} {bound}")
+    else:
+        imports = [pair for inner in ast.walk(node) for pair in _imports(inner)]
+        name = getattr(node, "name", "") if decorator_of(node) else ""
+        digest = hashlib.sha256(ast.dump(node).encode()).hexdigest()
+        yield Part(name, "", frozenset(names_in(node)), tuple(dict.fromkeys(imports)), digest)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """What an import statement takes from raw2fig: (module, name), the name empty for a module. Importing `a.b.c` also
+    runs `a` and `a.b`."""
+    if isinstance(node, ast.Import):
+        names = [(alias.name, "") for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        inner = [(f"{node.module}.{alias.name}", node.module or "", alias.name) for alias in node.names]
+        names = [(module, "") if _path(module) else (where, name) for module, where, name in inner]
+    else:
+        return
+    for module, name in names:
+        if module.partition(".")[0] == "raw2fig" and _path(module):
+            yield module, name
+            yield from ((parent, "") for parent in _parents(module))
+
+
+@cache
+def _kept(module: str, steps: frozenset[str]) -> tuple[Part, ...]:
+    """The parts of a module that count when `steps` of it are wanted: no other steps, but those that a kept part calls,
+    and no imports of names that nothing uses."""
+    parts = [part for part in _parts(module) if not part.step or part.step in steps]
+    used = frozenset().union(*(part.used for part in parts))
+    called = used & (_steps(module) - steps)
+    return _kept(module, steps | called) if called else tuple(p for p in parts if not p.bound or p.bound in used)
+
+
+@cache
+def _steps(module: str) -> frozenset[str]:
+    """Names of the steps that a module defines."""
+    return frozenset(part.step for part in _parts(module) if part.step)
+
+
+@cache
+def _needs(module: str, steps: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """What the kept parts of a module import of raw2fig, as (module, name), and the packages that it lies in."""
+    inner = [pair for part in _kept(module, steps) for pair in part.imports]
+    return tuple(dict.fromkeys([*inner, *((parent, "") for parent in _parents(module))]))
+
+
+def _parents(module: str) -> list[str]:
+    """`raw2fig` and `raw2fig.papers` for `raw2fig.papers.c2s`."""
+    parts = module.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+@cache
 def _path(module: str) -> Path | None:
     """File of a raw2fig module or package, None if there is none."""
     stem = ROOT.joinpath(*module.split("."))
     return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
 
 
-@cache
-def _tree(module: str) -> ast.Module:
-    path = _path(module)
-    if path is None:
-        raise ModuleNotFoundError(f"no module {module} in {ROOT.name}")
-    return ast.parse(path.read_text())
-
-
-@cache
-def _imports(module: str) -> frozenset[str]:
-    """raw2fig modules that `module` imports, in functions too. Importing `a.b.c` also runs `a` and `a.b`."""
-    found = {module}
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            raise SyntaxError(f"{module}: relative import; write it out as raw2fig....")
-    parents = {name.rsplit(".", depth)[0] for name in found for depth in range(name.count(".") + 1)}
-    return frozenset(name for name in found | parents if name.partition(".")[0] == "raw2fig" and _path(name))
-
-
-@cache
-def _digest(module: str) -> str:
-    """Digest of one module's syntax tree without docstrings."""
-    tree = _tree(module)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            # a docstring, also one below an assignment, is an expression statement that is a bare string
-            node.body = [
-                item
-                for item in node.body
-                if not (
-                    isinstance(item, ast.Expr)
-                    and isinstance(item.value, ast.Constant)
-                    and isinstance(item.value.value, str)
-                )
-            ] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+def source_digest(*modules: str) -> str:
+    """Digest of whole modules, with all their steps, and of what they import."""
+    start = [(module, name) for module in modules for name in ["", *_steps(module)]]
+    return hashlib.sha256("".join(sorted(_closure(start))).encode()).hexdigest()[:16]

@@ -16,11 +16,46 @@ A rule writes `resources: **resources_for(config, "gpu", "c2s_train")` and `thre
 from collections.abc import Mapping
 from typing import Any
 
-from raw2fig.errors import InputError
+from raw2fig.errors import InputError, nearest
+from raw2fig.settings import Field, Record
 
-KEYS = ("mem_mb", "runtime", "cpus", "gpu", "gpu_model", "partition", "extra")
-"""What a class or an exception can set: MB of the job, minutes, CPUs of the job, GPUs of the job, GPU model,
-partition, and further flags of sbatch as text."""
+
+class Request(Record):
+    """What a class of rules, or a rule, asks for. What is left out, the class, the profile or the cluster decides."""
+
+    mem_mb: int | None = Field(default=None, ge=1, description="MB of a job.")
+    runtime: int | None = Field(default=None, ge=1, description="Minutes of a job.")
+    cpus: int | None = Field(default=None, ge=1, description="CPUs of a job.")
+    gpu: int | None = Field(default=None, ge=0, description="GPUs of a job.")
+    gpu_model: str | None = Field(default=None, min_length=1, description="Model of the GPUs.")
+    partition: str | None = Field(default=None, min_length=1, description="Partition of the cluster.")
+    extra: str | None = Field(default=None, min_length=1, description="Further flags of sbatch.")
+
+
+class Classes(Record):
+    """Every rule belongs to one of these classes."""
+
+    light: Request
+    data: Request
+    train: Request
+    generate: Request
+
+
+class Resources(Record):
+    """What jobs ask a cluster for."""
+
+    partition: str | None = Field(description="Partition of jobs without GPUs; null: the cluster's default.")
+    gpu_partition: str | None = Field(description="Partition of jobs with GPUs; null: as `partition`.")
+    account: str | None = Field(description="Account that jobs are charged to.")
+    classes: Classes
+    rules: dict[str, Request] = Field(description="Exceptions by rule.")
+
+
+def check_rules(config: Mapping[str, Any], known: set[str]) -> None:
+    """Raise `InputError` for an exception of a rule that is not among the `known` ones."""
+    for name in config["resources"]["rules"]:
+        if name not in known:
+            raise InputError(f"resources.rules.{name}", "no such rule", nearest(name, sorted(known)))
 
 
 def resources_for(config: Mapping[str, Any], rule_class: str, rule: str = "") -> dict[str, int | str]:
@@ -30,7 +65,7 @@ def resources_for(config: Mapping[str, Any], rule_class: str, rule: str = "") ->
     `mem_mb` → `--mem`, `runtime` (minutes) → `-t`, `cpus_per_task` → `--cpus-per-task`, `slurm_partition` → `-p`,
     `slurm_account` → `-A`, `gpu` → `--gpus`, with `gpu_model` `--gpus=model:n`, `slurm_extra` as is. What the config
     leaves open is left out, so that the profile's `default-resources` or the cluster decide. Raises `InputError` for a
-    class the config does not have and for an unknown key.
+    class the config does not have.
     """
     section = config.get("resources", {})
     asked = _asked(section, rule_class, rule)
@@ -61,8 +96,4 @@ def _asked(section: Mapping[str, Any], rule_class: str, rule: str) -> dict[str, 
     if rule_class not in classes:
         raise InputError(f"resources.classes.{rule_class}", "no such class", f"one of {', '.join(classes) or 'none'}")
     exceptions = (section.get("rules") or {}).get(rule) or {}
-    for where, entry in ((f"classes.{rule_class}", classes[rule_class]), (f"rules.{rule}", exceptions)):
-        for key in entry:
-            if key not in KEYS:
-                raise InputError(f"resources.{where}.{key}", "unknown key", f"one of {', '.join(KEYS)}")
     return {**classes[rule_class], **exceptions}

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from raw2fig.errors import InputError
 
@@ -95,6 +95,29 @@ def write_table(frame: "DataFrame", path: Path) -> None:
         frame.to_parquet(path, index=False)
     else:
         frame.to_csv(path, index=False, lineterminator="\n")
+
+
+class Table(NamedTuple):
+    """What a `@table` step returns: the rows, and the same for reading as Markdown; without `text` that is every column
+    of the rows as it is."""
+
+    rows: "DataFrame"
+    text: str = ""
+
+    def write(self, csv: Path, markdown: Path) -> None:
+        """Write both files."""
+        write_table(self.rows, csv)
+        markdown.write_text(self.text or as_markdown(self.rows), encoding="utf-8")
+
+
+def as_markdown(frame: "DataFrame") -> str:
+    """A Markdown table of all columns; numbers with three digits."""
+
+    def cell(value: Any) -> str:
+        return f"{value:.3g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+
+    lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1], *frame.itertuples(index=False)]
+    return "".join(f"| {' | '.join(map(cell, line))} |\n" for line in lines)
 
 
 def read_json(path: Path) -> Any:

@@ -6,7 +6,6 @@ The same call runs in one process on a laptop and under `accelerate launch` (DDP
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +15,7 @@ from raw2fig.errors import InputError
 from raw2fig.lm.checkpoint import checkpoint_folder, last_checkpoint
 from raw2fig.lm.examples import IGNORED, Example, collate
 from raw2fig.lm.models import evaluating
+from raw2fig.settings import Field, Record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -25,34 +25,30 @@ LOGITS = 1 << 30
 """Entries of the largest matrix of scores (tokens x vocabulary) that is made at a time, 4 GB."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Hyper-parameters of a run. `batch` is per process; AdamW with a cosine schedule and linear warm-up.
+class Training(Record):
+    """A supervised training: AdamW with linear warm-up and a cosine schedule."""
 
-    `beta2` below PyTorch's 0.999: runs of a few hundred steps are too short for so long a memory. `constant`: the
-    learning rate stays after the warm-up, for runs whose end is not known.
-    """
-
-    steps: int
-    batch: int = 64
-    accumulate: int = 1
-    lr: float = 3e-3
-    weight_decay: float = 0.01
-    beta2: float = 0.98
-    warmup: float = 0.05
-    constant: bool = False
-    prompt_loss: bool = False
-    gradient_checkpointing: bool = False
-    checkpoint_every: int = 500
-    seed: int = 0
+    steps: int = Field(ge=1, description="Updates.")
+    batch: int = Field(ge=1, description="Examples of a micro-batch, per process.")
+    accumulate: int = Field(ge=1, description="Micro-batches of an update.")
+    lr: float = Field(gt=0, description="Peak learning rate.")
+    weight_decay: float = Field(ge=0, description="Weight decay of AdamW.")
+    # below PyTorch's 0.999: runs of a few hundred steps are too short for so long a memory
+    beta2: float = Field(ge=0, lt=1, description="Memory of AdamW's second moment.")
+    warmup: float = Field(ge=0, le=1, description="Share of the steps in which the learning rate rises.")
+    constant: bool = Field(description="Keep the learning rate after the warm-up, for runs whose end is not known.")
+    prompt_loss: bool = Field(description="Train on the prompt too, not on the response alone.")
+    gradient_checkpointing: bool = Field(description="Compute activations again instead of keeping them in memory.")
+    checkpoint_every: int = Field(ge=1, description="Updates between checkpoints.")
 
 
 def fine_tune(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     examples: Sequence[Example],
-    recipe: Recipe,
+    training: Training,
     output: Path,
+    seed: int,
     held_out: Sequence[Example] = (),
     probe_at: Sequence[int] = (),
     stop: Callable[[PreTrainedModel, int], bool] | None = None,
@@ -61,7 +57,7 @@ def fine_tune(
     and, after the steps of `probe_at`, {step, held_out_loss, held_out_error (standard error), held_out_samples}
     on `held_out`. Training ends before its last step where `stop(model, step)`, asked after each step, says so.
 
-    Checkpoints lie beside `output` under a name that holds the digest of recipe and data, and are removed at the end:
+    Checkpoints lie beside `output` under a name that holds the digest of settings, seed and data, and are removed at the end:
     a killed run that is started again with nothing changed goes on from the last one, with the same result to the byte
     as an uninterrupted run (on CPU); with anything changed it starts anew.
     """
@@ -70,16 +66,16 @@ def fine_tune(
     if not examples:
         raise InputError("examples", "no training example", "at least one")
     data = (np.asarray(part).tobytes() for example in examples for part in example if part is not None)
-    folder = checkpoint_folder(output, asdict(recipe), data, model)
-    arguments = TrainingArguments(**settings_of(recipe, folder), remove_unused_columns=False)
+    folder = checkpoint_folder(output, {**training.model_dump(), "seed": seed}, data, model)
+    arguments = TrainingArguments(**settings_of(training, folder, seed), remove_unused_columns=False)
 
     def batch(items: list[Example]) -> dict[str, Any]:
-        return collate(items, tokenizer.pad_token_id, recipe.prompt_loss)
+        return collate(items, tokenizer.pad_token_id, training.prompt_loss)
 
     class Probe(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step in probe_at:
-                losses = sample_losses(model, tokenizer, held_out, recipe.prompt_loss)
+                losses = sample_losses(model, tokenizer, held_out, training.prompt_loss)
                 error = float(losses.std(ddof=1)) / len(losses) ** 0.5
                 record = {
                     "held_out_loss": float(losses.mean()),
@@ -103,26 +99,26 @@ def fine_tune(
     return log_of(trainer, kept)
 
 
-def settings_of(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """What `recipe` is in the words of Hugging Face trainers, with checkpoints in `folder`."""
+def settings_of(training: Training, folder: Path, seed: int) -> dict[str, Any]:
+    """What `training` is in the words of Hugging Face trainers, with checkpoints in `folder`."""
     import torch
 
     return {
         "output_dir": str(folder),
-        "max_steps": recipe.steps,
-        "per_device_train_batch_size": recipe.batch,
-        "gradient_accumulation_steps": recipe.accumulate,
-        "learning_rate": recipe.lr,
-        "weight_decay": recipe.weight_decay,
-        "adam_beta2": recipe.beta2,
-        "warmup_steps": int(recipe.warmup * recipe.steps),
-        "lr_scheduler_type": "constant_with_warmup" if recipe.constant else "cosine",
-        "gradient_checkpointing": recipe.gradient_checkpointing,
+        "max_steps": training.steps,
+        "per_device_train_batch_size": training.batch,
+        "gradient_accumulation_steps": training.accumulate,
+        "learning_rate": training.lr,
+        "weight_decay": training.weight_decay,
+        "adam_beta2": training.beta2,
+        "warmup_steps": int(training.warmup * training.steps),
+        "lr_scheduler_type": "constant_with_warmup" if training.constant else "cosine",
+        "gradient_checkpointing": training.gradient_checkpointing,
         "bf16": torch.cuda.is_available(),
-        "save_steps": recipe.checkpoint_every,
+        "save_steps": training.checkpoint_every,
         "save_total_limit": 1,
-        "logging_steps": max(1, recipe.steps // 50),
-        "seed": recipe.seed,
+        "logging_steps": max(1, training.steps // 50),
+        "seed": seed,
         "ddp_find_unused_parameters": False,
         "report_to": [],
         "disable_tqdm": True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +12,7 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.lm.checkpoint import checkpoint_folder, discard
 from raw2fig.lm.examples import encode
-from raw2fig.lm.finetune import Recipe, log_of, settings_of, train_and_save
+from raw2fig.lm.finetune import Training, log_of, settings_of, train_and_save
 from raw2fig.lm.models import load_tokenizer, read_weights
 
 if TYPE_CHECKING:
@@ -108,10 +107,15 @@ def token_ids(
 
 
 def train_on_pairs(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pairs: Pairs, recipe: Recipe, output: Path
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Pairs,
+    training: Training,
+    output: Path,
+    seed: int,
 ) -> list[dict[str, float]]:
     """Train a reward model by trl's `RewardTrainer`, -log sigmoid(r(better) - r(worse)) (Bradley and Terry), and save
-    it at `output`. Returns the log: records {step, loss, accuracy, learning_rate}. `recipe.batch` counts pairs; a
+    it at `output`. Returns the log: records {step, loss, accuracy, learning_rate}. `training.batch` counts pairs; a
     killed run resumes as in `raw2fig.lm.finetune.fine_tune`."""
     from datasets import Dataset
     from trl import RewardConfig, RewardTrainer
@@ -123,8 +127,8 @@ def train_on_pairs(
         "rejected_ids": token_ids(tokenizer, pairs.prompts, pairs.worse),
     }
     seen = [np.array(row).tobytes() for rows in data.values() for row in rows]
-    folder = checkpoint_folder(output, asdict(recipe), seen, model)
-    arguments = RewardConfig(**settings_of(recipe, folder), disable_dropout=True, max_length=None)
+    folder = checkpoint_folder(output, {**training.model_dump(), "seed": seed}, seen, model)
+    arguments = RewardConfig(**settings_of(training, folder, seed), disable_dropout=True, max_length=None)
     trainer = RewardTrainer(
         model=model, args=arguments, processing_class=tokenizer, train_dataset=Dataset.from_dict(data)
     )

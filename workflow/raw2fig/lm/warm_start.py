@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from raw2fig.errors import InputError
 from raw2fig.lm.checkpoint import discard
 from raw2fig.lm.examples import Example
-from raw2fig.lm.finetune import Recipe, fine_tune
+from raw2fig.lm.finetune import Training, fine_tune
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -20,8 +20,9 @@ def train_to_rate(
     network: PreTrainedModel,
     words: PreTrainedTokenizerBase,
     examples: Sequence[Example],
-    recipe: Recipe,
+    training: Training,
     output: Path,
+    seed: int,
     rate_of: Callable[[PreTrainedModel], float],
     target: float,
     probe_every: int,
@@ -29,7 +30,7 @@ def train_to_rate(
     """Train as `fine_tune` does until `rate_of(network)`, asked every `probe_every` steps, is at least `target`.
 
     Returns the rates {step, pass_rate} and the log of the training. Raises `InputError` for a target that is not
-    between 0 and 1, and for one that is not reached in the recipe's steps.
+    between 0 and 1, and for one that is not reached in its steps.
     """
     if not 0 < target < 1:
         raise InputError("target", f"is {target:g}", "a pass rate between 0 and 1")
@@ -43,11 +44,11 @@ def train_to_rate(
         rates.append({"step": step, "pass_rate": rate})
         return rate >= target
 
-    records = fine_tune(network, words, examples, recipe, output, stop=stop)
+    records = fine_tune(network, words, examples, training, output, seed, stop=stop)
     discard(output)
     reached = max((record["pass_rate"] for record in rates), default=0.0)
     if reached < target:
         raise InputError(
-            "target", f"{target:g} is not reached in {recipe.steps} steps, {reached:.3f} is", "a lower one"
+            "target", f"{target:g} is not reached in {training.steps} steps, {reached:.3f} is", "a lower one"
         )
     return rates, records

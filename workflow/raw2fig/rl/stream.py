@@ -101,7 +101,7 @@ class Stream:
 
         recipe = self.recipe
         # a batch's random numbers depend on its number and process alone, whatever the mode
-        rng = np.random.default_rng([recipe.seed, self.started, self.process])
+        rng = np.random.default_rng([self.curriculum.seed, self.started, self.process])
         share = self.curriculum.draw(recipe.prompts * self.processes)[self.process :: self.processes]
         indices = [index for index in share for _ in range(recipe.generations)]
         prompt_ids = [self.words[index] for index in indices]

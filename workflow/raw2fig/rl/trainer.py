@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -103,6 +102,7 @@ def grpo(
     rewards: Rewards,
     recipe: Recipe,
     output: Path,
+    seed: int,
     once_words: Sequence[str] = (),
     snapshot_every: int = 0,
     on_snapshot: Callable[[int, PreTrainedModel], dict[str, float]] | None = None,
@@ -336,12 +336,12 @@ def grpo(
     size = model.get_output_embeddings().weight.shape[0]
     # vLLM knows no repeat mask
     once = once_mask(tokenizer, once_words, size) if once_words and not recipe.vllm else None
-    curriculum = Curriculum(len(prompts), recipe.seed, recipe.retire_at)
+    curriculum = Curriculum(len(prompts), seed, recipe.retire_at)
     words = tokenizer(list(prompts))["input_ids"]
     stream = Stream(recipe, tokenizer, words, curriculum, once, process, processes)
     named = (prompts, ["", scored_by, str(sorted(keep_at)), ""], once_words)
     data = [text.encode() + b"\n" for texts in named for text in texts]
-    folder = checkpoint_folder(output, asdict(recipe), data, model)
+    folder = checkpoint_folder(output, {**recipe.model_dump(), "seed": seed}, data, model)
     with vllm_generation(recipe.vllm, base) as generation:
         arguments = GRPOConfig(
             output_dir=str(folder),
@@ -364,7 +364,7 @@ def grpo(
             save_steps=recipe.checkpoint_every or 1,
             save_total_limit=1,
             logging_steps=1,
-            seed=recipe.seed,
+            seed=seed,
             ddp_find_unused_parameters=False,
             report_to=[],
             disable_tqdm=True,

@@ -1,26 +1,21 @@
 """What this run says about each of the paper's claims (config/published/my_paper.yaml)."""
 
-from raw2fig.claims import decide, load_published, write_claims
-from raw2fig.stats import proportion
-from raw2fig.step import Input, Output, step
+from raw2fig.claims import Measurements
+from raw2fig.papers.my_paper.evaluate import SCORES
+from raw2fig.stats import over_replicates
+from raw2fig.step import Input, claims
 from raw2fig.tables import read_table
 
 
-@step
-def claims(*, published: Input, scores: Input, claims: Output, scale: str = "laptop") -> None:
-    """Decide every claim by the criterion fixed in the published file.
+@claims
+def measurements(*, scores: Input) -> Measurements:
+    """Decide every claim by its criterion.
 
     Parameters
     ----------
-    published
-        The paper's claims and criteria.
     scores
         Scores of all questions.
     """
-    paper = load_published(published)
-    frame = read_table(scores, {"seed": "integer", "majority": "boolean"})
-    # an example to replace: a measured value with its interval for each claim that is not out of scale everywhere
-    share = proportion(int(frame["majority"].sum()), len(frame))
-    measured = {"C1": share._replace(seeds=frame["seed"].nunique())}
-    entries = [decide(claim, measured.get(name), unit="accuracy") for name, claim in paper.claims.items()]
-    write_claims(claims, "my_paper", paper, scale, entries)
+    means = read_table(scores, SCORES).groupby("replicate").mean()
+    # an example to replace: how to measure each claim that is not out of scale everywhere
+    return {"C1": lambda: over_replicates(means["majority"])}

@@ -10,13 +10,14 @@ from raw2fig.tables import read_table, write_table
 if TYPE_CHECKING:
     import pandas as pd
 
-ANSWERS = {"seed": "integer", "question": "integer", "right": "boolean"}
+ANSWERS = {"replicate": "integer", "question": "integer", "right": "boolean"}
+SCORES = {"replicate": "integer", "single": "boolean", "majority": "boolean"}
 
 
 def votes(answers: pd.DataFrame) -> pd.DataFrame:
-    """A row for each seed and question: whether its first answer is right (`single`), and more than half of its
+    """A row for each replicate and question: whether its first answer is right (`single`), and more than half of its
     answers (`majority`)."""
-    questions = answers.groupby(["seed", "question"])["right"]
+    questions = answers.groupby(["replicate", "question"])["right"]
     return questions.agg(single="first", majority=lambda right: right.mean() > 0.5).reset_index()
 
 
@@ -27,9 +28,9 @@ def evaluate(*, answers: list[Input], scores: Output) -> None:
     Parameters
     ----------
     answers
-        Tables of answers, one for each seed.
+        Tables of answers, one for each replicate.
     scores
-        Table with a row for each seed and question: seed, question, single, majority.
+        Table with a row for each replicate and question: replicate, question, single, majority.
     """
     import pandas as pd
 

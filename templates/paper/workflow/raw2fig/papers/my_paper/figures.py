@@ -1,15 +1,16 @@
-"""Figures, an example to replace: accuracy of single answers and of majorities."""
+"""The figure and the table, an example to replace: accuracy of single answers and of majorities."""
 
-from raw2fig.plotting import bars_with_intervals, figure, save
-from raw2fig.stats import proportion
-from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table
+from raw2fig.papers.my_paper.evaluate import SCORES
+from raw2fig.plotting import Drawing, bars_with_intervals, canvas
+from raw2fig.stats import over_replicates
+from raw2fig.step import Input, figure, table
+from raw2fig.tables import Table, read_table
 
 METHODS = ("single", "majority")
 
 
-@step
-def fig_accuracy(*, scores: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_accuracy(*, scores: Input) -> Drawing:
     """Accuracy of a single answer and of the majority.
 
     Parameters
@@ -19,11 +20,23 @@ def fig_accuracy(*, scores: Input, svg: Output, png: Output, csv: Output, scale:
     """
     import pandas as pd
 
-    frame = read_table(scores, {"seed": "integer", "single": "boolean", "majority": "boolean"})
-    shares = [proportion(int(frame[method].sum()), len(frame)) for method in METHODS]
-    fig, ax = figure(4.2, 3.6)
-    bars_with_intervals(ax, METHODS, {"accuracy": shares})
+    means = read_table(scores, SCORES).groupby("replicate")[list(METHODS)].mean()
+    found = [over_replicates(means[method]) for method in METHODS]
+    fig, ax = canvas(4.2, 3.6)
+    bars_with_intervals(ax, METHODS, {"accuracy": found})
     ax.set(ylabel="accuracy", ylim=(0, 1))
-    table = pd.DataFrame([{"method": name, **share._asdict()} for name, share in zip(METHODS, shares, strict=True)])
-    note = f"{scale} scale · n = {len(frame)} questions, seeds: {frame['seed'].nunique()} · 95 % intervals (Wilson)"
-    save(fig, svg, png, csv, table, note)
+    rows = pd.DataFrame([{"method": name, **one._asdict()} for name, one in zip(METHODS, found, strict=True)])
+    n = f"{read_table(scores, SCORES)['replicate'].value_counts().max()} questions"
+    return Drawing(fig, rows, n, len(means), "95 % intervals over replicates")
+
+
+@table
+def table_replicates(*, scores: Input) -> Table:
+    """Accuracy of either method in each replicate.
+
+    Parameters
+    ----------
+    scores
+        Scores of all questions.
+    """
+    return Table(read_table(scores, SCORES).groupby("replicate")[list(METHODS)].mean().reset_index())

@@ -1,0 +1,101 @@
+"""Figures, tables and claims of all papers, each paper's numbers beside this run's, and the page with all claims;
+Snakemake's own report is made beside it (raw2fig.stages)."""
+
+
+from importlib import import_module
+
+
+report: "../workflow/report/about.rst"
+
+
+TITLES = {result.paper: import_module(f"raw2fig.papers.{result.paper}").NAME for result in RESULTS}
+"""Paper → its name in the report."""
+
+
+for result in RESULTS:
+
+    rule:
+        name:
+            result.rule
+        input:
+            **result.inputs,
+        output:
+            **{
+                flag: (
+                    report(path, category=TITLES[result.paper], caption=caption(Path(workflow.basedir), result))
+                    if flag == "png"
+                    else path
+                )
+                for flag, path in result.outputs.items()
+            },
+        log:
+            result.log,
+        resources:
+            **resources_for(config, "light", result.rule),
+        params:
+            code=step_digest(result.paper, result.command),
+            settings=result.settings,
+            scale=config["scale"],
+        shell:
+            result.shell
+
+
+CLAIMS = {result.paper: result.outputs["claims"] for result in RESULTS if result.kind == "claims"}
+"""Paper → its claims.json."""
+FIGURES = [result.outputs["png"] for result in RESULTS if result.kind == "figure"]
+
+
+rule paper_vs_run:
+    input:
+        claims="<results>/{paper}/claims.json",
+        fetched=lambda wildcards: FETCHED.get(wildcards.paper, []),
+    output:
+        markdown="<results>/{paper}/tables/paper_vs_run.md",
+    log:
+        "<results>/{paper}/logs/table.log",
+    wildcard_constraints:
+        paper="|".join(CLAIMS),
+    resources:
+        **resources_for(config, "light", "paper_vs_run"),
+    params:
+        code=step_digest("report", "table"),
+        fetched=lambda wildcards, input: option("fetched", input.fetched),
+    shell:
+        "raw2fig report table --claims {input.claims} {params.fetched} --markdown {output.markdown} &> {log}"
+
+
+rule claims_page:
+    input:
+        claims=list(CLAIMS.values()),
+        figures=FIGURES,
+    output:
+        html=report("<results>/claims.html", category="Claims", caption="../workflow/report/claims.rst"),
+    log:
+        "<results>/logs/claims-page.log",
+    resources:
+        **resources_for(config, "light", "claims_page"),
+    params:
+        code=step_digest("report", "claims-page"),
+        figures=lambda wildcards, input: option("figures", input.figures),
+        results=subpath(output.html, parent=True),
+    shell:
+        "raw2fig report claims-page --claims {input.claims} {params.figures} "
+        "--results {params.results} --html {output.html} &> {log}"
+
+
+for paper in CLAIMS:
+
+    rule:
+        name:
+            paper
+        input:
+            [path for result in RESULTS if result.paper == paper for path in result.outputs.values()],
+            f"<results>/{paper}/tables/paper_vs_run.md",
+
+
+# every file of a result, or one that is deleted would not be missed
+TARGETS["figures"] += [
+    "<results>/claims.html",
+    *(f"<results>/{paper}/tables/paper_vs_run.md" for paper in CLAIMS),
+    *(path for result in RESULTS for path in result.outputs.values()),
+]
