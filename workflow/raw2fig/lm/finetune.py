@@ -57,7 +57,7 @@ def fine_tune(
     and, after the steps of `probe_at`, {step, held_out_loss, held_out_error (standard error), held_out_samples}
     on `held_out`. Training ends before its last step where `stop(model, step)`, asked after each step, says so.
 
-    Checkpoints lie beside `output` under a name that holds the digest of settings, seed and data, and are removed at the end:
+    Checkpoints lie beside `output` under a name with the digest of settings, seed and data, and are removed at the end:
     a killed run that is started again with nothing changed goes on from the last one, with the same result to the byte
     as an uninterrupted run (on CPU); with anything changed it starts anew.
     """
