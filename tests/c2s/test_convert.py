@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import anndata as ad
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from processes import session, within
 from scipy.sparse import csc_matrix, csr_matrix
 
 from raw2fig.errors import InputError
@@ -137,32 +137,15 @@ def test_resumes_after_sigkill(large, reference, tmp_path, workers):
     command = [sys.executable, "-m", "raw2fig", "c2s", "sentences", "--adata", large, "--output", output]
     command += ["--cell-type-col", "kind", "--workers", str(workers)]
     run = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while not list(output.glob("cells-*")) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    assert within(60, lambda: any(output.glob("cells-*")))
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    while _session(run.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _session(run.pid), "workers outlive a killed parent"
+    assert within(60, lambda: not session(run.pid)), "workers outlive a killed parent"
     before = {path: path.stat().st_mtime_ns for path in output.glob("cells-*")}
     assert before
     sentences(adata=large, output=output, cell_type_col="kind", workers=workers)
     assert digests(output) == reference
     assert {path: path.stat().st_mtime_ns for path in before} == before
-
-
-def _session(leader: int) -> list[int]:
-    """Living processes in the session that `leader` started."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == leader and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
 
 
 @pytest.mark.parametrize(
@@ -256,7 +239,7 @@ def test_gene_names_that_are_refused(tmp_path, names, problem):
         ({"cell_type_col": "celltype"}, "no obs column 'celltype'; expected one of kind"),
         ({"cell_type_col": "sentence"}, "name of a column made here"),
         ({"top": 0}, "--top: 0"),
-        ({"workers": 0}, "--workers: 0"),
+        ({"workers": 0}, "--workers: is 0; expected a number from 1 to"),
         ({"shard_size": -1}, "--shard-size: -1"),
     ],
 )

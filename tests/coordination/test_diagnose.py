@@ -4,6 +4,9 @@ import csv
 import math
 import random
 import re
+import signal
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import status_of
+from processes import session, within
 
 from raw2fig.papers.coordination.games import Columns, Game, read_games
 from raw2fig.papers.coordination.group_tests import against_nulls
@@ -156,6 +160,28 @@ def test_the_same_log_gives_the_same_bytes_with_any_number_of_workers(folder: Pa
     before = {name: (folder / name).read_bytes() for name in FILES}
     diagnose(*FEW, "--workers", "2")
     assert {name: (folder / name).read_bytes() for name in FILES} == before
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_the_command(sent: signal.Signals, folder: Path) -> None:
+    written(independent(rounds=40))
+    command = [sys.executable, "-m", "raw2fig", "coordination", "diagnose", "--games", "my_log.csv", "--workers", "2"]
+    run = subprocess.Popen([*command, "--surrogates", "100000"], start_new_session=True, stderr=subprocess.DEVNULL)
+    assert within(60, lambda: len(session(run.pid)) == 3)
+    run.send_signal(sent)
+    assert run.wait() == -sent
+    assert within(10, lambda: not session(run.pid))
+    assert not [path for path in folder.glob("coordination*")]
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "10000"])
+def test_an_impossible_number_of_workers_is_refused(
+    workers: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(independent())
+    diagnose(*FEW, f"--workers={workers}", status=2)
+    assert f"raw2fig coordination diagnose: --workers: is {workers}; expected" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["my_log.csv"]
 
 
 def test_the_order_of_rows_and_other_games_do_not_matter(folder: Path) -> None:

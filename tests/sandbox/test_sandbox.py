@@ -176,18 +176,6 @@ for thread in threads:
     assert gone(limits)
 
 
-DENIED = [
-    "ptrace",
-    "process_vm_readv",
-    "process_vm_writev",
-    "add_key",
-    "request_key",
-    "keyctl",
-    "unshare",
-    "shmget",
-    "fork",
-    "vfork",
-]
 HEADERS = {
     "x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h",
     "aarch64": "/usr/include/asm-generic/unistd.h",
@@ -200,10 +188,9 @@ def test_numbers_of_system_calls_are_those_of_the_kernels_headers(machine: str) 
     if not header.exists():
         pytest.skip(f"needs {header}")
     numbers = {name: int(n) for name, n in re.findall(r"#define __NR_(\w+)\s+(\d+)", header.read_text())}
-    _, clone, socket_call, denied = launcher.SYSTEM_CALLS[machine]
-    assert (clone, launcher.CLONE3) == (numbers["clone"], numbers["clone3"])
-    assert socket_call == numbers["socket"]
-    assert denied == tuple(numbers[name] for name in DENIED if name in numbers)
+    named = {**launcher.DENIED, **launcher.SOCKETS, "clone": launcher.CLONE, "clone3": (launcher.CLONE3,) * 2}
+    column = list(launcher.ARCHITECTURES).index(machine)
+    assert {name: of_each[column] for name, of_each in named.items()} == {name: numbers.get(name) for name in named}
 
 
 def answer_of(program: bytes, architecture: int, number: int, *arguments: int) -> int:
@@ -222,42 +209,109 @@ def answer_of(program: bytes, architecture: int, number: int, *arguments: int) -
             at += if_true if {0x15: word == k, 0x35: word >= k, 0x45: word & k != 0}[code] else if_false
 
 
-@pytest.mark.parametrize("machine", launcher.SYSTEM_CALLS)
+@pytest.mark.parametrize("machine", launcher.ARCHITECTURES)
 def test_the_filter_answers_every_call_of_each_architecture_as_meant(machine: str) -> None:
-    architecture, clone, socket_call, denied = launcher.SYSTEM_CALLS[machine]
-    program = launcher.system_call_filter(architecture, clone, socket_call, denied)
+    column = list(launcher.ARCHITECTURES).index(machine)
+    architecture, clone = launcher.ARCHITECTURES[machine], launcher.CLONE[column]
+    sockets = [numbers[column] for numbers in launcher.SOCKETS.values()]
+    denied = {numbers[column] for numbers in launcher.DENIED.values()}
+    program = launcher.system_call_filter(machine)
     allow, refuse, kill = 0x7FFF0000, 0x00050000, 0x80000000  # SECCOMP_RET_ALLOW, _ERRNO, _KILL_PROCESS
     for number in range(600):
         meant = allow
-        if number in (*denied, clone):
+        if number in {*denied, clone}:
             meant = refuse + errno.EPERM
         elif number == launcher.CLONE3:
             meant = refuse + errno.ENOSYS
+        elif number in sockets:  # of family 0
+            meant = refuse + errno.EAFNOSUPPORT
         assert answer_of(program, architecture, number) == meant, number
     thread = 0x3D0F00  # the flags of pthread_create
     assert answer_of(program, architecture, clone, thread) == allow
     assert answer_of(program, architecture, clone, thread & ~0x10000) == refuse + errno.EPERM
-    assert answer_of(program, architecture, socket_call, socket.AF_VSOCK, 1) == refuse + errno.EAFNOSUPPORT
-    assert answer_of(program, architecture, socket_call, socket.AF_INET, 1) == allow
+    for family in range(60):
+        meant = allow if family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6) else refuse + errno.EAFNOSUPPORT
+        assert {answer_of(program, architecture, call, family, 1) for call in sockets} == {meant}, family
     assert answer_of(program, architecture, 0x40000000 + clone, thread) == kill
     assert answer_of(program, architecture ^ 0x80000000, 1) == kill
 
 
-def test_denied_system_calls_fail_and_others_do_not(run: Run) -> None:
-    _, clone, socket_call, denied = launcher.SYSTEM_CALLS[os.uname().machine]
-    calls = f"""
+CALL = """
 import ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)
 def call(*arguments):
     ctypes.set_errno(0)
     libc.syscall(*map(ctypes.c_long, arguments))
     return errno.errorcode.get(ctypes.get_errno())
-print(*(call(number, 0, 0, 0, 0, 0) for number in {denied}))
-print(call({launcher.CLONE3}, 0, 0), call({clone}, 17, 0, 0, 0, 0), call(9999), libc.getpid() > 0)
-print(call({socket_call}, {socket.AF_VSOCK}, 1, 0), call({socket_call}, {socket.AF_UNIX}, 1, 0))
 """
-    told = f"{' '.join(['EPERM'] * len(denied))}\nENOSYS EPERM ENOSYS True\nEAFNOSUPPORT None\n"
-    assert run(calls) == ("finished", told, "")
+"""What a program begins with that makes system calls by their numbers."""
+
+
+def test_denied_system_calls_fail_and_others_do_not(run: Run) -> None:
+    column = list(launcher.ARCHITECTURES).index(os.uname().machine)
+    denied = {name: numbers[column] for name, numbers in launcher.DENIED.items() if numbers[column] is not None}
+    calls = f"""{CALL}
+print({{name: call(number, 0, 0, 0, 0, 0) for name, number in {denied}.items()}})
+print(call({launcher.CLONE3}, 0, 0), call({launcher.CLONE[column]}, 17, 0, 0, 0, 0), call(9999), libc.getpid() > 0)
+"""
+    assert run(calls) == ("finished", f"{dict.fromkeys(denied, 'EPERM')}\nENOSYS EPERM ENOSYS True\n", "")
+
+
+def test_a_program_has_sockets_of_the_common_families_only(run: Run) -> None:
+    column = list(launcher.ARCHITECTURES).index(os.uname().machine)
+    one, two = (numbers[column] for numbers in launcher.SOCKETS.values())
+    tried = f"""{CALL}
+pair = (ctypes.c_int * 2)()
+for kind in (1, 2, 3, 5):
+    for make in {one, two}:
+        calls = ((family, call(make, family, kind, 0, ctypes.addressof(pair))) for family in range(64))
+        print(*(family for family, failure in calls if failure != "EAFNOSUPPORT"))
+print(call({one}, {socket.AF_INET}, 2, 0), call({two}, {socket.AF_UNIX}, 1, 0, ctypes.addressof(pair)))
+"""
+    outcome = run(tried)
+    assert outcome.stdout.endswith("None None\n")
+    assert set(map(int, outcome.stdout.split()[:-2])) <= {socket.AF_UNIX, socket.AF_INET, socket.AF_INET6}
+
+
+def test_io_uring_makes_no_socket_either(run: Run) -> None:
+    """It has the kernel make the call that the filter denies: here a socket of AF_VSOCK, as whoever attacked it did.
+    Outside of the sandbox the same program gets one, unless this machine has no io_uring."""
+    source = f"""
+import ctypes, mmap, os, struct
+libc = ctypes.CDLL(None, use_errno=True)
+parameters = ctypes.create_string_buffer(120)  # struct io_uring_params
+ring = libc.syscall(425, 1, parameters)
+if ring < 0:
+    print("refused", ctypes.get_errno())
+    raise SystemExit
+head, tail, mask, entries, flags, dropped, array = struct.unpack_from("7I", parameters, 40)
+queue = mmap.mmap(ring, array + 4, offset=0)
+work = mmap.mmap(ring, 64, offset=0x10000000)
+done = mmap.mmap(ring, 4096, offset=0x8000000)
+work[:32] = struct.pack("=BBHiQQII", 45, 0, 0, {int(socket.AF_VSOCK)}, 1, 0, 0, 0)  # IORING_OP_SOCKET, SOCK_STREAM
+queue[array : array + 4] = bytes(4)
+queue[tail : tail + 4] = struct.pack("I", 1)
+libc.syscall(426, ring, 1, 1, 1, None, 0)
+entries = struct.unpack_from("10I", parameters, 80)[5]
+print("answered", struct.unpack_from("=Qi", done, entries)[1])
+"""
+    assert run(source) == ("finished", f"refused {errno.EPERM}\n", "")
+    outside = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert outside.stdout.startswith(("answered", "refused")), outside.stderr
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="only x86-64 has other numbers for the same calls")
+@pytest.mark.parametrize("bits", ["x32", "32 bits"])
+def test_the_other_numbers_of_system_calls_end_a_program(bits: str, run: Run) -> None:
+    """Of getpid: by the x32 numbers, and by the interrupt of 32-bit programs, in machine code."""
+    by_number = f"{CALL}\ncall(0x40000000 + 39)"
+    by_interrupt = """
+import ctypes, mmap
+memory = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+memory.write(bytes.fromhex("b814000000" "cd80" "c3"))  # mov eax, 20; int 0x80; ret
+ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(memory)))()
+"""
+    assert run(f"{by_number if bits == 'x32' else by_interrupt}\nprint('went on')")[:2] == ("killed", "")
 
 
 def test_check_16_the_network_is_blocked(run: Run) -> None:

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clone import RESULTS, clone, digests, environment
+from processes import is_there, within
 
 from raw2fig import warm
 
@@ -132,22 +133,6 @@ def test_a_step_ends_as_without_the_server(how: str, status: int, folder: Path, 
     assert told[0] == {"input": ["raw2fig probe fail: input: is bad; expected a good one"], "kill": []}.get(
         how, ["RuntimeError: a defect"]
     )
-
-
-def is_there(pid: int) -> bool:
-    """Whether the process runs."""
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-
-
-def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Whether the condition comes true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 It is handed over as text, and imports little, for every run pays for that. The filter is there because a limit on
 processes does not bind root, whose sandboxes would otherwise be open to fork bombs: threads are allowed, processes are
-not. It also denies what neither namespaces nor limits cover: the kernel's keyrings, the memory of other processes,
-shared memory that outlives its use, and namespaces of one's own with their privileges.
+not. It also denies what neither namespaces nor limits cover (`DENIED`), and every kind of socket but the three that a
+namespace of the network holds back (`FAMILIES`).
 """
 
 import builtins
@@ -18,14 +18,50 @@ import types
 
 NAME = "program.py"
 """The program's file, in the sandbox's folder: where tracebacks find its lines."""
-SYSTEM_CALLS = {
-    # number of the architecture; clone; socket; denied: ptrace, process_vm_readv, process_vm_writev, add_key,
-    # request_key, keyctl, unshare, shmget; fork, vfork
-    "x86_64": (0xC000003E, 56, 41, (101, 310, 311, 248, 249, 250, 272, 29, 57, 58)),
-    "aarch64": (0xC00000B7, 220, 198, (117, 270, 271, 217, 218, 219, 97, 194)),  # has no fork
+ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+"""Numbers of the architectures (linux/audit.h); their order is that of the columns below."""
+SOCKETS = {"socket": (41, 198), "socketpair": (53, 199)}
+CLONE = (56, 220)
+DENIED = {
+    # has the kernel make calls on the program's behalf, sockets among them, which a filter does not see
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    # memory and files of other processes
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440),
+    "pidfd_getfd": (438, 438),
+    "kcmp": (312, 272),
+    # the kernel's keyrings and its log
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "syslog": (103, 116),
+    # namespaces of its own, with their privileges, and those of others
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    # memory that no limit counts, or that outlives its use
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    # code inside the kernel, and a look at what else runs on the machine
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "fanotify_init": (300, 262),
+    "open_by_handle_at": (304, 265),
+    # processes; aarch64 has neither
+    "fork": (57, None),
+    "vfork": (58, None),
 }
-AF_VSOCK = 40
-"""Sockets between a virtual machine and its host, which no namespace of the network holds back."""
+"""System calls that fail with EPERM: name → number on each architecture."""
+FAMILIES = (1, 2, 10)
+"""Sockets that a program may have: AF_UNIX, AF_INET and AF_INET6. Of the others, some lead past every namespace of the
+network (AF_VSOCK, between a virtual machine and its host), some into parts of the kernel that no program needs."""
 CLONE3 = 435
 CLONE_THREAD = 0x10000
 FIRST_X32 = 0x40000000
@@ -86,9 +122,9 @@ def without_launcher(kind: type[BaseException], error: BaseException, trace: typ
 def allow_threads_only() -> None:
     """Install the filter, for good. Raises `OSError` where that cannot be done."""
     machine = os.uname().machine
-    if machine not in SYSTEM_CALLS:
+    if machine not in ARCHITECTURES:
         raise OSError(f"no filter of system calls for {machine}")
-    program = system_call_filter(*SYSTEM_CALLS[machine])
+    program = system_call_filter(machine)
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))  # struct sock_fprog
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -101,28 +137,32 @@ def allow_threads_only() -> None:
             raise OSError(ctypes.get_errno(), "the filter of system calls was refused")
 
 
-def system_call_filter(architecture: int, clone: int, socket: int, denied: tuple[int, ...]) -> bytes:
+def system_call_filter(machine: str) -> bytes:
     """Classic BPF. Of the ways to make a process only `clone` is left, and that only for threads: the flags of `clone3`
     lie in memory, where a filter cannot look, so it seems to be missing, and the C library turns to `clone`."""
+    column = list(ARCHITECTURES).index(machine)
+    denied = [numbers[column] for numbers in DENIED.values()]
+    first_socket, second_socket = (numbers[column] for numbers in SOCKETS.values())
 
     def answer_if(number: int, answer: int) -> list[tuple[int, int, int, int]]:
         return [(EQUAL, 0, 1, number), (ANSWER, 0, 0, answer)]
 
     instructions = [
         (LOAD, 0, 0, ARCHITECTURE),
-        (EQUAL, 1, 0, architecture),
+        (EQUAL, 1, 0, ARCHITECTURES[machine]),
         (ANSWER, 0, 0, KILL),
         (LOAD, 0, 0, NUMBER),
         (AT_LEAST, 0, 1, FIRST_X32),
         (ANSWER, 0, 0, KILL),
-        *(part for number in denied for part in answer_if(number, DENY + errno.EPERM)),
+        *(part for number in denied if number is not None for part in answer_if(number, DENY + errno.EPERM)),
         *answer_if(CLONE3, DENY + errno.ENOSYS),
-        (EQUAL, 0, 4, socket),
+        (EQUAL, 1, 0, first_socket),
+        (EQUAL, 0, 3 + len(FAMILIES), second_socket),
         (LOAD, 0, 0, FIRST_ARGUMENT),
-        (EQUAL, 0, 1, AF_VSOCK),
+        *((EQUAL, len(FAMILIES) - place, 0, family) for place, family in enumerate(FAMILIES)),
         (ANSWER, 0, 0, DENY + errno.EAFNOSUPPORT),
         (ANSWER, 0, 0, ALLOW),
-        (EQUAL, 1, 0, clone),
+        (EQUAL, 1, 0, CLONE[column]),
         (ANSWER, 0, 0, ALLOW),
         (LOAD, 0, 0, FIRST_ARGUMENT),
         (ANY_BIT, 0, 1, CLONE_THREAD),

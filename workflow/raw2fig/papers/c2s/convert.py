@@ -7,12 +7,7 @@ processes work is free, and so is where an interrupted run is taken up again.
 
 import hashlib
 import logging
-import multiprocessing
-import os
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +18,7 @@ from raw2fig.papers.c2s.backed import Matrix, open_h5ad, open_matrix, read_colum
 from raw2fig.papers.c2s.sentences import rank_genes, sentence_array, vocabulary
 from raw2fig.step import Input, atomic, progress, step
 from raw2fig.tables import read_json, write_json
+from raw2fig.workers import check_workers, in_processes
 
 if TYPE_CHECKING:
     import h5py
@@ -95,9 +91,10 @@ def sentences(
     cell_type_col
         Column of obs to copy into the shards, under its own name.
     """
-    for name, number in (("top", top), ("shard-size", shard_size), ("workers", workers)):
+    for name, number in (("top", top), ("shard-size", shard_size)):
         if number is not None and number < 1:
             raise InputError(f"--{name}", str(number), "at least 1")
+    check_workers(workers)
     conversion = Conversion(adata, output, top, seed, layer, cell_type_col, shard_size)
     with open_h5ad(adata) as file:
         matrix = open_matrix(file, layer)
@@ -124,7 +121,10 @@ def sentences(
     if len(missing) < len(starts):
         log.info("%d of %d shards are there already", len(starts) - len(missing), len(starts))
     try:
-        for _ in progress(_convert_all(conversion, missing, workers), "shards", len(missing)):
+        # a forked worker would share the state of HDF5 and of Arrow's threads
+        for _ in progress(
+            in_processes(partial(_convert, conversion), missing, workers, fresh=True), "shards", len(missing)
+        ):
             pass
     except _Refused as refused:
         problem, values = refused.args
@@ -163,34 +163,6 @@ def _prepare(output: Path, manifest: dict[str, Any]) -> None:
     else:
         with atomic([output / MANIFEST]) as partial:
             write_json(manifest, partial[output / MANIFEST])
-
-
-def _convert_all(conversion: Conversion, starts: list[int], workers: int) -> Iterator[int]:
-    """Make the shards that begin at `starts`, yielding each when it is on disk, in any order."""
-    if workers == 1 or len(starts) < 2:
-        for start in starts:
-            yield _convert(conversion, start)
-        return
-    context = multiprocessing.get_context("spawn")  # a forked child would share the state of HDF5 and Arrow threads
-    pool = ProcessPoolExecutor(min(workers, len(starts)), context, initializer=_end_with_parent)
-    try:
-        yield from (done.result() for done in as_completed(pool.submit(_convert, conversion, s) for s in starts))
-    except BrokenProcessPool as error:
-        raise RuntimeError("a worker was killed, perhaps for memory; run again to go on, with fewer workers") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """A killed parent must not leave workers behind that wait, or write into the folder of its successor."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def _convert(conversion: Conversion, start: int) -> int:

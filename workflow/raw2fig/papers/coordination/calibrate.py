@@ -10,7 +10,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.differentiation import either, ends_test, likelihood_ratios, prewhiten
-from raw2fig.papers.coordination.group_tests import LEVEL, spread
+from raw2fig.papers.coordination.group_tests import LEVEL
 from raw2fig.papers.coordination.measures import CRITERIA, NAMES, measure, summarise
 from raw2fig.papers.coordination.nulls import (
     FUNCTIONAL,
@@ -26,6 +26,7 @@ from raw2fig.papers.coordination.rule_agents import RULES
 from raw2fig.stats import proportion
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
+from raw2fig.workers import in_processes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +102,7 @@ def calibrate(
             raise InputError("nulls", f"process {name} is no play for a target", "functional nulls for rules only")
     cells = [(process, null, length) for process in processes for null in nulls for length in rounds]
     one = partial(rejections, agents=agents, reps=reps, surrogates=surrogates, seed=seed)
-    rows = [row for found in spread(one, cells, workers) for row in found]
+    rows = [row for found in in_processes(one, cells, workers) for row in found]
     write_table(pd.DataFrame(rows), table)
 
 

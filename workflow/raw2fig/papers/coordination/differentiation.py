@@ -21,11 +21,12 @@ from scipy.stats import f as f_distribution
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.games import Game, read_series, usable
-from raw2fig.papers.coordination.group_tests import LEVEL, spread
+from raw2fig.papers.coordination.group_tests import LEVEL
 from raw2fig.papers.coordination.nulls import generator
 from raw2fig.papers.coordination.pooling import share_of
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
+from raw2fig.workers import in_processes
 
 LEAST_ROUNDS = 5
 """The variance of m2's noise has rounds - 2 degrees of freedom per agent, and prewhitening costs a round."""
@@ -76,7 +77,7 @@ def differentiation(*, series: Input, table: Output, shares: Output, workers: in
     games = usable(read_series(series))
     if not games:
         raise InputError(series, "no usable game", f"games of at least {LEAST_ROUNDS} rounds and 2 agents")
-    found = pd.DataFrame(spread(partial(_row, seed=seed), games, workers))
+    found = pd.DataFrame(in_processes(partial(_row, seed=seed), games, workers))
     write_table(found, table)
     naive = found[["plain_p_intercept_naive", "plain_p_slope_naive"]].min(axis=1) < LEVEL
     tests = {"plain": found["differentiated"], "naive": naive}

@@ -6,9 +6,9 @@ others are there, or on the number of processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from raw2fig.papers.coordination.nulls import (
     shuffle,
 )
 from raw2fig.papers.coordination.rule_agents import HIGH, LOW
+from raw2fig.workers import in_processes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +35,6 @@ MAIN = "main"
 LEVEL = 0.05
 LABELS = ("game", "condition", "model", "rounds", "agents", "null", "variant", "criterion")
 NUMBERS = ("observed", "null_median", "bias_corrected", "p", "share", "surrogates")
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def parse_variant(text: str) -> Options:
@@ -89,19 +88,8 @@ def against_nulls(
         _check_playable(games, low, high)
     options = {name: parse_variant(name) for name in variants}
     one = partial(_test, nulls=nulls, options=options, n=surrogates, seed=seed, block=block, low=low, high=high)
-    rows = [row for found in spread(one, games, workers) for row in found]
+    rows = [row for found in in_processes(one, games, workers) for row in found]
     return pd.DataFrame(rows, columns=[*LABELS, *NUMBERS])
-
-
-def spread(function: Callable[[T], R], items: Iterable[T], workers: int) -> list[R]:
-    """`function` of each item, in order, by `workers` processes."""
-    if workers == 1:
-        return [function(item) for item in items]
-    from concurrent.futures import ProcessPoolExecutor
-
-    things = list(items)
-    with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(function, things, chunksize=max(1, len(things) // (4 * workers))))
 
 
 def _test(
