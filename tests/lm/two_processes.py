@@ -27,7 +27,7 @@ from accelerate.utils import DistributedType
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXForCausalLM, Trainer
 from trl import GRPOTrainer
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 from toy_language import GENES, PROMPTS
 
 from raw2fig import cli

@@ -183,7 +183,6 @@ def test_short_and_long_names_are_formatted_too(tmp_path: Path, key: str) -> Non
         ("common", TITLE, "KEY: 'common' is already there: rules/common.smk"),
         ("slurm", TITLE, "KEY: 'slurm' is already there: tests/slurm"),
         ("workflow", TITLE, "KEY: 'workflow' is already there: "),
-        ("leftovers", TITLE, "KEY: 'leftovers' is already there: tests/workflow/test_leftovers.py"),
         ("pathvars", TITLE, "KEY: 'pathvars' is already there: the section pathvars of config/config.yaml"),
         ("models", TITLE, "KEY: 'models' is already there: "),
         ("c2s_claims", TITLE, "KEY: 'c2s_claims' is already there: rule c2s_claims"),

@@ -90,8 +90,6 @@ def taken(root: Path, key: str, written: dict[Path, str]) -> Iterator[str]:
         own = next((place for place in [*reversed(path.parents), path] if key in place.name.split(".")), None)
         if str(path) not in PLACES and own and (root / own).exists():
             yield str(own)
-    # pytest takes the names of test files for module names, whatever their folder
-    yield from (str(path.relative_to(root)) for path in root.glob(f"tests/*/test_{key}.py"))
     if key in load([root / "config/config.yaml"]):
         yield f"the section {key} of config/config.yaml"
     old = rules("\n".join(path.read_text() for path in [root / "Snakefile", *root.glob("rules/**/*.smk")]))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "rules", "config", "profiles", "workflow")
 """What a run needs of a checkout."""
 SMOKE = "config/smoke.yaml"
