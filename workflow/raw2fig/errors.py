@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+HEAD, TAIL = 600, 200
+"""Letters at the beginning and the end of a longer text that are shown: a cell of a table may hold megabytes."""
+
 
 class InputError(Exception):
     """What is wrong with an input: the file (or parameter), what was found, and what was expected.
@@ -11,5 +14,9 @@ class InputError(Exception):
     """
 
     def __init__(self, where: str | Path, problem: str, expected: str = "") -> None:
-        text = f"{where}: {problem}" + (f"; expected {expected}" if expected else "")
+        text = f"{where}: {_shortened(problem)}" + (f"; expected {_shortened(expected)}" if expected else "")
         super().__init__(" ".join(text.split()))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= HEAD + TAIL else f"{text[:HEAD]} [...] {text[-TAIL:]}"
