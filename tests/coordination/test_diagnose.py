@@ -292,7 +292,7 @@ def test_a_hundred_thousand_rows_are_read_at_once(folder: Path) -> None:
         (
             lambda f: f.assign(guess=f["guess"].astype(float).where(f.index != 9, np.inf)),
             "",
-            "an infinite number in row 9",
+            "an infinite number in row 10 below the header",
         ),
         (lambda f: pd.concat([f, f.iloc[:1]]), "", "two rows for game g0, round 1, agent 0"),
         (lambda f: f.assign(round=f["round"] + 0.5), "", "column 'round' holds float64 values such as 1.5"),
@@ -311,7 +311,9 @@ def test_a_hundred_thousand_rows_are_read_at_once(folder: Path) -> None:
         (lambda f: f[f["agent"] == 0], "", "none of 3 groups can be tested (one agent)"),
         (lambda f: f[f["round"] < 5], "", "none of 3 groups can be tested (fewer than 10 whole rounds in a row)"),
         (lambda f: f.iloc[:0], "", "the table has no rows"),
-        (lambda f: f, "--signal-col guess", "column 'guess' differs between agents"),
+        (lambda f: f.assign(told=f["guess"]), "--signal-col told", "column 'told' differs between agents"),
+        (lambda f: f, "--signal-col guess", "column 'guess' is named by --value-col and by --signal-col"),
+        (lambda f: f, "--agent-col round --round-col round", "'round' is named by --round-col and by --agent-col"),
         (lambda f: f.assign(told=1), "--signal-col told --target-col target", "both --target-col and --signal-col"),
     ],
 )

@@ -142,7 +142,7 @@ def test_put_right_with_a_warning(folder: Path, change, warning: str, caplog: py
         (lambda f: f.assign(pass_rate=2 * f["pass_rate"] + 0.2), "", "expected pass rates of 0 to 1, or percent"),
         (lambda f: f.assign(pass_rate=f["pass_rate"] - 0.5), "", "expected pass rates of 0 to 1, or percent"),
         (lambda f: f.assign(gpu_hours=f["gpu_hours"] - 100), "", "expected compute of 0 or more"),
-        (lambda f: f.assign(pass_rate=np.inf), "", "row 0 is not finite"),
+        (lambda f: f.assign(pass_rate=np.inf), "", "row 1 below the header is not finite"),
         (
             lambda f: f.rename(columns={"gpu_hours": "hours"}),
             "",

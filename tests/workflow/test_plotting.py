@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -164,3 +164,38 @@ def test_pyplot_and_seaborn_are_not_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+WORDS = (r"$\alpha_$", r"$\frac$", "$x$", r"a\$b", "100 % of $5 and $6")
+
+
+def test_words_are_shown_as_they_are(tmp_path: Path) -> None:
+    """matplotlib takes what is between two dollars for a formula, and raises where it cannot read it."""
+    fig, axes = plotting.figure(8, 4, cols=2)
+    one = [Estimate(1.0, 0.5, 1.25, 9)] * len(WORDS)
+    plotting.bars_with_intervals(axes[0], WORDS, {word: one for word in WORDS})
+    axes[0].set(title=WORDS[0], xlabel=WORDS[1], ylabel=WORDS[2])
+    axes[1].plot(WORDS, range(1, len(WORDS) + 1), label=WORDS[3])  # ticks by category
+    axes[1].annotate(WORDS[4], (0, 1))
+    axes[1].set_yscale("log")
+    plotting.legend_above(fig, axes)
+    fig.suptitle(WORDS[1])
+    drawn = drawn_texts(fig, tmp_path)
+    assert set(WORDS) <= {text for text, formula in drawn if not formula}
+    assert {text for text, formula in drawn if formula} >= {r"$\mathdefault{10^{0}}$"}
+    assert not [text for text, formula in drawn if formula and "mathdefault" not in text]
+
+
+def drawn_texts(fig: Figure, folder: Path) -> set[tuple[str, bool]]:
+    """Every text that saving `fig` draws, and whether it is drawn as a formula."""
+    found = set()
+    with pytest.MonkeyPatch.context() as patch:
+        draw = RendererAgg.draw_text
+
+        def draw_text(self: RendererAgg, *given: Any, ismath: Any = False, **more: Any) -> None:
+            found.add((given[3], bool(ismath)))
+            draw(self, *given, ismath=ismath, **more)
+
+        patch.setattr(RendererAgg, "draw_text", draw_text)
+        plotting.save(fig, *paths(folder), VALUES, r"$\frac$ note $_$")
+    return found

@@ -1,5 +1,6 @@
 """Tables and documents: what is written comes back, and what is wrong with a file is said in one line."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,8 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
-from raw2fig.tables import read_header, read_json, read_table, read_yaml, table_kind, write_json, write_table
+from raw2fig.tables import (
+    distinct_columns,
+    read_header,
+    read_json,
+    read_table,
+    read_yaml,
+    table_kind,
+    write_json,
+    write_table,
+)
 
 KINDS = {"count": "integer", "score": "number", "label": "string", "good": "boolean"}
 
@@ -132,7 +143,9 @@ def test_missing_values(frame: pd.DataFrame, tmp_path: Path, suffix: str, column
     path = tmp_path / f"table{suffix}"
     frame[column] = frame[column].where([True, False, False])
     write_table(frame, path)
-    with pytest.raises(InputError, match=f"column '{column}' has 2 missing values, the first in row 1"):
+    with pytest.raises(
+        InputError, match=f"column '{column}' has 2 missing values, the first in row 2 below the header"
+    ):
         read_table(path, {column: kind})
     assert read_table(path, {column: kind}, allow_nan=[column])[column].isna().tolist() == [False, True, True]
 
@@ -182,8 +195,49 @@ def test_unknown_suffix(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
     (tmp_path / "table.csv").mkdir()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"table\.csv: is a folder; expected a regular file"):
         read_table(tmp_path / "table.csv", {"a": "number"})
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.json", "a.yaml"])
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    readers = {".json": read_json, ".yaml": read_yaml}
+    path = tmp_path / name
+    read = readers.get(path.suffix, read_header)
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is a pipe; expected a regular file"):
+        read(path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="is a device; expected a regular file"):
+        read(path)
+    with pytest.raises(InputError, match="is a device; expected a regular file"):
+        check_sha256(path, None, path)
+
+
+def test_the_integer_that_64_bits_cannot_hold_is_the_one_shown(tmp_path: Path) -> None:
+    path, large = tmp_path / "table.csv", "1" * 40
+    path.write_text(f"count\n0\n{large}\n3\n")
+    for kind in ("number", "integer"):
+        with pytest.raises(InputError, match=f"such as '{large}'; expected kind {kind}"):
+            read_table(path, {"count": kind})
+
+
+def test_a_message_shows_little_of_a_long_value(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"count\n{'x' * 3_000_000}\n")
+    with pytest.raises(
+        InputError, match=r"^\S+table\.csv: column 'count' .*x \[\.\.\.\] x.*; expected kind number$"
+    ) as error:
+        read_table(path, {"count": "number"})
+    assert len(str(error.value)) < 1200
+
+
+def test_two_flags_do_not_name_one_column() -> None:
+    distinct_columns(Path("a.csv"), {"--a-col": "x", "--b-col": "y", "--c-col": "", "--d-col": ""})
+    with pytest.raises(InputError) as error:
+        distinct_columns(Path("a.csv"), {"--a-col": "x", "--b-col": "y", "--c-col": "x"})
+    assert str(error.value) == "a.csv: column 'x' is named by --a-col and by --c-col; expected a column for each"
 
 
 def test_json_keeps_every_digit_and_sorts_keys(tmp_path: Path) -> None:
@@ -204,10 +258,15 @@ def test_json_refuses_what_is_not_finite_and_writes_nothing(tmp_path: Path, bad:
 def test_broken_documents(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"a": [1, 2')
     (tmp_path / "a.yaml").write_text("a: [1, 2")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "deep.yaml").write_text("[" * 20_000)
     with pytest.raises(InputError, match=r"a\.json: cannot be read .*expected a whole JSON file"):
         read_json(tmp_path / "a.json")
     with pytest.raises(InputError, match=r"a\.yaml: cannot be read .*expected a YAML file"):
         read_yaml(tmp_path / "a.yaml")
+    for read, name in ((read_json, "deep.json"), (read_yaml, "deep.yaml")):
+        with pytest.raises(InputError, match="cannot be read"):
+            read(tmp_path / name)
 
 
 def test_importing_the_module_does_not_import_pandas() -> None:

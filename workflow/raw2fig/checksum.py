@@ -4,11 +4,13 @@ import hashlib
 from pathlib import Path
 
 from raw2fig.errors import InputError
+from raw2fig.tables import regular_file
 
 
 def check_sha256(path: Path, expected: str | None, where: str | Path, hint: str = "") -> str:
     """SHA-256 of the file `path` in hexadecimal. Raises `InputError` about `where` unless it is `expected`, if given;
     `hint` follows what was expected."""
+    regular_file(path)
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if expected and found != expected.lower():

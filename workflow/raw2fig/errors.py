@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+HEAD, TAIL = 600, 200
+"""Letters at the beginning and the end of a longer text that are shown: a cell of a table may hold megabytes."""
+
 
 class InputError(Exception):
     """What is wrong with an input: the file (or parameter), what was found, and what was expected.
@@ -12,7 +15,7 @@ class InputError(Exception):
     """
 
     def __init__(self, where: str | Path, problem: str, expected: str = "") -> None:
-        text = f"{where}: {problem}" + (f"; expected {expected}" if expected else "")
+        text = f"{where}: {_shortened(problem)}" + (f"; expected {_shortened(expected)}" if expected else "")
         super().__init__(" ".join(text.split()))
 
 
@@ -22,3 +25,7 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
     close = get_close_matches(word, known, n=1, cutoff=0.5)
     return repr(close[0]) if close else f"one of {', '.join(known)}" if known else "nothing here"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= HEAD + TAIL else f"{text[:HEAD]} [...] {text[-TAIL:]}"

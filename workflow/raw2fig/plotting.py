@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.rcsetup import cycler
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -190,9 +193,24 @@ def save(drawing: Drawing, scale: str, svg: Path, png: Path, csv: Path) -> None:
     note = drawing.note or f"n = {drawing.n} · {replicates} · {drawing.intervals}"
     with mpl.rc_context(STYLE):
         _stamp(drawing.fig, f"{scale} scale · {note}")
+        _as_written(drawing.fig)
         drawing.fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         drawing.fig.savefig(png, format="png", metadata={"Software": None})
-    drawing.plotted.to_csv(csv, index=False, lineterminator="\n")
+    drawing.plotted.to_csv(csv, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _as_written(fig: Figure) -> None:
+    """Show every text of `fig` as it is: `$\\alpha_$` in somebody's label is no formula, and may be none that can be
+    read. Only the powers of ten on logarithmic axes are formulas, which matplotlib writes itself."""
+    for text in fig.findobj(Text):
+        text.set_parse_math(False)
+    for axis in fig.findobj(Axis):
+        for formatter, labels in (
+            (axis.get_major_formatter(), axis.get_majorticklabels()),
+            (axis.get_minor_formatter(), axis.get_minorticklabels()),
+        ):
+            for label in labels:
+                label.set_parse_math(isinstance(formatter, LogFormatter))
 
 
 def _stamp(fig: Figure, note: str) -> None:

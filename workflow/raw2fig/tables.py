@@ -6,6 +6,7 @@ the columns it asked for, of the kind it asked for, or has not started.
 
 import json
 import math
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -20,6 +21,8 @@ Kind = Literal["number", "integer", "string", "boolean", "list"]
 NOT_A_NUMBER = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 """What stands for a missing value in a CSV column that is not text. In a text column only an empty cell does,
 because words such as `None` and `NA` are legitimate labels."""
+DIGITS = 19
+"""Digits of the smallest integers that 64 bits may not hold."""
 
 
 def read_table(
@@ -58,7 +61,7 @@ def read_table(
         if missing.any() and column not in allow_nan:
             raise InputError(
                 path,
-                f"column {column!r} has {missing.sum()} missing values, the first in row {missing.argmax()}",
+                f"column {column!r} has {missing.sum()} missing values, the first in {row_name(missing.argmax())}",
                 f"a {kind} in every row",
             )
     return frame
@@ -81,6 +84,34 @@ def require_column(path: Path, wanted: str, there: Sequence[str]) -> None:
     raise InputError(path, f"no column {wanted!r}", f"one of {', '.join(shown)}{hint}")
 
 
+def distinct_columns(path: Path, roles: Mapping[str, str]) -> None:
+    """Raise `InputError` where two flags name one column of the table: `roles` maps a flag to its column, if any."""
+    flag_of: dict[str, str] = {}
+    for flag, column in roles.items():
+        if column and column in flag_of:
+            raise InputError(
+                path, f"column {column!r} is named by {flag_of[column]} and by {flag}", "a column for each"
+            )
+        flag_of[column] = flag
+
+
+def row_name(place: int) -> str:
+    """What messages call the row at `place`, which counts from 0: row 1 is the first below the header."""
+    return f"row {place + 1} below the header"
+
+
+def regular_file(path: Path) -> None:
+    """Raise `InputError` for a folder, and for a pipe or device, whose reading may never end. A file that is not there
+    is left to the reader."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device"
+        raise InputError(path, f"is {kind}", "a regular file")
+
+
 def table_kind(path: Path) -> str:
     """`.parquet` or `.csv`. Raises `InputError` for a name that ends otherwise."""
     suffix = Path(path).suffix
@@ -94,7 +125,7 @@ def write_table(frame: "DataFrame", path: Path) -> None:
     if table_kind(path) == ".parquet":
         frame.to_parquet(path, index=False)
     else:
-        frame.to_csv(path, index=False, lineterminator="\n")
+        frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
 
 
 class Table(NamedTuple):
@@ -122,9 +153,10 @@ def as_markdown(frame: "DataFrame") -> str:
 
 def read_json(path: Path) -> Any:
     """The value in a JSON file. Raises `InputError` when the file is not readable or not JSON."""
+    regular_file(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(path, f"cannot be read ({error})", "a whole JSON file") from error
 
 
@@ -142,9 +174,10 @@ def read_yaml(path: Path) -> Any:
     """The value in a YAML file. Raises `InputError` when the file is not readable or not YAML."""
     import yaml
 
+    regular_file(path)
     try:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(path, f"cannot be read ({error})", "a YAML file") from error
 
 
@@ -154,6 +187,7 @@ def _read_frame(path: Path, columns: Mapping[str, str], header: bool = False) ->
     import pyarrow.parquet as pq
 
     suffix = table_kind(path)
+    regular_file(path)
     try:
         if suffix == ".parquet":
             return pq.read_schema(path).empty_table().to_pandas() if header else pd.read_parquet(path)
@@ -213,7 +247,9 @@ def _mismatch(values: "Series[Any]", kind: str) -> str:
     if kind in ("number", "integer") and is_object_dtype(values.dtype):
         # a single word makes a whole column of text: it is the one to show
         words = present[to_numeric(present, errors="coerce").isna()]
-        bad = bad if words.empty else words
+        # without a word it is an integer of more than 64 bits
+        long = present[present.astype(str).str.len() >= DIGITS]
+        bad = next((part for part in (words, long) if not part.empty), bad)
     example = bad.iloc[0]
     return f"{values.dtype} values such as {example.item() if hasattr(example, 'item') else example!r}"
 

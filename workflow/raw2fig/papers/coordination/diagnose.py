@@ -23,7 +23,7 @@ from raw2fig.papers.coordination.verdicts import (
     judge_pooled,
 )
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_header, write_table
+from raw2fig.tables import distinct_columns, read_header, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,6 +163,7 @@ def find_columns(path: Path, flags: dict[str, str]) -> Columns:
         named.pop("target", None)
     if flags["signal"] and flags["target"]:
         raise InputError("flags", "both --target-col and --signal-col", "one of them")
+    distinct_columns(path, {f"--{what}-col": column for what, column in named.items()})
     return Columns(**{"target": "", **named})
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_header, read_table, write_json, write_table
+from raw2fig.tables import read_header, read_table, row_name, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,7 +196,7 @@ def _read(path: Path, columns: Columns) -> pd.DataFrame:
         infinite = np.isinf(frame[name].to_numpy(dtype=np.float64))
         if infinite.any():
             raise InputError(
-                path, f"column {name!r} has an infinite number in row {infinite.argmax()}", "finite numbers"
+                path, f"column {name!r} has an infinite number in {row_name(infinite.argmax())}", "finite numbers"
             )
     return frame
 

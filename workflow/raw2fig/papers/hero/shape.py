@@ -29,7 +29,16 @@ from raw2fig.rl.shaping import (
     weighted,
 )
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import NOT_A_NUMBER, read_header, read_table, require_column, table_kind, write_table
+from raw2fig.tables import (
+    NOT_A_NUMBER,
+    distinct_columns,
+    read_header,
+    read_table,
+    require_column,
+    row_name,
+    table_kind,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,11 +153,13 @@ def shape(
 def read_rollouts(path: Path, group: str, verifier: str, reward_model: str, batch: str) -> pd.DataFrame:
     """The table with its columns as they are; of a CSV all but labels and scores are text, and are written as read.
 
-    Raises `InputError` for a missing column, a column that the step adds itself, a group or batch without a name or
-    named by a list, a label other than 0 and 1, and text for a score.
+    Raises `InputError` for a missing column, one with two roles, a column that the step adds itself, a group or batch
+    without a name or named by a list, a label other than 0 and 1, and text for a score.
     """
     from pandas.api.types import is_hashable
 
+    roles = {"--group-col": group, "--verifier-col": verifier, "--reward-model-col": reward_model, "--batch-col": batch}
+    distinct_columns(path, roles)
     names = read_header(path)
     keys = [group, *([batch] if batch else [])]
     for name in (*keys, verifier, reward_model):
@@ -165,10 +176,12 @@ def read_rollouts(path: Path, group: str, verifier: str, reward_model: str, batc
             raise InputError(path, f"column {name!r} holds {type(lists[0]).__name__} values", "text or numbers")
         missing = (frame[name].isna() | frame[name].isin(NOT_A_NUMBER)).to_numpy()
         if missing.any():
-            raise InputError(path, f"column {name!r} has nothing in row {missing.argmax()}", "a name in every row")
+            raise InputError(
+                path, f"column {name!r} has nothing in {row_name(missing.argmax())}", "a name in every row"
+            )
     for row, label in enumerate(frame[verifier].tolist()):
         if not isinstance(label, bool | int | float) or label not in (0, 1):
-            raise InputError(path, f"column {verifier!r} has {label!r} in row {row}", "0 or 1 in every row")
+            raise InputError(path, f"column {verifier!r} has {label!r} in {row_name(row)}", "0 or 1 in every row")
     return frame
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.fitting import Curve
-from raw2fig.tables import read_header, read_table
+from raw2fig.tables import distinct_columns, read_header, read_table, row_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +35,7 @@ def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None 
     names = _header(path)
     of_compute = compute or _usual(path, names, COMPUTE, "compute")
     of_score = score or _usual(path, names, SCORE, "score")
+    distinct_columns(path, {"--compute-column": of_compute, "--score-column": of_score})
     frame = read_table(path, {of_compute: "number", of_score: "number"})[[of_compute, of_score]]
     _check_range(path, frame, of_compute, of_score)
     if frame[of_score].max() > 1:
@@ -42,7 +43,7 @@ def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None 
         frame[of_score] = frame[of_score] / 100
     if not frame[of_compute].is_monotonic_increasing:
         row = int(np.flatnonzero(np.diff(frame[of_compute]) < 0)[0]) + 1
-        logging.warning("%s: %s falls in row %d; the rows are sorted by it", path, of_compute, row)
+        logging.warning("%s: %s falls in %s; the rows are sorted by it", path, of_compute, row_name(row))
     doubled = int(frame[of_compute].duplicated().sum())
     if doubled:
         logging.warning("%s: %d rows repeat a value of %s; their scores are averaged", path, doubled, of_compute)
@@ -108,7 +109,7 @@ def _usual(path: Path, names: list[str], usual: tuple[str, ...], what: str) -> s
 def _check_range(path: Path, frame: pd.DataFrame, compute: str, score: str) -> None:
     infinite = ~np.isfinite(frame).all(axis=1)
     if infinite.any():
-        raise InputError(path, f"row {int(infinite.to_numpy().argmax())} is not finite", "finite numbers")
+        raise InputError(path, f"{row_name(infinite.to_numpy().argmax())} is not finite", "finite numbers")
     if frame[compute].min() < 0:
         raise InputError(path, f"column {compute!r} has {frame[compute].min():g}", "compute of 0 or more")
     low, high = frame[score].min(), frame[score].max()
