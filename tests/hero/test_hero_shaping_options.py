@@ -10,7 +10,7 @@ from command_line import status_of
 
 from raw2fig.config import load, merge, read_schema, validate
 from raw2fig.errors import InputError
-from raw2fig.rl.shaping import Parameters, Shaper
+from raw2fig.papers.hero.shaping import Parameters, Shaper
 
 CONFIG = load([ROOT / "config/config.yaml"])
 OPEN = CONFIG["hero"]["train"]["shaping"]

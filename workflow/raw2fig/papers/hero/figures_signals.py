@@ -20,6 +20,7 @@ from raw2fig.papers.hero.results import (
     read_scores,
     select,
 )
+from raw2fig.papers.hero.shaping import Hyperparameters, Parameters, shape_groups, sigma_bar_in, spread, weighted
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
@@ -30,7 +31,6 @@ from raw2fig.plotting import (
     line_with_band,
     save,
 )
-from raw2fig.rl.shaping import Hyperparameters, Parameters, shape_groups, sigma_bar_in, spread, weighted
 from raw2fig.stats import Estimate, auroc, bootstrap_mean
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.train import EPSILON
-from raw2fig.rl.shaping import (
+from raw2fig.papers.hero.shaping import (
     Arm,
     Hyperparameters,
     Parameters,
@@ -19,6 +18,7 @@ from raw2fig.rl.shaping import (
     spread,
     weighted,
 )
+from raw2fig.papers.hero.train import EPSILON
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.train import EPSILON
-from raw2fig.rl.shaping import (
+from raw2fig.papers.hero.shaping import (
     Arm,
     Failed,
     Hyperparameters,
@@ -28,6 +27,7 @@ from raw2fig.rl.shaping import (
     telemetry,
     weighted,
 )
+from raw2fig.papers.hero.train import EPSILON
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import (
     NOT_A_NUMBER,
@@ -89,7 +89,7 @@ def shape(
         Column of the rollout batch; batches follow one another by first appearance, and each takes its weights from
         the running mean of those before it. Without it the table is one batch.
     arm
-        hero is w r_hat; the others are what it is compared with (raw2fig.rl.shaping).
+        hero is w r_hat; the others are what it is compared with (raw2fig.papers.hero.shaping).
     hyperparameters
         The paper's values of w_min, w_max and k: 0.4, 3, 6 in its appendix, 0.5, 2, 5 in its main text.
     alpha

@@ -8,8 +8,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import Reading, rule_labels, true_labels
-from raw2fig.rl.recipe import Recipe
-from raw2fig.rl.shaping import (
+from raw2fig.papers.hero.shaping import (
     Arm,
     Failed,
     Hyperparameters,
@@ -20,6 +19,7 @@ from raw2fig.rl.shaping import (
     Sigma,
     weighted,
 )
+from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.trainer import Rewards
 from raw2fig.rl.vllm_server import Vllm
 from raw2fig.step import Input, Output, step
@@ -105,7 +105,7 @@ def train(
     problems
         Problems that are trained on: prompt, answer.
     runs
-        Arm, scale and reward model of each run, such as hero-none-0; raw2fig.rl.shaping has the arms.
+        Arm, scale and reward model of each run, such as hero-none-0; raw2fig.papers.hero.shaping has the arms.
     models
         Model folders, one for each run.
     logs

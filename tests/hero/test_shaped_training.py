@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from toy_language import GENES, PROMPTS, Killed, weights
 
+from raw2fig.papers.hero.shaping import Parameters, Running, Shaper, advantages, shape_batch
 from raw2fig.rl.recipe import Recipe
-from raw2fig.rl.shaping import Parameters, Running, Shaper, advantages, shape_batch
 from raw2fig.rl.trainer import grpo
 
 RECIPE = Recipe(steps=5, prompts=2, generations=4, lr=1e-2, scale="none", max_new_tokens=8, checkpoint_every=2)

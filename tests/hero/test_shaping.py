@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from raw2fig.errors import InputError
-from raw2fig.rl.advantages import EPSILON
-from raw2fig.rl.shaping import (
+from raw2fig.papers.hero.shaping import (
     WEIGHT_OF,
     WEIGHTED,
     Arm,
@@ -31,6 +30,7 @@ from raw2fig.rl.shaping import (
     telemetry,
     variance_weight,
 )
+from raw2fig.rl.advantages import EPSILON
 
 APPENDIX, MAIN = Parameters(), Parameters(**WEIGHT_OF["main"])
 HERO_ARMS = [arm for arm in get_args(Arm) if arm.startswith("hero")]
