@@ -13,11 +13,21 @@ from scipy.sparse import csr_matrix
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.sentences import Ranked, rank_genes
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.stats import RESAMPLES, Estimate
 from raw2fig.step import Input, Output, step
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class LineFit(Record):
+    """Which pairs of a cell and a gene are fitted, and how many are kept for the figure."""
+
+    max_log_rank: float = Field(
+        gt=0, description="Only pairs with log10(1 + rank) below this are fitted; all are judged."
+    )
+    sample: int = Field(ge=1, description="Pairs that are kept for the figure, over both splits.")
 
 
 class RankFit(NamedTuple):
@@ -135,9 +145,7 @@ def reconstruct(ranked: Ranked, n_genes: int, slope: float, intercept: float, cl
 
 
 @step
-def rank_fit(
-    *, cells: Input, fit: Output, pairs: Output, max_log_rank: float = 3.0, seed: int = 0, sample: int = 20_000
-) -> None:
+def rank_fit(*, cells: Input, fit: Output, pairs: Output, settings: LineFit, seed: Seed = 0) -> None:
     """Fit log-expression on log-rank over the training cells, and judge the line on the held-out ones.
 
     Parameters
@@ -149,29 +157,25 @@ def rank_fit(
         held-out cells (null without any). zero_rank is null if the line does not fall.
     pairs
         Parquet: sampled (cell, gene) pairs with log_rank, log_expression, reconstructed and the cell's split.
-    max_log_rank
-        Only pairs with log10(1 + rank) below this enter the fit; all are evaluated.
     seed
         Seed of tie-breaking, sampling and bootstrap.
-    sample
-        Number of pairs to sample, over both splits.
     """
     from raw2fig.papers.c2s.counts import read_cells
     from raw2fig.tables import write_json, write_table
 
-    if sample < 1:
-        raise InputError("sample", str(sample), "at least 1 pair")
     adata = read_cells(cells)
     split = adata.obs["split"].to_numpy()
     everything = rank_pairs(adata.X, seed)
     train, test = (_select(everything, split[everything.cells] == part) for part in ("train", "test"))
     if not len(train.cells):
         raise InputError(cells, "no training cell has an expressed gene", "obs 'split' with train cells")
-    slope, intercept = fit_line(train, max_log_rank)
+    slope, intercept = fit_line(train, settings.max_log_rank)
     report = _report(train, slope, intercept, seed)
     report["test"] = _report(test, slope, intercept, seed) if len(test.cells) else None
     write_json(report, fit)
-    write_table(_sample(everything, adata.obs_names.to_numpy(), split, (slope, intercept), sample, seed), pairs)
+    write_table(
+        _sample(everything, adata.obs_names.to_numpy(), split, (slope, intercept), settings.sample, seed), pairs
+    )
 
 
 def _select(pairs: Pairs, keep: np.ndarray) -> Pairs:

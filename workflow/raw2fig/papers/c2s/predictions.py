@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.settings import Field, Record
 from raw2fig.tables import read_table, write_table
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ LABELS = {
 """Label columns and their kinds."""
 DEFAULTS = {"seed": 0, "rule": ""}
 """Of labels that may be left out."""
+
+
+class Evaluated(Record):
+    """On what predictions are judged."""
+
+    n: int = Field(ge=2, description="Cells of each condition and method.")
+    seen: int = Field(ge=0, description="Conditions seen in training that are judged besides all held-out ones.")
 
 
 class Predictions(NamedTuple):
