@@ -11,6 +11,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.c2s import foscttm, metrics
 from raw2fig.papers.c2s.annotate import bulk_expression
 from raw2fig.papers.c2s.counts import normalise
+from raw2fig.papers.c2s.measures import matching
 
 
 def pairs(n: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +93,7 @@ def test_step(tmp_path: Path) -> None:
     }
     for method, table in zip(("C2S", "log-expression"), tables, strict=True):
         expected = metrics.foscttm(np.stack(table["single"]), np.stack(table["bulk"]))
-        assert foscttm.estimate(scores, method).value == pytest.approx(expected)
+        assert matching(scores, method).value == pytest.approx(expected)
 
 
 def test_bulks_are_on_the_scale_of_cells() -> None:

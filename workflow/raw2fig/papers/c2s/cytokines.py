@@ -33,9 +33,9 @@ from raw2fig.tables import write_json
 class Treatment(Record):
     """How many cytokine-treated cells are simulated, and how strong the effects are."""
 
-    n_train: int = Field(ge=5, description="Cells of a condition that are drawn from training cells.")
+    n_train: int = Field(ge=1, description="Cells of a condition that are drawn from training cells.")
     n_test: int = Field(
-        ge=2, description="Cells of a condition that are drawn from test cells, and fresh ones of the oracle."
+        ge=1, description="Cells of a condition that are drawn from test cells, and fresh ones of the oracle."
     )
     effect_scale: float = Field(ge=0, le=100, description="Factor of all planted effects; 0 plants none.")
 

@@ -32,7 +32,7 @@ from raw2fig.tables import write_json
 class DrugTreatment(Record):
     """How many drug-treated cells are simulated, and how strong the effects are."""
 
-    n_train: int = Field(ge=1, description="Training cells of a drug, context and cell type (none of an unseen drug).")
+    n_train: int = Field(ge=0, description="Training cells of a drug, context and cell type (none of an unseen drug).")
     n_test: int = Field(ge=1, description="Test cells of a drug, context and cell type.")
     effect_scale: float = Field(
         ge=0, le=100, description="Factor of the effects of the drugs, not of the interferon tone; 0 plants none."
