@@ -46,7 +46,9 @@ else:
 
     rule c2s_base:
         input:
-            folder=lambda wildcards: c2s_plan.released(C2S)[wildcards.size]["source"] if C2S["base"]["source"] == "path" else [],
+            folder=lambda wildcards: (
+                c2s_plan.released(C2S)[wildcards.size]["source"] if C2S["base"]["source"] == "path" else []
+            ),
         output:
             model=directory("<results>/c2s/models/base/{size}"),
         log:

@@ -16,9 +16,7 @@ figure(
     size=C2S["base"]["size"],
     hits=C2S["screen"]["hits"],
 )
-figure(
-    "c2s", "rank", fit="<results>/c2s/data/rank_fit.json", pairs="<results>/c2s/data/rank_fit.pairs.parquet"
-)
+figure("c2s", "rank", fit="<results>/c2s/data/rank_fit.json", pairs="<results>/c2s/data/rank_fit.pairs.parquet")
 figure("c2s", "scaling", scores=c2s_plan.scaling(C2S))
 if c2s_plan.is_trained(C2S):  # there is no course of training of released models
     figure("c2s", "samples", logs=c2s_plan.pretraining_logs(C2S, c2s_plan.sizes(C2S)))
@@ -29,15 +27,11 @@ figure(
     matches="<results>/c2s/evals/foscttm.parquet",
     coordinates="<results>/c2s/evals/umap.annotation.parquet",
 )
-figure(
-    "c2s", "tissue", scores=c2s_plan.scaling(C2S), baselines="<results>/c2s/evals/reference.baselines.parquet"
-)
+figure("c2s", "tissue", scores=c2s_plan.scaling(C2S), baselines="<results>/c2s/evals/reference.baselines.parquet")
 figure("c2s", "spatial", answers="<results>/c2s/evals/spatial.parquet")
 figure("c2s", "perturbation", scores="<results>/c2s/evals/perturbation.parquet")
 figure("c2s", "cells", coordinates="<results>/c2s/evals/umap.cells.parquet")
-figure(
-    "c2s", "grpo", scores="<results>/c2s/evals/perturbation.parquet", logs=c2s_plan.all_rewarded(C2S, ".json")
-)
+figure("c2s", "grpo", scores="<results>/c2s/evals/perturbation.parquet", logs=c2s_plan.all_rewarded(C2S, ".json"))
 if c2s_plan.truth(C2S):  # nothing is planted in real drugs
     figure(
         "c2s",

@@ -13,10 +13,10 @@ from toy_language import GENES, toy_network
 from raw2fig.claims import Absent, above, below, decide, load_published
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.claims import scaling_steps
+from raw2fig.papers.c2s.conditions import conditions
 from raw2fig.papers.c2s.evaluate_scaling import _score
 from raw2fig.papers.c2s.generate import answer_tokens
 from raw2fig.papers.c2s.measures import method_pairs
-from raw2fig.papers.c2s.perturbation import conditions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

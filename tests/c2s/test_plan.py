@@ -65,7 +65,8 @@ def test_a_user_s_files(tmp_path: Path) -> None:
     (tmp_path / "mine.h5ad").touch()
     there, absent, folder = (str(tmp_path / name) for name in ("mine.h5ad", "none.h5ad", ""))
     found = {"source": "path", "sha256": "0" * 64}
-    c2s = section(reference={**found, "path": there}, spatial={**found, "path": absent}, drugs={**found, "path": folder})
+    named = {"reference": there, "spatial": absent, "drugs": folder}
+    c2s = section(**{name: {**found, "path": path} for name, path in named.items()})
     assert plan.missing_files(c2s) == {"c2s.spatial.path": absent, "c2s.drugs.path": folder}
     assert plan.data_file(c2s, "reference") == there
     assert plan.checks(c2s, "reference") == {"sha256": "0" * 64}
@@ -102,6 +103,7 @@ def test_every_prior_has_a_corpus_among_all_corpora() -> None:
         ("corpus-tissue", "raw2fig.lm.models"),
         ("tokenizer", "raw2fig.lm.finetune"),
         ("perturbation-baseline", "raw2fig.lm.generate"),
+        ("evaluate-perturbation", "raw2fig.lm.generate"),
         ("grpo", "raw2fig.plotting"),
         ("fig-summary", "raw2fig.papers.c2s.claims"),
     ],

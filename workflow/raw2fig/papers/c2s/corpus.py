@@ -43,7 +43,7 @@ def some_samples(samples: dict[T, int]) -> dict[T, int]:
 
 def build(
     cells: AnnData,
-    samples: Mapping[str, int],
+    samples: Mapping[T, int],
     makers: dict[str, Maker],
     test_samples: int,
     seed: int,

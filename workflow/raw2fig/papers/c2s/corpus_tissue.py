@@ -92,11 +92,11 @@ def corpus_tissue(
 
     def drawn(task: str, fields: Mapping[str, object], texts: Sequence[str], rng: np.random.Generator) -> dict:
         """Response, and the prompt with each prior's statements on `texts`, all in one wording."""
-        wording, prompts = draw_seed(rng), {}
+        same, prompts = draw_seed(rng), {}
         for prior in priors:
             block = interaction_block(statements(texts, pairs[prior]), style)
             every = {**fields, "interactions": block, "organism": wording.organism}
-            prompts[prior], response = draw(style, task, every, np.random.default_rng(wording))
+            prompts[prior], response = draw(style, task, every, np.random.default_rng(same))
         return {"prompt": prompts, "response": response}
 
     def niche(pool: np.ndarray, n: int, rng: np.random.Generator) -> Rows:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.c2s.conditions import COLUMNS, Condition, conditions, members
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.embedder import load_embedder, project, through_sentences
 from raw2fig.papers.c2s.metrics import kendall, mmd, pearson, scfid, spread_ratio, wasserstein2
-from raw2fig.papers.c2s.perturbation import COLUMNS, Condition, conditions, members
 from raw2fig.papers.c2s.predictions import CONDITION, Evaluated, read_predictions
 from raw2fig.papers.c2s.programmes import Scored, programme_columns
 from raw2fig.papers.c2s.sentences import Sentence

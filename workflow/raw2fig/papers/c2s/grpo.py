@@ -17,11 +17,12 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import draw_seeds
+from raw2fig.papers.c2s.conditions import COLUMNS, CONTROL, Condition, members
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.embedder import through_sentences
 from raw2fig.papers.c2s.generate import sentence_tokens, to_expression
 from raw2fig.papers.c2s.metrics import kendall, scfid, spread_ratio
-from raw2fig.papers.c2s.perturbation import COLUMNS, CONTROL, Condition, Family, members, prompts_for
+from raw2fig.papers.c2s.perturbation import Family, prompts_for
 from raw2fig.papers.c2s.programmes import Scored, programme_columns
 from raw2fig.papers.c2s.prompts import Wording
 from raw2fig.papers.c2s.rewards import rewards_kendall, rewards_mmd, rewards_mse_pair

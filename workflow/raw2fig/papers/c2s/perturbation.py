@@ -1,16 +1,15 @@
-"""Perturbation prediction: the conditions, their real cells, and the cells a model generates for them."""
+"""Perturbation prediction: what a model is asked for a condition, and the cells that it generates."""
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import draw_seeds, load_completer
 from raw2fig.lm.models import load_tokenizer
+from raw2fig.papers.c2s.conditions import COLUMNS, Condition, conditions, members
 from raw2fig.papers.c2s.corpus import sentences_of
 from raw2fig.papers.c2s.corpus_cytokines import stimulus_text
 from raw2fig.papers.c2s.counts import read_cells
@@ -25,9 +24,6 @@ from raw2fig.tables import read_json
 if TYPE_CHECKING:
     from anndata import AnnData
 
-COLUMNS = ("cell_type", "cytokine", "exposure", "tier", "split")
-CONTROL = "none"
-
 
 class Family(Record):
     """What a model is asked."""
@@ -36,41 +32,6 @@ class Family(Record):
         description="perturbation_generation: a cell from its labels; perturbation_paired: a treated cell from an "
         "untreated one."
     )
-
-
-class Condition(NamedTuple):
-    """A cell type under a stimulus, and the tier of the held-out design that it belongs to."""
-
-    cell_type: str
-    cytokine: str
-    exposure: str
-    tier: str
-
-
-def conditions(cells: AnnData, seen: int, least: int, seed: int = 0) -> list[Condition]:
-    """Every held-out condition with at least `least` test cells, and `seen` of the training ones (drawn by `seed`),
-    sorted; the log names those with fewer. Raises `InputError` when none has as many."""
-    test = cells.obs[(cells.obs["split"] == "test") & (cells.obs["cytokine"] != CONTROL)]
-    there = Counter(Condition(*row) for row in test[list(Condition._fields)].itertuples(index=False))
-    found = sorted(condition for condition, count in there.items() if count >= least)
-    few = sorted(" ".join(condition[:3]) for condition in there.keys() - set(found))
-    if few:
-        logging.info("left out, with fewer than %d test cells: %s", least, ", ".join(few))
-    if not found:
-        raise InputError("cells", f"no condition with {least} test cells", "twice as many as are evaluated of each")
-    trained = [condition for condition in found if condition.tier == "seen"]
-    kept = np.random.default_rng(seed).permutation(len(trained))[:seen]
-    chosen = {trained[index] for index in kept}
-    return [condition for condition in found if condition.tier != "seen" or condition in chosen]
-
-
-def members(cells: AnnData, condition: Condition, split: str, control: bool = False) -> np.ndarray:
-    """Indices of a condition's cells in `split`, in file order; with `control`, of the untreated cells of its type."""
-    obs = cells.obs
-    mask = (obs["split"] == split) & (obs["cell_type"] == condition.cell_type)
-    if control:
-        return np.flatnonzero(mask & (obs["cytokine"] == CONTROL))
-    return np.flatnonzero(mask & (obs["cytokine"] == condition.cytokine) & (obs["exposure"] == condition.exposure))
 
 
 def prompts_for(
