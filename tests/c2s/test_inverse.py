@@ -20,9 +20,9 @@ from raw2fig.papers.c2s.inverse import (
     fit_ranks,
     rank_fit,
     rank_pairs,
-    reconstruct,
     score_line,
 )
+from raw2fig.papers.c2s.reconstruction import reconstruct
 from raw2fig.papers.c2s.sentences import UNKNOWN, as_ranked, rank_genes
 from raw2fig.step import run_step
 

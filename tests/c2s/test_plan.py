@@ -100,6 +100,7 @@ def test_every_prior_has_a_corpus_among_all_corpora() -> None:
         ("simulate-drugs", "raw2fig.stats"),
         ("foscttm", "raw2fig.stats"),
         ("screen", "raw2fig.stats"),
+        ("grpo", "raw2fig.stats"),
         ("corpus-tissue", "raw2fig.lm.models"),
         ("tokenizer", "raw2fig.lm.finetune"),
         ("perturbation-baseline", "raw2fig.lm.generate"),

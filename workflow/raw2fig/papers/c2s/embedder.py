@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.inverse import reconstruct
+from raw2fig.papers.c2s.reconstruction import reconstruct
 from raw2fig.papers.c2s.sentences import Sentence, rank_genes
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step

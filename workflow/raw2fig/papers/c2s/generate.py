@@ -11,7 +11,7 @@ from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine, load_completer
 from raw2fig.lm.models import load_tokenizer
 from raw2fig.papers.c2s.corpus import CORPUS
-from raw2fig.papers.c2s.inverse import reconstruct
+from raw2fig.papers.c2s.reconstruction import reconstruct
 from raw2fig.papers.c2s.sentences import Ranked, clean
 from raw2fig.settings import Field, Record
 from raw2fig.step import Input, Output, step

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s.sentences import Ranked, rank_genes
+from raw2fig.papers.c2s.reconstruction import ranks_within
+from raw2fig.papers.c2s.sentences import rank_genes
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.stats import RESAMPLES, Estimate
 from raw2fig.step import Input, Output, step
@@ -63,7 +64,7 @@ def rank_pairs(X: csr_matrix, seed: int = 0) -> Pairs:
     place = entries.row.astype(np.int64) * n_genes + entries.col
     order = np.argsort(place, kind="stable")
     found = order[np.searchsorted(place, cells * n_genes + ranked.genes, sorter=order)]
-    return Pairs(cells, np.log10(1.0 + _ranks_within(ranked)), entries.data[found].astype(np.float64))
+    return Pairs(cells, np.log10(1.0 + ranks_within(ranked)), entries.data[found].astype(np.float64))
 
 
 def fit_line(pairs: Pairs, max_log_rank: float = 3.0) -> tuple[float, float]:
@@ -126,22 +127,6 @@ def bootstrap_r2(pairs: Pairs, slope: float, intercept: float, seed: int, resamp
 
     low, high = np.quantile(r2(*(draws @ sums.T).T), [0.025, 0.975])
     return Estimate(float(r2(*sums.sum(axis=1))), float(low), float(high), n)
-
-
-def reconstruct(ranked: Ranked, n_genes: int, slope: float, intercept: float, clip: bool = True) -> np.ndarray:
-    """Expression of each cell's sentence by the line: float32 (n_cells, n_genes), absent genes 0.
-
-    The gene at 0-based position p gets intercept + slope * log10(1 + p), with `clip` not below 0; placeholders of
-    unknown words (negative genes) take a position and give nothing.
-    """
-    values = intercept + slope * np.log10(1.0 + _ranks_within(ranked))
-    if clip:
-        values = np.maximum(values, 0)
-    cells = np.repeat(np.arange(len(ranked.indptr) - 1), np.diff(ranked.indptr))
-    known = ranked.genes >= 0
-    expression = np.zeros((len(ranked.indptr) - 1, n_genes), np.float32)
-    expression[cells[known], ranked.genes[known]] = values[known]
-    return expression
 
 
 @step
@@ -211,11 +196,6 @@ def _sample(
             "reconstructed": np.maximum(line[1] + line[0] * drawn.log_rank, 0),
         }
     )
-
-
-def _ranks_within(ranked: Ranked) -> np.ndarray:
-    """0-based position of every gene in its cell's sentence."""
-    return np.arange(len(ranked.genes)) - np.repeat(ranked.indptr[:-1], np.diff(ranked.indptr))
 
 
 def _average_ranks(values: np.ndarray) -> np.ndarray:
