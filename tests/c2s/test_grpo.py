@@ -123,7 +123,8 @@ def base(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(files: Files, base: Path, folder: Path, **options: Any) -> list[Path]:
     """Run the step, with the shipped settings, these and `options`; the models' folders."""
     options = {"rewards": ["kendall"], "steps": 2, "lr": 1e-3, "generations": 4, "prompts": 3} | options
-    scoring, scored, selection, recipe, family = split_options(options, Scoring, Scored, Selection, Recipe, Family)
+    kinds = (Scoring, Scored, Selection, Recipe, Family, Wording)
+    scoring, scored, selection, recipe, family, wording = split_options(options, *kinds)
     settings: dict[str, Any] = {
         "scoring": given(Scoring, "grpo.scoring", **scoring),
         "scored": given(Scored, "perturbation.scored", **scored),
@@ -131,7 +132,7 @@ def run(files: Files, base: Path, folder: Path, **options: Any) -> list[Path]:
         "recipe": given(Recipe, "grpo.recipe", **recipe),
         "family": given(Family, "perturbation.prompts", **family),
         "sentence": Sentence(top=TOP),
-        "wording": given(Wording, "wording"),
+        "wording": given(Wording, "wording", **wording),
     }
     inputs = {"base": base, "cells": files.cells, "fit": files.fit, "panel": files.panel}
     models = options.pop("models", [folder / name for name in settings["scoring"].rewards])
