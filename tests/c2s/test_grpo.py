@@ -130,7 +130,7 @@ def run(files: Files, base: Path, folder: Path, **options: Any) -> list[Path]:
         "scored": given(Scored, "perturbation.scored", **scored),
         "selection": given(Selection, "grpo.selection", **selection),
         "recipe": given(Recipe, "grpo.recipe", **recipe),
-        "family": given(Family, "perturbation.prompts", **family),
+        "asked": given(Family, "perturbation.prompts", **family),
         "sentence": Sentence(top=TOP),
         "wording": given(Wording, "wording", **wording),
     }

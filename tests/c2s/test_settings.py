@@ -86,3 +86,17 @@ def test_released_models_at_a_path_are_folders(tmp_path: Path) -> None:
     assert read(Settings, section(**overlay), "c2s").base.names() == ["A"]
     with pytest.raises(InputError, match=r"^c2s.base.released.A.source: is .*; expected an existing folder"):
         read(Settings, section(**overlay | {"base": base(tmp_path / "none")}), "c2s")
+
+
+def test_every_step_finds_its_settings_in_the_shipped_section() -> None:
+    """The flags of a command called by hand: no two have one name, and what is not given has a value."""
+    from importlib import import_module
+
+    from raw2fig.cli import commands, groups
+    from raw2fig.flags import Flags
+
+    for command in commands(groups()["c2s"]).values():
+        flags = Flags(getattr(import_module(command.module), command.function))
+        assert flags.shipped([]).keys() == flags.settings.keys(), command.function
+        assert all(flags.parameters[name].help for name in flags.parameters if name not in flags.records), command
+        assert all(field.description for _, field in flags.settings.values()), command.function

@@ -175,7 +175,7 @@ def grpo(
     scored: Annotated[Scored, At("perturbation.scored")],
     selection: Selection,
     recipe: Annotated[Recipe, At("grpo.recipe")],
-    family: Family,
+    asked: Family,
     sentence: Sentence,
     wording: Wording,
     seed: Seed,
@@ -215,7 +215,7 @@ def grpo(
     chosen = programme_columns(panel, scored.programme, genes)
     known = training_conditions(data)
     rng = np.random.default_rng(seed)
-    prompts = [prompts_for(data, c, 1, sentence, family, wording, rng, "train")[0] for c in known]
+    prompts = [prompts_for(data, c, 1, sentence, asked, wording, rng, "train")[0] for c in known]
     task = Task(prompts, [], [], genes, chosen, read_json(fit))
     for condition in known:
         rows = members(data, condition, "train")

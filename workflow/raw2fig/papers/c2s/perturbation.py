@@ -67,7 +67,7 @@ def generate_perturbed(
     fit: Input,
     predictions: Output,
     evaluation: Evaluated,
-    family: Family,
+    asked: Family,
     sentence: Sentence,
     wording: Wording,
     generation: Generation,
@@ -97,7 +97,7 @@ def generate_perturbed(
     prompts, labels = [], []
     for number, condition in enumerate(conditions(data, evaluation.seen, 2 * n)):
         rng = np.random.default_rng([seed, number])
-        prompts += prompts_for(data, condition, n, sentence, family, wording, rng)
+        prompts += prompts_for(data, condition, n, sentence, asked, wording, rng)
         labels.append(pd.DataFrame({**condition._asdict(), "sample": np.arange(n)}))
     seeds = draw_seeds(len(prompts), seed)
     frames, blocks = [], []
