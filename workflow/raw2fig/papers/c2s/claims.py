@@ -108,7 +108,8 @@ def measurements(
     import pandas as pd
 
     line = read_json(fit)["test"]
-    r2 = Estimate(line["r2"], *line["r2_ci"], line["cells"])
+    low, high = line["r2_ci"]
+    r2 = Estimate(line["r2"], low, high, line["cells"])
     sized = pd.concat([read_table(path, {"size": "string", "value": "number"}) for path in scaling], ignore_index=True)
     labelled = pd.concat(
         [read_table(path, {"method": "string", "cell": "string", "predicted": "string"}) for path in annotation]
