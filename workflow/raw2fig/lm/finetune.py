@@ -39,7 +39,7 @@ class Training(Record):
     constant: bool = Field(description="Keep the learning rate after the warm-up, for runs whose end is not known.")
     prompt_loss: bool = Field(description="Train on the prompt too, not on the response alone.")
     gradient_checkpointing: bool = Field(description="Compute activations again instead of keeping them in memory.")
-    checkpoint_every: int = Field(ge=1, description="Updates between checkpoints.")
+    checkpoint_every: int = Field(ge=0, description="Updates between checkpoints; 0: none.")
 
 
 def fine_tune(
@@ -115,7 +115,8 @@ def settings_of(training: Training, folder: Path, seed: int) -> dict[str, Any]:
         "lr_scheduler_type": "constant_with_warmup" if training.constant else "cosine",
         "gradient_checkpointing": training.gradient_checkpointing,
         "bf16": torch.cuda.is_available(),
-        "save_steps": training.checkpoint_every,
+        "save_strategy": "steps" if training.checkpoint_every else "no",
+        "save_steps": training.checkpoint_every or 1,
         "save_total_limit": 1,
         "logging_steps": max(1, training.steps // 50),
         "seed": seed,

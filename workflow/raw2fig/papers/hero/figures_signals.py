@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -20,19 +20,19 @@ from raw2fig.papers.hero.results import (
     read_scores,
     select,
 )
-from raw2fig.papers.hero.shaping import Hyperparameters, Parameters, shape_groups, sigma_bar_in, spread, weighted
+from raw2fig.papers.hero.shaping import Shaping, shape_groups, sigma_bar_in, spread
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
+    Drawing,
     bars_with_intervals,
-    figure,
-    footnote,
+    canvas,
     legend_above,
     line_with_band,
-    save,
 )
+from raw2fig.settings import Field
 from raw2fig.stats import Estimate, auroc, bootstrap_mean
-from raw2fig.step import Input, Output, step
+from raw2fig.step import Input, figure
 from raw2fig.tables import read_json, read_table
 
 if TYPE_CHECKING:
@@ -65,18 +65,14 @@ PAPER = {
 """Rates of Table 1, of other answers and another reward model."""
 
 
-@step
+@figure
 def fig_signals(
     *,
     rollouts: Input,
-    svg: Output,
-    png: Output,
-    csv: Output,
-    generations: int = 8,
-    alpha: float = 0.1,
-    hyperparameters: Hyperparameters = "appendix",
-    scale: str = "laptop",
-) -> None:
+    generations: Annotated[int, Field(ge=2)],
+    alpha: Annotated[float, Field(ge=0, lt=1)],
+    shaping: Shaping,
+) -> Drawing:
     """Fig. 1: the reward model's scores of true and false answers, what HERO's reward makes of them and of the rule's
     labels, answer by answer; and how well each signal ranks them.
 
@@ -94,12 +90,12 @@ def fig_signals(
     signals = ("rule", "rm", "truth")
     frame = read_table(rollouts, {"prompt": "string", "form": "string", **dict.fromkeys(signals, "number")})
     rule, rm, truth = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in signals)
-    parameters = weighted(Parameters(alpha=alpha, beta=alpha), hyperparameters)
+    parameters = shaping.parameters(alpha)
     shaped = shape_groups("hero", rule, rm, parameters, sigma_bar_in(None, spread(rm)))
     r_hat = shape_groups("hero_no_weight", rule, rm, parameters, shaped.sigma_bar).rewards
     forms = frame["form"].to_numpy()[::generations]
     mixed = truth.min(1) < truth.max(1)
-    fig, axes = figure(10.6, 6.0, rows=3, cols=3)
+    fig, axes = canvas(10.6, 6.0, rows=3, cols=3)
     rows: list[dict[str, Any]] = []
     centred = rm - rm.mean(1, keepdims=True)
     for column, form in zip(axes.T, FORMS, strict=False):
@@ -135,7 +131,7 @@ def fig_signals(
     legend_above(fig, [*axes[:, :2].flat, right])
     n = f"{int(mixed.sum())} prompts with true and false answers x {generations} completions"
     drawn = f", points of at most {SHOWN} prompts a format"
-    save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, n + drawn, 1, "95 % intervals over prompts"))
+    return Drawing(fig, pd.DataFrame(rows), n + drawn, 1, "95 % intervals over prompts")
 
 
 def _histogram(ax: Axes, form: str, values: np.ndarray, truth: np.ndarray, edges: np.ndarray) -> list[dict[str, Any]]:
@@ -167,18 +163,14 @@ def _points(
     return [named | {"truth": int(kind), "score": score, "reward": reward} for kind, score, reward in found]
 
 
-@step
+@figure
 def fig_reward_models(
     *,
     rollouts: list[Input],
     scores: list[Input],
     logs: list[Input],
     noises: list[str],
-    svg: Output,
-    png: Output,
-    csv: Output,
-    scale: str = "laptop",
-) -> None:
+) -> Drawing:
     """Fig. 7: AUROC of the reward models over the noise of their labels, what HERO reaches with each, and the AUROC of
     the first on the answers of policies that were trained on it.
 
@@ -202,7 +194,7 @@ def fig_reward_models(
     held_out = read_scores(scores, ranked=True)
     first = held_out[held_out["seed"] == scored[0]["seed"].iloc[0]]
     places = [float(noise) for noise in noises]
-    fig, (left, right, last) = figure(12.6, 4.2, cols=3)
+    fig, (left, right, last) = canvas(12.6, 4.2, cols=3)
     rows: list[dict[str, Any]] = []
     lines = {
         "within prompts of RL": [Estimate(**read_json(path)["auroc_train"]) for path in logs],
@@ -232,7 +224,7 @@ def fig_reward_models(
     n = f"{scored[0]['prompt'].nunique()} prompts (left), {found[0].n} a format (middle)"
     n += f", up to {max(value.n for value in own.values())} problems with true and false answers (right)"
     intervals = "95 % intervals over problems, right also over seeds; left and middle: one seed"
-    save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max()), intervals))
+    return Drawing(fig, table, n, int(table["seeds"].max()), intervals)
 
 
 def _after_rl(ax: Axes, own: dict[tuple[str, str], Estimate]) -> None:
@@ -254,17 +246,13 @@ def ranking_of_own(rows: pd.DataFrame) -> Estimate:
     return mean(known, "auroc") if len(known) else UNKNOWN
 
 
-@step
+@figure
 def fig_inertness(
     *,
     changes: Input,
     scores: list[Input],
-    svg: Output,
-    png: Output,
-    csv: Output,
-    reward_model: str = "0",
-    scale: str = "laptop",
-) -> None:
+    reward_model: str,
+) -> Drawing:
     """The 2 x 2 of scale and weight: what either knob changes in the advantages, and in what is learned.
 
     Parameters
@@ -280,7 +268,7 @@ def fig_inertness(
 
     frame = read_table(changes, {"knob": "string", "scale": "string", "uniform": "boolean", "largest": "number"})
     held_out = read_scores(scores)
-    fig, (left, right) = figure(9.4, 4.0, cols=2)
+    fig, (left, right) = canvas(9.4, 4.0, cols=2)
     kinds = {"only centred": "none", "divided by std": "group"}
     cases = {
         "weight\non or off": frame["knob"] == "weight",
@@ -315,19 +303,15 @@ def fig_inertness(
     legend_above(fig, (left, right))
     table = pd.DataFrame(rows)
     n = f"{frame['prompt'].nunique()} groups (left: median and most), {int(table['n'].iloc[-1])} prompts (right)"
-    save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max())) + " over problems and seeds")
+    return Drawing(fig, table, n, int(table["seeds"].max()), "95 % intervals over problems and seeds")
 
 
-@step
+@figure
 def fig_verifiers(
     *,
     miniature: Input,
-    svg: Output,
-    png: Output,
-    csv: Output,
     benchmark: Input | None = None,
-    scale: str = "laptop",
-) -> None:
+) -> Drawing:
     """Table 1: recall, false-positive rate, precision and accuracy of the rule verifiers and the reward model.
 
     Parameters
@@ -344,7 +328,7 @@ def fig_verifiers(
     if benchmark:
         sets["HardVerify-Math"] = read_table(benchmark, {"verifier": "string"})
     names = list(dict.fromkeys(small["verifier"]))
-    fig, axes = figure(10.2, 6.4, rows=2, cols=2)
+    fig, axes = canvas(10.2, 6.4, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for ax, (column, title) in zip(axes.flat, RATES.items(), strict=True):
         series = {}
@@ -363,7 +347,7 @@ def fig_verifiers(
         ax.set(ylim=(0, 1.05), title=title)
     legend_above(fig, axes.flat)
     counts = ", ".join(f"{name} {int(f[['equivalent', 'wrong']].iloc[0].sum())}" for name, f in sets.items())
-    save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, f"{counts} answers", 1, "95 % intervals (Wilson)"))
+    return Drawing(fig, pd.DataFrame(rows), f"{counts} answers", 1, "95 % intervals (Wilson)")
 
 
 def _rate(row: pd.Series[Any], column: str) -> Estimate:
