@@ -234,7 +234,7 @@ def test_claims_json_has_every_field_and_verdict(claims_file) -> None:
     assert first["measured"] == "0.91 [0.88, 0.93], n = 700, 2 seeds"
     assert first["published"][0] == {"text": "R2 = 0.85", "source": "v1", "value": 0.85, "unit": "R2"}
     # 0.20 to 0.24 over 5 replicates: s = 0.0158, t = 2.776
-    assert second["measured"] == "0.22 [0.2, 0.24], 5 replicates"
+    assert second["measured"] == "0.22 [0.2, 0.24], one more run [0.172, 0.268], 5 replicates"
     assert second["estimate"]["replicates"] == 5
     assert second["estimate"]["prediction"] == pytest.approx([0.22 - 2.776 * 0.01732, 0.22 + 2.776 * 0.01732], abs=1e-4)
     assert [(part["name"], part["verdict"]) for part in parts["parts"]] == [
@@ -291,7 +291,7 @@ def test_an_estimate_without_interval_is_written_and_said(published) -> None:
     assert entry["verdict"] == INCONCLUSIVE
     assert entry["estimate"]["low"] is None
     assert entry["measured"] == "0.9 (no interval), n = 1, 1 seed"
-    assert describe({**entry["estimate"], "n": 70, "replicates": 3}) == "0.9 (no interval), n = 70, 3 replicates"
+    assert describe({**entry["estimate"], "n": 70, "replicates": 1}) == "0.9 (no interval), n = 70, 1 replicate"
 
 
 def test_a_claim_is_neither_undecided_nor_decided_twice(published) -> None:
