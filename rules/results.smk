@@ -1,7 +1,6 @@
 """Figures, tables and claims of all papers, each paper's numbers beside this run's, and the page with all claims;
 Snakemake's own report is made beside it (raw2fig.stages)."""
 
-
 from importlib import import_module
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from raw2fig.claims import published_numbers
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.figures import HACKING, REGIMES
 from raw2fig.papers.hero.results import (
@@ -46,6 +47,7 @@ SHOWN = 200
 """Prompts of a format whose answers are drawn as points."""
 TINY = 1e-8
 """Smallest change that is drawn."""
+PAPER = "paper, other answers on HardVerify-Math"
 RATES = {
     "recall": "recall of true answers",
     "false_positive_rate": "false-positive rate",
@@ -57,12 +59,6 @@ LABELS = {
     "rm_above_1": "reward\nmodel > 1",
     "rm_above_median": "reward\nmodel >\nmedian",
 }
-PAPER = {
-    "normalised": {"recall": 0.101, "false_positive_rate": 0.003, "precision": 0.975, "accuracy": 0.536},
-    "math_verify": {"recall": 0.684, "false_positive_rate": 0.0, "precision": 1.0, "accuracy": 0.837},
-    "rm_above_1": {"recall": 0.917, "precision": 0.677, "accuracy": 0.732},
-}
-"""Rates of Table 1, of other answers and another reward model."""
 
 
 @figure
@@ -310,6 +306,7 @@ def fig_inertness(
 def fig_verifiers(
     *,
     miniature: Input,
+    published: Input,
     benchmark: Input | None = None,
 ) -> Drawing:
     """Table 1: recall, false-positive rate, precision and accuracy of the rule verifiers and the reward model.
@@ -317,9 +314,11 @@ def fig_verifiers(
     Parameters
     ----------
     miniature
-        Their table on the policy's answers to sums.
+        Table of the verifiers on the policy's answers to sums.
+    published
+        The paper's claims and numbers.
     benchmark
-        Their table on HardVerify-Math, where a source of it is configured.
+        Table of the verifiers on HardVerify-Math, where a source of it is configured.
     """
     import pandas as pd
 
@@ -328,6 +327,7 @@ def fig_verifiers(
     if benchmark:
         sets["HardVerify-Math"] = read_table(benchmark, {"verifier": "string"})
     names = list(dict.fromkeys(small["verifier"]))
+    known = published_numbers(published, "verifiers")
     fig, axes = canvas(10.2, 6.4, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for ax, (column, title) in zip(axes.flat, RATES.items(), strict=True):
@@ -339,11 +339,10 @@ def fig_verifiers(
             found = zip(names, series[label], strict=True)
             rows += [{"value_of": column, "answers": label, "verifier": n} | v._asdict() for n, v in found if v.n]
         bars_with_intervals(ax, [LABELS.get(name, name) for name in names], series)
-        published = [(place, PAPER.get(name, {}).get(column)) for place, name in enumerate(names)]
-        for place, value in published:
-            if value is not None:
-                line = {"color": NEUTRAL, "linestyle": ":", "label": "paper, other answers on HardVerify-Math"}
-                ax.plot([place - 0.4, place + 0.4], [value] * 2, **line)
+        for row in known:
+            if row["rate"] == column and row["verifier"] in names:
+                place, line = names.index(row["verifier"]), {"color": NEUTRAL, "linestyle": ":"}
+                ax.plot([place - 0.4, place + 0.4], [row["value"]] * 2, label=PAPER, **line)
         ax.set(ylim=(0, 1.05), title=title)
     legend_above(fig, axes.flat)
     counts = ", ".join(f"{name} {int(f[['equivalent', 'wrong']].iloc[0].sum())}" for name, f in sets.items())
