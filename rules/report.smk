@@ -24,10 +24,17 @@ rule paper_vs_run:
         "raw2fig report table --claims {input.claims} {params.fetched} --markdown {output.markdown} &> {log}"
 
 
+TABLES = [path for stage in STAGES for path in TARGETS[stage] if Path(path).parent.name == "tables"]
+
+
 rule claims_page:
     input:
         claims=list(CLAIMS.values()),
         figures=[path for paths in FIGURES.values() for path in paths],
+        # one file of each table, whatever the forms that it has
+        tables=list({Path(path).with_suffix(""): path for path in TABLES}.values()),
+        captions=sorted(map(str, Path("workflow/report").glob("*/*.rst"))),
+        reference=[path for path in (f"docs/claims/{paper}.json" for paper in CLAIMS) if Path(path).exists()],
     output:
         html=report("<results>/claims.html", category="Claims", caption="../workflow/report/claims.rst"),
     log:
@@ -36,10 +43,14 @@ rule claims_page:
         **resources_for(config, "light", "claims_page"),
     params:
         code=source_digest("raw2fig.report.claims_page"),
+        captions="workflow/report",
+        tables=lambda wildcards, input: option("tables", input.tables),
+        reference=lambda wildcards, input: option("reference", input.reference),
         figures=lambda wildcards, input: option("figures", input.figures),
         results=subpath(output.html, parent=True),
     shell:
-        "raw2fig report claims-page --claims {input.claims} {params.figures} "
+        "raw2fig report claims-page --claims {input.claims} {params.figures} {params.tables} "
+        "--captions {params.captions} {params.reference} "
         "--results {params.results} --html {output.html} &> {log}"
 
 
