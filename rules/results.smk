@@ -42,6 +42,8 @@ for result in RESULTS:
 CLAIMS = {result.paper: result.outputs["claims"] for result in RESULTS if result.kind == "claims"}
 """Paper → its claims.json."""
 FIGURES = [result.outputs["png"] for result in RESULTS if result.kind == "figure"]
+TABLES = [path for stage in STAGES for path in TARGETS[stage] if Path(path).parent.name == "tables"]
+TABLES += [result.outputs["csv"] for result in RESULTS if result.kind == "table"]
 
 
 rule paper_vs_run:
@@ -67,6 +69,10 @@ rule claims_page:
     input:
         claims=list(CLAIMS.values()),
         figures=FIGURES,
+        # one file of each table, whatever the forms that it has
+        tables=list({Path(path).with_suffix(""): path for path in TABLES}.values()),
+        captions=sorted(map(str, Path("workflow/report").glob("*/*.rst"))),
+        reference=[path for path in (f"docs/claims/{paper}.json" for paper in CLAIMS) if Path(path).exists()],
     output:
         html=report("<results>/claims.html", category="Claims", caption="../workflow/report/claims.rst"),
     log:
@@ -76,9 +82,13 @@ rule claims_page:
     params:
         code=step_digest("report", "claims-page"),
         figures=lambda wildcards, input: option("figures", input.figures),
+        tables=lambda wildcards, input: option("tables", input.tables),
+        captions="workflow/report",
+        reference=lambda wildcards, input: option("reference", input.reference),
         results=subpath(output.html, parent=True),
     shell:
-        "raw2fig report claims-page --claims {input.claims} {params.figures} "
+        "raw2fig report claims-page --claims {input.claims} {params.figures} {params.tables} "
+        "--captions {params.captions} {params.reference} "
         "--results {params.results} --html {output.html} &> {log}"
 
 

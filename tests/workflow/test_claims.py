@@ -1,6 +1,8 @@
 """Claims: verdict rules, the loader of published numbers, claims.json."""
 
+import re
 from math import inf, nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +39,7 @@ from raw2fig.errors import InputError
 from raw2fig.stats import Estimate, over_replicates
 from raw2fig.tables import read_json, write_json
 
+ROOT = Path(__file__).parents[2]
 numbers = st.floats(-1e6, 1e6)
 
 
@@ -402,3 +405,12 @@ def test_claims_file_is_checked_on_reading(claims_file, tmp_path) -> None:
         with pytest.raises(InputError, match=r"edited\.json") as caught:
             read_claims(path)
         assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config/published").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_evidence_of_each_paper_is_made_by_its_rules(path: Path) -> None:
+    rules = "\n".join(file.read_text() for file in (ROOT / "rules" / path.stem).glob("*.smk"))
+    made = re.findall(r"/(?:figures|tables)/([\w.-]+)\.(?:csv|md|png)", rules)  # and figures named in lists:
+    made += re.findall(r'"([\w-]+)"', rules)
+    evidence = {claim.id: claim.evidence for claim in load_published(path).claims.values()}
+    check_evidence(path, evidence, made, ["paper_vs_run"])

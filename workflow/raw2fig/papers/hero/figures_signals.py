@@ -327,7 +327,7 @@ def fig_verifiers(
     if benchmark:
         sets["HardVerify-Math"] = read_table(benchmark, {"verifier": "string"})
     names = list(dict.fromkeys(small["verifier"]))
-    known = published_numbers(published, "verifiers")
+    known = {row["verifier"]: row for row in published_numbers(published, "verifiers")}
     fig, axes = canvas(10.2, 6.4, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for ax, (column, title) in zip(axes.flat, RATES.items(), strict=True):
@@ -339,10 +339,10 @@ def fig_verifiers(
             found = zip(names, series[label], strict=True)
             rows += [{"value_of": column, "answers": label, "verifier": n} | v._asdict() for n, v in found if v.n]
         bars_with_intervals(ax, [LABELS.get(name, name) for name in names], series)
-        for row in known:
-            if row["rate"] == column and row["verifier"] in names:
-                place, line = names.index(row["verifier"]), {"color": NEUTRAL, "linestyle": ":"}
-                ax.plot([place - 0.4, place + 0.4], [row["value"]] * 2, label=PAPER, **line)
+        for place, name in enumerate(names):
+            if column in known.get(name, {}):
+                line = {"color": NEUTRAL, "linestyle": ":", "label": PAPER}
+                ax.plot([place - 0.4, place + 0.4], [known[name][column]] * 2, **line)
         ax.set(ylim=(0, 1.05), title=title)
     legend_above(fig, axes.flat)
     counts = ", ".join(f"{name} {int(f[['equivalent', 'wrong']].iloc[0].sum())}" for name, f in sets.items())
