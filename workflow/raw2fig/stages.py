@@ -17,9 +17,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import BinaryIO
 
-from raw2fig import warm
 from raw2fig.config import load, merge
 from raw2fig.errors import InputError
+from raw2fig.warm.server import server
 
 CONFIGURATION = Path("config/config.yaml")
 """What the Snakefile reads first."""
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
         print("raw2fig: everything is up to date, 0 jobs")
         return 0
     stages = STAGES if report.parent.is_dir() else ("all",)
-    with contextlib.nullcontext() if elsewhere(options) else warm.server():
+    with contextlib.nullcontext() if elsewhere(options) else server():
         for stage in stages:
             print(f"raw2fig: stage {stage}", flush=True)
             status = snakemake([stage, *arguments])

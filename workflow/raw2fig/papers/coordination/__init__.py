@@ -1,1 +1,3 @@
 """Emergent Coordination in Multi-Agent Language Models"""
+
+WARM = ("statsmodels.api",)
