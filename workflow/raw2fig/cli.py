@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from raw2fig.errors import InputError, nearest
-from raw2fig.warm import delegate
+from raw2fig.warm.client import delegate
 
 PACKAGE = Path(__file__).parent
 SHARED = ("fetch", "report")

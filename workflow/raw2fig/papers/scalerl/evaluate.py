@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine
+from raw2fig.scratch import scratch_folder
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_table
 from raw2fig.tasks.problems import judge_of, pass_rates, read_problems, shares
@@ -122,8 +122,7 @@ def rates_by_vllm(
 @contextmanager
 def policy_folder(model: Path, weights: Path) -> Iterator[Path]:
     """A model folder with the configuration and tokenizer of `model` and other weights, while it is needed."""
-    with TemporaryDirectory(prefix="raw2fig-policy-") as name:
-        folder = Path(name)
+    with scratch_folder("raw2fig-policy-") as folder:
         for path in model.iterdir():
             if path.is_file() and ".safetensors" not in path.name:
                 shutil.copyfile(path, folder / path.name)

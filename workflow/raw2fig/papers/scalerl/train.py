@@ -7,12 +7,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from raw2fig.errors import InputError
 from raw2fig.rl.arms import read_arm
 from raw2fig.rl.recipe import Recipe
+from raw2fig.scratch import scratch_folder
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_json
 from raw2fig.tasks.problems import judge_of, pass_rates, read_problems
@@ -80,8 +80,8 @@ def tune(
     judge, prompts_of = judge_of(chosen_on), chosen_on["prompt"].tolist()
 
     def validated(lr: float) -> float:
-        with TemporaryDirectory(prefix=f".tuning-{arm}-", dir=choice.parent) as folder:
-            output = Path(folder) / "model"
+        with scratch_folder(f".tuning-{arm}-", choice.parent) as folder:
+            output = folder / "model"
             run(base, training, recipe_of(settings, rollouts, lr, seed, 0, micro_batch, gradient_checkpointing), output)
             policy, words = load(str(output))
             rates = pass_rates(policy, words, prompts_of, judge, samples, settings["max_new_tokens"], seed)
