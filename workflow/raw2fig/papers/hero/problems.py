@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from raw2fig.errors import InputError
 from raw2fig.papers.hero.formats import ENDS, WORDS, demonstration, prompt_of
 from raw2fig.step import Output, step
 from raw2fig.tables import write_table
 from raw2fig.tasks.arithmetic import draw_problems
-from raw2fig.tasks.problems import SPLITS
+from raw2fig.tasks.problems import sizes_of
 
 
 @step
@@ -48,10 +47,7 @@ def problems(
 
     from raw2fig.lm.tokenizer import save_word_tokenizer
 
-    sizes = dict(zip(SPLITS, (warm_start, train, validation, held_out), strict=True))
-    for name, size in sizes.items():
-        if size < 1:
-            raise InputError(name, f"is {size}", "at least 1 sum")
+    sizes = sizes_of(warm_start, train, validation, held_out)
     drawn = draw_problems(sum(sizes.values()), digits, seed)
     splits = np.repeat(list(sizes), list(sizes.values()))
     rows = [
