@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from raw2fig.claims import decide_all, load_published, write_claims
 from raw2fig.papers.hero.results import (
-    SEED,
     START,
     change,
     over_updates,
@@ -18,9 +17,9 @@ from raw2fig.papers.hero.results import (
     read_scores,
     select,
 )
-from raw2fig.stats import Estimate, bootstrap_mean
+from raw2fig.stats import SEED, Estimate, bootstrap_mean
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table
+from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +74,7 @@ def claims(
         return change(start, select(held_out, f"{run}-{reward_model}", **where), column)
 
     def gradient(run: str, column: str) -> Estimate:
-        return over_updates(told[(told["run"] == f"{run}-{reward_model}") & (told["regime"] == "hard")], column)
+        return over_updates(rows_where(told, run=f"{run}-{reward_model}", regime="hard"), column)
 
     hard: Any = {"regimes": ("hard",), "forms": ("signed",)}
     no_benchmark = "no source of HardVerify-Math is configured, and none is shipped (docs/scales.md)"

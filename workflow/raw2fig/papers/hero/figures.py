@@ -18,7 +18,7 @@ from raw2fig.plotting import (
     save,
 )
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import write_table
+from raw2fig.tables import rows_where, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def fig_arms(
     fig, axes = figure(9.2, 6.2, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for line, (form, kind) in enumerate((("plain", "plain problems (=)"), ("signed", "signed problems (?)"))):
-        start = held_out[(held_out["regime"] == START) & (held_out["form"] == form)]
+        start = rows_where(held_out, regime=START, form=form)
         rows.append({"form": form, "scale": "-", "regime": START, "arm": "-"} | mean(start)._asdict())
         for ax, (spread, title) in zip(axes[line], SCALES.items(), strict=True):
             series = {}
@@ -146,7 +146,7 @@ def fig_dense_range(
     fig, ax = figure(7.2, 4.0)
     rows, series = [], {}
     for form, label in (("plain", "plain problems (=)"), ("signed", "signed problems (?)")):
-        start = held_out[(held_out["regime"] == START) & (held_out["form"] == form)]
+        start = rows_where(held_out, regime=START, form=form)
         rows.append({"form": form, "arm": START} | mean(start)._asdict())
         parts = [select(held_out, f"{arm}-none-{reward_model}", ("hard",), (form,)) for arm in arms]
         series[label] = [change(start, part) for part in parts]
@@ -180,7 +180,7 @@ def fig_curves(
     rows: list[dict[str, Any]] = []
     for line, spread in enumerate(SCALES):
         for ax, regime in zip(axes[line], REGIMES, strict=True):
-            rival = told[(told["scale"] == spread) & (told["regime"] == regime)]
+            rival = rows_where(told, scale=spread, regime=regime)
             for index, (arm, label) in enumerate(list(ARMS.items())[1:], start=1):
                 points = binned(beside(rival, f"{arm}-{spread}", f"verifier_only-{spread}", "truth"), "truth")
                 line_with_band(ax, list(points), list(points.values()), label, index)

@@ -10,7 +10,6 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.figures import HACKING, REGIMES
 from raw2fig.papers.hero.results import (
-    SEED,
     START,
     UNKNOWN,
     change,
@@ -31,7 +30,7 @@ from raw2fig.plotting import (
     line_with_band,
     save,
 )
-from raw2fig.stats import Estimate, auroc, bootstrap_mean
+from raw2fig.stats import SEED, Estimate, auroc, bootstrap_mean
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_table
 
