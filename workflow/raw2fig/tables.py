@@ -67,6 +67,32 @@ def read_table(
     return frame
 
 
+def read_tables(
+    paths: Sequence[Path], columns: Mapping[str, str], allow_nan: Sequence[str] = (), allow_empty: bool = False
+) -> "DataFrame":
+    """The rows of several tables, one table after the other and numbered anew; each is read as by `read_table`.
+
+    Tables without rows are left out where there are others: their columns have no kind that could be kept. Raises
+    `InputError` for a table that `read_table` refuses, and for no tables at all.
+    """
+    import pandas as pd
+
+    if not paths:
+        raise InputError("tables", "none is given", "at least one file")
+    frames = [read_table(path, columns, allow_nan, allow_empty) for path in paths]
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+
+
+def rows_where(frame: "DataFrame", **values: object) -> "DataFrame":
+    """The rows whose columns have these values: `rows_where(frame, model="a", null="row")`. They keep their index."""
+    import numpy as np
+
+    chosen = np.ones(len(frame), dtype=bool)
+    for column, value in values.items():
+        chosen &= (frame[column] == value).to_numpy(dtype=bool)
+    return frame[chosen]
+
+
 def read_header(path: Path) -> list[str]:
     """Names of the columns of a `.parquet` or `.csv` file. Raises `InputError` when it is not readable."""
     return [str(name) for name in _read_frame(Path(path), {}, header=True).columns]

@@ -10,18 +10,16 @@ import numpy as np
 
 from raw2fig.claims import decide_all, load_published, write_claims
 from raw2fig.papers.c2s.foscttm import change, estimate
-from raw2fig.papers.c2s.predictions import CONDITION
+from raw2fig.papers.c2s.predictions import CONDITION, read_annotations
 from raw2fig.papers.c2s.screen import context_split
-from raw2fig.stats import Estimate, auroc_gain, auroc_interval, bootstrap_mean, difference, relative_change
+from raw2fig.stats import SEED, Estimate, auroc_gain, auroc_interval, bootstrap_mean, difference, relative_change
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_json, read_table
+from raw2fig.tables import read_json, read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from raw2fig.claims import Said
-
-SEED = 0
 
 
 def scaling_steps(scores: pd.DataFrame) -> Said:
@@ -64,7 +62,7 @@ class Pairs(NamedTuple):
 def method_pairs(scores: pd.DataFrame, base: str, method: str, metric: str, tier: str = "tier1") -> Pairs | str:
     """Scores of `base` and `method` over the conditions of a tier, or why there are none; a base without training seeds
     stands beside each."""
-    rows = scores[(scores["metric"] == metric) & (scores["tier"] == tier)]
+    rows = rows_where(scores, metric=metric, tier=tier)
     first, last = (rows[rows["method"] == name] for name in (base, method))
     if rows.empty:
         return f"no condition of {tier} in the data"
@@ -134,17 +132,14 @@ def claims(
     margin
         Largest effect of a hit in the neutral context.
     """
-    import pandas as pd
 
     paper = load_published(published, scale)
     line = read_json(fit)["test"]
     low, high = line["r2_ci"]
     r2 = Estimate(line["r2"], low, high, line["cells"])
-    sized = pd.concat([read_table(path, {"size": "string", "value": "number"}) for path in scaling], ignore_index=True)
-    labelled = pd.concat(
-        [read_table(path, {"method": "string", "cell": "string", "predicted": "string"}) for path in annotation]
-    )
-    labelled["correct"] = (labelled["predicted"].str.lower() == labelled["cell_type"].str.lower()).astype(float)
+    sized = read_tables(scaling, {"size": "string", "value": "number"})
+    labelled = read_annotations(annotation)
+    labelled["correct"] = labelled["correct"].astype(float)
     accuracy = labelled.pivot(index="cell", columns="method", values="correct")
     matched = read_table(foscttm, {"method": "string", "pair": "integer", "value": "number"})
     answers = read_table(spatial, {"model": "string", "task": "string", "correct": "boolean"})

@@ -11,11 +11,12 @@ from raw2fig.papers.c2s.corpus import (
     draw_matching,
     draw_seed,
     parse_samples,
+    sample,
     sentences_of,
     write_corpus,
 )
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.prompts import Style, draw
+from raw2fig.papers.c2s.prompts import Style
 from raw2fig.step import Input, Output, step
 
 CYTOKINE_TASKS = ("perturbation_generation", "perturbation_labels", "perturbation_paired")
@@ -65,15 +66,9 @@ def corpus_cytokines(
             made = []
             for row, text, control in zip(rows, texts, control_texts, strict=True):
                 labels = {name: str(values[row]) for name, values in obs.items()}
-                fields = {
-                    **labels,
-                    "stimulus": stimulus_text(labels["cytokine"]),
-                    "cell": text,
-                    "control": control,
-                }
+                fields = {**labels, "stimulus": stimulus_text(labels["cytokine"]), "cell": text, "control": control}
                 fields |= {"n": str(len(text.split())), "organism": organism}
-                prompt, response = draw(style, task, fields, rng)
-                made.append({"prompt": prompt, "response": response, "cell": names[row], **labels})
+                made.append(sample(style, task, fields, {"cell": names[row], **labels}, rng))
             return made
 
         return make

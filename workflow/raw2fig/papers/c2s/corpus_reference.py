@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.papers.c2s.corpus import Maker, Rows, build, draw_seed, parse_samples, sentences_of, write_corpus
+from raw2fig.papers.c2s.corpus import Maker, Rows, build, draw_seed, parse_samples, sample, sentences_of, write_corpus
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.prompts import Style, cell_block, draw
+from raw2fig.papers.c2s.prompts import Style, cell_block
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json
 
@@ -103,8 +103,7 @@ def corpus_reference(
             made = []
             for row, text in zip(rows, texts, strict=True):
                 fields = {"cell": text, "n": len(text.split()), "cell_type": kinds[row], "organism": organism}
-                prompt, response = draw(style, task, fields, rng)
-                made.append({"prompt": prompt, "response": response, "cell": names[row], "cell_type": kinds[row]})
+                made.append(sample(style, task, fields, {"cell": names[row], "cell_type": kinds[row]}, rng))
             return made
 
         return make
@@ -124,17 +123,8 @@ def corpus_reference(
                     "tissue": tissue,
                     "organism": organism,
                 }
-                prompt, response = draw(style, task, fields, rng)
-                ids = " ".join(names[rows])
-                made.append(
-                    {
-                        "prompt": prompt,
-                        "response": response,
-                        "cell": ids,
-                        "tissue": tissue,
-                        "count": len(rows),
-                    }
-                )
+                labels = {"cell": " ".join(names[rows]), "tissue": tissue, "count": len(rows)}
+                made.append(sample(style, task, fields, labels, rng))
             return made
 
         return make
@@ -144,8 +134,7 @@ def corpus_reference(
             made = []
             for name in rng.choice(sorted(programmes), n):
                 fields = {"genes": " ".join(rng.permutation(programmes[name])[:top]), "programme": str(name)}
-                prompt, response = draw(style, task, fields, rng)
-                made.append({"prompt": prompt, "response": response, "cell": "", "programme": str(name)})
+                made.append(sample(style, task, fields, {"cell": "", "programme": str(name)}, rng))
             return made
 
         return make

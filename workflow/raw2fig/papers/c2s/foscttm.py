@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.metrics import foscttm as fraction
-from raw2fig.stats import Estimate, bootstrap_mean, difference
+from raw2fig.stats import SEED, Estimate, bootstrap_mean, difference
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 RANDOM = 0.5
 """FOSCTTM of vectors that say nothing."""
-SEED = 0
 LEAST = 3
 """Pairs: without one of them there must still be a fraction."""
 

@@ -25,7 +25,7 @@ from raw2fig.papers.coordination.processes import PROCESSES, make
 from raw2fig.papers.coordination.rule_agents import RULES
 from raw2fig.stats import proportion
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table, write_table
+from raw2fig.tables import read_tables, rows_where, write_table
 from raw2fig.workers import in_processes
 
 if TYPE_CHECKING:
@@ -166,7 +166,6 @@ def fig_calibration(*, calibration: list[Input], svg: Output, png: Output, csv: 
     calibration
         Tables of the step calibrate.
     """
-    import pandas as pd
 
     from raw2fig.plotting import NEUTRAL, figure, footnote, legend_above, save
 
@@ -174,7 +173,7 @@ def fig_calibration(*, calibration: list[Input], svg: Output, png: Output, csv: 
         ("rounds", "agents", "reps", "surrogates"), "integer"
     )
     numbers = dict.fromkeys(("rate", "low", "high"), "number")
-    frame = pd.concat([read_table(path, kinds | numbers, allow_nan=tuple(numbers)) for path in calibration])
+    frame = read_tables(calibration, kinds | numbers, allow_nan=tuple(numbers))
     frame = frame[frame["criterion"].isin(CRITERIA)].dropna(subset=["rate"]).reset_index(drop=True)
     if frame.empty:
         raise InputError(calibration[0], "no rejection rates of criteria", "a table of the step calibrate")
@@ -186,7 +185,7 @@ def fig_calibration(*, calibration: list[Input], svg: Output, png: Output, csv: 
     for ax, criterion in zip(axes, CRITERIA, strict=True):
         ax.axvline(LEVEL, color=NEUTRAL, linestyle="--", linewidth=1, label=f"level {LEVEL:g}")
         for index, null in enumerate(nulls):
-            part = frame[(frame["criterion"] == criterion) & (frame["null"] == null)]
+            part = rows_where(frame, criterion=criterion, null=null)
             at = [what.index(name) + 0.7 * ((index + 0.5) / len(nulls) - 0.5) for name in part["what"]]
             _sideways(ax, part, at, f"{null} null", index)
         ax.set(xlim=(-0.03, 1.03), ylim=(len(what) - 0.4, -0.6), title=NAMES[criterion], xlabel="share rejected")

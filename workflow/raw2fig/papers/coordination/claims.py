@@ -111,10 +111,9 @@ def claims(
     looping
         The player that does not come to an end without a further line in its prompt.
     """
-    import pandas as pd
 
     paper = load_published(published, scale)
-    tests = pd.concat([read_criteria(path) for path in criteria], ignore_index=True)
+    tests = read_criteria(criteria)
     tests, groups = tests[tests["model"] == main], read_pooled(pooled)
     groups = groups[groups["model"] == main]
     known, played = read_calibration(calibration), read_outcomes(outcomes)

@@ -32,6 +32,7 @@ from raw2fig.plotting import (
 )
 from raw2fig.stats import Estimate
 from raw2fig.step import Input, Output, step
+from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +85,7 @@ def fig_criteria(
     for model, line in zip(models, axes, strict=True):
         for panel, ax in zip(panels, line, strict=True):
             criterion, _, variant = panel.partition(":")
-            chosen = frame[(frame["model"] == model) & (frame["criterion"] == criterion)]
+            chosen = rows_where(frame, model=model, criterion=criterion)
             chosen = chosen[(chosen["variant"] == (variant or MAIN)) & (chosen["condition"] != "all")]
             rows.append(_against_nulls(ax, chosen))
             name = TITLES.get(criterion, criterion) + VARIANTS.get(variant or MAIN, f", {variant}")
@@ -138,8 +139,8 @@ def fig_pvalues(
     """
     import pandas as pd
 
-    frame = pd.concat([read_criteria(path) for path in criteria], ignore_index=True)
-    frame = frame[(frame["model"] == model) & (frame["null"] == null) & (frame["variant"] == MAIN)].dropna(subset=["p"])
+    frame = read_criteria(criteria)
+    frame = rows_where(frame, model=model, null=null, variant=MAIN).dropna(subset=["p"])
     if frame.empty:
         raise InputError(criteria[0], f"no groups of {model} under the {null} null", "a tested player")
     conditions, edges = in_order(frame["condition"].tolist()), np.linspace(0, 1, 21)

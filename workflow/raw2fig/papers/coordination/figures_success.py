@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.compare import HORIZON, SEED
+from raw2fig.papers.coordination.compare import HORIZON
 from raw2fig.papers.coordination.figures import span_of
 from raw2fig.papers.coordination.regression import read_early
 from raw2fig.papers.coordination.results import (
@@ -30,8 +30,9 @@ from raw2fig.plotting import (
     points_with_intervals,
     save,
 )
-from raw2fig.stats import Estimate, proportion, relative_change
+from raw2fig.stats import SEED, Estimate, proportion, relative_change
 from raw2fig.step import Input, Output, step
+from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,7 @@ def fig_sweep(
             if len(cells) < 2:
                 continue
             found = [proportion(int(solved), int(games)) for games, solved in cells.itertuples(index=False)]
-            ratio = ratios[(ratios["model"] == model) & (ratios["condition"] == condition) & (ratios["over"] == over)]
+            ratio = rows_where(ratios, model=model, condition=condition, over=over)
             told = "".join(f": {r.odds_ratio:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in ratio.itertuples())
             line_with_band(ax, list(cells.index), found, f"{model}, {title_of(condition)}{told}", number)
             names = {"over": over, "model": model, "condition": condition}
@@ -140,17 +141,17 @@ def fig_interaction(
     import pandas as pd
 
     first = read_early(early)
-    first = first[(first["model"] == model) & (first["horizon"] == HORIZON)]
+    first = rows_where(first, model=model, horizon=HORIZON)
     logit = read_effects(regression, ("model", "term"), ("horizon", "beta", "low", "high", "n"))
     mediated = read_effects(mediation, ("model", "method", "effect"), ("horizon", "estimate", "low", "high", "n"))
     fig, (left, middle, right) = figure(11, 3.8, cols=3)
-    rows = _predicted(left, first, logit[(logit["model"] == model) & (logit["horizon"] == HORIZON)])
+    rows = _predicted(left, first, rows_where(logit, model=model, horizon=HORIZON))
     left.set(xlabel="synergy (z)", ylabel="success", ylim=(0, 1), title=f"{model}, first {HORIZON} rounds")
     terms = logit[logit["term"] == "interaction"].rename(columns={"beta": "estimate"})
     rows += _effects(middle, terms, "interaction")
     middle.axhline(PAPER_BETA, color=NEUTRAL, linestyle="--", linewidth=1, label="paper (GPT-4.1)")
     middle.set(title="synergy x redundancy", ylabel="beta (logit of success)")
-    chosen = mediated[(mediated["method"] == "simulation") & (mediated["effect"] == "acme")]
+    chosen = rows_where(mediated, method="simulation", effect="acme")
     rows += _effects(right, chosen, "acme")
     right.axhline(PAPER_ACME.value, color=NEUTRAL, linestyle="--", linewidth=1)
     right.set(title="ToM through synergy", ylabel="ACME (probability)")

@@ -18,7 +18,7 @@ from raw2fig.papers.coordination.personas import read_personas
 from raw2fig.papers.coordination.prompts import CORRECT, HIGH, LOW, condition_of, prompt, read
 from raw2fig.papers.coordination.rule_agents import HIGH as LARGEST
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table, write_json
+from raw2fig.tables import read_tables, write_json
 
 if TYPE_CHECKING:
     from raw2fig.lm.examples import Example
@@ -130,9 +130,8 @@ def _trajectories(
     tables: Sequence[Path], personas: Sequence[str], held_out: float, seed: int
 ) -> tuple[list[Trajectory], list[Trajectory], list[str]]:
     """Agents of the games trained on, those of the games held out, and all words there can be."""
-    import pandas as pd
 
-    frame = pd.concat([read_table(path, COLUMNS)[list(COLUMNS)] for path in tables])
+    frame = read_tables(tables, COLUMNS)[list(COLUMNS)]
     frame = frame[frame["complete"]].sort_values(["game", "agent", "round"], kind="stable")
     names = sorted(frame["game"].unique())
     number = max(1, round(held_out * len(names)))

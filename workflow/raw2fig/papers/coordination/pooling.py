@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import ArrayLike
 from raw2fig.papers.coordination.group_tests import LABELS, LEVEL, NUMBERS
 from raw2fig.stats import Estimate, bootstrap_mean
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table, write_table
+from raw2fig.tables import read_tables, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,15 +42,12 @@ def pool(*, criteria: list[Input], table: Output, seed: int = 0) -> None:
         share_high (Clopper-Pearson), share_p (that the share is above .10), mean, mean_low, mean_high (bias-corrected
         value, bootstrap), median.
     """
-    import pandas as pd
-
-    tests = pd.concat([read_criteria(path) for path in criteria], ignore_index=True)
-    write_table(pool_tests(tests, seed), table)
+    write_table(pool_tests(read_criteria(criteria), seed), table)
 
 
-def read_criteria(path: Any) -> pd.DataFrame:
-    """A table of the steps criteria and functional-null; conditions and models without name are empty text."""
-    frame = read_table(path, KINDS, allow_nan=MAY_MISS)[[*LABELS, *NUMBERS]]
+def read_criteria(paths: Sequence[Path]) -> pd.DataFrame:
+    """Tables of the steps criteria and functional-null; conditions and models without name are empty text."""
+    frame = read_tables(paths, KINDS, allow_nan=MAY_MISS)[[*LABELS, *NUMBERS]]
     return frame.fillna({"condition": "", "model": ""})
 
 

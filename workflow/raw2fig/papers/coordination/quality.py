@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.parse import REGULAR, Parser
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table, write_json
+from raw2fig.tables import read_tables, rows_where, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,8 +72,8 @@ def rates(
     replies = transcripts.merge(outcomes[["game", "model", "condition"]], on="game")
     rows = []
     for (model, condition), ended in outcomes.groupby(["model", "condition"]):
-        guessed = games[(games["model"] == model) & (games["condition"] == condition)]
-        said = replies[(replies["model"] == model) & (replies["condition"] == condition)]
+        guessed = rows_where(games, model=model, condition=condition)
+        said = rows_where(replies, model=model, condition=condition)
         shares = {
             "fallback": ~guessed["parse_source"].isin(regular),
             "no_number": guessed["parse_source"] == "default",
@@ -86,6 +86,4 @@ def rates(
 
 
 def _read(paths: list[Path], columns: dict[str, str]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.concat([read_table(path, columns, allow_empty=True)[list(columns)] for path in paths])
+    return read_tables(paths, columns, allow_empty=True)[list(columns)]

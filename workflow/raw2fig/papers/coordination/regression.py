@@ -13,7 +13,7 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.stats import Z
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table, write_table
+from raw2fig.tables import read_tables, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,11 +97,10 @@ def mediation(
 
 def read_early(paths: Sequence[Path]) -> pd.DataFrame:
     """Games observed at each horizon, with known success."""
-    import pandas as pd
 
     kinds = KINDS | dict.fromkeys(NUMBERS, "number")
-    frame = pd.concat([read_table(path, kinds, allow_nan=("condition", "model", *NUMBERS)) for path in paths])
-    frame = frame.fillna({"condition": "", "model": ""}).reset_index(drop=True)
+    frame = read_tables(paths, kinds, allow_nan=("condition", "model", *NUMBERS))
+    frame = frame.fillna({"condition": "", "model": ""})
     unknown = int(frame["success"].isna().sum())
     if unknown:
         logging.warning("%d rows of games without success are left out", unknown)

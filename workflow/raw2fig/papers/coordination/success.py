@@ -11,7 +11,7 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.stats import Z, proportion
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table, write_table
+from raw2fig.tables import read_tables, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ def success(*, outcomes: list[Input], rates: Output, odds: Output) -> None:
     """
     import pandas as pd
 
-    frame = pd.concat([read_table(path, OUTCOMES)[list(OUTCOMES)] for path in outcomes], ignore_index=True)
+    frame = read_tables(outcomes, OUTCOMES)[list(OUTCOMES)]
     double = frame.loc[frame["game"].duplicated(), "game"]
     if len(double):
         raise InputError(outcomes[0], f"game {double.iloc[0]} comes twice", "every game once")

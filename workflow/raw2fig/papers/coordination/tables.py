@@ -16,7 +16,7 @@ from raw2fig.papers.coordination.results import (
     title_of,
 )
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import write_table
+from raw2fig.tables import rows_where, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,10 +60,10 @@ def table_models(
             row: dict[str, Any] = {"source": "this run", "model": model, "condition": title_of(condition)}
             cell = mine.loc[condition]
             row |= {"games": int(cell["games"]), "success": _interval(cell["rate"], cell["low"], cell["high"])}
-            of = differ[(differ["model"] == model) & (differ["condition"] == condition)].set_index("test")
+            of = rows_where(differ, model=model, condition=condition).set_index("test")
             for test, name in (("plain", "differentiated"), ("robust", "prewhitened")):
                 row[name] = _interval(*of.loc[test, ["share", "low", "high"]]) if test in of.index else ""
-            chosen = tests[(tests["model"] == model) & (tests["condition"] == condition)]
+            chosen = rows_where(tests, model=model, condition=condition)
             row |= {"tested": str(chosen["groups"].max()) if len(chosen) else ""}
             row |= {label: _by_null(chosen, criterion) for criterion, label in TESTS.items()}
             rows.append(row)
@@ -89,7 +89,7 @@ def _by_null(pooled: pd.DataFrame, criterion: str) -> str:
 
 def _markdown(table: pd.DataFrame, calibration: pd.DataFrame) -> str:
     lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
-    known = calibration[(calibration["null"] == DIFFERENTIATION) & (calibration["process"] == "ar")]
+    known = rows_where(calibration, null=DIFFERENTIATION, process="ar")
     rate = known.set_index("criterion")["rate"]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return (

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from raw2fig.claims import NotConfigured
 from raw2fig.papers.hero.results import (
-    SEED,
     START,
     change,
     over_updates,
@@ -18,9 +17,9 @@ from raw2fig.papers.hero.results import (
     read_scores,
     select,
 )
-from raw2fig.stats import Estimate, bootstrap_mean
+from raw2fig.stats import SEED, Estimate, bootstrap_mean
 from raw2fig.step import Input, claims
-from raw2fig.tables import read_table
+from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,9 +68,7 @@ def measurements(
         return change(start, select(held_out, f"{run}-{reward_model}", **where), column)
 
     def gradient(run: str, column: str) -> Estimate:
-        return over_updates(
-            updates[(updates["run"] == f"{run}-{reward_model}") & (updates["regime"] == "hard")], column
-        )
+        return over_updates(rows_where(updates, run=f"{run}-{reward_model}", regime="hard"), column)
 
     def on_benchmark(verifier: str, *names: str) -> Measurement:
         if benchmark is None:

@@ -17,7 +17,7 @@ from raw2fig.plotting import (
     line_with_band,
 )
 from raw2fig.step import Input, figure, table
-from raw2fig.tables import Table
+from raw2fig.tables import Table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,7 @@ def fig_arms(*, scores: list[Input], reward_model: str) -> Drawing:
     fig, axes = canvas(9.2, 6.2, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for line, (form, kind) in enumerate((("plain", "plain problems (=)"), ("signed", "signed problems (?)"))):
-        start = held_out[(held_out["regime"] == START) & (held_out["form"] == form)]
+        start = rows_where(held_out, regime=START, form=form)
         rows.append({"form": form, "scale": "-", "regime": START, "arm": "-"} | mean(start)._asdict())
         for ax, (spread, title) in zip(axes[line], SCALES.items(), strict=True):
             series = {}
@@ -140,7 +140,7 @@ def fig_dense_range(*, scores: list[Input], reward_model: str) -> Drawing:
     fig, ax = canvas(7.2, 4.0)
     rows, series = [], {}
     for form, label in (("plain", "plain problems (=)"), ("signed", "signed problems (?)")):
-        start = held_out[(held_out["regime"] == START) & (held_out["form"] == form)]
+        start = rows_where(held_out, regime=START, form=form)
         rows.append({"form": form, "arm": START} | mean(start)._asdict())
         parts = [select(held_out, f"{arm}-none-{reward_model}", ("hard",), (form,)) for arm in arms]
         series[label] = [change(start, part) for part in parts]
@@ -172,7 +172,7 @@ def fig_curves(*, logs: list[Input], reward_model: str) -> Drawing:
     rows: list[dict[str, Any]] = []
     for line, spread in enumerate(SCALES):
         for ax, regime in zip(axes[line], REGIMES, strict=True):
-            rival = updates[(updates["scale"] == spread) & (updates["regime"] == regime)]
+            rival = rows_where(updates, scale=spread, regime=regime)
             for index, (arm, label) in enumerate(list(ARMS.items())[1:], start=1):
                 points = binned(beside(rival, f"{arm}-{spread}", f"verifier_only-{spread}", "truth"), "truth")
                 line_with_band(ax, list(points), list(points.values()), label, index)

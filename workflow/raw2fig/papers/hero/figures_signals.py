@@ -11,7 +11,6 @@ from raw2fig.claims import published_numbers
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.figures import HACKING, REGIMES
 from raw2fig.papers.hero.results import (
-    SEED,
     START,
     UNKNOWN,
     change,
@@ -32,7 +31,7 @@ from raw2fig.plotting import (
     line_with_band,
 )
 from raw2fig.settings import Field
-from raw2fig.stats import Estimate, auroc, bootstrap_mean
+from raw2fig.stats import SEED, Estimate, auroc, bootstrap_mean
 from raw2fig.step import Input, figure
 from raw2fig.tables import read_json, read_table
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.claims import decide_all, load_published, write_claims
-from raw2fig.papers.scalerl.compare import RUN, SEED, common_budget, gain, mean_gain, read_rates
+from raw2fig.papers.scalerl.compare import RUN, common_budget, gain, mean_gain, read_rates
 from raw2fig.papers.scalerl.fits import CURVES, FORECAST, of_run, read_fits
 from raw2fig.rl.recipe import Recipe
-from raw2fig.stats import RESAMPLES, Estimate, bootstrap_mean, deviation, proportion, within_unit
+from raw2fig.stats import RESAMPLES, SEED, Estimate, bootstrap_mean, deviation, proportion, within_unit
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table
 

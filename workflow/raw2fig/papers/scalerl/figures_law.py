@@ -14,7 +14,7 @@ from raw2fig.papers.scalerl.law import log_f, sigmoid
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, figure, footnote, legend_above, points_with_intervals, save
 from raw2fig.stats import Estimate, deviation
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table
+from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,7 +257,7 @@ def fig_robustness(*, table: Input, svg: Output, png: Output, csv: Output) -> No
         for index, law in enumerate(("sigmoid", "power law")):
             estimates = []
             for start, end in ranges:
-                mine = frame[(frame["start"] == start) & (frame["end"] == end) & (frame["law"] == law)]
+                mine = rows_where(frame, start=start, end=end, law=law)
                 noisy = mine[mine["repetition"] >= 0][name]
                 low, high = np.percentile(noisy, (2.5, 97.5))
                 estimates.append(Estimate(float(mine[mine["repetition"] < 0][name].iloc[0]), low, high, len(noisy)))

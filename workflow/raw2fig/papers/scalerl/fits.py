@@ -14,7 +14,7 @@ from raw2fig.papers.scalerl.fitting import Curve, bootstrap_fits, fit_free, fit_
 from raw2fig.papers.scalerl.judge import doubts, forecast, judged, unfit
 from raw2fig.papers.scalerl.law import power_law
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_json, read_table, write_table
+from raw2fig.tables import read_json, read_table, read_tables, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +67,8 @@ def collect(
     log = [
         pd.DataFrame(run["updates"]).assign(rollouts=_rollouts(run), arm=run["arm"], seed=run["seed"]) for run in told
     ]
-    write_table(pd.concat([read_table(path, CURVES) for path in curves], ignore_index=True), runs)
-    write_table(pd.concat([read_table(path, RATES) for path in rates], ignore_index=True), problems)
+    write_table(read_tables(curves, CURVES), runs)
+    write_table(read_tables(rates, RATES), problems)
     write_table(pd.concat(log, ignore_index=True), updates)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.splits import HOLE, problem_id, read_prompt, split_ids
+from raw2fig.papers.scalerl.splits import HOLE, REPEATED, ROWS, Unusable, first_of_each, read_prompt, split_ids
 from raw2fig.step import Input, Output, progress, step
 from raw2fig.tables import write_json, write_table
 from raw2fig.tasks.mathematics import is_readable
 from raw2fig.tasks.problems import VERIFIER
+
+UNREADABLE = "unreadable_answers"
 
 
 @step
@@ -54,15 +57,9 @@ def polaris(
 
     prompt = read_prompt(template)
     found = check_sha256(rows, sha256, rows)
-    kept: dict[str, tuple[str, str]] = {}
-    total = unread = again = 0
-    for problem, answer in progress(read_rows(rows), "answers"):
-        name, readable = problem_id(problem), is_readable(answer)
-        total += 1
-        unread += not readable
-        again += readable and name in kept
-        if readable:
-            kept.setdefault(name, (problem, answer))
+    counts: Counter[str] = Counter()
+    kept = {name: row for name, row, *_ in first_of_each(progress(read_rows(rows), "answers"), usable, counts)}
+    total, unread, again = counts[ROWS], counts[UNREADABLE], counts[REPEATED]
     logging.info("%d rows: %d answers cannot be read, %d problems come again", total, unread, again)
     split = split_ids(list(kept), {"held_out": held_out, "validation": validation, "train": train}, seed)
     table = [
@@ -71,8 +68,15 @@ def polaris(
         for name in names
     ]
     write_table(pd.DataFrame(table, columns=["prompt", "answer", "split", VERIFIER]), problems)
-    counts = {"rows": total, "unreadable_answers": unread, "repeated_problems": again}
-    write_json({"sha256": found, "seed": seed, **counts, "split": split}, manifest)
+    told = {ROWS: total, UNREADABLE: unread, REPEATED: again}
+    write_json({"sha256": found, "seed": seed, **told, "split": split}, manifest)
+
+
+def usable(row: tuple[str, str]) -> tuple[str, str]:
+    """A row's problem and answer. Raises `Unusable` for an answer that math-verify cannot read."""
+    if not is_readable(row[1]):
+        raise Unusable(UNREADABLE)
+    return row
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, str]]:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from raw2fig.errors import InputError
 from raw2fig.step import Output, step
 from raw2fig.tables import write_table
 from raw2fig.tasks.arithmetic import draw_problems
-from raw2fig.tasks.problems import SPLITS, VERIFIER
+from raw2fig.tasks.problems import VERIFIER, sizes_of
 from raw2fig.tasks.programs import draw_programs
 
 
@@ -75,15 +74,6 @@ def programs(
     """
     sizes = sizes_of(warm_start, train, validation, held_out)
     write_problems(draw_programs(sum(sizes.values()), operations, examples, seed), sizes, "programs", problems)
-
-
-def sizes_of(*sizes: int) -> dict[str, int]:
-    """Problems of each split. Raises `InputError` for an empty one."""
-    named = dict(zip(SPLITS, sizes, strict=True))
-    for name, size in named.items():
-        if size < 1:
-            raise InputError(name, f"is {size}", "at least 1 problem")
-    return named
 
 
 def write_problems(drawn: Sequence[tuple[str, str]], sizes: Mapping[str, int], verifier: str, path: Path) -> None:

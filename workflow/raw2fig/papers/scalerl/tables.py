@@ -10,7 +10,7 @@ import numpy as np
 from raw2fig.papers.scalerl.compare import level, read_rates
 from raw2fig.papers.scalerl.fits import read_fits
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_json, read_table, write_table
+from raw2fig.tables import read_json, read_table, rows_where, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ def table_runs(
     told = {chosen["arm"]: chosen for chosen in map(read_json, choices)}
     rows: list[dict[str, Any]] = []
     for (arm, domain), fitted in found.groupby(["arm", "domain"], sort=False):
-        mine = rates[(rates["arm"] == arm) & (rates["domain"] == domain)]
+        mine = rows_where(rates, arm=arm, domain=domain)
         last = int(mine["rollouts"].max())
         end = level(rates, arm, domain, last)
         row: dict[str, Any] = {
