@@ -54,7 +54,6 @@ rule hero_verifiers_miniature:
     output:
         scores="<results>/hero/evals/verifiers.miniature.parquet",
         table="<results>/hero/tables/verifiers.miniature.csv",
-        costs="<results>/hero/tables/verifiers.miniature.costs.json",
     log:
         "<results>/hero/logs/verifiers-miniature.log",
     resources:
@@ -65,7 +64,7 @@ rule hero_verifiers_miniature:
         reading=HERO["reading"],
     shell:
         "raw2fig hero verifier-study-rollouts --rollouts {input.rollouts} --answers {params.answers} "
-        "--reading {params.reading} --scores {output.scores} --table {output.table} --costs {output.costs} &> {log}"
+        "--reading {params.reading} --scores {output.scores} --table {output.table} &> {log}"
 
 
 if HERO_BENCHMARK:
@@ -76,7 +75,6 @@ if HERO_BENCHMARK:
         output:
             scores="<results>/hero/evals/verifiers.parquet",
             table="<results>/hero/tables/verifiers.csv",
-            costs="<results>/hero/tables/verifiers.costs.json",
         log:
             "<results>/hero/logs/verifier-study.log",
         resources:
@@ -86,7 +84,7 @@ if HERO_BENCHMARK:
             sha256=option("sha256", HERO["hardverify"]["sha256"]),
         shell:
             "raw2fig hero verifier-study --benchmark {input.benchmark:q} {params.sha256} --scores {output.scores} "
-            "--table {output.table} --costs {output.costs} &> {log}"
+            "--table {output.table} &> {log}"
 
 
 TARGETS["evals"] += [*HERO_SCORES, "<results>/hero/evals/inertness.parquet", *HERO_LADDERS]

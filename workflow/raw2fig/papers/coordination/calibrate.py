@@ -101,7 +101,7 @@ def calibrate(
             raise InputError("nulls", f"process {name} is no play for a target", "functional nulls for rules only")
     cells = [(process, null, length) for process in processes for null in nulls for length in rounds]
     one = partial(rejections, agents=agents, reps=reps, surrogates=surrogates, seed=seed)
-    rows = [row for found in spread(one, cells, workers) for row in found]
+    rows = [row for found in spread(one, cells, workers, "cells") for row in found]
     write_table(pd.DataFrame(rows), table)
 
 

@@ -20,7 +20,7 @@ from raw2fig.papers.hero.formats import ENDS
 from raw2fig.papers.hero.verifiers import VERIFIERS
 from raw2fig.stats import proportion
 from raw2fig.step import Input, Output, progress, step
-from raw2fig.tables import read_json, read_table, write_json, write_table
+from raw2fig.tables import read_json, read_table, write_table
 from raw2fig.tasks.mathematics import Verdict
 
 FIELDS = ("ground_truth", "fn_output", "tn_output")
@@ -39,7 +39,6 @@ def verifier_study(
     sha256: str = "",
     scores: Output = Path("hero-verifier-scores.parquet"),
     table: Output = Path("hero-verifiers.csv"),
-    costs: Output | None = None,
 ) -> None:
     """Score equivalent and wrong answers with each rule verifier: recall, false positives, precision, accuracy.
 
@@ -54,8 +53,6 @@ def verifier_study(
         The verdicts, a row per verifier and answer: verifier, id, equivalent, verdict, accepted.
     table
         A row per verifier: counts, and rates with 95 % intervals (Wilson).
-    costs
-        JSON with milliseconds of CPU per answer, which no two runs have the same.
     """
     problems = read_problems(benchmark)
     found = check_sha256(benchmark, sha256 or None, benchmark)
@@ -65,7 +62,7 @@ def verifier_study(
         for equivalent in (True, False)
         for problem in problems
     ]
-    _tabulate(pairs, _verdicts(pairs, costs), scores, table)
+    _tabulate(pairs, _verdicts(pairs), scores, table)
 
 
 @step
@@ -76,7 +73,6 @@ def verifier_study_rollouts(
     reading: Reading = "digits",
     scores: Output = Path("hero-verifier-scores.parquet"),
     table: Output = Path("hero-verifiers.csv"),
-    costs: Output | None = None,
 ) -> None:
     """The same for a policy's own answers, all of them and those to plain and to signed problems, with the reward model
     as two more verifiers.
@@ -96,8 +92,6 @@ def verifier_study_rollouts(
         The verdicts, a row per verifier and answer.
     table
         A row per verifier and format, "both" for all answers, with the threshold of a score.
-    costs
-        JSON with milliseconds of CPU per answer, which no two runs have the same.
     """
     kinds = dict.fromkeys(("prompt", "form", "answer", "completion"), "string")
     frame = read_table(rollouts, {**kinds, "truth": "number", "rm": "number"})
@@ -108,7 +102,7 @@ def verifier_study_rollouts(
         for place, row in enumerate(frame.itertuples())
     ]
     thresholds = {"rm_above_1": PAPER_THRESHOLD, "rm_above_median": float(frame["rm"].median())}
-    verdicts = _verdicts(pairs, costs) | {name: accepted(frame["rm"], limit) for name, limit in thresholds.items()}
+    verdicts = _verdicts(pairs) | {name: accepted(frame["rm"], limit) for name, limit in thresholds.items()}
     forms = frame["form"].tolist()
     parts = {"both": [True] * len(forms)} | {form: [other == form for other in forms] for form in ENDS}
     _tabulate(pairs, verdicts, scores, table, parts, thresholds)
@@ -119,9 +113,9 @@ def accepted(scores: Iterable[float], threshold: float) -> list[Verdict]:
     return ["equal" if score > threshold else "different" for score in scores]
 
 
-def _verdicts(pairs: list[Pair], costs: Path | None) -> dict[str, list[Verdict]]:
-    """Verdicts of every verifier on `pairs`; their costs are written to `costs`."""
-    found, spent = {}, {}
+def _verdicts(pairs: list[Pair]) -> dict[str, list[Verdict]]:
+    """Verdicts of every verifier on `pairs`. What an answer costs is for the log: no two runs have the same."""
+    found = {}
     for name in VERIFIERS:
         verdict_of(name, "1", "1")  # its imports are no cost of an answer
         verdicts, seconds = [], 0.0
@@ -129,10 +123,8 @@ def _verdicts(pairs: list[Pair], costs: Path | None) -> dict[str, list[Verdict]]
             start = time.process_time()
             verdicts.append(verdict_of(name, gold, answer))
             seconds += time.process_time() - start
-        found[name], spent[name] = verdicts, 1000 * seconds / len(pairs)
-        logging.info("%s: %.3g ms of CPU per answer", name, spent[name])
-    if costs is not None:
-        write_json({"cpu_ms_per_answer": spent, "answers": len(pairs)}, costs)
+        found[name] = verdicts
+        logging.info("%s: %.3g ms of CPU per answer, %d answers", name, 1000 * seconds / len(pairs), len(pairs))
     return found
 
 
