@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -42,7 +43,7 @@ def commands(folder: Path) -> dict[str, Command]:
     """Command name → step, for every function decorated with `@step` in the modules of `folder`."""
     found: dict[str, Command] = {}
     for path in sorted(folder.glob("*.py")):
-        source = path.read_text()
+        source = path.read_text(encoding="utf-8")
         if "@step" not in source:
             continue
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
@@ -65,6 +66,9 @@ def first_line(node: ast.FunctionDef | ast.Module) -> str:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point. Exit status: 0 done, 1 a defect of ours, 2 a mistake in the input or the flags."""
     words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # of a locale that may lack a letter of somebody's label
+            stream.reconfigure(errors="backslashreplace")
     status = delegate(words)
     if status is not None:
         sys.exit(status)
@@ -96,7 +100,7 @@ def run(words: list[str]) -> str:
     available = groups()
     if not words or words[0] in ("-h", "--help"):
         lines = [
-            f"  {name:<16}{first_line(ast.parse((folder / '__init__.py').read_text()))}\n"
+            f"  {name:<16}{first_line(ast.parse((folder / '__init__.py').read_text('utf-8')))}\n"
             for name, folder in available.items()
         ]
         last = "raw2fig GROUP --help lists a group's steps, raw2fig GROUP STEP --help the flags of one.\n"
