@@ -365,7 +365,7 @@ def test_surrogates_in_parts_are_the_same_surrogates(
     assert f"game g, null {null}" in capsys.readouterr().err
     if null == "matched":
         whole, parts = (table[["criterion", "observed", "surrogates"]] for table in (whole, parts))
-    pd.testing.assert_frame_equal(whole, parts, check_exact=True)
+    pd.testing.assert_frame_equal(whole, parts, rtol=1e-9)  # sums over other blocks may end otherwise
 
 
 def test_a_game_that_no_memory_holds_is_refused(folder: Path) -> None:
