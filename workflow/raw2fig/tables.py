@@ -21,6 +21,8 @@ Kind = Literal["number", "integer", "string", "boolean", "list"]
 NOT_A_NUMBER = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 """What stands for a missing value in a CSV column that is not text. In a text column only an empty cell does,
 because words such as `None` and `NA` are legitimate labels."""
+LARGEST = 1e100
+"""What a number of a user's table is at most, and one over it what it is at least unless it is 0."""
 DIGITS = 19
 """Digits of the smallest integers that 64 bits may not hold."""
 
@@ -124,6 +126,20 @@ def distinct_columns(path: Path, roles: Mapping[str, str]) -> None:
 def row_name(place: int) -> str:
     """What messages call the row at `place`, which counts from 0: row 1 is the first below the header."""
     return f"row {place + 1} below the header"
+
+
+def check_magnitudes(path: Path, frame: "DataFrame", columns: Sequence[str]) -> None:
+    """Raise `InputError` for a number of `columns` that is infinite, or so large or small that its square is no number
+    any more; missing ones are left out."""
+    import numpy as np
+
+    for column in columns:
+        size = np.abs(frame[column].to_numpy(dtype=np.float64))
+        bad = (size > LARGEST) | ((size > 0) & (size < 1 / LARGEST))
+        if bad.any():
+            place = int(bad.argmax())
+            problem = f"column {column!r} has {frame[column].iloc[place]:g} in {row_name(place)}"
+            raise InputError(path, problem, f"0, or numbers of {1 / LARGEST:g} to {LARGEST:g} in size")
 
 
 def regular_file(path: Path) -> None:

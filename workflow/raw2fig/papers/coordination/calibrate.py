@@ -24,7 +24,7 @@ from raw2fig.papers.coordination.nulls import (
 from raw2fig.papers.coordination.processes import PROCESSES, make
 from raw2fig.papers.coordination.rule_agents import RULES
 from raw2fig.stats import proportion
-from raw2fig.step import Input, Output, step
+from raw2fig.step import Input, Output, progress, step
 from raw2fig.tables import read_tables, rows_where, write_table
 from raw2fig.workers import in_processes
 
@@ -102,7 +102,7 @@ def calibrate(
             raise InputError("nulls", f"process {name} is no play for a target", "functional nulls for rules only")
     cells = [(process, null, length) for process in processes for null in nulls for length in rounds]
     one = partial(rejections, agents=agents, reps=reps, surrogates=surrogates, seed=seed)
-    rows = [row for found in in_processes(one, cells, workers) for row in found]
+    rows = [row for found in progress(in_processes(one, cells, workers), "cells", len(cells)) for row in found]
     write_table(pd.DataFrame(rows), table)
 
 

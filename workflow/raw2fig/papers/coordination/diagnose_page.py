@@ -114,7 +114,7 @@ def write_page(
         level=LEVEL,
         least_groups=LEAST_GROUPS,
     )
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # letters of a file name may be no text
 
 
 def show_p(value: float) -> str:

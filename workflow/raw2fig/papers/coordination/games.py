@@ -11,7 +11,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_header, read_table, row_name, write_json, write_table
+from raw2fig.tables import check_magnitudes, read_header, read_table, row_name, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,10 @@ MIN_ROUNDS = 10
 """Criteria of shorter games mean nothing."""
 SPAN = 10
 """Times the number of rounds there are that their numbers may span: beyond, they are no counts of rounds."""
+LONGEST = 200
+"""Letters of the name of a game, an agent, a condition or a model."""
+MOST_VALUES = 50_000_000
+"""Rounds times agents of a game: 400 MB."""
 
 
 class Columns(NamedTuple):
@@ -136,8 +140,9 @@ def read_games(path: Path, columns: Columns, min_rounds: int = MIN_ROUNDS) -> li
 
     Of a game with holes (a missing value, an agent without a row, a round without any) the longest run of whole rounds
     is kept, with a warning; a game of which too little is left is returned with the reason. Raises `InputError` for
-    text among the numbers, infinite numbers, a column that is not there, two rows for one agent and round, rounds that
-    are no consecutive integers, and a target, condition, model or success that changes within a game.
+    text among the numbers, numbers that are infinite, too large or too small, names of more than `LONGEST` letters, a
+    column that is not there, two rows for one agent and round, rounds that are no consecutive integers, a game of more
+    than `MOST_VALUES`, and a target, condition, model or success that changes within a game.
     """
     frame = _read(path, columns)
     names = [columns.game, columns.round, columns.agent]
@@ -188,16 +193,17 @@ def _read(path: Path, columns: Columns) -> pd.DataFrame:
         if frame[name].isna().any():
             raise InputError(path, f"column {name!r} has missing values", "a name in every row")
     frame[labels] = frame[labels].astype(str)
+    for name in labels:
+        long = frame[name].str.len() > LONGEST
+        if long.any():
+            row = int(long.to_numpy().argmax())
+            problem = f"column {name!r} has {len(frame[name].iloc[row]):,} letters in {row_name(row)}"
+            raise InputError(path, problem, f"names of at most {LONGEST}")
     for name in flags:
         if frame[name].dtype.kind not in "bif":
             found = f"column {name!r} holds values such as {frame[name].iloc[0]!r}"
             raise InputError(path, found, "true or false, 1 or 0")
-    for name in numbers:
-        infinite = np.isinf(frame[name].to_numpy(dtype=np.float64))
-        if infinite.any():
-            raise InputError(
-                path, f"column {name!r} has an infinite number in {row_name(infinite.argmax())}", "finite numbers"
-            )
+    check_magnitudes(path, frame, list(numbers))
     return frame
 
 
@@ -210,6 +216,9 @@ def _matrix(path: Path, name: str, part: pd.DataFrame, columns: Columns) -> tupl
     if last - first + 1 > SPAN * there:
         problem = f"game {name} has {there} rounds, numbered from {first} to {last}"
         raise InputError(path, problem, f"consecutive integers in column {columns.round!r}")
+    if (last - first + 1) * part[columns.agent].nunique() > MOST_VALUES:
+        problem = f"game {name} has {last - first + 1:,} rounds of {part[columns.agent].nunique():,} agents"
+        raise InputError(path, problem, f"at most {MOST_VALUES:,} values in a game")
     agents = {agent: at for at, agent in enumerate(sorted(set(part[columns.agent]), key=lambda a: (len(a), a)))}
     table = np.full((last - first + 1, len(agents)), np.nan)
     table[rounds - first, part[columns.agent].map(agents)] = part[columns.value]

@@ -24,6 +24,8 @@ LEAST = 10
 """Solved and unsolved games there must be of each kind."""
 NODES = 40
 """Of the Gauss-Hermite rule."""
+MOST_REPETITIONS = 100_000
+"""More change no digit of an interval."""
 
 
 @step
@@ -153,6 +155,8 @@ def mediate(
         effects += [("linear", "acme"), ("quadrature", "acme")]
         empty = {"estimate": nan, "low": nan, "high": nan, "p": nan, "n": len(success), "note": note}
         return [{"method": method, "effect": effect} | empty for method, effect in effects]
+    if not 1 <= repetitions <= MOST_REPETITIONS:
+        raise InputError("repetitions", f"is {repetitions}", f"at least 1, at most {MOST_REPETITIONS}")
     rows = _simulated(success, synergy, treated, repetitions, seed)
     estimate, error = linear_acme(success, synergy, treated)
     rows.append({"method": "linear", "effect": "acme", "estimate": estimate})

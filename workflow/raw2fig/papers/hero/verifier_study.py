@@ -129,7 +129,7 @@ def _verdicts(pairs: list[Pair]) -> dict[str, list[Verdict]]:
             verdicts.append(verdict_of(name, gold, answer))
             seconds += time.process_time() - start
         found[name] = verdicts
-        logging.info("%s: %.3g ms of CPU per answer", name, 1000 * seconds / len(pairs))
+        logging.info("%s: %.3g ms of CPU per answer, %d answers", name, 1000 * seconds / len(pairs), len(pairs))
     return found
 
 

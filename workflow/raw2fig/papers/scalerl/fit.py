@@ -26,9 +26,11 @@ from raw2fig.papers.scalerl.judge import UNFIT, against, judged, unfit
 from raw2fig.papers.scalerl.judge import forecast as forecast_of
 from raw2fig.papers.scalerl.law import log_f
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import write_json, write_table
+from raw2fig.tables import LARGEST, write_json, write_table
 
 Grid = Literal["scaled", "used", "printed"]
+MOST_RESAMPLES = 100_000
+"""More change no digit of an interval, and the memory they need has no bound."""
 
 
 @step
@@ -87,12 +89,13 @@ def fit(
     whole = read_curve(curve, compute_column, score_column, r0)
     last = float(whole.compute[-1]) if len(whole.compute) else 0.0
     before, fitted, beyond = (binned(part) for part in split(whole, start, end))
-    if resamples < 100:
-        raise InputError("resamples", f"is {resamples}", "at least 100")
+    if not 100 <= resamples <= MOST_RESAMPLES:
+        raise InputError("resamples", f"is {resamples}", f"at least 100, at most {MOST_RESAMPLES}")
     if a is not None and not whole.r0 < a <= 1:
         raise InputError("a", f"is {a:g}", f"an asymptote above R_0 = {whole.r0:g}, at most 1")
-    if until is not None and not last <= until < np.inf:
-        raise InputError("until", f"is {until:g}", f"at least the largest compute of the curve, {last:g}")
+    if until is not None and not last <= until <= LARGEST:
+        expected = f"at least the largest compute of the curve, {last:g}, at most {LARGEST:g}"
+        raise InputError("until", f"is {until:g}", expected)
     found = fit_free(fitted, a)
     report: dict[str, Any] = {
         "r0": whole.r0,
