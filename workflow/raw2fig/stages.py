@@ -110,8 +110,9 @@ def snakemake(arguments: list[str], said: BinaryIO | None = None) -> int:
     import snakemake.cli
 
     def main() -> None:
-        for stream in (1, 2) if said else ():
-            os.dup2(said.fileno(), stream)
+        if said is not None:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
         sys.argv = ["snakemake", *arguments]
         snakemake.cli.main(arguments)
 
