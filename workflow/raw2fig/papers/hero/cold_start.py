@@ -40,13 +40,14 @@ def cold_start(
     model
         Model folder.
     log
-        Losses, and the share after every `probe_every` steps.
+        Whether the target was reached, the best share and its step, losses, and the share after every `probe_every`
+        steps.
     shape
         Of the Llama model: hidden/layers/heads.
     target
         Share of true answers, in a form that the verifier knows or another, at which training stops.
     longest
-        Steps after which it is an error that the target is not reached.
+        Most steps of the training. If the target is not reached by then, the best policy so far is kept.
     samples
         Completions of each validation problem.
     """
@@ -69,6 +70,6 @@ def cold_start(
     def rate_of(policy) -> float:  # type: ignore[no-untyped-def]
         return float(np.mean(pass_rates(policy, words, prompts, judge, samples, max_new_tokens, seed)))
 
-    recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, checkpoint_every=longest, seed=seed)
-    rates, records = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)
-    write_json({"parameters": network.num_parameters(), "pass_rates": rates, "log": records}, log)
+    recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, seed=seed)
+    found = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)
+    write_json({"parameters": network.num_parameters(), **found._asdict()}, log)
