@@ -20,7 +20,7 @@ from raw2fig.rl.shaping import (
     Sigma,
     weighted,
 )
-from raw2fig.rl.trainer import Rewards
+from raw2fig.rl.update import Rewards
 from raw2fig.rl.vllm_server import Vllm
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_json
