@@ -18,6 +18,7 @@ from raw2fig.papers.coordination.game import Answer, Request, Respond
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+pytestmark = pytest.mark.training
 PROMPT = "type a cell:"
 
 

@@ -15,6 +15,7 @@ from raw2fig.lm.reward_model import Pairs, load_reward_model, scores, token_ids,
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+pytestmark = pytest.mark.training
 BETTER, WORSE = ["G1 G2", "G3", "G5 G1 G4"], ["G2 G1", "G4 G4 G1", "G6"]
 
 
@@ -25,15 +26,14 @@ def judge(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("judge") / "judge"
     recipe = Recipe(steps=20, batch=3, lr=1e-2, checkpoint_every=100)
     log = train_on_pairs(network, words, Pairs(PROMPTS[:3], BETTER, WORSE), recipe, output)
-    assert log[0]["loss"] == pytest.approx(np.log(2), abs=0.1)
-    assert log[-1]["loss"] < np.log(2) / 2
+    assert log[-1]["loss"] < log[0]["loss"] / 2
     return output
 
 
 def test_training_prefers_the_better_one(judge: Path) -> None:
     model, words = load_reward_model(str(judge))
     better, worse = (scores(model, words, PROMPTS[:3], texts) for texts in (BETTER, WORSE))
-    assert (better - worse).mean() > 1
+    assert (better > worse).all()
 
 
 def test_the_loss_is_that_of_bradley_and_terry(base: Path, tmp_path: Path) -> None:

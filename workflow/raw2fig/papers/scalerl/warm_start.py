@@ -36,7 +36,8 @@ def warm_start(
     model
         Model folder.
     log
-        Losses, and after every `probe_every` steps the pass rate, of all problems and by their verifier.
+        Whether the target was reached, the best pass rate and its step, losses, and the pass rate after every
+        `probe_every` steps, of all problems and by their verifier.
     shape
         Of the Llama model: hidden/layers/heads.
     target
@@ -44,7 +45,7 @@ def warm_start(
     thoughts
         Mean length of thinking in the demonstrations.
     longest
-        Steps after which it is an error that the target is not reached.
+        Most steps of the training. If the target is not reached by then, the best policy so far is kept.
     samples
         Completions of each validation problem.
     """
@@ -71,7 +72,7 @@ def warm_start(
         apart.append(measured.assign(rate=found).groupby(VERIFIER)["rate"].mean().to_dict())
         return float(found.mean())
 
-    recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, checkpoint_every=longest, seed=seed)
-    rates, records = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)
-    told = [rate | parts for rate, parts in zip(rates, apart, strict=True)]
-    write_json({"parameters": network.num_parameters(), "pass_rates": told, "log": records}, log)
+    recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, seed=seed)
+    found = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)
+    rates = [rate | parts for rate, parts in zip(found.pass_rates, apart, strict=True)]
+    write_json({"parameters": network.num_parameters(), **found._asdict(), "pass_rates": rates}, log)
