@@ -200,9 +200,9 @@ def test_the_penalty_is_its_weight_times_the_divergence(base: Path, tmp_path: Pa
     recipe = replace(RECIPE, steps=2, aggregation="token", checkpoint_every=0)
     betas = (0.05, 20.0)
     loose, tight = (run(base, tmp_path / f"{beta}", replace(recipe, beta=beta))[1] for beta in betas)
-    assert loose["kl"] == pytest.approx(tight["kl"], rel=1e-2)
+    assert loose["kl"] == pytest.approx(tight["kl"], rel=1e-4)
     assert loose["kl"] > 1e-5
-    assert tight["loss"] - loose["loss"] == pytest.approx((betas[1] - betas[0]) * loose["kl"], rel=5e-2)
+    assert tight["loss"] - loose["loss"] == pytest.approx((betas[1] - betas[0]) * loose["kl"], rel=1e-3)
 
 
 def test_a_reward_that_can_be_learned_rises(base: Path, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_reward_that_can_be_learned_rises(base: Path, tmp_path: Path) -> None:
     log = run(base, tmp_path / "model", recipe, begins)
     (before, words), (after, _) = load(str(base)), load(str(tmp_path / "model"))
     first, last = (np.mean(begins(completions_of(network, words, PROMPTS, 50))) for network in (before, after))
-    assert last - first > 0.3
+    assert last - first > 0.5  # from 0.03 to 0.97 or more over 14 first weights
     assert [record["step"] for record in log] == list(range(1, 26))
 
 
