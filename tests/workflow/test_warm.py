@@ -16,7 +16,7 @@ from clone import RESULTS, clone, digests, environment
 from raw2fig import warm
 
 pytestmark = [
-    pytest.mark.xdist_group("slurm"),  # with the smoke run, whose results it reads
+    pytest.mark.xdist_group("smoke"),
     pytest.mark.skipif(sys.platform != "linux", reason="steps are forked on Linux only"),
     pytest.mark.skipif(any(map(os.path.exists, warm.GPUS)), reason="no step is forked where there is a GPU"),
 ]
