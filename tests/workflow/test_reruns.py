@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from clone import RESULTS, SMOKE, Job, call, clone, digests, environment, jobs, names, plan, snakemake, stages
 
-pytestmark = pytest.mark.xdist_group("reruns")
+pytestmark = pytest.mark.xdist_group("smoke")
 
 C2S = "workflow/raw2fig/papers/c2s"
 DATA, FIGURES = f"{RESULTS}/c2s/data", f"{RESULTS}/c2s/figures"
@@ -37,13 +37,19 @@ ALL = {"c2s_reference", *PREPROCESSED, *BEHIND_CELLS}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone in which everything is made. Tests that change it take `folder`."""
+def made(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which everything is made, by the smoke run. Tests that change it take `folder`."""
     folder = clone(tmp_path_factory.mktemp("reruns") / "made")
     snakefile = folder / "Snakefile"
     head, rule, tail = snakefile.read_text().partition("\nrule all:")
     snakefile.write_text(head + TRIM + rule + tail)
-    assert names(jobs(snakemake(folder, "all"))) == ALL
+    planned = plan(folder, "all")
+    assert names(planned) == ALL
+    records = ".snakemake/metadata"
+    shutil.copytree(smoke_run / records, folder / records, dirs_exist_ok=True)
+    for path in (path for job in planned for path in job.output):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(smoke_run / path, folder / path)
     return folder
 
 
