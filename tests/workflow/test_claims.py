@@ -2,30 +2,39 @@
 
 from math import inf, nan
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from raw2fig.claims import (
     INCONCLUSIVE,
+    NOT_CONFIGURED,
     NOT_REPRODUCED,
     OUT_OF_SCALE,
     REPRODUCED,
+    Absent,
+    Change,
+    NotConfigured,
     Rule,
+    Undecided,
     above,
     all_of,
     below,
+    check_evidence,
     decide,
     decide_all,
+    decide_claims,
     describe,
     load_published,
+    published_numbers,
     read_claims,
     verdict,
     within,
     write_claims,
 )
 from raw2fig.errors import InputError
-from raw2fig.stats import Estimate
+from raw2fig.stats import Estimate, over_replicates
 from raw2fig.tables import read_json, write_json
 
 numbers = st.floats(-1e6, 1e6)
@@ -93,6 +102,33 @@ def test_what_is_no_estimate_is_refused(estimate: Estimate) -> None:
         verdict(estimate, above(0))
 
 
+def test_a_part_fails_at_the_level_corrected_for_the_number_of_parts() -> None:
+    from scipy.stats import t
+
+    estimate = over_replicates({seed: value for seed, value in enumerate((0.1, 0.2, 0.3, 0.4, 0.5))})
+    error = estimate.replicates.deviation / np.sqrt(5)
+    for parts in (1, 2, 8):
+        ends = 0.3 + t.ppf([0.025 / parts, 1 - 0.025 / parts], 4) * error
+        assert verdict(estimate, above(ends[1] + 1e-9), parts) == NOT_REPRODUCED
+        assert verdict(estimate, above(ends[1] - 1e-9), parts) == INCONCLUSIVE
+        assert verdict(estimate, within(ends[0] - 1, ends[0] - 1e-9), parts) == NOT_REPRODUCED
+        assert verdict(estimate, below(ends[0] + 1e-9), parts) == INCONCLUSIVE
+        # what holds needs no correction
+        assert verdict(estimate, above(estimate.low - 1e-9), parts) == REPRODUCED
+        assert verdict(estimate, below(estimate.high - 1e-9), parts) == INCONCLUSIVE
+
+
+def test_the_number_of_parts_counts_each_time_of_a_part(published) -> None:
+    claim = load_published(published).claims["X4"]
+    # 0.8 below 0.9 by 2.1 standard errors of 1,000 items: fails alone, not among several
+    weak, good = Estimate(0.8, 0.8 - 0.098 * 1.96 / 2.1, 0.8 + 0.098 * 1.96 / 2.1, 1000), interval(0.95, 0.97)
+    assert verdict(weak, above(0.9)) == NOT_REPRODUCED
+    entry = decide(claim, {"split": {"A": weak, "B": good}, "gap": good})
+    assert entry["verdict"] == INCONCLUSIVE
+    assert [part["verdict"] for part in entry["parts"]] == [INCONCLUSIVE, REPRODUCED, REPRODUCED]
+    assert decide(claim, {"split": weak._replace(low=0.79, high=0.81), "gap": good})["verdict"] == NOT_REPRODUCED
+
+
 def test_all_of_takes_the_worst_part() -> None:
     assert all_of([REPRODUCED, REPRODUCED]) == REPRODUCED
     assert all_of([REPRODUCED, INCONCLUSIVE]) == INCONCLUSIVE
@@ -114,6 +150,29 @@ def test_published_file_is_read(published) -> None:
     assert paper.claims["X4"].rules == {"split": above(0.9), "gap": above(0.1)}
     assert paper.claims["X5"].rules == {}
     assert paper.claims["X5"].out_of_scale == "needs a laboratory"
+    assert [claim.origin for claim in paper.claims.values()] == ["paper", "ours", "paper", "paper", "paper"]
+    assert [claim.evidence for claim in paper.claims.values()] == [("fit", "runs"), ("fit",), (), ("runs",), ()]
+    assert first.history == (Change("2026-11-24", "threshold 0.7 to 0.8", "it was a typing error", REPRODUCED),)
+    assert paper.history == (Change("2026-11-25", "all data drawn anew", "settings were chosen on the old ones"),)
+    reasons = {scale: load_published(published, scale).claims["X3"].by_construction for scale in ("laptop", "paper")}
+    assert reasons == {"laptop": "labels are drawn at random", "paper": ""}
+
+
+def test_figures_get_the_numbers_of_claims_and_others(published) -> None:
+    assert [row["value"] for row in published_numbers(published, "X1")] == [0.85, 0.79]
+    assert published_numbers(published, "curve") == [
+        {"x": 1, "y": 0.5, "source": "v1"},
+        {"x": 2, "y": 0.7, "source": "notes"},
+    ]
+    with pytest.raises(InputError, match=r"made_up\.yaml: no published numbers 'curves'; expected curve"):
+        published_numbers(published, "curves")
+
+
+def test_evidence_is_a_figure_or_a_table(published) -> None:
+    evidence = {claim.id: claim.evidence for claim in load_published(published).claims.values()}
+    check_evidence(published, evidence, figures=["fit", "seeds"], tables=["runs"])
+    with pytest.raises(InputError, match=r"claim X1: 'runs' is no figure or table of the paper; expected run$"):
+        check_evidence(published, evidence, figures=["fit"], tables=["run"])
 
 
 @pytest.mark.parametrize(
@@ -136,6 +195,19 @@ def test_published_file_is_read(published) -> None:
         ("  notes: second-hand notes", "", "source 'notes' is not explained"),
         ("    where: Fig. 2\n", "", "claim X2 has no where"),
         ("title: A made-up", "# ", "the file has no title"),
+        ("    origin: ours\n", "", "claim X2 has no origin"),
+        ("origin: ours", "origin: theirs", "claim X2: origin is 'theirs'; expected one of paper, ours"),
+        ("    evidence: [runs]\n", "", "claim X4 has no evidence"),
+        (
+            "kind: {out_of_scale: needs a laboratory}",
+            "kind: {out_of_scale: x}\n    evidence: [fit]",
+            "claim X5 has evidence",
+        ),
+        ('{paper: "", others: labels are drawn at random}', "{paper: x}", "claim X3: no by_construction at scale ''"),
+        ("date: 2026-11-24, ", "", "claim X1, history has no date"),
+        ("reason: settings were", "because: settings were", "history has no reason"),
+        ("{x: 2, y: 0.7, source: notes}", "{x: 2, y: 0.7}", "numbers, curve: source None is not explained"),
+        ("  curve:\n", "  X1:\n", "numbers, X1: is the name of a claim"),
     ],
 )
 def test_check_22_published_file_is_refused(published, old: str, new: str, message: str) -> None:
@@ -154,17 +226,30 @@ def test_claims_json_has_every_field_and_verdict(claims_file) -> None:
     assert (run["paper"], run["scale"]) == ("made_up", "laptop")
     verdicts = [entry["verdict"] for entry in run["claims"]]
     assert verdicts == [REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, INCONCLUSIVE, OUT_OF_SCALE]
-    first, second, _, parts, last = run["claims"]
-    assert first["estimate"] == {"value": 0.91, "low": 0.88, "high": 0.93, "n": 700, "seeds": 2, "unit": "R2"}
-    assert first["measured"] == "0.91 R2 [0.88, 0.93], n = 700, 2 seeds"
+    first, second, third, parts, last = run["claims"]
+    assert first["estimate"] == {
+        **{"value": 0.91, "low": 0.88, "high": 0.93, "n": 700, "seeds": 2},
+        **{"replicates": None, "prediction": None},
+    }
+    assert first["measured"] == "0.91 [0.88, 0.93], n = 700, 2 seeds"
     assert first["published"][0] == {"text": "R2 = 0.85", "source": "v1", "value": 0.85, "unit": "R2"}
-    assert second["measured"] == "loss of M minus loss of S: 0.2 [0.05, 0.3], n = 96, 1 seed"
+    # 0.20 to 0.24 over 5 replicates: s = 0.0158, t = 2.776
+    assert second["measured"] == "0.22 [0.2, 0.24], 5 replicates"
+    assert second["estimate"]["replicates"] == 5
+    assert second["estimate"]["prediction"] == pytest.approx([0.22 - 2.776 * 0.01732, 0.22 + 2.776 * 0.01732], abs=1e-4)
     assert [(part["name"], part["verdict"]) for part in parts["parts"]] == [
         ("split", REPRODUCED),
         ("gap", INCONCLUSIVE),
     ]
     assert parts["estimate"] == parts["parts"][0]["estimate"]
     assert (last["estimate"], last["measured"]) == (None, "needs a laboratory")
+    assert [entry["origin"] for entry in run["claims"]] == ["paper", "ours", "paper", "paper", "paper"]
+    assert [entry["evidence"] for entry in run["claims"]] == [["fit", "runs"], ["fit"], [], ["runs"], []]
+    assert third["by_construction"] == "labels are drawn at random"
+    assert [entry["by_construction"] for entry in run["claims"] if entry is not third] == [""] * 4
+    assert [len(entry["history"]) for entry in run["claims"]] == [1, 0, 0, 0, 0]
+    assert first["history"][0]["verdict_before"] == REPRODUCED
+    assert [change["date"] for change in run["history"]] == ["2026-11-25"]
 
 
 def test_same_claims_same_bytes(claims_file) -> None:
@@ -206,24 +291,66 @@ def test_an_estimate_without_interval_is_written_and_said(published) -> None:
     assert entry["verdict"] == INCONCLUSIVE
     assert entry["estimate"]["low"] is None
     assert entry["measured"] == "0.9 (no interval), n = 1, 1 seed"
-    assert describe({**entry["estimate"], "unit": "AUROC"}).startswith("0.9 AUROC (no")
+    assert describe({**entry["estimate"], "n": 70, "replicates": 3}) == "0.9 (no interval), n = 70, 3 replicates"
 
 
 def test_a_claim_is_neither_undecided_nor_decided_twice(published) -> None:
     claims = load_published(published).claims
     some = interval(0, 1)
-    with pytest.raises(ValueError, match="X1: neither an estimate nor"):
+    with pytest.raises(ValueError, match="X1: neither a measurement nor"):
         decide(claims["X1"])
-    with pytest.raises(ValueError, match="X1: both an estimate and"):
-        decide(claims["X1"], some, out_of_scale="too small")
-    with pytest.raises(ValueError, match="X5: both an estimate and"):
+    with pytest.raises(ValueError, match="X5: both a measurement and"):
         decide(claims["X5"], some)
     with pytest.raises(ValueError, match=r"X4: estimates of \['split'\] for the parts \['gap', 'split'\]"):
         decide(claims["X4"], {"split": some})
     with pytest.raises(ValueError, match="X4: estimates of"):
         decide(claims["X4"], some)
-    entry = decide(claims["X1"], out_of_scale="this scale has no GPU")
-    assert (entry["verdict"], entry["measured"]) == (OUT_OF_SCALE, "this scale has no GPU")
+    for found in (Absent("this scale has no GPU"), "this scale has no GPU"):
+        entry = decide(claims["X1"], found)
+        assert (entry["verdict"], entry["measured"]) == (OUT_OF_SCALE, "this scale has no GPU")
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"), [(Absent, OUT_OF_SCALE), (NotConfigured, NOT_CONFIGURED), (Undecided, INCONCLUSIVE)]
+)
+def test_a_reason_stands_for_a_measurement_or_comes_from_it(published, tmp_path, reason, expected: str) -> None:
+    def raises() -> Estimate:
+        raise reason("a reason")
+
+    measured = {"X1": reason("a reason"), "X2": lambda: reason("a reason"), "X3": raises, "X4": raises}
+    decide_claims("made_up", published, "laptop", measured, tmp_path / "claims.json")
+    *entries, last = read_claims(tmp_path / "claims.json")["claims"]
+    assert [(entry["verdict"], entry["measured"]) for entry in entries] == [(expected, "a reason")] * 4
+    assert {entry["estimate"] for entry in entries} == {None}
+    assert (last["verdict"], last["measured"]) == (OUT_OF_SCALE, "needs a laboratory")
+
+
+def test_what_no_scale_can_measure_is_never_measured(published, tmp_path) -> None:
+    def never() -> Estimate:
+        raise AssertionError
+
+    measured = {name: Absent("x") for name in ("X1", "X2", "X3", "X4")}
+    decide_claims("made_up", published, "laptop", {**measured, "X5": never}, tmp_path / "claims.json")
+    assert {entry["verdict"] for entry in read_claims(tmp_path / "claims.json")["claims"]} == {OUT_OF_SCALE}
+
+
+def test_measurements_and_claims_are_the_same(published, tmp_path) -> None:
+    calls: list[str] = []
+    measured: dict = {name: lambda: calls.append("called") for name in ("X1", "X2", "X3", "X4")}
+    path = tmp_path / "claims.json"
+    for wrong, message in (
+        ({"X1": measured["X1"]}, r"no measurement of the claims \['X2', 'X3', 'X4'\]"),
+        ({**measured, "X9": measured["X1"]}, r"measurements of no claim \['X9'\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            decide_claims("made_up", published, "laptop", wrong, path)
+    assert calls == []
+    parts = {**{name: Absent("x") for name in measured}, "X4": lambda: {"split": interval(0.95, 0.97)}}
+    with pytest.raises(ValueError, match=r"X4: estimates of \['split'\] for the parts"):
+        decide_claims("made_up", published, "laptop", parts, path)
+    with pytest.raises(ZeroDivisionError):  # a mistake is no reason
+        decide_claims("made_up", published, "laptop", {**parts, "X4": lambda: interval(0, 1 / 0)}, path)
+    assert not path.exists()
 
 
 def test_what_a_run_says_of_each_claim(published) -> None:
@@ -234,13 +361,13 @@ def test_what_a_run_says_of_each_claim(published) -> None:
     expected = [decide(paper.claims[name], said[name]) for name in ("X1", "X3", "X4")]
     assert [entry for entry in entries if entry["verdict"] != OUT_OF_SCALE] == expected
     assert [entry["measured"] for entry in entries[1::3]] == ["too few cells", "needs a laboratory"]
-    with pytest.raises(ValueError, match="X3: neither an estimate nor"):
+    with pytest.raises(ValueError, match="X3: neither a measurement nor"):
         decide_all(paper, {name: found for name, found in said.items() if name != "X3"})
 
 
 def test_no_claim_goes_missing(published, tmp_path) -> None:
     paper = load_published(published)
-    entries = [decide(claim, out_of_scale="test") for claim in paper.claims.values()]
+    entries = [decide(claim, Absent("test") if claim.rules else None) for claim in paper.claims.values()]
     path = tmp_path / "claims.json"
     for wrong in (entries[1:], [*entries, entries[0]], [*entries[1:], {**entries[0], "id": "X9"}]):
         with pytest.raises(ValueError, match="for claims"):
@@ -258,6 +385,15 @@ def test_claims_file_is_checked_on_reading(claims_file, tmp_path) -> None:
         (lambda value: value["claims"][0]["published"][0].pop("source"), "claim X1: a number without source"),
         (lambda value: value["claims"][0]["published"][0].update(source="v9"), "a number without source"),
         (lambda value: value.pop("scale"), "not a claims file"),
+        (
+            lambda value: value["claims"][0].update(origin="mine"),
+            "claim X1: origin 'mine'; expected one of paper, ours",
+        ),
+        (lambda value: value["claims"][0].pop("history"), "not the claims of this version"),
+        (lambda value: value["claims"][0]["history"][0].pop("reason"), "claim X1: history"),
+        (lambda value: value["history"][0].update(because=""), "history"),
+        (lambda value: value["claims"][1]["estimate"].pop("prediction"), "claim X2: estimate"),
+        (lambda value: value["claims"][3]["parts"][1]["estimate"].pop("n"), "claim X4: estimate"),
     ]:
         write_json(good, path)
         edited = read_json(path)

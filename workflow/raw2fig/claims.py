@@ -1,45 +1,94 @@
 """A paper's claims, and what this run says about each.
 
-The published numbers and the criteria stand in `config/published/<paper>.yaml`, written before any run; the
-paper's `claims` step measures, and this module alone turns a measurement into a verdict. Such a file says:
+The published numbers and the criteria stand in `config/published/<paper>.yaml`. The paper's `claims` step measures, and
+this module alone turns a measurement into a verdict. Such a file says:
 
     title: Scaling Large Language Models for Next-Generation Single-Cell Analysis
     sources:
       v1: first preprint version, April 2025
     claims:
       - id: C1
+        origin: paper
         claim: Expression to cell sentence and back loses little
         where: Supp. Fig. 9
         published:
           - {value: 0.85, unit: R2, text: R2 = 0.85 on the paper's two datasets, source: v1}
         criterion: R2 of the rank fit on pbmc68k is above 0.88
         kind: {above: 0.88}
+        evidence: [rank]
         disclosure: 700 cells and 765 genes that ship with scanpy, not the paper's datasets
+    numbers:
+      sweep:
+        - {arm: batch 512, value: 0.605, source: v1}
 
-`disclosure` is text, or a mapping from scales to text where they differ: `{paper: ..., others: ...}`.
+`origin` says whose claim it is: `paper` or `ours`. `evidence` names the paper's figures and tables that show the
+measurement; it is an empty list where none does, and not there for a claim that no scale can measure.
 
 `kind` is one of `above: t`, `below: t`, `within: [low, high]`, `all_of: {part: kind, ...}` and
 `out_of_scale: reason` for a claim that no scale of this repository can measure.
+
+Optional are `disclosure`; `by_construction`: why the effect is bound to show, where the miniature builds it in; and
+`history`: what was changed after a result was seen, each entry with `date`, `change`, `reason` and (where there was
+one) `verdict_before`. The first two are text, or a mapping from scales to text where they differ:
+`{paper: ..., others: ...}`. A `history` beside `claims` holds what concerns many of them.
+
+`numbers` are published numbers that figures and tables draw beside those of the claims: lists of rows, each with its
+source (`published_numbers`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from raw2fig.errors import InputError
+from raw2fig.stats import LEVEL, interval_at, prediction
 from raw2fig.tables import read_json, read_yaml, write_json
 
 if TYPE_CHECKING:
     from raw2fig.stats import Estimate
 
-    Measured = Estimate | Mapping[str, Estimate | Mapping[str, Estimate]]
-    Said = Measured | str
-    """What a run says of a claim: what it measured, or why its scale cannot measure it."""
-
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
-INCONCLUSIVE, OUT_OF_SCALE = "inconclusive", "out of scale"
-VERDICTS = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, OUT_OF_SCALE)
+INCONCLUSIVE, OUT_OF_SCALE, NOT_CONFIGURED = "inconclusive", "out of scale", "not configured"
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, OUT_OF_SCALE, NOT_CONFIGURED)
+PAPER, OURS = "paper", "ours"
+ORIGINS = (PAPER, OURS)
+
+
+class Unmeasured(Exception):
+    """Why there is no measurement of a claim. It stands for the measurement, or is returned or raised by it."""
+
+    verdict: ClassVar[str]
+
+
+class Absent(Unmeasured):
+    """This scale lacks what the claim needs: the verdict is `out of scale`."""
+
+    verdict = OUT_OF_SCALE
+
+
+class NotConfigured(Unmeasured):
+    """The claim needs an input that was not given. Says which input, and how to give it."""
+
+    verdict = NOT_CONFIGURED
+
+
+class Undecided(Unmeasured):
+    """The run could have measured it and did not come to that, as with a training that did not reach its target: the
+    verdict is `inconclusive`."""
+
+    verdict = INCONCLUSIVE
+
+
+if TYPE_CHECKING:
+    Measured: TypeAlias = Estimate | Mapping[str, Estimate | Mapping[str, Estimate]]
+    """One estimate, or one for each part of an `all_of`, the first being the headline. A part that was measured several
+    times (at each step between model sizes, say) has a mapping from names to estimates, and must hold each time."""
+    Measurement: TypeAlias = Callable[[], Measured | Unmeasured] | Unmeasured
+    """How a claim is measured, or why it is not."""
+    Said: TypeAlias = Measured | Unmeasured | str
+    """What a run says of a claim: what it measured, or why it cannot (text: why it is out of scale)."""
 
 
 class Published(NamedTuple):
@@ -51,6 +100,15 @@ class Published(NamedTuple):
     unit: str = ""
 
 
+class Change(NamedTuple):
+    """A change of a claim's criterion, of what the miniature plants or of its settings, after a result was seen."""
+
+    date: str
+    change: str
+    reason: str
+    verdict_before: str = ""
+
+
 class Rule(NamedTuple):
     """The range that a quantity must lie in, its ends excluded if `open`."""
 
@@ -60,10 +118,11 @@ class Rule(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A claim of a paper with its criterion. `rules` has one entry, named "", or one per part of an `all_of`;
-    none when the claim is out of scale everywhere, for the reason in `out_of_scale`."""
+    """A claim with its criterion. `rules` has one entry, named "", or one per part of an `all_of`; none when the claim
+    is out of scale everywhere, for the reason in `out_of_scale`."""
 
     id: str
+    origin: str
     claim: str
     where: str
     published: tuple[Published, ...]
@@ -71,14 +130,20 @@ class Claim(NamedTuple):
     rules: dict[str, Rule]
     out_of_scale: str = ""
     disclosure: str = ""
+    by_construction: str = ""
+    evidence: tuple[str, ...] = ()
+    history: tuple[Change, ...] = ()
 
 
 class Paper(NamedTuple):
-    """A paper's claims in their order, and the meaning of every source mark."""
+    """A paper's claims in their order, the meaning of every source mark, changes that concern many claims, and further
+    published numbers by name."""
 
     title: str
     sources: dict[str, str]
     claims: dict[str, Claim]
+    history: tuple[Change, ...]
+    numbers: dict[str, list[dict[str, Any]]]
 
 
 def above(threshold: float) -> Rule:
@@ -96,17 +161,23 @@ def within(low: float, high: float) -> Rule:
     return Rule(low, high, open=False)
 
 
-def verdict(estimate: "Estimate", rule: Rule) -> str:
-    """`reproduced` if the whole interval of `estimate` satisfies `rule`, `not reproduced` if none of it does,
-    otherwise `inconclusive`: also without an interval, whose ends are then NaN. Raises `ValueError` for a value
-    that is not finite or an interval upside down."""
-    low, high = estimate.low, estimate.high
-    if not math.isfinite(estimate.value) or low > high:
-        raise ValueError(f"not an estimate: {estimate.value} [{low}, {high}]")
+def verdict(estimate: "Estimate", rule: Rule, parts: int = 1) -> str:
+    """`reproduced` if the whole 95 % interval of `estimate` satisfies `rule`; `not reproduced` if none of it does;
+    otherwise `inconclusive`, also without an interval, whose ends are then NaN.
+
+    One of `parts` of a criterion fails only if its interval fails at the level 1 - 0.05 / parts (Bonferroni), as any
+    part that fails by chance would fail the whole. All parts must hold, so that needs no correction. Raises
+    `ValueError` for a value that is not finite or an interval upside down.
+    """
+    if not math.isfinite(estimate.value) or estimate.low > estimate.high:
+        raise ValueError(f"not an estimate: {estimate.value} [{estimate.low}, {estimate.high}]")
+    low, high = interval_at(estimate, 1 - (1 - LEVEL) / parts)
     if rule.open:
-        inside, outside = rule.low < low and high < rule.high, high <= rule.low or low >= rule.high
+        inside = rule.low < estimate.low and estimate.high < rule.high
+        outside = high <= rule.low or low >= rule.high
     else:
-        inside, outside = rule.low <= low and high <= rule.high, high < rule.low or low > rule.high
+        inside = rule.low <= estimate.low and estimate.high <= rule.high
+        outside = high < rule.low or low > rule.high
     return REPRODUCED if inside else NOT_REPRODUCED if outside else INCONCLUSIVE
 
 
@@ -118,102 +189,131 @@ def all_of(verdicts: Sequence[str]) -> str:
     return next((name for name in (NOT_REPRODUCED, INCONCLUSIVE) if name in verdicts), REPRODUCED)
 
 
-def decide(
-    claim: Claim,
-    estimate: "Measured | None" = None,
-    *,
-    unit: str = "",
-    measured: str = "",
-    out_of_scale: str = "",
-    evidence: Sequence[str | Path] = (),
-) -> dict[str, Any]:
-    """The entry of `claim` in claims.json.
+def decide_claims(key: str, published: Path, scale: str, measured: "Mapping[str, Measurement]", output: Path) -> None:
+    """Decide every claim of the paper `key` from what was measured at `scale`, and write claims.json to `output`.
 
     Parameters
     ----------
-    claim
-        The claim with its rules.
-    estimate
-        What was measured: one estimate, or one per part of an `all_of`, the first being the headline. A part that
-        was measured several times (at each step between model sizes, say) has a mapping from names to estimates, and
-        must hold each time.
-    unit
-        Unit of the estimate.
+    key
+        The paper's key, such as "c2s".
+    published
+        Its claims and criteria, config/published/<key>.yaml.
+    scale
+        The scale that was run.
     measured
-        What was measured, in words; the numbers themselves are added.
-    out_of_scale
-        Why this scale cannot measure the claim. Not needed for a claim that is out of scale everywhere.
-    evidence
-        Figures and tables that show it, relative to the repository root.
+        For each claim that has a criterion, a function that measures it, or why it is not measured. A claim that is out
+        of scale everywhere needs no entry, and its function is never called.
+    output
+        The file to write.
 
     Raises
     ------
     ValueError
-        The claim has neither an estimate nor a reason, or has both, or the estimate has other parts than the
-        criterion: no claim is left without a verdict or decided by something else than its criterion.
+        A claim has no entry, an entry no claim, or a measurement other parts than the criterion: no claim is left
+        without a verdict or decided by something else than its criterion.
     """
-    reason = out_of_scale or claim.out_of_scale
-    if (estimate is None) == (not reason):
-        problem = "neither an estimate nor" if estimate is None else "both an estimate and"
+    paper = load_published(published, scale)
+    missing = [name for name, claim in paper.claims.items() if claim.rules and name not in measured]
+    unknown = [name for name in measured if name not in paper.claims]
+    if missing or unknown:
+        raise ValueError(f"{key}: no measurement of the claims {missing}, measurements of no claim {unknown}")
+    said = {name: _said(measured[name]) for name, claim in paper.claims.items() if claim.rules}
+    write_claims(output, key, paper, scale, decide_all(paper, said))
+
+
+def _said(measurement: "Measurement") -> "Measured | Unmeasured":
+    """What is measured, or why it is not."""
+    if isinstance(measurement, Unmeasured):
+        return measurement
+    try:
+        return measurement()
+    except Unmeasured as reason:
+        return reason
+
+
+def decide(claim: Claim, found: "Said | None" = None) -> dict[str, Any]:
+    """The entry of `claim` in claims.json, from what was found; nothing for a claim that is out of scale everywhere.
+
+    Raises `ValueError` when the claim has neither a measurement nor a reason, or has both, or the measurement has other
+    parts than the criterion.
+    """
+    if isinstance(found, str):
+        found = Absent(found)
+    if (found is None) == (not claim.out_of_scale):
+        problem = "neither a measurement nor" if found is None else "both a measurement and"
         raise ValueError(f"claim {claim.id}: {problem} a reason why it is out of scale")
-    parts: list[dict[str, Any]] = []
-    if estimate is not None:
-        # an Estimate is a named tuple, hence never a mapping
-        named = estimate if isinstance(estimate, Mapping) else {"": estimate}
-        if set(named) != set(claim.rules):
-            raise ValueError(f"claim {claim.id}: estimates of {sorted(named)} for the parts {sorted(claim.rules)}")
-        for name, items in named.items():
-            times = items if isinstance(items, Mapping) else {"": items}
-            if not times:
-                raise ValueError(f"claim {claim.id}: no estimate of {name}")
-            for time, item in times.items():
-                met = verdict(item, claim.rules[name])
-                parts.append({"name": f"{name} {time}".strip(), "estimate": as_record(item, unit), "verdict": met})
+    if found is None:
+        found = Absent(claim.out_of_scale)
+    parts = [] if isinstance(found, Unmeasured) else _parts(claim, found)
     numbers = "; ".join(f"{part['name']} {describe(part['estimate'])}".strip() for part in parts)
     return {
         "id": claim.id,
+        "origin": claim.origin,
         "claim": claim.claim,
         "where": claim.where,
         "published": [item._asdict() for item in claim.published],
         "criterion": claim.criterion,
         "disclosure": claim.disclosure,
-        "measured": ": ".join(text for text in (measured, numbers or reason) if text),
+        "by_construction": claim.by_construction,
+        "evidence": list(claim.evidence),
+        "history": [change._asdict() for change in claim.history],
+        "measured": str(found) if isinstance(found, Unmeasured) else numbers,
         "estimate": parts[0]["estimate"] if parts else None,
         "parts": parts if len(parts) > 1 else [],
-        "verdict": all_of([part["verdict"] for part in parts]) if parts else OUT_OF_SCALE,
-        "evidence": [str(path) for path in evidence],
+        "verdict": found.verdict if isinstance(found, Unmeasured) else all_of([part["verdict"] for part in parts]),
     }
+
+
+def _parts(claim: Claim, measured: "Measured") -> list[dict[str, Any]]:
+    """Name, estimate and verdict of each part of the criterion, each time that it was measured."""
+    # an Estimate is a named tuple, hence never a mapping
+    named = measured if isinstance(measured, Mapping) else {"": measured}
+    if set(named) != set(claim.rules):
+        raise ValueError(f"claim {claim.id}: estimates of {sorted(named)} for the parts {sorted(claim.rules)}")
+    several = {name: items if isinstance(items, Mapping) else {"": items} for name, items in named.items()}
+    if empty := [name for name, items in several.items() if not items]:
+        raise ValueError(f"claim {claim.id}: no estimate of {', '.join(empty)}")
+    count = sum(map(len, several.values()))
+    return [
+        {
+            "name": f"{name} {time}".strip(),
+            "estimate": as_record(item),
+            "verdict": verdict(item, claim.rules[name], count),
+        }
+        for name, items in several.items()
+        for time, item in items.items()
+    ]
 
 
 def decide_all(paper: Paper, said: "Mapping[str, Said]") -> list[dict[str, Any]]:
     """The entries of all claims of `paper`, by id what the run says of each; of claims that are out of scale everywhere
     it says nothing. Raises as `decide`."""
-    entries = []
-    for name, claim in paper.claims.items():
-        found = said.get(name)
-        entries.append(decide(claim, out_of_scale=found) if isinstance(found, str) else decide(claim, found))
-    return entries
+    return [decide(claim, said.get(name)) for name, claim in paper.claims.items()]
 
 
-def as_record(estimate: "Estimate", unit: str) -> dict[str, Any]:
-    """{value, low, high, n, seeds, unit} of an estimate; the ends are None where there is no interval."""
+def as_record(estimate: "Estimate") -> dict[str, Any]:
+    """{value, low, high, n, seeds, replicates, prediction} of an estimate. The ends are None where there is no
+    interval. `replicates` is their number, and `prediction` where the value of one more would fall, None over items."""
+    predicted = prediction(estimate)
     return {
         "value": float(estimate.value),
         "low": None if math.isnan(estimate.low) else float(estimate.low),
         "high": None if math.isnan(estimate.high) else float(estimate.high),
         "n": int(estimate.n),
         "seeds": int(estimate.seeds),
-        "unit": unit,
+        "replicates": estimate.replicates.n if estimate.replicates else None,
+        "prediction": None if predicted is None or math.isnan(predicted[0]) else list(predicted),
     }
 
 
 def describe(record: Mapping[str, Any]) -> str:
-    """`0.914 R2 [0.902, 0.926], n = 700, 2 seeds`."""
-    value = f"{record['value']:.3g} {record['unit']}".strip()
+    """`0.914 [0.902, 0.926], n = 700, 2 seeds`, or over replicates `0.914 [0.902, 0.926], n = 700, 5 replicates`."""
     low, high = record["low"], record["high"]
     interval = "(no interval)" if low is None or high is None else f"[{low:.3g}, {high:.3g}]"
-    seeds = f"{record['seeds']} seed" + ("" if record["seeds"] == 1 else "s")
-    return f"{value} {interval}, n = {record['n']:,}, {seeds}"
+    count, unit = (record["replicates"], "replicate") if record["replicates"] else (record["seeds"], "seed")
+    units = f"{count} {unit}" + ("" if count == 1 else "s")
+    items = f"n = {record['n']:,}, " if record["n"] != record["replicates"] else ""
+    return f"{record['value']:.3g} {interval}, {items}{units}"
 
 
 def write_claims(path: Path, key: str, paper: Paper, scale: str, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -225,30 +325,57 @@ def write_claims(path: Path, key: str, paper: Paper, scale: str, entries: Sequen
     if sorted(found) != sorted(paper.claims):
         raise ValueError(f"{path}: entries {sorted(found)} for claims {sorted(paper.claims)}")
     by_id = {entry["id"]: entry for entry in entries}
-    write_json(
-        {
-            "paper": key,
-            "title": paper.title,
-            "scale": scale,
-            "sources": paper.sources,
-            "claims": [dict(by_id[name]) for name in paper.claims],
-        },
-        path,
-    )
+    claims = [dict(by_id[name]) for name in paper.claims]
+    history = [change._asdict() for change in paper.history]
+    head = {"paper": key, "title": paper.title, "scale": scale, "sources": paper.sources, "history": history}
+    write_json({**head, "claims": claims}, path)
+
+
+ENTRY = frozenset(
+    [
+        "id",
+        "origin",
+        "claim",
+        "where",
+        "published",
+        "criterion",
+        "disclosure",
+        "by_construction",
+        "evidence",
+        "history",
+        "measured",
+        "estimate",
+        "parts",
+        "verdict",
+    ]
+)
+"""Keys of an entry of claims.json."""
+RECORD = frozenset(["value", "low", "high", "n", "seeds", "replicates", "prediction"])
+"""Keys of an estimate in claims.json."""
 
 
 def read_claims(path: Path) -> dict[str, Any]:
     """What `write_claims` wrote. Raises `InputError` when it is something else, or has a published number
     without a source or an unknown verdict."""
     value = read_json(path)
-    if not isinstance(value, dict) or set(value) != {"paper", "title", "scale", "sources", "claims"}:
-        raise InputError(path, "not a claims file", "paper, title, scale, sources and claims")
+    if not isinstance(value, dict) or set(value) != {"paper", "title", "scale", "sources", "history", "claims"}:
+        raise InputError(path, "not a claims file of this version", "paper, title, scale, sources, history and claims")
     for entry in value["claims"]:
-        if entry.get("verdict") not in VERDICTS:
-            raise InputError(path, f"verdict {entry.get('verdict')!r}", f"one of {', '.join(VERDICTS)}")
+        if not isinstance(entry, dict) or set(entry) != ENTRY:
+            raise InputError(path, "not the claims of this version", f"entries with {', '.join(sorted(ENTRY))}")
+        where = f"claim {entry['id']}"
+        for key, known in (("verdict", VERDICTS), ("origin", ORIGINS)):
+            if entry[key] not in known:
+                raise InputError(path, f"{where}: {key} {entry[key]!r}", f"one of {', '.join(known)}")
         for item in entry["published"]:
             if item.get("source") not in value["sources"]:
-                raise InputError(path, f"claim {entry['id']}: a number without source", "a mark listed in sources")
+                raise InputError(path, f"{where}: a number without source", "a mark listed in sources")
+        for change in [*value["history"], *entry["history"]]:
+            if set(change) != set(Change._fields):
+                raise InputError(path, f"{where}: history {change}", f"keys {', '.join(Change._fields)}")
+        for record in [part["estimate"] for part in entry["parts"]] + [entry["estimate"]]:
+            if record is not None and set(record) != RECORD:
+                raise InputError(path, f"{where}: estimate {record}", f"keys {', '.join(sorted(RECORD))}")
     return value
 
 
@@ -258,47 +385,118 @@ def load_published(path: Path, scale: str = "") -> Paper:
     Raises `InputError` that names the claim for an unknown or missing key, a number without a source mark, a
     mark that `sources` does not explain, two claims with one id, or a rule that is none.
     """
-    value = _keys(path, "the file", read_yaml(path), {"title": str, "sources": dict, "claims": list}, {})
+    required, optional = {"title": str, "sources": dict, "claims": list}, {"history": list, "numbers": dict}
+    value = _keys(path, "the file", read_yaml(path), required, optional)
     sources = {str(mark): str(meaning) for mark, meaning in value["sources"].items()}
     claims: dict[str, Claim] = {}
     for number, item in enumerate(value["claims"], 1):
         where = f"claim {item.get('id', number) if isinstance(item, dict) else number}"
         claim = _claim(path, where, item, sources, scale)
         if claim.id in claims:
-            raise InputError(path, f"two claims {claim.id}", "an id for each claim")
+            raise InputError(path, f"two claims {claim.id}", "one of each id")
         claims[claim.id] = claim
-    return Paper(value["title"], sources, claims)
+    numbers = {
+        str(name): _rows(path, f"numbers, {name}", rows, sources) for name, rows in value.get("numbers", {}).items()
+    }
+    if both := sorted(set(numbers) & set(claims)):
+        raise InputError(path, f"numbers, {both[0]}: is the name of a claim", "another name")
+    return Paper(value["title"], sources, claims, _history(path, "history", value), numbers)
+
+
+def published_numbers(path: Path, name: str) -> list[dict[str, Any]]:
+    """Rows of published numbers, for figures and tables: those of the claim with the id `name` (text, source, value and
+    unit), or those that stand as `name` under `numbers` with whatever keys they have.
+
+    Raises `InputError` as `load_published`, and for a name that is neither.
+    """
+    paper = load_published(path)
+    if name in paper.claims:
+        return [number._asdict() for number in paper.claims[name].published]
+    if name not in paper.numbers:
+        raise InputError(path, f"no published numbers {name!r}", _nearest(name, [*paper.numbers, *paper.claims]))
+    return paper.numbers[name]
+
+
+def check_evidence(
+    path: Path, evidence: Mapping[str, Collection[str]], figures: Collection[str], tables: Collection[str]
+) -> None:
+    """Raises `InputError` for a claim of the file `path` that names as `evidence` what is no figure or table."""
+    for claim, names in evidence.items():
+        for name in names:
+            if name not in figures and name not in tables:
+                raise InputError(
+                    path,
+                    f"claim {claim}: {name!r} is no figure or table of the paper",
+                    _nearest(name, [*figures, *tables]),
+                )
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """What was meant by a name that is not known."""
+    close = get_close_matches(name, known, n=1)
+    return close[0] if close else f"one of {', '.join(known)}"
 
 
 def _claim(path: Path, where: str, item: Any, sources: Mapping[str, str], scale: str) -> Claim:
-    required = {"id": str, "claim": str, "where": str, "published": list, "criterion": str, "kind": dict}
-    value = _keys(path, where, item, required, {"disclosure": (str, dict)})
-    disclosure = value.get("disclosure", "")
-    if isinstance(disclosure, dict):
-        disclosure = disclosure.get(scale, disclosure.get("others"))
-    if not isinstance(disclosure, str):
-        raise InputError(path, f"{where}: no disclosure at scale {scale!r}", "a text for it, or for others")
-    published = []
-    for number in value["published"]:
-        entry = _keys(
-            path,
-            f"{where}, published",
-            number,
-            {"text": str, "source": str},
-            {"value": (int, float), "unit": str},
-        )
-        if entry["source"] not in sources:
-            raise InputError(
-                path, f"{where}: source {entry['source']!r} is not explained", f"one of {', '.join(sources)}"
-            )
-        published.append(Published(**entry))
-    if not published:
-        raise InputError(path, f"{where}: nothing published", "at least one entry with text and source")
+    required = {"id": str, "origin": str, "claim": str, "where": str, "published": list, "criterion": str, "kind": dict}
+    optional = {"disclosure": (str, dict), "by_construction": (str, dict), "evidence": list, "history": list}
+    value = _keys(path, where, item, required, optional)
+    if value["origin"] not in ORIGINS:
+        raise InputError(path, f"{where}: origin is {value['origin']!r}", f"one of {', '.join(ORIGINS)}")
     kind = value.pop("kind")
     reason = kind.get("out_of_scale", "") if set(kind) == {"out_of_scale"} else ""
     rules = {} if reason else _rules(path, where, kind)
-    value |= {"published": tuple(published), "disclosure": disclosure}
+    if bool(reason) == ("evidence" in value):
+        problem = "has evidence of what is not measured" if reason else "has no evidence"
+        raise InputError(path, f"{where} {problem}", "the figures and tables of a claim that has a criterion, or []")
+    value |= {
+        "published": tuple(Published(**row) for row in _published(path, where, value["published"], sources)),
+        "disclosure": _at_scale(path, where, value, "disclosure", scale),
+        "by_construction": _at_scale(path, where, value, "by_construction", scale),
+        "evidence": tuple(map(str, value.get("evidence", ()))),
+        "history": _history(path, f"{where}, history", value),
+    }
     return Claim(**value, rules=rules, out_of_scale=reason)
+
+
+def _at_scale(path: Path, where: str, value: Mapping[str, Any], key: str, scale: str) -> str:
+    """The text of a key that may depend on the scale."""
+    text = value.get(key, "")
+    if isinstance(text, dict):
+        text = text.get(scale, text.get("others"))
+    if not isinstance(text, str):
+        raise InputError(path, f"{where}: no {key} at scale {scale!r}", "a text for it, or for others")
+    return text
+
+
+def _published(path: Path, where: str, rows: Sequence[Any], sources: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What was published on a claim."""
+    keys = {"text": str, "source": str}, {"value": (int, float), "unit": str}
+    return _sourced(path, where, [_keys(path, f"{where}, published", row, *keys) for row in rows], sources)
+
+
+def _rows(path: Path, where: str, rows: Any, sources: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Rows of published numbers that are no claim's, of any keys."""
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise InputError(path, f"{where} is {type(rows).__name__}", "a list of rows, each with its source")
+    return _sourced(path, where, rows, sources)
+
+
+def _sourced(path: Path, where: str, rows: list[Any], sources: Mapping[str, str]) -> list[dict[str, Any]]:
+    for row in rows:
+        if (mark := row.get("source")) not in sources:
+            raise InputError(path, f"{where}: source {mark!r} is not explained", f"one of {', '.join(sources)}")
+    return rows
+
+
+def _history(path: Path, where: str, value: Mapping[str, Any]) -> tuple[Change, ...]:
+    """The entries of a history; YAML reads 2026-11-24 as a date."""
+    required, optional = {"date": str, "change": str, "reason": str}, {"verdict_before": str}
+    entries = [
+        {key: str(text) for key, text in entry.items()} if isinstance(entry, dict) else entry
+        for entry in value.get("history", ())
+    ]
+    return tuple(Change(**_keys(path, where, entry, required, optional)) for entry in entries)
 
 
 def _rules(path: Path, where: str, kind: Mapping[str, Any]) -> dict[str, Rule]:

@@ -1,5 +1,13 @@
 """Point estimates with 95 % intervals, for every paper.
 
+What a training gives depends on its data, first weights, warm start and order, which all arms of a run share. So an
+estimate about trained models is a mean over replicates, which draw all of that anew (`over_replicates`): each replicate
+gives one value, or one difference between two arms that were trained in it (`by_replicate`, `paired`), and the interval
+is the t interval over these values. Items of a replicate make its value less noisy; they are no further evidence.
+
+The other functions have intervals over items, for what involves no training: a fit on real data, a verifier on fixed
+answers. Crossing items with training seeds says how far seeds move a result that shares all else.
+
 Bootstrap intervals are percentile intervals with their tails widened for few items, as a t interval is wider than a
 normal one (Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3). No resample leaves the range
 of the data, so over two or three items or training seeds such an interval covers little (half, for two). Intervals of
@@ -8,13 +16,19 @@ that of a sum of two components of variance (Graybill and Wang 1980). Two seeds 
 thus decide next to nothing. Resampling is vectorised over resamples.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from raw2fig.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    ByReplicate: TypeAlias = Mapping[Any, float] | pd.Series
+    """A value for each replicate: a mapping from replicates to values, or a Series that has replicates as its index."""
 
 LEVEL = 0.95
 """Coverage of every interval."""
@@ -25,18 +39,39 @@ Seed = np.random.Generator | int
 """A generator, or the seed of a new one."""
 
 
-class Estimate(NamedTuple):
-    """A value with its 95 % interval, from `n` items and `seeds` training seeds.
+class Replicates(NamedTuple):
+    """What an estimate over replicates was made of: the standard deviation of the `n` values, and the range that a
+    value can have."""
 
-    `low` and `high` are NaN when a single independent unit gives no interval; every comparison with them is then
-    false, so that no criterion is decided by it.
-    """
+    n: int
+    deviation: float
+    least: float = float("-inf")
+    most: float = float("inf")
 
+
+class _Estimate(NamedTuple):
     value: float
     low: float
     high: float
     n: int
     seeds: int = 1
+    replicates: Replicates | None = None
+
+
+class Estimate(_Estimate):
+    """A value with its 95 % interval, from `n` items and `seeds` training seeds, or over `replicates`.
+
+    `low` and `high` are NaN when a single independent unit gives no interval; every comparison with them is then
+    false, so that no criterion is decided by it.
+    """
+
+    __slots__ = ()
+
+    def _asdict(self) -> dict[str, Any]:
+        """The columns of an estimate in a table: `replicates` is their number, and only there where there are some."""
+        columns = super()._asdict()
+        found = columns.pop("replicates")
+        return columns | ({"replicates": found.n} if found else {})
 
 
 class Between(NamedTuple):
@@ -44,6 +79,108 @@ class Between(NamedTuple):
 
     variance: float
     freedom: int
+
+
+def by_replicate(values: ArrayLike, replicates: Sequence[Hashable]) -> dict[Hashable, float]:
+    """Mean of the items of each replicate, from all items (n,) and the replicate of each (n,).
+
+    Raises `InputError` for no values, values that are not finite, or a replicate for not every value.
+    """
+    values = _vector(values, "values")
+    row = _index(replicates, len(values), "replicates")
+    names = list(dict.fromkeys(replicates))
+    return dict(zip(names, (np.bincount(row, values) / np.bincount(row)).tolist(), strict=True))
+
+
+def paired(a: "ByReplicate", b: "ByReplicate") -> dict[Hashable, float]:
+    """b - a in each replicate. Raises `InputError` unless both have the same replicates."""
+    before, after = _values_of(a, "a"), _values_of(b, "b")
+    if lone := sorted(map(str, set(before) ^ set(after))):
+        raise InputError("replicates", f"{', '.join(lone)} have one of two values", "both values in each replicate")
+    return {name: after[name] - value for name, value in before.items()}
+
+
+def over_replicates(
+    values: "ByReplicate", items: int = 0, least: float = float("-inf"), most: float = float("inf")
+) -> Estimate:
+    """Mean over replicates of the one value of each, with the t interval over replicates.
+
+    One replicate gives no interval, two give one that decides next to nothing (t = 12.7). Where all replicates have the
+    same value the interval has no length; that is right for an identity, and says of anything else that its replicates
+    share something.
+
+    Parameters
+    ----------
+    values
+        The value of each replicate.
+    items
+        How many items a value is the mean of, to be shown; none means the replicates themselves.
+    least, most
+        The range that a value can have, such as 0 and 1 for a share. Intervals end there.
+
+    Raises `InputError` for no values, values that are not finite, or two of one replicate.
+    """
+    array = _vector(list(_values_of(values, "values").values()), "values")
+    n = len(array)
+    deviation = float(array.std(ddof=1)) if n > 1 else float("nan")
+    made_of = Replicates(n, deviation, least, most)
+    found = Estimate(float(array.mean()), float("nan"), float("nan"), items or n, 1, made_of)
+    low, high = _around(found, LEVEL, 1 / n)
+    return found._replace(low=low, high=high)
+
+
+def interval_at(estimate: Estimate, level: float) -> tuple[float, float]:
+    """Both ends of the interval of an estimate at another level of coverage.
+
+    Over replicates it is the t interval. Other intervals do not say what they were made of, so they are widened about
+    the value by the square of a ratio of t quantiles, whose degrees of freedom are one less than the fewest of items
+    and (if there are several) seeds. The ratio itself is what an interval of a mean needs; its square is what a score
+    interval needs at the worst, where the value is 0 or 1. So they are too wide rather than too short, and very wide
+    over two seeds. Raises `ValueError` for a level below `LEVEL`, for which this would not be cautious.
+    """
+    if not LEVEL <= level < 1:
+        raise ValueError(f"level {level}: must be from {LEVEL} to 1")
+    if level == LEVEL:
+        return estimate.low, estimate.high
+    if estimate.replicates:
+        return _around(estimate, level, 1 / estimate.replicates.n)
+    freedom = max(1, min(estimate.n, estimate.seeds if estimate.seeds > 1 else estimate.n) - 1)
+    factor = (_quantile(freedom, level) / _quantile(freedom, LEVEL)) ** 2
+    low, high = (estimate.value + factor * (end - estimate.value) for end in (estimate.low, estimate.high))
+    return low, high
+
+
+def prediction(estimate: Estimate) -> tuple[float, float] | None:
+    """Where the value of one more replicate would fall, at 95 %: value -+ t s sqrt(1 + 1/n), for normal values.
+
+    None for an estimate that is not over replicates, NaN for a single replicate.
+    """
+    return _around(estimate, LEVEL, 1 + 1 / estimate.replicates.n) if estimate.replicates else None
+
+
+def _around(estimate: Estimate, level: float, variances: float) -> tuple[float, float]:
+    """value -+ t s sqrt(variances) over replicates, within the range of values."""
+    n, deviation, least, most = estimate.replicates or Replicates(1, float("nan"))
+    if n < 2:
+        return float("nan"), float("nan")
+    half = _quantile(n - 1, level) * deviation * float(np.sqrt(variances))
+    return max(estimate.value - half, least), min(estimate.value + half, most)
+
+
+def _quantile(freedom: int, level: float) -> float:
+    """Quantile of the t distribution at (1 + level) / 2."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + level) / 2))
+
+
+def _values_of(values: "ByReplicate", name: str) -> dict[Hashable, float]:
+    """A value for each replicate as a mapping, checked for replicates that come twice, as an index may have them."""
+    rows = list(values.items())
+    found = {label: float(value) for label, value in rows}
+    if len(found) < len(rows):
+        raise InputError(name, f"{len(rows)} values for {len(found)} replicates", "one value for each replicate")
+    return found
 
 
 def bootstrap_mean(
@@ -66,7 +203,7 @@ def bootstrap_mean(
 
 
 def within_unit(found: Estimate) -> Estimate:
-    """The estimate of a share, or of another quantity between 0 and 1, whose interval ends there too."""
+    """The estimate over items of a share, or of another quantity between 0 and 1, whose interval ends there too."""
     return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 

@@ -14,7 +14,7 @@ from raw2fig.tables import read_json
 
 TEMPLATE = Path(__file__).with_name("claims.html.j2")
 IMAGES = {".svg": "image/svg+xml", ".png": "image/png"}
-SYMBOLS = dict(zip(VERDICTS, "✓✗~–", strict=True))
+SYMBOLS = dict(zip(VERDICTS, "✓✗~–○", strict=True))
 """What tells verdicts apart without colour, besides their names."""
 COSTS = re.compile(r"raw2fig (\S+) (\S+): ([\d.]+) s, ([\d.]+) s of CPU, (\d+) MB at most$", re.MULTILINE)
 """What `raw2fig.cli.costs` writes."""
