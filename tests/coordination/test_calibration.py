@@ -8,7 +8,7 @@ import pytest
 from command_line import status_of
 
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION, rejections
-from raw2fig.papers.coordination.games import Game
+from raw2fig.papers.coordination.logs import Game
 from raw2fig.papers.coordination.group_tests import against_nulls
 from raw2fig.papers.coordination.pooling import pool_tests
 from raw2fig.papers.coordination.processes import PROCESSES, make

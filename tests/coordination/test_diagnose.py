@@ -16,12 +16,12 @@ import pytest
 from command_line import status_of
 from processes import session, within
 
-from raw2fig.papers.coordination.games import Columns, Game, read_games
+from raw2fig.papers.coordination.logs import Columns, Game, read_games
 from raw2fig.papers.coordination.group_tests import against_nulls
 from raw2fig.papers.coordination.measures import CRITERIA
 from raw2fig.papers.coordination.pooling import pool_tests
 from raw2fig.papers.coordination.processes import make
-from raw2fig.papers.coordination.verdicts import judge, judge_pooled
+from raw2fig.papers.coordination.verdicts import pooled_verdicts, verdict_of
 
 FILES = ("coordination-figure.csv", "coordination-groups.csv", "coordination-pooled.csv", "coordination.html")
 FILES += ("coordination.png", "coordination.svg")
@@ -335,7 +335,7 @@ def test_pooled_verdicts_on_known_truth(process: str, verdict: str) -> None:
     for seed in range(3):
         made = make(process, 40, 20 if verdict == "independent" else 60, 10, np.random.default_rng(seed)).guesses
         games = [Game(f"g{i}", "", "", guesses, math.nan, math.nan, np.empty(0)) for i, guesses in enumerate(made)]
-        pooled = judge_pooled(pool_tests(against_nulls(games, ["column"], surrogates=79, seed=seed)))
+        pooled = pooled_verdicts(pool_tests(against_nulls(games, ["column"], surrogates=79, seed=seed)))
         assert pooled["verdict"].tolist() == [verdict]
 
 
@@ -363,5 +363,5 @@ NAN = math.nan
 )
 def test_the_rule(column, sync, matched, verdict: str, decided_by: str) -> None:
     p = {"column": column, **({} if sync is None else {"sync": sync, "matched": matched})}
-    found = judge(p)
+    found = verdict_of(p)
     assert (found.verdict, found.decided_by) == (verdict, decided_by)

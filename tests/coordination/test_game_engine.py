@@ -11,8 +11,8 @@ from game_tools import ATTRIBUTES, call, games_of, make_personas, make_plan, out
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.backends.rules import load_rules
-from raw2fig.papers.coordination.game import Request, play
-from raw2fig.papers.coordination.plan import Game, digest, planned, read_plan
+from raw2fig.papers.coordination.engine import Request, play
+from raw2fig.papers.coordination.schedule import Game, digest, planned, read_plan
 from raw2fig.papers.coordination.prompts import (
     CONDITIONS,
     CORRECT,

@@ -13,7 +13,7 @@ from game_tools import call, games_of, make_personas, make_plan, outputs
 
 from raw2fig.lm.generate import load_drawer
 from raw2fig.papers.coordination.backends.model import encode, load_model
-from raw2fig.papers.coordination.game import Answer, Request, Respond
+from raw2fig.papers.coordination.engine import Answer, Request, Respond
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

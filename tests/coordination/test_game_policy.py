@@ -10,7 +10,7 @@ import pytest
 from game_tools import call, games_of, make_personas, make_plan, outputs
 
 from raw2fig.papers.coordination.backends.policy import load_policy
-from raw2fig.papers.coordination.game import Reply, Request, play
+from raw2fig.papers.coordination.engine import Reply, Request, play
 from raw2fig.papers.coordination.personas import read_personas
 from raw2fig.papers.coordination.policy import _examples, _trajectories, compact
 from raw2fig.papers.coordination.prompts import CONDITIONS, HIGH, LOW, condition_of, past, prompt

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from game_tools import call, games_of, outputs, player, told
 
-from raw2fig.papers.coordination.game import Line, Outcome, Played, Request, Turn, play
+from raw2fig.papers.coordination.engine import Line, Outcome, Played, Request, Turn, play
 from raw2fig.papers.coordination.parse import Parser
 from raw2fig.papers.coordination.play import table
 from raw2fig.stats import proportion

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from command_line import status_of
 
-from raw2fig.papers.coordination.game import Answer, Failure, Reply, Request, Respond
+from raw2fig.papers.coordination.engine import Answer, Failure, Reply, Request, Respond
 from raw2fig.papers.coordination.personas import read_personas
-from raw2fig.papers.coordination.plan import Game, planned
+from raw2fig.papers.coordination.schedule import Game, planned
 
 ROOT = Path(__file__).parents[2]
 ATTRIBUTES = ROOT / "config/coordination/personas.yaml"
