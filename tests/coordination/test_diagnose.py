@@ -16,8 +16,8 @@ import pytest
 from command_line import status_of
 from processes import session, within
 
-from raw2fig.papers.coordination.logs import Columns, Game, read_games
 from raw2fig.papers.coordination.group_tests import against_nulls
+from raw2fig.papers.coordination.logs import Columns, Game, read_games
 from raw2fig.papers.coordination.measures import CRITERIA
 from raw2fig.papers.coordination.pooling import pool_tests
 from raw2fig.papers.coordination.processes import make
@@ -206,7 +206,7 @@ def test_without_target_synchronised_and_coordinated_are_one(folder: Path, caplo
     written(pd.read_csv("office.csv").query("site == 'siren'").drop(columns="Budget"))
     with caplog.at_level("WARNING"):
         diagnose(*OTHER_NAMES[:8], *FEW)
-    assert "cannot be told from what is coordinated" in caplog.text
+    assert "cannot be told apart" in caplog.text
     found = groups()
     assert set(found["verdict"]) <= {"independent", "dependent"}
     assert (found["verdict"] == "dependent").sum() >= 20

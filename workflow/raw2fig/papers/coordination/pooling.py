@@ -38,8 +38,8 @@ def pool(*, criteria: list[Input], table: Output, seed: Seed = 0) -> None:
         Tables of the steps criteria and functional-null.
     table
         A row for each model, condition, null model, variant and criterion: groups, fisher_p, wilcoxon_p, share,
-        share_low, share_high (Clopper-Pearson), share_p (that the share is above .10), mean, mean_low, mean_high (bias-corrected
-        value, bootstrap), median.
+        share_low, share_high (Clopper-Pearson), share_p (that the share is above .10), mean, mean_low, mean_high
+        (bias-corrected value, bootstrap), median.
     """
     import pandas as pd
 

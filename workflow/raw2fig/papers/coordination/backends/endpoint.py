@@ -16,12 +16,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from email.utils import parsedate_to_datetime
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.backends.limit import Limit
 from raw2fig.papers.coordination.engine import Answer, Failure, Reply, Request, Respond
-from raw2fig.settings import Field, Record
+from raw2fig.settings import Field, Record, impossible
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -36,10 +38,18 @@ PASSING = (408, 409, 429)
 """Statuses below 500 after which a request is made again."""
 
 
+def _address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise impossible("", f"is {url!r}", "an address: http://... or https://..., up to and with /v1")
+    return url
+
+
 class Endpoint(Record):
     """How a model behind an OpenAI-compatible interface is asked."""
 
-    url: str | None = Field(pattern=r"^https?://", description="Address of the endpoint, up to and with /v1.")
+    url: Annotated[str, AfterValidator(_address)] | None = Field(
+        description="Address of the endpoint, up to and with /v1."
+    )
     key_variable: str = Field(min_length=1, description="Environment variable that holds the endpoint's key.")
     per_minute: float = Field(
         ge=0, description="Most requests in a minute, of all processes that share the limit file; 0: no limit."
