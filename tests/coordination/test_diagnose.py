@@ -16,12 +16,15 @@ import pytest
 from command_line import status_of
 from processes import session, within
 
+from raw2fig.config import SHIPPED, load
+from raw2fig.papers.coordination.diagnose import diagnose as command
 from raw2fig.papers.coordination.group_tests import against_nulls
 from raw2fig.papers.coordination.logs import Columns, Game, read_games
 from raw2fig.papers.coordination.measures import CRITERIA
 from raw2fig.papers.coordination.pooling import pool_tests
 from raw2fig.papers.coordination.processes import make
 from raw2fig.papers.coordination.verdicts import pooled_verdicts, verdict_of
+from raw2fig.step import parameters
 
 FILES = ("coordination-figure.csv", "coordination-groups.csv", "coordination-pooled.csv", "coordination.html")
 FILES += ("coordination.png", "coordination.svg")
@@ -365,3 +368,17 @@ def test_the_rule(column, sync, matched, verdict: str, decided_by: str) -> None:
     p = {"column": column, **({} if sync is None else {"sync": sync, "matched": matched})}
     found = verdict_of(p)
     assert (found.verdict, found.decided_by) == (verdict, decided_by)
+
+
+def test_the_help_explains_the_log_and_every_flag_without_the_configuration(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of("coordination", "diagnose", "--help") == 0
+    text = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    assert "a row for each game, round and agent" in text
+    assert "raw2fig coordination diagnose --games my_log.csv" in text
+    shipped = load([SHIPPED])["coordination"]["diagnose"]
+    for name, value in shipped.items():
+        assert f"[default: {value}]" in text.partition(f"--{name.replace('_', '-')}")[2]
+    described = parameters(command)
+    assert all(given.help for name, given in described.items() if name != "diagnosis")
