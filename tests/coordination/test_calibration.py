@@ -155,7 +155,7 @@ def test_the_step_and_its_figure_and_any_number_of_workers(folder: Path) -> None
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--processes", "brownian"], "--processes.0: is 'brownian'; expected one of iid, "),
+        (["--processes", "xyz"], "--processes.0: is 'xyz'; expected one of iid, "),
         (["--nulls", "rows"], "--nulls.0: is 'rows'; expected 'row'"),
         (["--processes", "iid", "--nulls", "sync"], "for the process iid; expected functional nulls for rules only"),
         (["--surrogates", "9"], "--surrogates: is 9; expected at least 19"),

@@ -10,6 +10,7 @@ from game_tools import call, make_personas, make_schedule, outputs
 from raw2fig.papers.coordination.figures_success import _weighted
 from raw2fig.papers.coordination.prompts import CONDITIONS
 from raw2fig.papers.coordination.results import estimates, in_order, seeds_of, title_of
+from raw2fig.stats import Estimate
 
 
 def drawn(folder: Path) -> list[object]:
@@ -66,7 +67,7 @@ def test_conditions_seeds_and_missing_rows() -> None:
     assert seeds_of(["gpt-4.1", "llama-3.1-8b", "rules"]) == 1
     table = pd.DataFrame({"v": [0.5], "l": [0.4], "h": [0.6], "n": [7]}, index=["plain"])
     there, absent = estimates(table, ["plain", "tom"], ("v", "l", "h", "n"))
-    assert there == (0.5, 0.4, 0.6, 7, 1)
+    assert there == Estimate(0.5, 0.4, 0.6, 7)
     assert np.isnan(absent.value)
 
 
