@@ -5,9 +5,7 @@ COORDINATION_POLICIES = coordination_plan.policies(COORDINATION)
 
 rule coordination_train:
     input:
-        games=lambda wildcards: coordination_plan.played(
-            COORDINATION, "games", [COORDINATION["policies"]["teachers"]]
-        ),
+        games=lambda wildcards: coordination_plan.played(COORDINATION, "games", [COORDINATION["policies"]["teachers"]]),
         personas="<results>/coordination/data/personas.json",
     output:
         model=directory("<results>/coordination/models/{size}-{trained}"),

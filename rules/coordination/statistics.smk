@@ -185,8 +185,7 @@ rule coordination_mediation:
         code=step_digest("coordination", "mediation"),
         settings=flags(COORDINATION["mediation"]),
     shell:
-        "raw2fig coordination mediation --early {input.early} {params.settings} "
-        "--table {output.table} &> {log}"
+        "raw2fig coordination mediation --early {input.early} {params.settings} " "--table {output.table} &> {log}"
 
 
 TARGETS["evals"] += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from raw2fig.papers.c2s.corpus import Rows, build, draw_matching, draw_seed, sentences_of, write_corpus
+from raw2fig.papers.c2s.corpus import Rows, build, draw_matching, draw_seed, sample, sentences_of, write_corpus
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.prompts import Wording
 from raw2fig.papers.c2s.sentences import Sentence
