@@ -182,9 +182,9 @@ class Drawing(NamedTuple):
 def save(drawing: Drawing, scale: str, svg: Path, png: Path, csv: Path) -> None:
     """Stamp a drawing and write it as SVG and PNG, with the plotted values beside it as CSV.
 
-    The stamp is "laptop scale · n = 64 cells · 2 replicates · 95 % intervals"; without a scale (somebody's own data) it
-    begins with n. Equal drawings give equal bytes. Raises
-    `ValueError` for a drawing without n or without plotted values: it is not finished.
+    The stamp is "laptop scale · n = 64 cells · 2 replicates · 95 % intervals"; somebody's own data have no scale ("").
+    Equal drawings give equal bytes. Raises `ValueError` for a drawing without n or without plotted values: it is not
+    finished.
     """
     if not (drawing.n or drawing.note).strip():
         raise ValueError("a figure needs its n, replicates and intervals for the stamp")

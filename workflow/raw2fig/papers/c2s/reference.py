@@ -33,6 +33,7 @@ from raw2fig.papers.c2s.counts import (
 from raw2fig.papers.c2s.labels import read_labels, relabel
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, step
+from raw2fig.tables import regular_file
 
 if TYPE_CHECKING:
     from anndata import AnnData
