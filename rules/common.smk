@@ -8,11 +8,9 @@ from shlex import quote
 
 from raw2fig.config import check
 from raw2fig.errors import InputError
-from raw2fig.leftovers import cancel_leftovers, comment
-from raw2fig.provenance import source_digest, step_digest
+from raw2fig.provenance import step_digest
 from raw2fig.resources import check_rules, resources_for, threads_for
-from raw2fig.results import caption, declare, flags as flags_of, option
-from raw2fig.warm import serve_until_exit
+from raw2fig.results import caption, declare, files_as_flags, flags as flags_of, option
 
 
 def refuse(error):
@@ -69,8 +67,13 @@ def command(launch, rule="", reserved=0):
 
 
 onstart:
-    jobs = [comment(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()]
-    # jobs of a killed run that are still in the cluster's queue would work on the same files
-    cancel_leftovers(jobs, Path.cwd())
+    jobs = workflow.dag.needrun_jobs()
+    if workflow.executor_plugin.name == "slurm":
+        from raw2fig.leftovers import cancel_leftovers, comment
+
+        # jobs of a killed run that are still in the cluster's queue would work on the same files
+        cancel_leftovers([comment(job.rule.name, job.wildcards) for job in jobs], Path.cwd())
     if not workflow.executor_plugin.common_settings.non_local_exec:
-        serve_until_exit(len(jobs))
+        from raw2fig.warm.server import serve_until_exit
+
+        serve_until_exit(len(list(jobs)))

@@ -1,18 +1,15 @@
-"""HERO: hybrid reinforcement. Stages in the order of the paper's method."""
+"""HERO: hybrid reinforcement. Stages in the order of the paper's method; raw2fig.papers.hero.plan says which runs there
+are and where their files lie."""
+
+from raw2fig.papers.hero import plan as hero
+
+HERO = config["hero"]
+HERO_MADE = hero.is_procedural(HERO)
+HERO_REWARD_MODELS = hero.reward_models(HERO)
+HERO_COMPARED = HERO_REWARD_MODELS[0]
 
 
-include: "hero/common.smk"
 include: "hero/data.smk"
 include: "hero/models.smk"
 include: "hero/evals.smk"
-include: "hero/figures.smk"
-include: "hero/claims.smk"
-
-
-rule hero:
-    input:
-        CLAIMS["hero"],
-        "<results>/hero/tables/paper_vs_run.md",
-        "<results>/hero/tables/main.csv",
-        HERO_LADDERS,
-        FIGURES.get("hero", []),
+include: "hero/results.smk"

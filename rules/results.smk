@@ -1,7 +1,6 @@
 """Figures, tables and claims of all papers, each paper's numbers beside this run's, and the page with all claims;
 Snakemake's own report is made beside it (raw2fig.stages)."""
 
-
 from importlib import import_module
 
 
@@ -34,15 +33,21 @@ for result in RESULTS:
             **resources_for(config, "light", result.rule),
         params:
             code=step_digest(result.paper, result.command),
+            step=result.step,
+            # of the job's own files: Snakemake formats the line of a rule made in a loop when the loop has ended
+            inputs=lambda wildcards, input: files_as_flags(input),
             settings=result.settings,
-            scale=config["scale"],
+            scale=option("scale", config["scale"] if result.kind != "table" else None),
+            outputs=lambda wildcards, output: files_as_flags(output),
         shell:
-            result.shell
+            "raw2fig {params.step} {params.inputs} {params.settings} {params.scale} {params.outputs} &> {log}"
 
 
 CLAIMS = {result.paper: result.outputs["claims"] for result in RESULTS if result.kind == "claims"}
 """Paper → its claims.json."""
 FIGURES = [result.outputs["png"] for result in RESULTS if result.kind == "figure"]
+TABLES = [path for stage in STAGES for path in TARGETS[stage] if Path(path).parent.name == "tables"]
+TABLES += [result.outputs["csv"] for result in RESULTS if result.kind == "table"]
 
 
 rule paper_vs_run:
@@ -68,6 +73,10 @@ rule claims_page:
     input:
         claims=list(CLAIMS.values()),
         figures=FIGURES,
+        # one file of each table, whatever the forms that it has
+        tables=list({Path(path).with_suffix(""): path for path in TABLES}.values()),
+        captions=sorted(map(str, Path("workflow/report").glob("*/*.rst"))),
+        reference=[path for path in (f"docs/claims/{paper}.json" for paper in CLAIMS) if Path(path).exists()],
     output:
         html=report("<results>/claims.html", category="Claims", caption="../workflow/report/claims.rst"),
     log:
@@ -77,9 +86,13 @@ rule claims_page:
     params:
         code=step_digest("report", "claims-page"),
         figures=lambda wildcards, input: option("figures", input.figures),
+        tables=lambda wildcards, input: option("tables", input.tables),
+        captions="workflow/report",
+        reference=lambda wildcards, input: option("reference", input.reference),
         results=subpath(output.html, parent=True),
     shell:
-        "raw2fig report claims-page --claims {input.claims} {params.figures} "
+        "raw2fig report claims-page --claims {input.claims} {params.figures} {params.tables} "
+        "--captions {params.captions} {params.reference} "
         "--results {params.results} --html {output.html} &> {log}"
 
 

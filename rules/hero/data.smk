@@ -1,6 +1,6 @@
 """HERO, data: problems, the sets that are easy, hard and both to verify, and the benchmark of verifiers."""
 
-if HERO_SUMS:
+if HERO_MADE:
 
     rule hero_problems:
         output:
@@ -11,16 +11,16 @@ if HERO_SUMS:
         resources:
             **resources_for(config, "light", "hero_problems"),
         params:
-            code=source_digest("raw2fig.papers.hero.problems"),
-            sizes=flags(HERO["problems"], "digits", "warm_start", "train", "validation", "held_out", "seed"),
+            code=step_digest("hero", "problems"),
+            sums=flags(HERO["problems"]),
         shell:
-            "raw2fig hero problems {params.sizes} --problems {output.problems} --tokenizer {output.tokenizer} &> {log}"
+            "raw2fig hero problems {params.sums} --problems {output.problems} --tokenizer {output.tokenizer} &> {log}"
 
 else:
 
     rule hero_pool:
         input:
-            files=HERO["pool"]["files"],
+            files=HERO["pool_files"],
         output:
             pool="<results>/hero/data/pool.parquet",
             record="<results>/hero/sources/pool.record.json",
@@ -29,14 +29,11 @@ else:
         resources:
             **resources_for(config, "data", "hero_pool"),
         params:
-            code=source_digest("raw2fig.papers.hero.pool"),
-            # the user's files, or the hub
-            origin=lambda wildcards, input: option("files", input.files)
-            or flags(HERO["pool"], "dataset", "revision", "split"),
-            size=HERO["pool"]["size"],
+            code=step_digest("hero", "pool"),
+            files=lambda wildcards, input: option("files", input.files),
+            source=flags(HERO["pool"]),
         shell:
-            "raw2fig hero pool {params.origin} --size {params.size} --pool {output.pool} "
-            "--record {output.record} &> {log}"
+            "raw2fig hero pool {params.files} {params.source} --pool {output.pool} --record {output.record} &> {log}"
 
     rule hero_fetch:
         input:
@@ -50,7 +47,7 @@ else:
         resources:
             **resources_for(config, "data", "hero_fetch"),
         params:
-            code=source_digest("raw2fig.fetch.models"),
+            code=step_digest("fetch", "model"),
             source=lambda wildcards: HERO["released"][wildcards.which],
             revision=lambda wildcards: option("revision", HERO["released"][f"{wildcards.which}_revision"]),
         shell:
@@ -59,35 +56,35 @@ else:
     rule hero_candidates:
         input:
             pool="<results>/hero/data/pool.parquet",
-            model=hero_before_rl("start"),
+            model=hero.start(HERO),
         output:
-            candidates=HERO_POOL,
+            candidates=hero.pool(HERO),
         log:
             "<results>/hero/logs/candidates.log",
         threads: threads_for(config, "generate", "hero_candidates")
         resources:
             **resources_for(config, "generate", "hero_candidates"),
         params:
-            code=source_digest("raw2fig.papers.hero.pool"),
-            longest=HERO["pool"]["prompt_tokens"],
-            tokens=HERO["max_new_tokens"],
-            engine=HERO["engine"],
+            code=step_digest("hero", "candidates"),
+            longest=HERO["prompt_tokens"],
+            tokens=HERO["train"]["recipe"]["max_new_tokens"],
+            engine=HERO["evaluation"]["engine"],
         shell:
             "raw2fig hero candidates --pool {input.pool} --model {input.model} --longest {params.longest} "
             "--max-new-tokens {params.tokens} --engine {params.engine} --candidates {output.candidates} &> {log}"
 
     rule hero_evaluation_set:
         input:
-            benchmarks=hero_file("benchmarks"),
-            hardverify=hero_file("hardverify"),
+            benchmarks=hero.file_of(HERO, "benchmarks"),
+            hardverify=hero.file_of(HERO, "hardverify"),
         output:
-            problems=HERO_EVALUATION,
+            problems=hero.evaluation(HERO),
         log:
             "<results>/hero/logs/evaluation-set.log",
         resources:
             **resources_for(config, "data", "hero_evaluation_set"),
         params:
-            code=source_digest("raw2fig.papers.hero.pool"),
+            code=step_digest("hero", "evaluation-set"),
         shell:
             "raw2fig hero evaluation-set --benchmarks {input.benchmarks:q} --hardverify {input.hardverify:q} "
             "--problems {output.problems} &> {log}"
@@ -100,14 +97,14 @@ for benchmark in ("hardverify", "benchmarks"):
             name:
                 f"hero_fetch_{benchmark}"
             output:
-                file=hero_file(benchmark),
+                file=hero.file_of(HERO, benchmark),
                 record=f"<results>/hero/sources/{benchmark}.record.json",
             log:
                 f"<results>/hero/logs/fetch-{benchmark}.log",
             resources:
                 **resources_for(config, "data", f"hero_fetch_{benchmark}"),
             params:
-                code=source_digest("raw2fig.fetch.files"),
+                code=step_digest("fetch", "file"),
                 # the checksum of the first download stays when the file is fetched again
                 pin=subpath(output.record, strip_suffix=".record.json"),
                 origin=origin(HERO[benchmark]),
@@ -118,8 +115,8 @@ for benchmark in ("hardverify", "benchmarks"):
 
 rule hero_stratify:
     input:
-        pool=HERO_POOL,
-        evaluation=HERO_EVALUATION,
+        pool=hero.pool(HERO),
+        evaluation=hero.evaluation(HERO),
     output:
         easy="<results>/hero/data/easy.parquet",
         mixed="<results>/hero/data/mixed.parquet",
@@ -130,13 +127,11 @@ rule hero_stratify:
     resources:
         **resources_for(config, "data", "hero_stratify"),
     params:
-        code=source_digest("raw2fig.papers.hero.regimes"),
-        regimes=flags(HERO["regimes"], "size", "words"),
-        verifier=HERO["verifier"],
-        reading=HERO["reading"],
+        code=step_digest("hero", "stratify"),
+        sets=flags(HERO["regimes"]),
+        checking=flags(HERO["checking"]),
     shell:
-        "raw2fig hero stratify --pool {input.pool} --held-out {input.evaluation} --verifier {params.verifier} "
-        "--reading {params.reading} {params.regimes} --easy {output.easy} --mixed {output.mixed} --hard {output.hard} "
+        "raw2fig hero stratify --pool {input.pool} --held-out {input.evaluation} {params.sets} {params.checking} --easy {output.easy} --mixed {output.mixed} --hard {output.hard} "
         "--report {output.report} &> {log}"
 
 

@@ -3,35 +3,33 @@
 
 rule hero_evaluate:
     input:
-        models=lambda wildcards: list(hero_policies(wildcards.policies).values()),
-        judge=lambda wildcards: hero_before_rl(HERO_JUDGE, hero_seed(wildcards.policies)),
-        problems=HERO_EVALUATION,
+        models=lambda wildcards: list(hero.policies(HERO, wildcards.policies).values()),
+        reward_model=lambda wildcards: hero.reward_model(HERO, HERO_COMPARED, hero.seed_of(wildcards.policies)),
+        problems=hero.evaluation(HERO),
     output:
         scores="<results>/hero/evals/scores-{policies}.parquet",
     log:
         "<results>/hero/logs/evaluate-{policies}.log",
     wildcard_constraints:
-        policies="|".join(HERO_EVALUATED),
+        policies="|".join(hero.evaluated(HERO)),
     threads: threads_for(config, "generate", "hero_evaluate")
     resources:
         **resources_for(config, "generate", "hero_evaluate"),
     params:
-        code=source_digest("raw2fig.papers.hero.evaluate"),
-        names=lambda wildcards: list(hero_policies(wildcards.policies)),
-        sampling=flags(HERO["evaluation"], "samples", "temperature", "top_p"),
-        engine=HERO["engine"],
-        verifier=HERO["verifier"],
-        reading=HERO["reading"],
-        tokens=HERO["max_new_tokens"],
+        code=step_digest("hero", "evaluate"),
+        names=lambda wildcards: list(hero.policies(HERO, wildcards.policies)),
+        sampling=flags(HERO["evaluation"]),
+        checking=flags(HERO["checking"]),
+        tokens=HERO["train"]["recipe"]["max_new_tokens"],
     shell:
-        "raw2fig hero evaluate --models {input.models} --names {params.names} --reward-model {input.judge} "
-        "--problems {input.problems} {params.sampling} --engine {params.engine} --verifier {params.verifier} "
-        "--reading {params.reading} --max-new-tokens {params.tokens} --scores {output.scores} &> {log}"
+        "raw2fig hero evaluate --models {input.models} --names {params.names} --reward-model {input.reward_model} "
+        "--problems {input.problems} {params.sampling} {params.checking} --max-new-tokens {params.tokens} "
+        "--scores {output.scores} &> {log}"
 
 
 rule hero_inertness:
     input:
-        rollouts=HERO_ROLLOUTS[0],
+        rollouts=hero.rollouts(HERO)[0],
     output:
         changes="<results>/hero/evals/inertness.parquet",
     log:
@@ -39,54 +37,52 @@ rule hero_inertness:
     resources:
         **resources_for(config, "light", "hero_inertness"),
     params:
-        code=source_digest("raw2fig.papers.hero.inertness"),
-        generations=HERO["train"]["generations"],
+        code=step_digest("hero", "inertness"),
+        generations=HERO["train"]["recipe"]["generations"],
         alpha=HERO["train"]["alpha"]["hard"],
-        hyperparameters=HERO["train"]["hyperparameters"],
+        shaping=flags(HERO["train"]["shaping"]),
     shell:
         "raw2fig hero inertness --rollouts {input.rollouts} --generations {params.generations} "
-        "--alpha {params.alpha} --hyperparameters {params.hyperparameters} --changes {output.changes} &> {log}"
+        "--alpha {params.alpha} {params.shaping} --changes {output.changes} &> {log}"
 
 
 rule hero_verifiers_miniature:
     input:
-        rollouts=HERO_ROLLOUTS[0],
+        rollouts=hero.rollouts(HERO)[0],
     output:
         scores="<results>/hero/evals/verifiers.miniature.parquet",
         table="<results>/hero/tables/verifiers.miniature.csv",
-        costs="<results>/hero/tables/verifiers.miniature.costs.json",
     log:
         "<results>/hero/logs/verifiers-miniature.log",
     resources:
         **resources_for(config, "data", "hero_verifiers_miniature"),
     params:
-        code=source_digest("raw2fig.papers.hero.verifier_study"),
-        answers=HERO["evaluation"]["verifier_answers"],
-        reading=HERO["reading"],
+        code=step_digest("hero", "verifier-study-rollouts"),
+        answers=HERO["verifier_answers"],
+        checking=flags(HERO["checking"]),
     shell:
         "raw2fig hero verifier-study-rollouts --rollouts {input.rollouts} --answers {params.answers} "
-        "--reading {params.reading} --scores {output.scores} --table {output.table} --costs {output.costs} &> {log}"
+        "{params.checking} --scores {output.scores} --table {output.table} &> {log}"
 
 
-if HERO_BENCHMARK:
+if hero.has_benchmark(HERO):
 
     rule hero_verifier_study:
         input:
-            benchmark=hero_file("hardverify"),
+            benchmark=hero.file_of(HERO, "hardverify"),
         output:
             scores="<results>/hero/evals/verifiers.parquet",
             table="<results>/hero/tables/verifiers.csv",
-            costs="<results>/hero/tables/verifiers.costs.json",
         log:
             "<results>/hero/logs/verifier-study.log",
         resources:
             **resources_for(config, "data", "hero_verifier_study"),
         params:
-            code=source_digest("raw2fig.papers.hero.verifier_study"),
+            code=step_digest("hero", "verifier-study"),
             sha256=option("sha256", HERO["hardverify"]["sha256"]),
         shell:
             "raw2fig hero verifier-study --benchmark {input.benchmark:q} {params.sha256} --scores {output.scores} "
-            "--table {output.table} --costs {output.costs} &> {log}"
+            "--table {output.table} &> {log}"
 
 
-TARGETS["evals"] += [*HERO_SCORES, "<results>/hero/evals/inertness.parquet", *HERO_LADDERS]
+TARGETS["evals"] += [*hero.scores(HERO), "<results>/hero/evals/inertness.parquet", *hero.ladders(HERO)]

@@ -1,13 +1,13 @@
 """HERO, models: cold start, reward models, RL with every reward."""
 
-if HERO_SUMS:
+if HERO_MADE:
 
     rule hero_cold_start:
         input:
-            problems=HERO_PROBLEMS,
+            problems=hero.PROBLEMS,
             tokenizer="<results>/hero/data/tokenizer",
         output:
-            model=directory(hero_before_rl("start")),
+            model=directory(hero.start(HERO)),
             log="<results>/hero/models/start-s{seed}.json",
         log:
             "<results>/hero/logs/cold-start-s{seed}.log",
@@ -19,41 +19,43 @@ if HERO_SUMS:
         resources:
             **resources_for(config, "train", "hero_cold_start"),
         params:
-            code=source_digest("raw2fig.papers.hero.cold_start"),
-            settings=flags(HERO["cold_start"], "shape", "target", "longest", "batch", "lr"),
-            tokens=HERO["max_new_tokens"],
+            code=step_digest("hero", "cold-start"),
+            policy=flags(HERO["cold_start"]["policy"]),
+            training=flags(HERO["cold_start"]["training"]),
+            tokens=HERO["train"]["recipe"]["max_new_tokens"],
         shell:
-            "raw2fig hero cold-start --problems {input.problems} --tokenizer {input.tokenizer} {params.settings} "
-            "--max-new-tokens {params.tokens} --seed {wildcards.seed} --model {output.model} "
+            "raw2fig hero cold-start --problems {input.problems} --tokenizer {input.tokenizer} {params.policy} "
+            "{params.training} --max-new-tokens {params.tokens} --seed {wildcards.seed} --model {output.model} "
             "--log {output.log} &> {log}"
 
     rule hero_reward_model:
         input:
-            base=hero_before_rl("start"),
-            problems=HERO_PROBLEMS,
+            base=hero.start(HERO),
+            problems=hero.PROBLEMS,
         output:
-            model=directory(hero_before_rl("{noise}")),
+            model=directory(hero.reward_model(HERO, "{noise}")),
             rollouts="<results>/hero/evals/rollouts-s{seed}-{noise}.parquet",
             log="<results>/hero/models/reward-s{seed}/{noise}.json",
         log:
             "<results>/hero/logs/reward-model-s{seed}-{noise}.log",
         wildcard_constraints:
-            noise="|".join(HERO_JUDGES),
+            noise="|".join(HERO_REWARD_MODELS),
         # RL waits for a seed's first one, two runs for the others
-        priority: lambda wildcards: 2 if wildcards.noise == HERO_JUDGE else 1
+        priority: lambda wildcards: 2 if wildcards.noise == HERO_COMPARED else 1
         threads: threads_for(config, "train", "hero_reward_model")
         resources:
             **resources_for(config, "train", "hero_reward_model"),
         params:
-            code=source_digest("raw2fig.papers.hero.reward_model"),
-            settings=flags(HERO["reward_model"], "prompts", "samples", "steps", "batch", "lr"),
-            verifier=HERO["verifier"],
-            tokens=HERO["max_new_tokens"],
-            generations=HERO["train"]["generations"],
+            code=step_digest("hero", "reward-model"),
+            labelled=flags(HERO["reward_model"]["labelled"]),
+            training=flags(HERO["reward_model"]["training"]),
+            checking=flags(HERO["checking"]),
+            tokens=HERO["train"]["recipe"]["max_new_tokens"],
+            generations=HERO["train"]["recipe"]["generations"],
         shell:
             "raw2fig hero reward-model --base {input.base} --problems {input.problems} --noise {wildcards.noise} "
-            "{params.settings} --generations {params.generations} --max-new-tokens {params.tokens} "
-            "--verifier {params.verifier} --seed {wildcards.seed} --model {output.model} "
+            "{params.labelled} {params.training} {params.checking} --generations {params.generations} "
+            "--max-new-tokens {params.tokens} --seed {wildcards.seed} --model {output.model} "
             "--rollouts {output.rollouts} --log {output.log} &> {log}"
 
 else:
@@ -63,7 +65,7 @@ else:
             pool="<results>/hero/data/pool.parquet",
             base="<results>/hero/models/policy",
         output:
-            model=directory(hero_before_rl("start")),
+            model=directory(hero.start(HERO)),
             log="<results>/hero/models/start.json",
         log:
             "<results>/hero/logs/sft.log",
@@ -71,93 +73,105 @@ else:
         resources:
             **resources_for(config, "train", "hero_sft"),
         params:
-            code=source_digest("raw2fig.papers.hero.pool"),
-            settings=flags(HERO["sft"], "examples", "steps", "batch", "accumulate", "lr", "max_length"),
-            training=flags(HERO["train"], "checkpoint_every", "gradient_checkpointing"),
+            code=step_digest("hero", "sft"),
+            solutions=flags(HERO["sft"]["solutions"]),
+            training=flags(HERO["sft"]["training"]),
             launch=command(HERO["launch"], "hero_sft"),
         shell:
-            "{params.launch} hero sft --pool {input.pool} --base {input.base} {params.settings} {params.training} "
+            "{params.launch} hero sft --pool {input.pool} --base {input.base} {params.solutions} {params.training} "
             "--model {output.model} --log {output.log} &> {log}"
 
     rule hero_rollouts:
         input:
-            model=hero_before_rl("start"),
-            judge=hero_before_rl(HERO_JUDGE),
-            problems=HERO_EVALUATION,
+            model=hero.start(HERO),
+            reward_model=hero.reward_model(HERO, HERO_COMPARED),
+            problems=hero.evaluation(HERO),
         output:
-            rollouts=HERO_ROLLOUTS[0],
+            rollouts=hero.rollouts(HERO)[0],
         log:
             "<results>/hero/logs/rollouts.log",
         threads: threads_for(config, "generate", "hero_rollouts")
         resources:
             **resources_for(config, "generate", "hero_rollouts"),
         params:
-            code=source_digest("raw2fig.papers.hero.evaluate"),
-            samples=HERO["train"]["generations"],
-            tokens=HERO["max_new_tokens"],
-            engine=HERO["engine"],
-            verifier=HERO["verifier"],
-            reading=HERO["reading"],
+            code=step_digest("hero", "rollouts"),
+            checking=flags(HERO["checking"]),
+            samples=HERO["train"]["recipe"]["generations"],
+            tokens=HERO["train"]["recipe"]["max_new_tokens"],
+            engine=HERO["evaluation"]["engine"],
         shell:
-            "raw2fig hero rollouts --model {input.model} --reward-model {input.judge} "
-            "--problems {input.problems} --samples {params.samples} "
-            "--max-new-tokens {params.tokens} --engine {params.engine} --verifier {params.verifier} "
-            "--reading {params.reading} --rollouts {output.rollouts} &> {log}"
+            "raw2fig hero rollouts --model {input.model} --reward-model {input.reward_model} "
+            "--problems {input.problems} {params.checking} --samples {params.samples} "
+            "--max-new-tokens {params.tokens} --engine {params.engine} --rollouts {output.rollouts} &> {log}"
+
+
+def hero_training(runs, reward_models, alpha):
+    """`params` of a rule that trains `runs`."""
+    server = HERO["train"]["recipe"]["vllm"] == "server"
+    return {
+        "code": step_digest("hero", "train"),
+        "runs": runs,
+        "reward_models": reward_models,
+        "alpha": alpha,
+        "recipe": flags(HERO["train"]["recipe"]),
+        "shaping": flags(HERO["train"]["shaping"]),
+        "checking": flags(HERO["checking"]),
+        "launch": command(HERO["launch"], "hero_train", reserved=int(server)),
+    }
 
 
 rule hero_train:
     input:
-        base=hero_before_rl("start"),
-        judges=hero_before_rl(HERO_JUDGE),
+        base=hero.start(HERO),
+        reward_models=hero.reward_model(HERO, HERO_COMPARED),
         problems="<results>/hero/data/{regime}.parquet",
     output:
-        models=directory(expand("<results>/hero/models/rl/{{regime}}-s{{seed}}/{run}", run=HERO_RUNS)),
-        logs=expand("<results>/hero/models/rl/{{regime}}-s{{seed}}/{run}.json", run=HERO_RUNS),
+        models=directory(expand("<results>/hero/models/rl/{{regime}}-s{{seed}}/{run}", run=hero.runs(HERO))),
+        logs=expand("<results>/hero/models/rl/{{regime}}-s{{seed}}/{run}.json", run=hero.runs(HERO)),
     log:
         "<results>/hero/logs/train-{regime}-s{seed}.log",
     wildcard_constraints:
-        regime="|".join(HERO_REGIMES),
+        regime="|".join(hero.REGIMES),
     threads: threads_for(config, "train", "hero_train")
     resources:
         **resources_for(config, "train", "hero_train"),
     params:
-        **hero_training(HERO_RUNS, HERO_JUDGE, lambda wildcards: HERO["train"]["alpha"][wildcards.regime]),
+        **hero_training(hero.runs(HERO), HERO_COMPARED, lambda wildcards: HERO["train"]["alpha"][wildcards.regime]),
     shell:
-        "{params.launch} hero train --base {input.base} --reward-models {input.judges} "
-        "--reward-model-names {params.judges} --problems {input.problems} --runs {params.runs} {params.grpo} "
-        "--alpha {params.alpha} --verifier {params.verifier} --reading {params.reading} "
-        "--max-new-tokens {params.tokens} {params.vllm} --seed {wildcards.seed} --models {output.models} "
-        "--logs {output.logs} &> {log}"
+        "{params.launch} hero train --base {input.base} --reward-models {input.reward_models} "
+        "--reward-model-names {params.reward_models} --problems {input.problems} --runs {params.runs} "
+        "{params.recipe} {params.shaping} --alpha {params.alpha} {params.checking} --seed {wildcards.seed} "
+        "--models {output.models} --logs {output.logs} &> {log}"
 
 
 use rule hero_train as hero_train_ablations with:
     input:
-        base=hero_before_rl("start"),
-        judges=hero_before_rl(HERO_JUDGE),
+        base=hero.start(HERO),
+        reward_models=hero.reward_model(HERO, HERO_COMPARED),
         problems="<results>/hero/data/hard.parquet",
     output:
-        models=directory(expand("<results>/hero/models/rl/hard-s{{seed}}/{run}", run=HERO_ABLATIONS)),
-        logs=expand("<results>/hero/models/rl/hard-s{{seed}}/{run}.json", run=HERO_ABLATIONS),
+        models=directory(expand("<results>/hero/models/rl/hard-s{{seed}}/{run}", run=hero.ablations(HERO))),
+        logs=expand("<results>/hero/models/rl/hard-s{{seed}}/{run}.json", run=hero.ablations(HERO)),
     log:
         "<results>/hero/logs/train-ablations-s{seed}.log",
     params:
-        **hero_training(HERO_ABLATIONS, HERO_JUDGE, HERO["train"]["alpha"]["hard"]),
+        **hero_training(hero.ablations(HERO), HERO_COMPARED, HERO["train"]["alpha"]["hard"]),
 
 
-if HERO_NOISY:
+if hero.noisy(HERO):
 
     use rule hero_train as hero_train_noisy with:
         input:
-            base=hero_before_rl("start"),
-            judges=[hero_before_rl(name) for name in HERO_JUDGES[1:]],
+            base=hero.start(HERO),
+            reward_models=[hero.reward_model(HERO, name) for name in HERO_REWARD_MODELS[1:]],
             problems="<results>/hero/data/hard.parquet",
         output:
-            models=directory(expand("<results>/hero/models/rl/hard-s{{seed}}/{run}", run=HERO_NOISY)),
-            logs=expand("<results>/hero/models/rl/hard-s{{seed}}/{run}.json", run=HERO_NOISY),
+            models=directory(expand("<results>/hero/models/rl/hard-s{{seed}}/{run}", run=hero.noisy(HERO))),
+            logs=expand("<results>/hero/models/rl/hard-s{{seed}}/{run}.json", run=hero.noisy(HERO)),
         log:
             "<results>/hero/logs/train-noisy-s{seed}.log",
         params:
-            **hero_training(HERO_NOISY, HERO_JUDGES[1:], HERO["train"]["alpha"]["hard"]),
+            **hero_training(hero.noisy(HERO), HERO_REWARD_MODELS[1:], HERO["train"]["alpha"]["hard"]),
 
 
-TARGETS["models"] += HERO_LOGS
+TARGETS["models"] += [run.log for run in hero.trained(HERO)]

@@ -1,4 +1,4 @@
-"""GRPO on cytokines: what rewards and validation see, which weights are kept, and that the Kendall reward rises."""
+"""GRPO on cytokines: what rewards and validation see, which weights are kept, and what each run is rewarded with."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +36,7 @@ from raw2fig.rl.recipe import Recipe
 from raw2fig.settings import read
 from raw2fig.tables import read_json, write_json
 
+pytestmark = pytest.mark.training
 PROGRAMME = [f"P{i}" for i in range(8)]
 GENES = [*PROGRAMME, *(f"Q{i}" for i in range(8))]
 TOP = 12
@@ -277,25 +278,31 @@ def trained(files: Files, base: Path, tmp_path_factory: pytest.TempPathFactory) 
     return Trained(given[0], read_json(folder / "kendall.json"), model)
 
 
-def test_the_kendall_reward_rises_on_training_prompts(trained: Trained, base: Path) -> None:
-    """Check 16, on completions drawn anew; also KL, zero at first and never negative."""
-    from raw2fig.lm.generate import completer, draw_seeds
-    from raw2fig.lm.models import load
+@pytest.mark.parametrize("reward", ["kendall", "mse_pair", "mmd"])
+def test_each_run_is_rewarded_by_its_reward(
+    files: Files, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reward: Any
+) -> None:
+    """Nothing is trained: that the trainer raises what it is rewarded with is a test of the trainer."""
+    given: list[tuple[list[str], Any, float]] = []
 
-    prompts = [prompt for prompt in trained.task.prompts for _ in range(64)]
-    indices = np.repeat(np.arange(len(SEEN)), 64).tolist()
-    score = reward_function(trained.task, "kendall", 64, 10**6, 0)
-    rewards = []
-    for folder in (base, trained.model):
-        network, words = load(str(folder))
-        texts = completer(network, words, GENES)(prompts, TOP + 2, draw_seeds(len(prompts), 9))
-        rewards.append(np.array(score(texts, indices, 0)))
-    before, after = rewards
-    error = ((before.var(ddof=1) + after.var(ddof=1)) / len(before)) ** 0.5
-    assert after.mean() - before.mean() > 2 * error
+    def train(base: Path, prompts: list[str], score: Any, recipe: Any, *_: Any, **__: Any) -> list[dict[str, float]]:
+        given.append((prompts, score, recipe.lr))
+        return []
+
+    task = task_of(files, base, tmp_path, monkeypatch)
+    monkeypatch.setattr("raw2fig.rl.trainer.grpo", train)
+    run(files, base, tmp_path, rewards=[reward], lrs=[1e-3, 2e-3], partners=5)
+    assert [lr for *_, lr in given] == [1e-3, 2e-3]
+    expected = reward_function(task, reward, 4, 5, 0)(TEXTS, [0] * 4 + [2] * 4, 3)
+    for prompts, score, _ in given:
+        assert prompts == task.prompts
+        assert score(TEXTS, [0] * 4 + [2] * 4, 3) == expected
+
+
+def test_check_16_the_divergence_is_zero_at_first_and_never_negative(trained: Trained) -> None:
     for entry in trained.log["runs"]:
         kl = [record["kl"] for record in entry["log"] if "kl" in record]
-        assert len(kl) == 15
+        assert len(kl) == 6
         assert kl[0] == pytest.approx(0, abs=1e-9)
         assert min(kl) >= 0
 
@@ -311,7 +318,7 @@ def test_the_weights_that_validate_best_are_kept(trained: Trained) -> None:
         for record in entry["log"]
         if "validation_scfid" in record
     }
-    assert set(found) == {(lr, step) for lr in (2e-3, 5e-3) for step in (5, 10, 15)}
+    assert set(found) == {(lr, step) for lr in (2e-3, 5e-3) for step in (2, 4, 6)}
     best = max(found, key=lambda key: found[key]["validation_kendall"])
     assert trained.log["kept"] == {"lr": best[0], "step": best[1]}
     network, words = load(str(trained.model))

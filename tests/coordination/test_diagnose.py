@@ -16,12 +16,17 @@ import pytest
 from command_line import status_of
 from processes import session, within
 
-from raw2fig.papers.coordination.games import Columns, Game, read_games
+from raw2fig.config import SHIPPED, load
+from raw2fig.errors import InputError
+from raw2fig.papers.coordination import group_tests
+from raw2fig.papers.coordination.diagnose import diagnose as command
 from raw2fig.papers.coordination.group_tests import against_nulls
+from raw2fig.papers.coordination.logs import Columns, Game, read_games
 from raw2fig.papers.coordination.measures import CRITERIA
 from raw2fig.papers.coordination.pooling import pool_tests
 from raw2fig.papers.coordination.processes import make
-from raw2fig.papers.coordination.verdicts import judge, judge_pooled
+from raw2fig.papers.coordination.verdicts import pooled_verdicts, verdict_of
+from raw2fig.step import parameters
 
 FILES = ("coordination-figure.csv", "coordination-groups.csv", "coordination-pooled.csv", "coordination.html")
 FILES += ("coordination.png", "coordination.svg")
@@ -206,7 +211,7 @@ def test_without_target_synchronised_and_coordinated_are_one(folder: Path, caplo
     written(pd.read_csv("office.csv").query("site == 'siren'").drop(columns="Budget"))
     with caplog.at_level("WARNING"):
         diagnose(*OTHER_NAMES[:8], *FEW)
-    assert "cannot be told from what is coordinated" in caplog.text
+    assert "cannot be told apart" in caplog.text
     found = groups()
     assert set(found["verdict"]) <= {"independent", "dependent"}
     assert (found["verdict"] == "dependent").sum() >= 20
@@ -292,7 +297,7 @@ def test_a_hundred_thousand_rows_are_read_at_once(folder: Path) -> None:
         (
             lambda f: f.assign(guess=f["guess"].astype(float).where(f.index != 9, np.inf)),
             "",
-            "an infinite number in row 10 below the header",
+            "has inf in row 10 below the header",
         ),
         (lambda f: pd.concat([f, f.iloc[:1]]), "", "two rows for game g0, round 1, agent 0"),
         (lambda f: f.assign(round=f["round"] + 0.5), "", "column 'round' holds float64 values such as 1.5"),
@@ -312,6 +317,14 @@ def test_a_hundred_thousand_rows_are_read_at_once(folder: Path) -> None:
         (lambda f: f[f["round"] < 5], "", "none of 3 groups can be tested (fewer than 10 whole rounds in a row)"),
         (lambda f: f.iloc[:0], "", "the table has no rows"),
         (lambda f: f.assign(told=f["guess"]), "--signal-col told", "column 'told' differs between agents"),
+        (lambda f: f.assign(guess=1e200 * f["guess"]), "", "expected 0, or numbers of 1e-100 to 1e+100 in size"),
+        (lambda f: f.assign(guess=1e-300 * f["guess"]), "", "expected 0, or numbers of 1e-100 to 1e+100 in size"),
+        (lambda f: f.assign(game=f["game"].replace("g1", "x" * 9999)), "", "'game' has 9,999 letters in row 49 below"),
+        (
+            lambda f: f,
+            "--surrogates 1000000000",
+            "surrogates: is 1000000000 for groups of up to 4 agents; expected at m",
+        ),
         (lambda f: f, "--signal-col guess", "column 'guess' is named by --value-col and by --signal-col"),
         (lambda f: f, "--agent-col round --round-col round", "'round' is named by --round-col and by --agent-col"),
         (lambda f: f.assign(told=1), "--signal-col told --target-col target", "both --target-col and --signal-col"),
@@ -335,7 +348,7 @@ def test_pooled_verdicts_on_known_truth(process: str, verdict: str) -> None:
     for seed in range(3):
         made = make(process, 40, 20 if verdict == "independent" else 60, 10, np.random.default_rng(seed)).guesses
         games = [Game(f"g{i}", "", "", guesses, math.nan, math.nan, np.empty(0)) for i, guesses in enumerate(made)]
-        pooled = judge_pooled(pool_tests(against_nulls(games, ["column"], surrogates=79, seed=seed)))
+        pooled = pooled_verdicts(pool_tests(against_nulls(games, ["column"], surrogates=79, seed=seed)))
         assert pooled["verdict"].tolist() == [verdict]
 
 
@@ -363,5 +376,43 @@ NAN = math.nan
 )
 def test_the_rule(column, sync, matched, verdict: str, decided_by: str) -> None:
     p = {"column": column, **({} if sync is None else {"sync": sync, "matched": matched})}
-    found = judge(p)
+    found = verdict_of(p)
     assert (found.verdict, found.decided_by) == (verdict, decided_by)
+
+
+@pytest.mark.parametrize("null", ["column", "row", "block", "matched"])
+def test_surrogates_in_parts_are_the_same_surrogates(
+    null: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is held in memory at once changes no shuffle; simulated groups are others, but as many."""
+    rng = np.random.default_rng(3)
+    game = Game("g", "c", "m", rng.integers(0, 51, (12, 4)).astype(float), 83.0, np.nan, np.empty(0))
+    whole = against_nulls([game], [null], surrogates=50)
+    assert "null" not in capsys.readouterr().err
+    monkeypatch.setattr(group_tests, "AT_ONCE", 7 * game.guesses.size)
+    parts = against_nulls([game], [null], surrogates=50)
+    assert f"game g, null {null}" in capsys.readouterr().err
+    if null == "matched":
+        whole, parts = (table[["criterion", "observed", "surrogates"]] for table in (whole, parts))
+    pd.testing.assert_frame_equal(whole, parts, rtol=1e-9)  # sums over other blocks may end otherwise
+
+
+def test_a_game_that_no_memory_holds_is_refused(folder: Path) -> None:
+    frame = pd.DataFrame({"game": "g", "round": range(30_000), "agent": range(30_000), "guess": 1, "target": 3})
+    written(frame, "large.parquet")
+    with pytest.raises(InputError, match="30,000 rounds of 30,000 agents; expected at most 50,000,000 values"):
+        read_games(Path("large.parquet"), Columns())
+
+
+def test_the_help_explains_the_log_and_every_flag_without_the_configuration(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of("coordination", "diagnose", "--help") == 0
+    text = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    assert "a row for each game, round and agent" in text
+    assert "raw2fig coordination diagnose --games my_log.csv" in text
+    shipped = load([SHIPPED])["coordination"]["diagnose"]
+    for name, value in shipped.items():
+        assert f"[default: {value}]" in text.partition(f"--{name.replace('_', '-')}")[2]
+    described = parameters(command)
+    assert all(given.help for name, given in described.items() if name != "diagnosis")

@@ -315,6 +315,12 @@ def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:
         (lambda f: f.drop(columns="group"), "", "no column 'group'"),
         (lambda f: f.drop(columns="reward_model"), "", "no column 'reward_model'"),
         (lambda f: f, "--batch-col step", "no column 'step'"),
+        (lambda f: f, "--batch-col group", "column 'group' is named by --group-col and by --batch-col"),
+        (
+            lambda f: f,
+            "--verifier-col reward_model",
+            "'reward_model' is named by --verifier-col and by --reward-model-col",
+        ),
         (lambda f: f, "--group-col=", "no column ''; expected one of group, verifier"),
         (lambda f: f.rename(columns={"verifier": "Verifier"}), "", "Verifier, reward_model, text (did you mean 'Verif"),
         (lambda f: f.rename(columns={"verifier": " verifier"}), "", "one of group, ' verifier', reward_model, text"),

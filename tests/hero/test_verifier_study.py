@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_a_made_up_benchmark_by_hand(
     folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    table = study(folder, MADE_UP, "--costs", "costs.json")
+    table = study(folder, MADE_UP)
     assert table.index.tolist() == list(VERIFIERS)
     assert table["accepted_equivalent"].tolist() == [0, 1, 2, 3]
     assert table["accepted_wrong"].tolist() == [1, 1, 1, 1]
@@ -55,12 +56,11 @@ def test_a_made_up_benchmark_by_hand(
     accepted = scores[scores["accepted"] & scores["equivalent"]].groupby("verifier")["id"].apply(list).to_dict()
     assert accepted == {"normalised": ["0"], "numeric": ["0", "1"], "math_verify": ["0", "1", "2"]}
     assert set(scores["verdict"]) <= {"equal", "different", "unparsed"}
-    costs = json.loads((folder / "costs.json").read_text())
-    assert costs["answers"] == 8
-    assert set(costs["cpu_ms_per_answer"]) == set(VERIFIERS)
-    assert all(0 <= value < 5000 for value in costs["cpu_ms_per_answer"].values())
     assert "math_verify" in capsys.readouterr().out
-    assert "ms of CPU per answer" in caplog.text
+    # what differs in every run is in the log alone
+    assert re.findall(r"(\w+): \S+ ms of CPU per answer, 8 answers", caplog.text) == list(VERIFIERS)
+    files = ["benchmark.json", "hero-verifier-scores.parquet", "hero-verifiers.csv"]
+    assert sorted(path.name for path in folder.iterdir()) == files
 
 
 def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from raw2fig import cli
-from raw2fig.papers.scalerl.polaris import problem_id, split_ids
+from raw2fig.papers.scalerl.splits import problem_id, split_ids
 from raw2fig.tasks.problems import read_problems
 
 ROWS = [{"problem": f"What is ${n} + {n}$?", "answer": str(2 * n), "difficulty": "3/8"} for n in range(20)]

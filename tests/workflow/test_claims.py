@@ -1,6 +1,8 @@
 """Claims: verdict rules, the loader of published numbers, claims.json."""
 
+import re
 from math import inf, nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +39,7 @@ from raw2fig.errors import InputError
 from raw2fig.stats import Estimate, over_replicates
 from raw2fig.tables import read_json, write_json
 
+ROOT = Path(__file__).parents[2]
 numbers = st.floats(-1e6, 1e6)
 
 
@@ -234,7 +237,7 @@ def test_claims_json_has_every_field_and_verdict(claims_file) -> None:
     assert first["measured"] == "0.91 [0.88, 0.93], n = 700, 2 seeds"
     assert first["published"][0] == {"text": "R2 = 0.85", "source": "v1", "value": 0.85, "unit": "R2"}
     # 0.20 to 0.24 over 5 replicates: s = 0.0158, t = 2.776
-    assert second["measured"] == "0.22 [0.2, 0.24], 5 replicates"
+    assert second["measured"] == "0.22 [0.2, 0.24], one more run [0.172, 0.268], 5 replicates"
     assert second["estimate"]["replicates"] == 5
     assert second["estimate"]["prediction"] == pytest.approx([0.22 - 2.776 * 0.01732, 0.22 + 2.776 * 0.01732], abs=1e-4)
     assert [(part["name"], part["verdict"]) for part in parts["parts"]] == [
@@ -291,7 +294,7 @@ def test_an_estimate_without_interval_is_written_and_said(published) -> None:
     assert entry["verdict"] == INCONCLUSIVE
     assert entry["estimate"]["low"] is None
     assert entry["measured"] == "0.9 (no interval), n = 1, 1 seed"
-    assert describe({**entry["estimate"], "n": 70, "replicates": 3}) == "0.9 (no interval), n = 70, 3 replicates"
+    assert describe({**entry["estimate"], "n": 70, "replicates": 1}) == "0.9 (no interval), n = 70, 1 replicate"
 
 
 def test_a_claim_is_neither_undecided_nor_decided_twice(published) -> None:
@@ -402,3 +405,12 @@ def test_claims_file_is_checked_on_reading(claims_file, tmp_path) -> None:
         with pytest.raises(InputError, match=r"edited\.json") as caught:
             read_claims(path)
         assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config/published").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_evidence_of_each_paper_is_made_by_its_rules(path: Path) -> None:
+    rules = "\n".join(file.read_text() for file in (ROOT / "rules" / path.stem).glob("*.smk"))
+    made = re.findall(r"/(?:figures|tables)/([\w.-]+)\.(?:csv|md|png)", rules)  # and figures named in lists:
+    made += re.findall(r'"([\w-]+)"', rules)
+    evidence = {claim.id: claim.evidence for claim in load_published(path).claims.values()}
+    check_evidence(path, evidence, made, ["paper_vs_run"])

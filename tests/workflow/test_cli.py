@@ -269,3 +269,20 @@ def test_error_is_one_line_whatever_is_in_it() -> None:
         == "a.csv: column x missing; expected one of a, b"
     )
     assert str(InputError(Path("a.csv"), "is empty")) == "a.csv: is empty"
+
+
+@pytest.mark.parametrize(
+    ("program", "shown"),
+    [
+        ("from raw2fig.cli import main; main(['coordination', '--help'])", b"diagnose"),
+        ("from raw2fig import cli; cli.run = lambda words: 'größe κ'; cli.main([])", rb"gr\xf6\xdfe \u03ba"),
+    ],
+)
+def test_a_locale_without_the_letters_is_no_error(tmp_path: Path, program: str, shown: bytes) -> None:
+    """Files are read as UTF-8 whatever the locale is, and what its streams cannot show is escaped."""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii", "PYTHONCOERCECLOCALE": "0"}
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "program.py")]
+    ended = subprocess.run(command, capture_output=True, env={**os.environ, **locale})
+    assert ended.returncode == 0, ended.stderr
+    assert shown in ended.stdout

@@ -1,50 +1,79 @@
-"""The configuration: overlays, and one clear line for every mistake."""
+"""The configuration: overlays, records, and one clear line for every mistake."""
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import model_validator
 from snakemake.utils import update_config
 
-from raw2fig.config import load, merge, read_schema, validate
+from raw2fig.config import check, configuration, load, merge
 from raw2fig.errors import InputError
-from raw2fig.resources import KEYS
+from raw2fig.resources import check_rules
+from raw2fig.settings import Field, Record, Replicates, UserFile, convert, impossible, one_of, read, record_at
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["scale", "c2s"],
-    "properties": {
-        "scale": {"enum": ["laptop", "smoke", "gpu", "paper"]},
-        "c2s": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["steps"],
-            "properties": {
-                "steps": {"type": "integer", "minimum": 1},
-                "learning_rate": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-                "reference": {
-                    "anyOf": [
-                        {"const": "pbmc68k_reduced"},
-                        {
-                            "type": "object",
-                            "additionalProperties": False,
-                            "properties": {"path": {"type": "string"}},
-                        },
-                    ]
-                },
-                "sizes": {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 1}},
-                "partition": {"type": ["string", "null"]},
-                "rules": {"patternProperties": {"^c2s_": {"type": "object"}}, "additionalProperties": False},
-            },
+
+
+class Reference(Record):
+    source: Literal["package", "path"]
+    path: UserFile | None
+
+
+class Training(Record):
+    steps: int = Field(ge=1, description="Updates.")
+    lr: float = Field(gt=0, le=1, description="Learning rate.")
+    sizes: list[int] = Field(min_length=1, description="Sizes.")
+    partition: str | None
+    samples: dict[str, int]
+    between: tuple[int, int] | None
+    shuffle: bool
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Any:
+        if self.between and self.between[0] > self.between[1]:
+            raise impossible("between", f"is {self.between}", "two numbers in order")
+        return self
+
+
+class Paper(Record):
+    replicates: Replicates
+    training: Training
+    reference: Reference
+    main: str
+
+    @model_validator(mode="after")
+    def _known(self) -> Any:
+        one_of("main", self.main, ["rules", "random"])
+        return self
+
+
+class Whole(Record):
+    scale: Literal["laptop", "smoke"]
+    c2s: Paper
+
+
+GOOD: dict[str, Any] = {
+    "scale": "smoke",
+    "c2s": {
+        "replicates": [0, 1],
+        "training": {
+            "steps": 3,
+            "lr": 0.1,
+            "sizes": [1, 2],
+            "partition": None,
+            "samples": {"a": 1},
+            "between": [1, 2],
+            "shuffle": True,
         },
+        "reference": {"source": "package", "path": None},
+        "main": "rules",
     },
 }
-GOOD = {"scale": "smoke", "c2s": {"steps": 3, "learning_rate": 0.1, "sizes": [1, 2], "partition": None}}
 
 keys = st.sampled_from(["a", "b", "c"])
 leaves = st.one_of(st.integers(0, 9), st.none(), st.lists(st.integers(0, 9), max_size=2))
@@ -52,72 +81,113 @@ mappings = st.recursive(leaves, lambda inner: st.dictionaries(keys, inner, max_s
 configs = st.dictionaries(keys, st.dictionaries(keys, leaves), max_size=3)
 
 
-def message(config: dict, schema: dict = SCHEMA) -> str:
+def message(config: dict, kind: type[Record] = Whole) -> str:
     with pytest.raises(InputError) as caught:
-        validate(config, schema)
+        read(kind, config)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_good_config_passes() -> None:
-    validate(GOOD, SCHEMA)
-    validate(merge(GOOD, {"c2s": {"rules": {"c2s_train": {}}, "reference": {"path": "x"}}}), SCHEMA)
+    assert read(Whole, GOOD).model_dump()["c2s"]["training"]["between"] == (1, 2)
+
+
+def training(**values: object) -> dict:
+    return {"c2s": {"training": values}}
 
 
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
-        ({"c2s": {"stepz": 3}}, "c2s.stepz: unknown key; expected 'steps'"),
+        (training(stepz=3), "c2s.training.stepz: unknown key; expected 'steps'"),
         ({"c2": 3}, "c2: unknown key; expected 'c2s'"),
         ({"zzzzzz": 3}, "zzzzzz: unknown key; expected one of scale, c2s"),
-        ({"c2s": {"steps": "3"}}, "c2s.steps: is '3'; expected integer, at least 1"),
-        ({"c2s": {"steps": 2.5}}, "c2s.steps: is 2.5; expected integer, at least 1"),
-        ({"c2s": {"steps": True}}, "c2s.steps: is True; expected integer, at least 1"),
-        ({"c2s": {"steps": 0}}, "c2s.steps: is 0; expected integer, at least 1"),
+        (training(steps="three"), "c2s.training.steps: is 'three'; expected an integer"),
+        (training(steps=2.5), "c2s.training.steps: is 2.5; expected an integer"),
+        (training(steps="2.5"), "c2s.training.steps: is '2.5'; expected an integer"),
+        (training(steps=True), "c2s.training.steps: is True; expected an integer"),
+        (training(steps=0), "c2s.training.steps: is 0; expected at least 1"),
+        (training(lr=0), "c2s.training.lr: is 0; expected more than 0"),
+        (training(lr=2), "c2s.training.lr: is 2; expected at most 1"),
+        (training(lr=float("nan")), "c2s.training.lr: is nan; expected a finite number"),
+        (training(lr="fast"), "c2s.training.lr: is 'fast'; expected a number"),
+        (training(sizes=[4, "x"]), "c2s.training.sizes.1: is 'x'; expected an integer"),
+        (training(sizes=[]), "c2s.training.sizes: is []; expected at least 1 items"),
+        (training(sizes=3), "c2s.training.sizes: is 3; expected a list"),
+        (training(partition=3), "c2s.training.partition: is 3; expected text"),
+        (training(samples={"a": "b"}), "c2s.training.samples.a: is 'b'; expected an integer"),
+        (training(shuffle="maybe"), "c2s.training.shuffle: is 'maybe'; expected true or false"),
+        (training(between=[2, 1]), "c2s.training.between: is (2, 1); expected two numbers in order"),
+        ({"c2s": {"training": 3}}, "c2s.training: is 3; expected a mapping of keys to values"),
         (
-            {"c2s": {"learning_rate": 0}},
-            "c2s.learning_rate: is 0; expected number, more than 0, at most 1",
+            {"c2s": {"reference": {"path": "gone.h5ad"}}},
+            "c2s.reference.path: is 'gone.h5ad'; expected an existing",
         ),
-        ({"c2s": {"sizes": [4, -1]}}, "c2s.sizes.1: is -1; expected integer, at least 1"),
-        ({"c2s": {"sizes": []}}, "c2s.sizes: is []; expected array, number of items at least 1"),
-        ({"c2s": {"partition": 3}}, "c2s.partition: is 3; expected string or null"),
-        ({"c2s": {"reference": 3}}, "c2s.reference: is 3; expected exactly pbmc68k_reduced or object"),
-        ({"c2s": {"reference": {"pth": "x"}}}, "c2s.reference.pth: unknown key; expected 'path'"),
-        ({"c2s": {"reference": {"path": 3}}}, "c2s.reference.path: is 3; expected string"),
-        ({"c2s": {"rules": {"c2s_train": {}, "train": {}}}}, "c2s.rules.train: unknown key"),
-        ({"scale": "smok"}, "scale: is 'smok'; expected 'smoke'"),
-        ({"scale": "huge"}, "scale: is 'huge'; expected one of laptop, smoke, gpu, paper"),
-        ({"c2s": {"learning_rate": float("nan")}}, "c2s.learning_rate: is nan; expected a finite number"),
+        ({"c2s": {"reference": {"path": "/"}}}, "c2s.reference.path: is '/'; expected a file, which that is not"),
+        ({"c2s": {"replicates": [1, 1]}}, "c2s.replicates: is [1, 1]; expected different numbers"),
+        ({"c2s": {"replicates": [-1]}}, "c2s.replicates.0: is -1; expected at least 0"),
+        ({"c2s": {"main": "rulez"}}, "c2s.main: is 'rulez'; expected 'rules'"),
+        ({"scale": "smok"}, "scale: is 'smok'; expected one of laptop, smoke"),
     ],
 )
 def test_mistakes_are_named(overlay: dict, expected: str) -> None:
     assert message(merge(GOOD, overlay)).startswith(expected)
 
 
-def test_learning_rate_without_a_point_is_explained(tmp_path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text("scale: smoke\nc2s: {steps: 1, learning_rate: 3e-4}\n")
-    assert "'3e-4'" in message(load([path]))
-    assert "in YAML with a point: 1.0e-4" in message(load([path]))
+@pytest.mark.parametrize(
+    ("values", "key", "value"),
+    [
+        ({"steps": "100"}, "steps", 100),
+        ({"lr": "1e-4"}, "lr", 1e-4),  # YAML 1.1 reads that as a word
+        ({"sizes": ["3", "4"]}, "sizes", [3, 4]),
+        ({"between": "none"}, "between", None),
+        ({"between": "[3, 4]"}, "between", (3, 4)),
+        ({"partition": "null"}, "partition", None),
+        ({"partition": "gpu"}, "partition", "gpu"),
+        ({"samples": {"a": "2"}}, "samples", {"a": 2}),
+        ({"samples": '{"b": 5}'}, "samples", {"b": 5}),
+        ({"shuffle": "false"}, "shuffle", False),
+    ],
+)
+def test_text_is_read_as_what_the_field_is(values: dict, key: str, value: object) -> None:
+    """`snakemake --config 'c2s={training: {steps: 100}}'` hands on every value as text."""
+    found = read(Training, GOOD["c2s"]["training"] | values).model_dump()[key]
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_a_misspelt_key_is_named_before_the_missing_one() -> None:
-    assert message({"xscale": "smoke", "c2s": {"steps": 1}}).startswith("xscale: unknown key; expected 'scale'")
+    config = {"xscale": "smoke", "c2s": GOOD["c2s"]}
+    assert message(config).startswith("xscale: unknown key; expected 'scale'")
 
 
 def test_missing_key_and_count_of_the_others() -> None:
-    assert message({"scale": "smoke", "c2s": {}}) == "c2s.steps: is missing; expected integer, at least 1"
-    text = message({"scale": "x", "c2s": {"stepz": 1, "sizes": 3, "steps": 1}})
-    assert text.startswith("c2s.sizes: is 3")
-    assert text.endswith("(and 2 more in the configuration)")
+    assert message({"scale": "smoke"}) == "c2s: is missing; expected a mapping of keys to values"
+    text = message(merge(GOOD, training(stepz=1, sizes=3, lr="x")))
+    assert text.startswith("c2s.training.lr: is 'x'")
+    assert text.endswith("(and 2 more mistakes)")
 
 
 def test_long_values_are_cut() -> None:
-    assert len(message(merge(GOOD, {"c2s": {"steps": list(range(1000))}}))) < 160
+    assert len(message(merge(GOOD, training(steps=list(range(1000)))))) < 160
 
 
-def test_two_unknown_keys_are_two_mistakes() -> None:
-    assert message(merge(GOOD, {"one": 1, "two": 2})).endswith("(and 1 more in the configuration)")
+def test_the_place_of_a_record_follows_from_its_type() -> None:
+    assert record_at(Whole, Training) == ["c2s", "training"]
+
+    class Twice(Record):
+        one: Training
+        other: Training
+
+    with pytest.raises(LookupError, match=r"stands at one, other"):
+        record_at(Twice, Training)
+    with pytest.raises(LookupError, match="nowhere"):
+        record_at(Twice, Reference)
+
+
+def test_one_value_is_converted_by_its_annotation() -> None:
+    assert convert("3", int, "--top") == 3
+    with pytest.raises(InputError, match=r"--top: is '2.5'; expected an integer"):
+        convert("2.5", int, "--top")
 
 
 @given(base=configs, overlay=configs)
@@ -155,51 +225,62 @@ def test_load_refuses_what_is_no_mapping(tmp_path, text: str) -> None:
 
 def test_import_is_cheap() -> None:
     """It is imported whenever the Snakefile is parsed."""
-    program = "import sys, raw2fig.config; print([m for m in ('numpy', 'pandas', 'jsonschema') if m in sys.modules])"
+    program = "import sys, raw2fig.config; print([m for m in ('numpy', 'pandas', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_the_repository_s_configurations_fit_its_schema() -> None:
-    schema = read_schema(ROOT / "workflow/schemas")
-    for overlay in ([], [ROOT / "config/smoke.yaml"]):
-        validate(load([ROOT / "config/config.yaml", *overlay]), schema)
-    assert tuple(schema["$defs"]["request"]["properties"]) == KEYS
+OVERLAYS = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.name != "config.yaml")
+
+
+@pytest.mark.parametrize("overlay", [None, *OVERLAYS], ids=lambda path: path.stem if path else "laptop")
+def test_the_repository_s_configurations_are_valid(overlay: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    files = [ROOT / "config/config.yaml", *([overlay] if overlay else [])]
+    checked = check(load(files))
+    assert check(checked) == checked
+
+
+def test_every_paper_has_a_required_section() -> None:
+    papers = [path.parent.name for path in (ROOT / "workflow/raw2fig/papers").glob("*/__init__.py")]
+    schema = configuration().model_json_schema()
+    assert set(papers) < set(schema["required"])
+    assert schema["additionalProperties"] is False
 
 
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
         ({"c2z": {}}, "c2z: unknown key; expected 'c2s'"),
-        ({"c2s": {"seed": [0]}}, "c2s.seed: unknown key; expected 'seeds'"),
-        ({"c2s": {"seeds": [-1]}}, "c2s.seeds.0: is -1; expected integer, at least 0"),
         ({"resources": {"classes": {"trian": {}}}}, "resources.classes.trian: unknown key; expected 'train'"),
-        ({"resources": {"classes": {"light": 3}}}, "resources.classes.light: is 3; expected object"),
+        (
+            {"resources": {"classes": {"light": 3}}},
+            "resources.classes.light: is 3; expected a mapping of keys to values",
+        ),
         (
             {"resources": {"classes": {"data": {"mem_mb": "2GB"}}}},
-            "resources.classes.data.mem_mb: is '2GB'; expected integer, at least 1",
+            "resources.classes.data.mem_mb: is '2GB'; expected an integer",
         ),
         (
             {"resources": {"rules": {"c2s_grpo": {"gpus": 1}}}},
             "resources.rules.c2s_grpo.gpus: unknown key; expected 'gpu'",
         ),
-        ({"resources": {"rules": {"c2s_grpo": None}}}, "resources.rules.c2s_grpo: is None; expected object"),
+        ({"pathvars": {"results": "a b"}}, "pathvars.results: is 'a b'; expected the form"),
+        ({"pathvars": {"results": "a\nb"}}, "pathvars.results: is 'a\\nb'; expected the form"),
+        ({"pathvars": {"results": ".."}}, "pathvars.results: is '..'; expected a folder of its own"),
     ],
 )
-def test_mistakes_are_named_in_a_paper_s_section_and_through_definitions(overlay: dict, expected: str) -> None:
-    config = merge(load([ROOT / "config/config.yaml"]), overlay)
-    assert message(config, read_schema(ROOT / "workflow/schemas")) == expected
+def test_mistakes_in_the_repository_s_configuration(
+    overlay: dict, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(InputError) as caught:
+        check(merge(load([ROOT / "config/config.yaml"]), overlay))
+    assert str(caught.value).startswith(expected)
 
 
-def test_each_paper_has_a_required_section_with_definitions_of_its_own(tmp_path) -> None:
-    common = "type: object\nadditionalProperties: false\nproperties: {scale: {type: string}}\nrequired: [scale]\n"
-    (tmp_path / "config.schema.yaml").write_text(common)
-    for paper, kind in (("one", "integer"), ("other", "string")):
-        text = "type: object\nproperties: {size: {$ref: '#/$defs/size'}}\n$defs: {size: {type: KIND}}\n"
-        (tmp_path / f"{paper}.schema.yaml").write_text(text.replace("KIND", kind))
-    schema = read_schema(tmp_path)
-    good = {"scale": "smoke", "one": {"size": 3}, "other": {"size": "XS"}}
-    validate(good, schema)
-    assert message({**good, "one": {"size": "XS"}}, schema) == "one.size: is 'XS'; expected integer"
-    assert message({**good, "other": {"size": 3}}, schema) == "other.size: is 3; expected string"
-    assert message({key: good[key] for key in ("scale", "one")}, schema) == "other: is missing; expected object"
+def test_an_exception_of_a_rule_that_is_not_there() -> None:
+    config = {"resources": {"rules": {"c2s_trian": {"cpus": 2}}}}
+    check_rules(config, {"c2s_trian", "c2s_sft"})
+    with pytest.raises(InputError, match=r"resources.rules.c2s_trian: no such rule; expected 'c2s_train'"):
+        check_rules(config, {"c2s_train", "hero_train"})

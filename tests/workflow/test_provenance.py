@@ -1,4 +1,4 @@
-"""`source_digest`: what changes it, and what does not. Runs on a made-up package in place of the real one."""
+"""`step_digest`: what changes it, and what does not. Runs on a made-up package in place of the real one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,31 +6,64 @@ from textwrap import dedent
 
 import pytest
 
-from raw2fig import provenance
+from raw2fig import cli, provenance
 
 FILES = {
     "raw2fig/__init__.py": '"""Package."""',
+    "raw2fig/seeding.py": "START = 0\n",
+    "raw2fig/plotting.py": "COLOUR = 'blue'\n",
+    "raw2fig/step.py": "import raw2fig.plotting\n",
     "raw2fig/papers/__init__.py": "",
     "raw2fig/papers/toy/__init__.py": '"""A paper."""',
     "raw2fig/papers/toy/train.py": '''
         """Training."""
         import json
         from raw2fig.papers.toy.data import load
+        from raw2fig.papers.toy.drawing import colour
+        from raw2fig.step import figure, step
 
         LIMIT = 3
         """A documented constant."""
 
+        class Settings:
+            steps: int = Field(ge=1, description="Steps.")
+
+        @step
         def train(steps: int = LIMIT) -> None:
             """Train."""
             for _ in range(steps):  # every step
                 load()
+
+        @step
+        def tune() -> None:
+            """Train often."""
+            from raw2fig import unrelated
+            train(unrelated.VALUE)
+
+        @step
+        def evaluate() -> None:
+            print(LIMIT)
+
+        @figure
+        def fig_loss() -> None:
+            colour("red")
         ''',
+    "raw2fig/papers/toy/drawing.py": """
+        def colour(name: str) -> str:
+            return name
+        """,
     "raw2fig/papers/toy/data.py": '''
         """Data."""
+        from raw2fig.step import step
+
         def load() -> object:
             """Load, lazily."""
             from raw2fig import lowest
             return lowest.read()
+
+        @step
+        def download() -> None:
+            print("far away")
         ''',
     "raw2fig/lowest.py": '''
         """Two levels down."""
@@ -38,19 +71,18 @@ FILES = {
             return "text"
         ''',
     "raw2fig/unrelated.py": "VALUE = 1\n",
-    "raw2fig/relative.py": "from . import lowest\n",
-    "raw2fig/deeper.py": "from .papers.toy import data\n",
-    "raw2fig/cycle_a.py": "import raw2fig.cycle_b\n",
-    "raw2fig/cycle_b.py": "import raw2fig.cycle_a\n",
+    "raw2fig/cycle_a.py": "import raw2fig.cycle_b\nOTHER = raw2fig.cycle_b\n",
+    "raw2fig/cycle_b.py": "import raw2fig.cycle_a\nOTHER = raw2fig.cycle_a\n",
 }
-Digest = Callable[..., str]
-TRAIN = "raw2fig.papers.toy.train"
+TRAIN, DATA = "raw2fig/papers/toy/train.py", "raw2fig/papers/toy/data.py"
+STEPS = ("train", "tune", "evaluate", "fig-loss", "download")
 
 
-def forget() -> None:
-    """A new process would start with empty caches."""
-    for function in (provenance._tree, provenance._imports, provenance._digest):
-        function.cache_clear()
+def digests() -> dict[str, str]:
+    """Digest of each step, as a new process with empty caches finds it."""
+    for function in ("step_digest", "_commands", "_parts", "_kept", "_steps", "_needs", "_path"):
+        getattr(provenance, function).cache_clear()
+    return {name: provenance.step_digest("toy", name) for name in STEPS}
 
 
 @pytest.fixture
@@ -60,119 +92,112 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
+    for folder in cli.SHARED:
+        (tmp_path / "raw2fig" / folder).mkdir()
+        (tmp_path / "raw2fig" / folder / "__init__.py").touch()
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    forget()
+    monkeypatch.setattr(cli, "PACKAGE", tmp_path / "raw2fig")
     yield tmp_path
-    forget()
+    for function in ("step_digest", "_commands", "_parts", "_kept", "_steps", "_needs", "_path"):
+        getattr(provenance, function).cache_clear()
 
 
 @pytest.fixture
-def change(root: Path) -> Callable[[str, str, str], bool]:
-    """Replaces text in a file and says whether the digest of the training module changed."""
+def change(root: Path) -> Callable[[str, str, str], set[str]]:
+    """Replaces text in a file and says of which steps the digest changed."""
 
-    def changed(name: str, old: str, new: str) -> bool:
-        before = digest(TRAIN)
+    def changed(name: str, old: str, new: str) -> set[str]:
+        before = digests()
         path = root / name
         text = path.read_text()
         assert text.count(old) == 1
         path.write_text(text.replace(old, new))
-        return digest(TRAIN) != before
+        after = digests()
+        return {name for name in STEPS if before[name] != after[name]}
 
     return changed
 
 
-def digest(*modules: str) -> str:
-    forget()
-    return provenance.source_digest(*modules)
+def test_docstrings_comments_help_and_formatting_do_not_count(change) -> None:
+    for name, old, new in (
+        (TRAIN, '"""Training."""', '"""Training, explained."""'),
+        (TRAIN, '"""Train."""', ""),
+        (TRAIN, '"""A documented constant."""', "# undocumented"),
+        (TRAIN, "# every step", "# each of the steps"),
+        (TRAIN, "range(steps)", "range(\n        steps\n    )"),
+        (TRAIN, 'description="Steps."', 'description="Number of steps."'),
+        (DATA, '"""Load, lazily."""', '"""Load."""'),
+        ("raw2fig/lowest.py", '"""Two levels down."""', "\n\n\n"),
+        ("raw2fig/__init__.py", "Package", "The package"),
+    ):
+        assert change(name, old, new) == set(), old
 
 
-def test_docstrings_comments_and_formatting_do_not_count(change) -> None:
-    assert not change("raw2fig/papers/toy/train.py", '"""Training."""', '"""Training, explained."""')
-    assert not change("raw2fig/papers/toy/train.py", '"""Train."""', "")
-    assert not change("raw2fig/papers/toy/train.py", '"""A documented constant."""', "# undocumented")
-    assert not change("raw2fig/papers/toy/train.py", "# every step", "# each of the steps")
-    assert not change("raw2fig/papers/toy/train.py", "range(steps)", "range(\n        steps\n    )")
-    assert not change("raw2fig/papers/toy/data.py", '"""Load, lazily."""', '"""Load."""')
-    assert not change("raw2fig/lowest.py", '"""Two levels down."""', "\n\n\n")
-    assert not change("raw2fig/__init__.py", "Package", "The package")
+def test_a_step_counts_for_itself_and_for_steps_that_call_it(change) -> None:
+    assert change(TRAIN, "load()\n\n", "load()\n        load()\n\n") == {"train", "tune"}
+    assert change(TRAIN, "print(LIMIT)", "print(LIMIT + 1)") == {"evaluate"}
+    assert change(TRAIN, 'colour("red")', 'colour("green")') == {"fig-loss"}
+    assert change(DATA, "far away", "near") == {"download"}
 
 
-def test_code_counts_here_and_two_levels_down(change) -> None:
-    assert change("raw2fig/papers/toy/train.py", "LIMIT = 3", "LIMIT = 4")
-    assert change("raw2fig/papers/toy/data.py", "lowest.read()", "lowest.read() + ''")
-    assert change("raw2fig/lowest.py", 'return "text"', 'return "other text"')
-    assert change("raw2fig/papers/toy/train.py", "steps: int = LIMIT", "steps: int = 5")
+def test_what_a_module_defines_besides_steps_counts_for_all_its_steps(change) -> None:
+    assert change(TRAIN, "LIMIT = 3", "LIMIT = 4") == {"train", "tune", "evaluate", "fig-loss"}
+    assert change(TRAIN, "ge=1", "ge=2") == {"train", "tune", "evaluate", "fig-loss"}
 
 
-def test_packages_on_the_way_count(change, root: Path) -> None:
+def test_an_import_counts_where_its_name_is_used(change) -> None:
+    assert change("raw2fig/papers/toy/drawing.py", "return name", "return name.upper()") == {"fig-loss"}
+    assert change("raw2fig/unrelated.py", "1", "2") == {"tune"}
+    assert change(DATA, "lowest.read()", "lowest.read() + ''") == {"train", "tune", "download"}
+    assert change("raw2fig/lowest.py", 'return "text"', 'return "other"') == {"train", "tune", "download"}
+
+
+def test_the_house_counts_only_where_it_makes_the_result(change, root: Path) -> None:
+    assert change("raw2fig/plotting.py", "blue", "black") == {"fig-loss"}
+    assert change("raw2fig/step.py", "import raw2fig.plotting", "import raw2fig.plotting, json") == set()
+    assert change("raw2fig/seeding.py", "0", "1") == set(STEPS)
+
+
+def test_packages_on_the_way_count(root: Path) -> None:
     """Importing raw2fig.papers.toy.train runs these first."""
-    before = digest("raw2fig.papers.toy.train")
+    before = digests()
     (root / "raw2fig/papers/toy/__init__.py").write_text("import os\nos.environ['A'] = 'b'\n")
-    after = digest("raw2fig.papers.toy.train")
-    assert after != before
-    (root / "raw2fig/papers/__init__.py").write_text("VALUE = 1\n")
-    assert digest("raw2fig.papers.toy.train") != after
-    lonely = digest("raw2fig.unrelated")
-    (root / "raw2fig/__init__.py").write_text("VALUE = 1\n")
-    assert digest("raw2fig.unrelated") != lonely
+    after = digests()
+    assert all(before[name] != after[name] for name in STEPS)
 
 
-def test_unrelated_modules_do_not_count(change, root: Path) -> None:
-    unrelated = digest("raw2fig.unrelated")
-    assert not change("raw2fig/unrelated.py", "1", "2")
-    assert digest("raw2fig.unrelated") != unrelated
-    data = digest("raw2fig.papers.toy.data")
-    assert change("raw2fig/papers/toy/train.py", "LIMIT = 3", "LIMIT = 4")
-    assert digest("raw2fig.papers.toy.data") == data
+def test_a_new_import_counts_with_all_behind_it(change) -> None:
+    assert change("raw2fig/lowest.py", 'return "text"', 'import raw2fig.cycle_a\n    return "text"')
+    assert change("raw2fig/cycle_b.py", "OTHER =", "X = OTHER =") == {
+        "train",
+        "tune",
+        "download",
+    }
 
 
-def test_a_new_import_counts_with_all_behind_it(change, root: Path) -> None:
-    assert change("raw2fig/lowest.py", 'return "text"', 'import raw2fig.unrelated\n    return "text"')
-    assert change("raw2fig/unrelated.py", "1", "2")
+def test_relative_imports_are_refused(change, root: Path) -> None:
+    (root / "raw2fig/lowest.py").write_text("from . import unrelated\n")
+    with pytest.raises(SyntaxError, match=r"raw2fig\.lowest: relative import"):
+        digests()
 
 
-def test_several_modules_in_any_order(root: Path) -> None:
-    assert digest(TRAIN, "raw2fig.unrelated") == digest("raw2fig.unrelated", TRAIN)
-    assert digest(TRAIN, "raw2fig.unrelated") != digest(TRAIN)
-    assert digest(TRAIN, "raw2fig.lowest") == digest(TRAIN)
-
-
-def test_moving_code_between_modules_counts(root: Path) -> None:
-    before = digest("raw2fig.cycle_a")
-    (root / "raw2fig/cycle_a.py").write_text("import raw2fig.cycle_b\nX = 1\n")
-    first = digest("raw2fig.cycle_a")
-    (root / "raw2fig/cycle_a.py").write_text("import raw2fig.cycle_b\n")
-    (root / "raw2fig/cycle_b.py").write_text("import raw2fig.cycle_a\nX = 1\n")
-    assert len({before, first, digest("raw2fig.cycle_a")}) == 3
-
-
-def test_import_cycles_end(root: Path) -> None:
-    assert len(digest("raw2fig.cycle_a")) == 16
-    assert digest("raw2fig.cycle_a") == digest("raw2fig.cycle_b")
-
-
-@pytest.mark.parametrize("module", ["raw2fig.relative", "raw2fig.deeper"])
-def test_relative_imports_are_refused(root: Path, module: str) -> None:
-    with pytest.raises(SyntaxError, match=f"{module}: relative import"):
-        digest(module)
-
-
-def test_a_module_that_is_not_there(root: Path) -> None:
-    with pytest.raises(ModuleNotFoundError, match=r"raw2fig\.papers\.toy\.nothing"):
-        digest("raw2fig.papers.toy.nothing")
+def test_a_step_that_is_not_there(root: Path) -> None:
+    with pytest.raises(LookupError, match="no step nothing of toy"):
+        provenance.step_digest("toy", "nothing")
 
 
 def test_where_the_package_lies_does_not_count(root: Path, tmp_path_factory, monkeypatch) -> None:
-    before = digest(TRAIN)
+    before = digests()
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (root / "raw2fig").rename(elsewhere / "raw2fig")
     monkeypatch.setattr(provenance, "ROOT", elsewhere)
-    assert digest(TRAIN) == before
+    monkeypatch.setattr(cli, "PACKAGE", elsewhere / "raw2fig")
+    assert digests() == before
 
 
-def test_every_real_module_has_a_digest() -> None:
-    """No module of the package uses relative imports, which the digest refuses."""
-    forget()
-    for path in sorted((provenance.ROOT / "raw2fig").rglob("*.py")):
-        names = path.relative_to(provenance.ROOT).with_suffix("").parts
-        provenance.source_digest(".".join(names[:-1] if names[-1] == "__init__" else names))
+def test_every_step_of_the_package_has_a_digest() -> None:
+    found = [
+        provenance.step_digest(group, name) for group, folder in cli.groups().items() for name in cli.commands(folder)
+    ]
+    assert len(found) > 50
+    assert all(len(digest) == 16 for digest in found)

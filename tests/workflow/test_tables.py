@@ -17,7 +17,9 @@ from raw2fig.tables import (
     read_header,
     read_json,
     read_table,
+    read_tables,
     read_yaml,
+    rows_where,
     table_kind,
     write_json,
     write_table,
@@ -272,3 +274,30 @@ def test_broken_documents(tmp_path: Path) -> None:
 def test_importing_the_module_does_not_import_pandas() -> None:
     code = "import sys, raw2fig.tables; assert not {'pandas', 'pyarrow', 'yaml'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_several_tables_are_one(frame: pd.DataFrame, tmp_path: Path) -> None:
+    paths = [tmp_path / "a.csv", tmp_path / "b.parquet", tmp_path / "empty.csv"]
+    for path, part in zip(paths, (frame[:1], frame[1:], frame[:0]), strict=True):
+        write_table(part, path)
+    pd.testing.assert_frame_equal(read_tables(paths[:2], KINDS), frame)
+    # a CSV without rows has no kinds: it would make text of numbers
+    pd.testing.assert_frame_equal(
+        read_tables(paths[::-1], KINDS, allow_empty=True), frame.loc[[1, 2, 0]].reset_index(drop=True)
+    )
+    assert list(read_tables(paths[2:], KINDS, allow_empty=True).columns) == list(frame.columns)
+    for wrong, told in ((paths, "empty.csv: the table has no rows"), ([], "none is given")):
+        with pytest.raises(InputError, match=told):
+            read_tables(wrong, KINDS)
+    write_table(frame.assign(score=[None, 1.0, 2.0]), paths[0])
+    assert read_tables(paths[:2], KINDS, allow_nan=["score"])["score"].isna().sum() == 1
+    with pytest.raises(InputError, match=r"a\.csv: column 'score' has 1 missing"):
+        read_tables(paths[:2], KINDS)
+
+
+def test_rows_by_their_values(frame: pd.DataFrame) -> None:
+    assert list(rows_where(frame, good=True, label="007").index) == [2]
+    assert list(rows_where(frame, good=True).index) == [0, 2]
+    assert list(rows_where(frame, good=False, label="007").index) == []
+    assert list(rows_where(frame.assign(score=[np.nan, 1.0, 1.0]), score=1.0).index) == [1, 2]
+    assert list(rows_where(frame).index) == [0, 1, 2]

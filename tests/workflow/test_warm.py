@@ -4,22 +4,25 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from clone import RESULTS, clone, digests, environment
 from processes import is_there, within
 
-from raw2fig import warm
+from raw2fig.warm import client, server
+from raw2fig.warm.client import ADDRESS
 
 pytestmark = [
-    pytest.mark.xdist_group("slurm"),  # with the smoke run, whose results it reads
+    pytest.mark.xdist_group("smoke"),
     pytest.mark.skipif(sys.platform != "linux", reason="steps are forked on Linux only"),
-    pytest.mark.skipif(any(map(os.path.exists, warm.GPUS)), reason="no step is forked where there is a GPU"),
+    pytest.mark.skipif(any(map(os.path.exists, server.GPUS)), reason="no step is forked where there is a GPU"),
 ]
 
 STEPS = '''
@@ -32,12 +35,12 @@ from raw2fig.step import Output, step
 @step
 def look(*, seen: Output) -> None:
     """What a step sees."""
-    libraries = sorted({"torch", "transformers", "pandas"} & sys.modules.keys())
+    libraries = sorted({"torch", "transformers", "pandas", "colorsys"} & sys.modules.keys())
     seen.write_text(repr((os.getcwd(), os.environ.get("WORD"), sys.stdin.read(), libraries, warm())))
     print("out")
 
 def warm() -> bool:
-    return os.environ.get("RAW2FIG_WARM") is None and "raw2fig.warm" in sys.modules and "torch" in sys.modules
+    return os.environ.get("RAW2FIG_WARM") is None and "torch" in sys.modules
 
 @step
 def wait(*, started: Path, seen: Output) -> None:
@@ -64,9 +67,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = clone(tmp_path_factory.mktemp("warm") / "clone")
     paper = made / "workflow/raw2fig/papers/probe"
     paper.mkdir()
-    (paper / "__init__.py").write_text('"""Probe."""\n')
+    (paper / "__init__.py").write_text('"""Probe."""\n\nWARM = ("no_such_library", "colorsys", "os:no_such_name")\n')
     (paper / "steps.py").write_text(STEPS)
     return made
+
+
+def answers(name: str) -> bool:
+    """Whether a server is ready."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(f"\0{name}") == 0
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +84,9 @@ def served(folder: Path) -> Iterator[dict[str, str]]:
     before = dict(os.environ)
     os.environ.update(environment(folder))
     try:
-        with warm.server():
+        with server.server():
             found = {**os.environ, "OMP_NUM_THREADS": "1"}
-            deadline = time.monotonic() + 120
-            while not os.path.exists(found[warm.ADDRESS]) and time.monotonic() < deadline:
-                time.sleep(0.1)
+            assert within(240, lambda: answers(found[ADDRESS]))
             yield found
     finally:
         os.environ.clear()
@@ -109,10 +116,10 @@ def look(folder: Path, variables: dict[str, str], seen: Path) -> tuple[object, .
 
 def test_a_step_sees_what_its_caller_sees(folder: Path, served: dict[str, str], tmp_path: Path) -> None:
     seen = look(folder, served, tmp_path / "seen")
-    assert seen == (str(folder), "a word", "a line", ["pandas", "torch", "transformers"], True)
+    assert seen == (str(folder), "a word", "a line", ["colorsys", "pandas", "torch", "transformers"], True)
 
 
-@pytest.mark.parametrize("change", [{"OMP_NUM_THREADS": "2"}, {warm.ADDRESS: "no/such/socket"}, {warm.ADDRESS: ""}])
+@pytest.mark.parametrize("change", [{"OMP_NUM_THREADS": "2"}, {ADDRESS: "no such socket"}, {ADDRESS: ""}])
 def test_without_a_server_for_it_a_step_has_its_own_process(
     change: dict[str, str], folder: Path, served: dict[str, str], tmp_path: Path
 ) -> None:
@@ -123,7 +130,7 @@ def test_without_a_server_for_it_a_step_has_its_own_process(
 @pytest.mark.parametrize(("how", "status"), [("input", 2), ("defect", 1), ("kill", -signal.SIGKILL)])
 def test_a_step_ends_as_without_the_server(how: str, status: int, folder: Path, served: dict[str, str]) -> None:
     told = []
-    for variables in (served, {**served, warm.ADDRESS: ""}):
+    for variables in (served, {**served, ADDRESS: ""}):
         job = raw2fig(folder, variables, "fail", "--how", how)
         _, error = job.communicate()
         assert job.returncode == status
@@ -170,41 +177,111 @@ def test_results_are_the_same_to_the_byte(
     for log in ("pretrain-s0", "generate-s0", "fig-scaling"):
         first = (results / "c2s/logs" / f"{log}.log").read_text().splitlines()[0]
         words = shlex.split(first.partition("INFO raw2fig ")[2])
-        for variables in (served, {**served, warm.ADDRESS: ""}):
+        for variables in (served, {**served, ADDRESS: ""}):
             subprocess.run(["raw2fig", *words], cwd=folder, env=variables, check=True, capture_output=True)
             assert contents(results) == made
 
 
 def test_nothing_that_could_break_a_fork_runs_in_the_server(served: dict[str, str]) -> None:
     """But for jemalloc's thread, which is made for forks; and the server ends with the run."""
-    servers = [path for path in Path("/proc").glob("[0-9]*/cmdline") if served[warm.ADDRESS] in _read(path)]
-    assert servers
-    for path in servers:
+    found = servers(served[ADDRESS])
+    assert found
+    for path in found:
         names = [_read(task / "comm").strip() for task in (path.parent / "task").iterdir()]
         assert set(names[1:]) <= {"jemalloc_bg_thd"}
 
 
+def servers(name: str) -> list[Path]:
+    """Processes with the name of this server in their command line."""
+    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if name in _read(path)]
+
+
 def test_the_server_ends_with_its_run() -> None:
-    with warm.server():
-        address = os.environ[warm.ADDRESS]
-        assert within(10, lambda: any(address in _read(path) for path in Path("/proc").glob("[0-9]*/cmdline")))
-    assert warm.ADDRESS not in os.environ
-    assert not any(address in _read(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
-    assert not Path(address).parent.exists()
+    with server.server():
+        name = os.environ[ADDRESS]
+        assert within(10, lambda: bool(servers(name)))
+    assert ADDRESS not in os.environ
+    assert not servers(name)
+
+
+def test_a_killed_run_leaves_no_server_and_no_file(tmp_path: Path) -> None:
+    code = "import os, time; from raw2fig.warm import client, server\nwith server.server():\n"
+    code += "    print(os.environ[client.ADDRESS], flush=True); time.sleep(1000)"
+    variables = {**os.environ, "TMPDIR": str(tmp_path)}
+    pipe, said = subprocess.PIPE, tmp_path / "said"
+    with said.open("w") as errors:
+        run = subprocess.Popen([sys.executable, "-c", code], env=variables, stdout=pipe, stderr=errors, text=True)
+    with run:
+        assert run.stdout
+        name = run.stdout.readline().strip()
+        run.kill()
+    assert name.startswith("raw2fig-")
+    assert within(240, lambda: not servers(name))  # once it has imported everything
+    assert "Traceback" not in said.read_text()
+    assert not list(tmp_path.glob("*raw2fig*"))
+
+
+def test_somebody_elses_steps_are_not_run(served: dict[str, str], folder: Path, tmp_path: Path) -> None:
+    """An abstract socket has no permissions: whoever is on the machine finds it."""
+    if os.getuid():
+        pytest.skip("needs root, to become somebody else")
+    request = f"connection = socket.socket(socket.AF_UNIX); connection.connect({chr(0) + served[ADDRESS]!r})"
+    code = f"import socket; {request}; print(connection.recv(4))"
+    for user, answer in ((65534, "b''\n"), (0, None)):
+        asked = subprocess.Popen(
+            ["/usr/bin/python3", "-c", code], user=user, cwd="/", env={}, stdout=subprocess.PIPE, text=True
+        )
+        if answer is None:  # the server waits for the request
+            with pytest.raises(subprocess.TimeoutExpired):
+                asked.communicate(timeout=0.5)
+            asked.kill()
+            asked.communicate()
+        else:
+            assert asked.communicate()[0] == answer
+
+
+def test_a_server_of_somebody_else_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be handed the environment and the files of the step."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv(ADDRESS, f"raw2fig-test-{os.getpid()}")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{os.environ[ADDRESS]}")
+        listener.listen()
+        monkeypatch.setattr(os, "getuid", lambda: 123456)
+        threading.Thread(target=lambda: listener.accept()[0].close()).start()
+        assert client.delegate(["probe", "look"]) is None
 
 
 def test_a_run_of_many_jobs_has_a_server_until_it_exits(tmp_path: Path) -> None:
     """And a run of few, or one that has a server already, starts none."""
-    told = "import os; from raw2fig import warm; print(os.environ.get(warm.ADDRESS))"
-    ends = f"warm.serve_until_exit(warm.WORTHWHILE - 1); {told.split('; ')[-1]}; warm.serve_until_exit(warm.WORTHWHILE)"
-    code = f"{told}; {ends}; {told.split('; ')[-1]}"
-    bare = {name: text for name, text in os.environ.items() if name != warm.ADDRESS}
-    before, few, address = subprocess.check_output([sys.executable, "-c", code], env=bare, text=True).split()
+    told = "import os; from raw2fig.warm import client, server; print(os.environ.get(client.ADDRESS))"
+    last = told.split("; ")[-1]
+    ends = f"server.serve_until_exit(server.WORTHWHILE - 1); {last}; server.serve_until_exit(server.WORTHWHILE)"
+    code = f"{told}; {ends}; {last}"
+    bare = {name: text for name, text in os.environ.items() if name != ADDRESS}
+    before, few, name = subprocess.check_output([sys.executable, "-c", code], env=bare, text=True).split()
     assert (before, few) == ("None", "None")
-    assert within(10, lambda: not Path(address).parent.exists())
-    assert within(10, lambda: address not in subprocess.check_output(["ps", "-eo", "args"], text=True))
-    served = subprocess.check_output([sys.executable, "-c", code], env={**bare, warm.ADDRESS: "there"}, text=True)
+    assert within(10, lambda: not servers(name))
+    served = subprocess.check_output([sys.executable, "-c", code], env={**bare, ADDRESS: "there"}, text=True)
     assert served.split() == ["there"] * 3
+
+
+def test_libraries_are_named_by_the_packages_that_need_them(tmp_path: Path) -> None:
+    for name, text in (("a", "WARM = ('json', 'numpy')"), ("b/c", "'A paper.'\nWARM = (\n'json:loads',)"), ("d", "")):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "__init__.py").write_text(text)
+    assert server.libraries(tmp_path) == [*server.LIBRARIES, "json", "json:loads"]
+    named = server.libraries()
+    assert {"torch", "trl:GRPOTrainer", "anndata", "statsmodels.api"} <= set(named)
+    for library in named:
+        assert find_spec(library.partition(":")[0]), library
+
+
+def test_the_client_imports_next_to_nothing() -> None:
+    code = "import sys; before = set(sys.modules); import raw2fig.warm.client; print(*set(sys.modules) - before)"
+    imported = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert "raw2fig.warm.client" in imported
+    assert not {"json", "socket", "subprocess", "signal", "raw2fig.cli", "raw2fig.warm.server"} & set(imported)
 
 
 def _read(path: Path) -> str:

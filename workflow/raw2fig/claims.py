@@ -307,13 +307,16 @@ def as_record(estimate: "Estimate") -> dict[str, Any]:
 
 
 def describe(record: Mapping[str, Any]) -> str:
-    """`0.914 [0.902, 0.926], n = 700, 2 seeds`, or over replicates `0.914 [0.902, 0.926], n = 700, 5 replicates`."""
+    """`0.914 [0.902, 0.926], n = 700, 2 seeds`, or over replicates
+    `0.914 [0.902, 0.926], one more run [0.889, 0.939], 5 replicates`."""
     low, high = record["low"], record["high"]
     interval = "(no interval)" if low is None or high is None else f"[{low:.3g}, {high:.3g}]"
+    ends = record["prediction"]
+    more = f", one more run [{ends[0]:.3g}, {ends[1]:.3g}]" if ends else ""
     count, unit = (record["replicates"], "replicate") if record["replicates"] else (record["seeds"], "seed")
     units = f"{count} {unit}" + ("" if count == 1 else "s")
     items = f"n = {record['n']:,}, " if record["n"] != record["replicates"] else ""
-    return f"{record['value']:.3g} {interval}, {items}{units}"
+    return f"{record['value']:.3g} {interval}{more}, {items}{units}"
 
 
 def write_claims(path: Path, key: str, paper: Paper, scale: str, entries: Sequence[Mapping[str, Any]]) -> None:

@@ -14,11 +14,12 @@ import sys
 import time
 from collections.abc import Mapping
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from raw2fig.errors import InputError, nearest
-from raw2fig.warm import delegate
+from raw2fig.warm.client import delegate
 
 PACKAGE = Path(__file__).parent
 SHARED = ("fetch", "report")
@@ -91,6 +92,9 @@ def summary(node: ast.FunctionDef | ast.Module) -> str:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point. Exit status: 0 done, 1 a defect of ours, 2 a mistake in the input or the flags."""
     words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # of a locale that may lack a letter of somebody's label
+            stream.reconfigure(errors="backslashreplace")
     status = delegate(words)
     if status is not None:
         sys.exit(status)
@@ -128,10 +132,10 @@ def run(words: list[str]) -> str:
 
     available = groups()
     if not words or words[0] in ("-h", "--help"):
-        rows = {name: summary(ast.parse((folder / "__init__.py").read_text())) for name, folder in available.items()}
-        last = (
-            "raw2fig GROUP --help lists the steps of a group.\nraw2fig GROUP STEP --help lists the flags of a step.\n"
-        )
+        rows = {
+            name: summary(ast.parse((folder / "__init__.py").read_text("utf-8"))) for name, folder in available.items()
+        }
+        last = "raw2fig GROUP --help lists a group's steps.\nraw2fig GROUP STEP --help lists a step's flags.\n"
         return f"Usage: raw2fig GROUP STEP [--flags]\n\nGroups:\n{listed(rows)}\n{last}"
     if words[0] not in available:
         raise InputError(words[0], "no such group", nearest(words[0], list(available)))

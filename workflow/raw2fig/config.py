@@ -68,7 +68,8 @@ def load(paths: Sequence[Path]) -> dict[str, Any]:
     for path in paths:
         value = read_yaml(path)
         if not isinstance(value, dict):
-            raise InputError(path, f"holds {type(value).__name__}", "a mapping of configuration keys")
+            problem = "is empty" if value is None else f"holds {type(value).__name__}"
+            raise InputError(path, problem, "a mapping of configuration keys")
         merged = merge(merged, value)
     return merged
 

@@ -38,7 +38,8 @@ def plan(root: Path, key: str, title: str) -> dict[Path, str]:
     paths = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc")
     if not paths:
         raise InputError(source, "no template here", "the root of the repository")
-    written = {Path(renamed(str(path), key, title)): renamed((source / path).read_text(), key, title) for path in paths}
+    texts = {path: (source / path).read_text(encoding="utf-8") for path in paths}
+    written = {Path(renamed(str(path), key, title)): renamed(text, key, title) for path, text in texts.items()}
     check_free(root, key, written)
     return {path: added(root, path, text, key) if str(path) in PLACES else text for path, text in written.items()}
 
@@ -51,7 +52,7 @@ def renamed(text: str, key: str, title: str) -> str:
 
 def added(root: Path, path: Path, text: str, key: str) -> str:
     """The repository's file at `path` with `text` in its place, or instead of the key's row in the table of papers."""
-    old = (root / path).read_text()
+    old = (root / path).read_text(encoding="utf-8")
     row = re.search(rf"^\| `{key}` \|.*\n", old, re.MULTILINE)
     place = row or re.search(PLACES[str(path)], old, re.MULTILINE)
     if place is None:
@@ -92,7 +93,7 @@ def taken(root: Path, key: str, written: dict[Path, str]) -> Iterator[str]:
             yield str(own)
     if key in load([root / "config/config.yaml"]):
         yield f"the section {key} of config/config.yaml"
-    old = rules("\n".join(path.read_text() for path in [root / "Snakefile", *root.glob("rules/**/*.smk")]))
+    old = rules("\n".join(path.read_text("utf-8") for path in [root / "Snakefile", *root.glob("rules/**/*.smk")]))
     yield from (f"rule {name}" for name in sorted(old & rules("\n".join(written.values()))))
 
 
@@ -111,7 +112,7 @@ def main(words: list[str]) -> None:
         sys.exit(2)
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         print(f"{'changed' if str(path) in PLACES else 'new    '} {path}")
     print(f"It runs: snakemake {key}. What is there to be replaced says so: 'to replace'.")
 

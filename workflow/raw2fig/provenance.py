@@ -156,9 +156,3 @@ def _path(module: str) -> Path | None:
     """File of a raw2fig module or package, None if there is none."""
     stem = ROOT.joinpath(*module.split("."))
     return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
-
-
-def source_digest(*modules: str) -> str:
-    """Digest of whole modules, with all their steps, and of what they import."""
-    start = [(module, name) for module in modules for name in ["", *_steps(module)]]
-    return hashlib.sha256("".join(sorted(_closure(start))).encode()).hexdigest()[:16]

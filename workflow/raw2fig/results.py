@@ -21,28 +21,33 @@ SUFFIXES = {"markdown": "md"}
 
 
 class Result(NamedTuple):
-    """A figure, a table or the claims of a paper: its inputs by flag, and its other flags as text."""
+    """A figure, a table or the claims of a paper: its inputs by flag, and its other flags as text. `drawn_by` names the
+    step where it is not the result's own: one step can draw several figures."""
 
     kind: str
     paper: str
     name: str
     inputs: dict[str, Any]
     settings: str
+    drawn_by: str = ""
 
     @property
     def command(self) -> str:
         """Name of the step: `fig-rank`, `table-runs`, `claims`."""
-        return {"figure": f"fig-{self.name}", "table": f"table-{self.name}"}.get(self.kind, self.kind)
+        return self._of_kind(self.drawn_by or self.name).replace("_", "-")
+
+    def _of_kind(self, name: str) -> str:
+        return {"figure": f"fig-{name}", "table": f"table-{name}"}.get(self.kind, self.kind)
 
     @property
     def rule(self) -> str:
         """Name of the rule: `c2s_fig_rank`."""
-        return f"{self.paper}_{self.command}".replace("-", "_")
+        return f"{self.paper}_{self._of_kind(self.name)}".replace("-", "_")
 
     @property
     def log(self) -> str:
         """Path of the log."""
-        return f"<results>/{self.paper}/logs/{self.command}.log"
+        return f"<results>/{self.paper}/logs/{self._of_kind(self.name)}.log"
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -55,22 +60,20 @@ class Result(NamedTuple):
         }
 
     @property
-    def shell(self) -> str:
-        """The rule's shell line."""
-        given = [f"--{name.replace('_', '-')} {{input.{name}}}" for name in self.inputs]
-        written = [f"--{name} {{output.{name}}}" for name in OUTPUTS[self.kind]]
-        scale = [] if self.kind == "table" else ["--scale {params.scale}"]
-        words = ["raw2fig", self.paper.replace("_", "-"), self.command, *given, "{params.settings}", *scale, *written]
-        return " ".join(words) + " &> {log}"
+    def step(self) -> str:
+        """The words of the step: `c2s fig-rank`."""
+        return f"{self.paper.replace('_', '-')} {self.command}"
 
 
 def declare(kind: str, paper: str, name: str, arguments: Mapping[str, Any]) -> Result:
     """The result that a paper's rules ask for. Arguments that the step annotates as inputs are files; of the others a
-    mapping is a section of settings, handed over whole, and the rest are values.
+    mapping is a section of settings, handed over whole, and the rest are values. `drawn_by` names another step than the
+    one that is called like the result.
 
     Raises `InputError` when the paper has no such step, or the step is of another kind.
     """
-    result = Result(kind, paper, name, {}, "")
+    arguments = dict(arguments)
+    result = Result(kind, paper, name, {}, "", arguments.pop("drawn_by", ""))
     steps = commands(PACKAGE / "papers" / paper)
     step = steps.get(result.command)
     if step is None or step.kind != kind:
@@ -97,9 +100,16 @@ def flags(section: Mapping[str, Any]) -> str:
     return " ".join(_flag(key.replace("_", "-"), "none" if value is None else value) for key, value in section.items())
 
 
+def files_as_flags(files: Any) -> str:
+    """Flags for the named input or output files of a Snakemake job."""
+    return " ".join(option(name.replace("_", "-"), path) for name, path in files.items())
+
+
 def option(flag: str, value: Any) -> str:
     """`--flag value`, empty for what is not given: None, False, an empty text or list; a bare flag for True."""
-    return "" if value is None or value is False or value in ("", []) else _flag(flag, value)
+    if isinstance(value, (list, tuple)):
+        return _flag(flag, list(value)) if value else ""
+    return "" if value is None or value is False or value == "" else _flag(flag, value)
 
 
 def _flag(flag: str, value: Any) -> str:

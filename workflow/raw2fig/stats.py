@@ -35,6 +35,8 @@ LEVEL = 0.95
 Z = 1.959963984540054
 """Normal quantile of (1 + LEVEL) / 2."""
 RESAMPLES = 2000
+SEED = 0
+"""Seed of the bootstrap of every interval in figures, claims and tables."""
 Seed = np.random.Generator | int
 """A generator, or the seed of a new one."""
 

@@ -21,6 +21,8 @@ Kind = Literal["number", "integer", "string", "boolean", "list"]
 NOT_A_NUMBER = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 """What stands for a missing value in a CSV column that is not text. In a text column only an empty cell does,
 because words such as `None` and `NA` are legitimate labels."""
+LARGEST = 1e100
+"""What a number of a user's table is at most, and one over it what it is at least unless it is 0."""
 DIGITS = 19
 """Digits of the smallest integers that 64 bits may not hold."""
 
@@ -67,6 +69,32 @@ def read_table(
     return frame
 
 
+def read_tables(
+    paths: Sequence[Path], columns: Mapping[str, str], allow_nan: Sequence[str] = (), allow_empty: bool = False
+) -> "DataFrame":
+    """The rows of several tables, one table after the other and numbered anew; each is read as by `read_table`.
+
+    Tables without rows are left out where there are others: their columns have no kind that could be kept. Raises
+    `InputError` for a table that `read_table` refuses, and for no tables at all.
+    """
+    import pandas as pd
+
+    if not paths:
+        raise InputError("tables", "none is given", "at least one file")
+    frames = [read_table(path, columns, allow_nan, allow_empty) for path in paths]
+    return pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+
+
+def rows_where(frame: "DataFrame", **values: object) -> "DataFrame":
+    """The rows whose columns have these values: `rows_where(frame, model="a", null="row")`. They keep their index."""
+    import numpy as np
+
+    chosen = np.ones(len(frame), dtype=bool)
+    for column, value in values.items():
+        chosen &= (frame[column] == value).to_numpy(dtype=bool)
+    return frame[chosen]
+
+
 def read_header(path: Path) -> list[str]:
     """Names of the columns of a `.parquet` or `.csv` file. Raises `InputError` when it is not readable."""
     return [str(name) for name in _read_frame(Path(path), {}, header=True).columns]
@@ -98,6 +126,20 @@ def distinct_columns(path: Path, roles: Mapping[str, str]) -> None:
 def row_name(place: int) -> str:
     """What messages call the row at `place`, which counts from 0: row 1 is the first below the header."""
     return f"row {place + 1} below the header"
+
+
+def check_magnitudes(path: Path, frame: "DataFrame", columns: Sequence[str]) -> None:
+    """Raise `InputError` for a number of `columns` that is infinite, or so large or small that its square is no number
+    any more; missing ones are left out."""
+    import numpy as np
+
+    for column in columns:
+        size = np.abs(frame[column].to_numpy(dtype=np.float64))
+        bad = (size > LARGEST) | ((size > 0) & (size < 1 / LARGEST))
+        if bad.any():
+            place = int(bad.argmax())
+            problem = f"column {column!r} has {frame[column].iloc[place]:g} in {row_name(place)}"
+            raise InputError(path, problem, f"0, or numbers of {1 / LARGEST:g} to {LARGEST:g} in size")
 
 
 def regular_file(path: Path) -> None:
@@ -176,7 +218,8 @@ def read_yaml(path: Path) -> Any:
 
     regular_file(path)
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        # libyaml's parser: the one in Python takes a fifth of the time in which Snakemake finds what to run
+        return yaml.load(Path(path).read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(path, f"cannot be read ({error})", "a YAML file") from error
 

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -16,6 +15,7 @@ from urllib.request import Request, urlopen
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
 from raw2fig.fetch.clients import in_one_line
+from raw2fig.scratch import scratch_folder
 from raw2fig.step import Output, step
 from raw2fig.tables import read_json, write_json
 
@@ -151,7 +151,7 @@ def _from_hub(origin: Origin, output: Path) -> str:
     from huggingface_hub import HfApi, hf_hub_download
 
     dataset, file = origin.dataset or "", origin.file or ""
-    with in_one_line(dataset), TemporaryDirectory(dir=output.parent, prefix=".download-") as folder:
+    with in_one_line(dataset), scratch_folder(".download-", output.parent) as folder:
         commit = str(HfApi().dataset_info(dataset, revision=origin.revision).sha)
         shutil.move(hf_hub_download(dataset, file, repo_type="dataset", revision=commit, local_dir=folder), output)
     return commit
@@ -180,7 +180,7 @@ def _pertpy(name: str, output: Path, revision: str | None) -> str:
     if not callable(loader):
         raise InputError(f"pertpy/{name}", "pertpy.data has no such loader", "such as pertpy/srivatsan_2020_sciplex3")
     kept = settings.datasetdir
-    with TemporaryDirectory(dir=output.parent, prefix=".download-") as folder:
+    with scratch_folder(".download-", output.parent) as folder:
         # pertpy keeps what it downloads; not in the folder that the workflow runs in
         settings.datasetdir = folder
         try:

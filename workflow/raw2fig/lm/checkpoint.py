@@ -47,7 +47,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def _is_json(path: Path) -> bool:
     try:
-        json.loads(path.read_text())
+        json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return True

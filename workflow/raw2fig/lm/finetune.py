@@ -39,7 +39,7 @@ class Training(Record):
     constant: bool = Field(description="Keep the learning rate after the warm-up, for runs whose end is not known.")
     prompt_loss: bool = Field(description="Train on the prompt too, not on the response alone.")
     gradient_checkpointing: bool = Field(description="Compute activations again instead of keeping them in memory.")
-    checkpoint_every: int = Field(ge=1, description="Updates between checkpoints.")
+    checkpoint_every: int = Field(ge=0, description="Updates between checkpoints; 0: none.")
 
 
 def fine_tune(
@@ -115,7 +115,8 @@ def settings_of(training: Training, folder: Path, seed: int) -> dict[str, Any]:
         "lr_scheduler_type": "constant_with_warmup" if training.constant else "cosine",
         "gradient_checkpointing": training.gradient_checkpointing,
         "bf16": torch.cuda.is_available(),
-        "save_steps": training.checkpoint_every,
+        "save_strategy": "steps" if training.checkpoint_every else "no",
+        "save_steps": training.checkpoint_every or 1,
         "save_total_limit": 1,
         "logging_steps": max(1, training.steps // 50),
         "seed": seed,
@@ -137,7 +138,8 @@ def log_of(trainer: Trainer, kept: Sequence[str]) -> list[dict[str, float]]:
 def train_and_save(trainer: Trainer, folder: Path, output: Path) -> None:
     """Train from the last whole checkpoint in `folder`, if there is one, and save model and tokenizer at `output`.
 
-    Under FSDP every process takes part in saving, the first one writes.
+    Where that is the checkpoint of the last step, nothing is trained. Under FSDP every process takes part in saving,
+    the first one writes.
     """
     import logging
 
@@ -151,7 +153,7 @@ def train_and_save(trainer: Trainer, folder: Path, output: Path) -> None:
             # the Trainer does not undo the renaming of weights on saving: GPT-NeoX would keep its untrained head
             model = cast("PreTrainedModel", trainer.model)
             model.load_state_dict(type(model).from_pretrained(resume, dtype=model.dtype).state_dict())
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    _train(trainer, resume)
     # a process that is done discards the checkpoints: not while the first one still sorts them
     trainer.accelerator.wait_for_everyone()
     if trainer.is_fsdp_enabled:
@@ -160,6 +162,29 @@ def train_and_save(trainer: Trainer, folder: Path, output: Path) -> None:
     trainer.save_model(str(output))
     # a pickle of the arguments, with this machine's paths: neither needed nor reproducible
     (output / "training_args.bin").unlink(missing_ok=True)
+
+
+def _train(trainer: Trainer, resume: Path | None) -> None:
+    """Train from the checkpoint `resume` on; not at all where it is that of the last step.
+
+    The Trainer asks whether to stop after a step only, so it would take one step too many. It is left as soon as it has
+    read weights and state, which under FSDP it does in `train` itself.
+    """
+    from contextlib import suppress
+
+    from transformers import TrainerCallback
+
+    class Ended(Exception):
+        pass
+
+    class LeaveWhereItEnded(TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:  # as it was saved
+                raise Ended
+
+    trainer.add_callback(LeaveWhereItEnded())
+    with suppress(Ended):
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
 
 
 def sample_losses(

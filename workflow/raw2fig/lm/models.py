@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
+from raw2fig.settings import impossible
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -30,6 +33,19 @@ def parse_size(text: str) -> Size:
     if size.hidden % size.heads or (size.hidden // size.heads) % 2:
         raise InputError("size", f"{text!r}: hidden width per head is not an even whole number", "for example 64/3/4")
     return size
+
+
+def _checked(text: str) -> str:
+    try:
+        parse_size(text)
+    except InputError as error:
+        problem, _, expected = str(error).partition("; expected ")
+        raise impossible("", problem.partition(": ")[2], expected) from None
+    return text
+
+
+Shape = Annotated[str, AfterValidator(_checked)]
+"""A model's shape in a record of settings, such as 64/3/4."""
 
 
 def build_gpt_neox(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: int, seed: int) -> PreTrainedModel:

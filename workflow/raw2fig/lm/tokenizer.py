@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from raw2fig.scratch import scratch_folder
 from raw2fig.tables import write_json
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def word_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerBase:
     """The tokenizer that `save_word_tokenizer` writes."""
     from raw2fig.lm.models import load_tokenizer
 
-    with TemporaryDirectory(prefix="raw2fig-words-") as folder:
-        save_word_tokenizer(texts, Path(folder))
-        return load_tokenizer(folder)
+    with scratch_folder("raw2fig-words-") as folder:
+        save_word_tokenizer(texts, folder)
+        return load_tokenizer(str(folder))
 
 
 def _pre_tokenizer():  # type: ignore[no-untyped-def]

@@ -1,1 +1,3 @@
 """The GRPO family: advantages, rollouts, the trainer."""
+
+WARM = ("trl:GRPOTrainer",)

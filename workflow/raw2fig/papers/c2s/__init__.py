@@ -2,3 +2,4 @@
 
 NAME = "C2S-Scale"
 """What the paper is called where there is little room."""
+WARM = ("anndata",)

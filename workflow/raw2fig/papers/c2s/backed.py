@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from raw2fig.errors import InputError
+from raw2fig.tables import regular_file
 
 if TYPE_CHECKING:
     import h5py
@@ -33,24 +34,31 @@ class Matrix(NamedTuple):
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """What HDF5 says of a truncated or damaged file becomes an `InputError`."""
+def reading(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in reading a truncated or damaged file becomes an `InputError`.
+
+    In such a file any object may lack an attribute, or be of another kind, size or type: h5py and anndata then raise
+    nearly every kind of error.
+    """
     try:
         yield
-    except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(path, f"cannot be read ({error})", "a whole .h5ad file") from error
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(path, f"cannot be read ({error or type(error).__name__})", "a whole HDF5 file") from error
 
 
 def open_h5ad(path: Path) -> "h5py.File":
-    """An .h5ad open for reading. Raises `InputError` if it is truncated or something else."""
+    """An .h5ad open for reading. Raises `InputError` if it is truncated, damaged or something else."""
     import h5py
 
-    with _reading(path):
+    regular_file(path)
+    with reading(path):
         file = h5py.File(path, "r")
-    for part in ("obs", "var"):
-        if not isinstance(file.get(part), h5py.Group):
-            file.close()
-            raise InputError(path, f"no group {part!r}", "an .h5ad written by anndata 0.7 or later")
+        for part in ("obs", "var"):
+            if not isinstance(file.get(part), h5py.Group):
+                file.close()
+                raise InputError(path, f"no group {part!r}", "an .h5ad written by anndata 0.7 or later")
     return file
 
 
@@ -61,6 +69,11 @@ def open_matrix(file: "h5py.File", layer: str | None) -> Matrix:
     rows cannot be cut from it in bounded memory.
     """
     path = Path(file.filename)
+    with reading(path):
+        return _open_matrix(path, file, layer)
+
+
+def _open_matrix(path: Path, file: "h5py.File", layer: str | None) -> Matrix:
     layers = [*file.get("layers", {}), *([RAW] if "raw" in file else [])]
     if layer is not None and layer not in layers:
         raise InputError(path, f"no layer {layer!r}", f"one of {', '.join(layers)}" if layers else "a file with layers")
@@ -89,15 +102,19 @@ def open_matrix(file: "h5py.File", layer: str | None) -> Matrix:
 
 def read_rows(matrix: Matrix, start: int, stop: int) -> csr_matrix:
     """Rows `start` to `stop` of `matrix` as CSR; a dense one passes through memory in small pieces."""
+    with reading(matrix.path):
+        return _read_rows(matrix, start, stop)
+
+
+def _read_rows(matrix: Matrix, start: int, stop: int) -> csr_matrix:
     n_genes = matrix.shape[1]
-    with _reading(matrix.path):
-        if matrix.node.attrs["encoding-type"] == "array":
-            size = max(1, DENSE_BYTES // (n_genes * matrix.node.dtype.itemsize))
-            pieces = [csr_matrix(matrix.node[a : min(a + size, stop)]) for a in range(start, stop, size)]
-            return vstack(pieces, format="csr")
-        indptr = matrix.node["indptr"][start : stop + 1].astype(np.int64)
-        entries = slice(indptr[0], indptr[-1])
-        genes, values = matrix.node["indices"][entries], matrix.node["data"][entries]
+    if matrix.node.attrs["encoding-type"] == "array":
+        size = max(1, DENSE_BYTES // (n_genes * matrix.node.dtype.itemsize))
+        pieces = [csr_matrix(matrix.node[a : min(a + size, stop)]) for a in range(start, stop, size)]
+        return vstack(pieces, format="csr")
+    indptr = matrix.node["indptr"][start : stop + 1].astype(np.int64)
+    entries = slice(indptr[0], indptr[-1])
+    genes, values = matrix.node["indices"][entries], matrix.node["data"][entries]
     whole = len(genes) == len(values) == indptr[-1] - indptr[0] and (np.diff(indptr) >= 0).all()
     if not whole or (len(genes) and not 0 <= genes.min() <= genes.max() < n_genes):
         raise InputError(matrix.path, f"cells {start} to {stop - 1} point outside the matrix", "a whole .h5ad file")
@@ -107,8 +124,13 @@ def read_rows(matrix: Matrix, start: int, stop: int) -> csr_matrix:
 def read_column(path: Path, frame: "h5py.Group", column: str | None, start: int, stop: int) -> np.ndarray:
     """Rows `start` to `stop` of a column of `obs` or `var` as text, missing values as None; without `column` the names.
 
-    Raises `InputError` for a column that is not there.
+    Raises `InputError` for a column that is not there and for a code of no category.
     """
+    with reading(path):
+        return _read_column(path, frame, column, start, stop)
+
+
+def _read_column(path: Path, frame: "h5py.Group", column: str | None, start: int, stop: int) -> np.ndarray:
     import pandas as pd
     from anndata.io import read_elem
 
@@ -118,11 +140,13 @@ def read_column(path: Path, frame: "h5py.Group", column: str | None, start: int,
         raise InputError(path, f"no {frame.name.strip('/')} column {name!r}", f"one of {there}")
     node = frame[name]
     encoding = node.attrs.get("encoding-type", "")
-    with _reading(path):
-        if encoding == "string-array":
-            return node.asstr()[start:stop]
-        if encoding == "categorical":
-            categories = np.array([*map(str, read_elem(node["categories"])), None], dtype=object)
-            return categories[node["codes"][start:stop]]
-        values = pd.Series(node[start:stop] if encoding == "array" else read_elem(node)[start:stop])
+    if encoding == "string-array":
+        return node.asstr()[start:stop]
+    if encoding == "categorical":
+        categories = np.array([*map(str, read_elem(node["categories"])), None], dtype=object)
+        codes = node["codes"][start:stop]
+        if len(codes) and codes.min() < -1:
+            raise InputError(path, f"{node.name} has the code {codes.min()}", "a whole HDF5 file")
+        return categories[codes]
+    values = pd.Series(node[start:stop] if encoding == "array" else read_elem(node)[start:stop])
     return values.astype(str).astype(object).where(values.notna(), None).to_numpy()

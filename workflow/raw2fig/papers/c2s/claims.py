@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.claims import Absent
-from raw2fig.papers.c2s.measures import SEED, gain, matching, matching_change, relative
+from raw2fig.papers.c2s.measures import gain, matching, matching_change, relative
+from raw2fig.papers.c2s.predictions import read_annotations
 from raw2fig.papers.c2s.screen import Hits, context_split
-from raw2fig.stats import Estimate, auroc_gain, auroc_interval, bootstrap_mean, difference
+from raw2fig.stats import SEED, Estimate, auroc_gain, auroc_interval, bootstrap_mean, difference
 from raw2fig.step import Input, claims
 from raw2fig.tables import read_json, read_table
 
@@ -111,10 +112,8 @@ def measurements(
     low, high = line["r2_ci"]
     r2 = Estimate(line["r2"], low, high, line["cells"])
     sized = pd.concat([read_table(path, {"size": "string", "value": "number"}) for path in scaling], ignore_index=True)
-    labelled = pd.concat(
-        [read_table(path, {"method": "string", "cell": "string", "predicted": "string"}) for path in annotation]
-    )
-    labelled["correct"] = (labelled["predicted"].str.lower() == labelled["cell_type"].str.lower()).astype(float)
+    labelled = read_annotations(annotation)
+    labelled["correct"] = labelled["correct"].astype(float)
     accuracy = labelled.pivot(index="cell", columns="method", values="correct")
     matched = read_table(matches, {"method": "string", "pair": "integer", "value": "number"})
     answers = read_table(spatial, {"model": "string", "task": "string", "correct": "boolean"})

@@ -100,6 +100,9 @@ def sentences(
         matrix = open_matrix(file, layer)
         vocabulary(matrix.genes, adata)
         _check_column(file, conversion)
+        named = len(read_column(adata, file["obs"], None, 0, matrix.shape[0] + 1))
+        if named != matrix.shape[0]:
+            raise InputError(adata, f"{matrix.shape[0]} cells in the matrix and {named} in obs", "a name for each cell")
     n_cells = matrix.shape[0]
     with open(adata, "rb") as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -128,8 +131,8 @@ def sentences(
             pass
     except _Refused as refused:
         problem, values = refused.args
-        if values:  # no shard of this input is of use
-            shards = [_shard(output, start, n_cells) for start in starts]
+        shards = [_shard(output, start, n_cells) for start in starts]
+        if values or not any(map(Path.exists, shards)):  # no shard of this input is of use, or there is none
             for path in [*shards, *output.glob(".partial-*"), output / MANIFEST]:
                 path.unlink(missing_ok=True)
             if not any(output.iterdir()):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.c2s.prompts import Style, draw
 from raw2fig.papers.c2s.sentences import rank_genes, to_sentences
 from raw2fig.settings import Field, impossible
 from raw2fig.tables import write_table
@@ -62,6 +63,14 @@ def build(
                 rng = np.random.default_rng([seed, part == "test", index])
                 rows += [{"task": task, "split": part, **row} for row in makers[task](pool, n, rng)]
     return rows
+
+
+def sample(
+    style: Style, task: str, fields: Mapping[str, object], labels: Mapping[str, object], rng: np.random.Generator
+) -> dict[str, Any]:
+    """A row: prompt and response of a task about `fields`, worded at random, and the `labels` that evaluation needs."""
+    prompt, response = draw(style, task, fields, rng)
+    return {"prompt": prompt, "response": response, **labels}
 
 
 def write_corpus(rows: Rows, path: Path) -> None:

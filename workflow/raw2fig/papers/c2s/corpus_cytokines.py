@@ -14,12 +14,13 @@ from raw2fig.papers.c2s.corpus import (
     build,
     draw_matching,
     draw_seed,
+    sample,
     sentences_of,
     some_samples,
     write_corpus,
 )
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.prompts import Wording, draw
+from raw2fig.papers.c2s.prompts import Wording
 from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
@@ -83,8 +84,7 @@ def corpus_cytokines(
                     "control": control,
                 }
                 fields |= {"n": str(len(text.split())), "organism": wording.organism}
-                prompt, response = draw(wording.style, task, fields, rng)
-                made.append({"prompt": prompt, "response": response, "cell": names[row], **labels})
+                made.append(sample(wording.style, task, fields, {"cell": names[row], **labels}, rng))
             return made
 
         return make

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from raw2fig.papers.c2s.corpus import Rows, build, draw_matching, draw_seed, sentences_of, write_corpus
+from raw2fig.papers.c2s.corpus import Rows, build, draw_matching, draw_seed, sample, sentences_of, write_corpus
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.prompts import Wording, draw
+from raw2fig.papers.c2s.prompts import Wording
 from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
@@ -58,8 +58,7 @@ def corpus_drugs(
             unnamed = labels["drug"] != "vehicle" and rng.random() < size.name_dropout
             fields = {**labels, "drug": UNNAMED if unnamed else labels["drug"], "control": control, "cell": text}
             fields |= {"n": str(len(text.split())), "organism": wording.organism}
-            prompt, response = draw(wording.style, "drug_response", fields, rng)
-            made.append({"prompt": prompt, "response": response, "cell": names[row], **labels})
+            made.append(sample(wording.style, "drug_response", fields, {"cell": names[row], **labels}, rng))
         return made
 
     write_corpus(build(data, {"drug_response": size.samples}, {"drug_response": make}, 0, seed), corpus)

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 import numpy as np
 from pydantic import AfterValidator
 
-from raw2fig.papers.c2s.corpus import Count, Maker, Rows, build, draw_seed, sentences_of, some_samples, write_corpus
+from raw2fig.papers.c2s.corpus import (
+    Count,
+    Maker,
+    Rows,
+    build,
+    draw_seed,
+    sample,
+    sentences_of,
+    some_samples,
+    write_corpus,
+)
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.prompts import Wording, cell_block, draw
+from raw2fig.papers.c2s.prompts import Wording, cell_block
 from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
@@ -111,8 +121,7 @@ def corpus_reference(
             made = []
             for row, text in zip(rows, texts, strict=True):
                 fields = {"cell": text, "n": len(text.split()), "cell_type": kinds[row], "organism": organism}
-                prompt, response = draw(style, task, fields, rng)
-                made.append({"prompt": prompt, "response": response, "cell": names[row], "cell_type": kinds[row]})
+                made.append(sample(style, task, fields, {"cell": names[row], "cell_type": kinds[row]}, rng))
             return made
 
         return make
@@ -133,17 +142,8 @@ def corpus_reference(
                     "tissue": tissue,
                     "organism": organism,
                 }
-                prompt, response = draw(style, task, fields, rng)
-                ids = " ".join(names[rows])
-                made.append(
-                    {
-                        "prompt": prompt,
-                        "response": response,
-                        "cell": ids,
-                        "tissue": tissue,
-                        "count": len(rows),
-                    }
-                )
+                labels = {"cell": " ".join(names[rows]), "tissue": tissue, "count": len(rows)}
+                made.append(sample(style, task, fields, labels, rng))
             return made
 
         return make
@@ -153,8 +153,7 @@ def corpus_reference(
             made = []
             for name in rng.choice(sorted(programmes), n):
                 fields = {"genes": " ".join(rng.permutation(programmes[name])[: sentence.top]), "programme": str(name)}
-                prompt, response = draw(style, task, fields, rng)
-                made.append({"prompt": prompt, "response": response, "cell": "", "programme": str(name)})
+                made.append(sample(style, task, fields, {"cell": "", "programme": str(name)}, rng))
             return made
 
         return make

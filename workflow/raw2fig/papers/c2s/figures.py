@@ -18,15 +18,13 @@ from raw2fig.plotting import (
     line_with_band,
     points_with_intervals,
 )
-from raw2fig.stats import Estimate, Z, bootstrap_mean, proportion
+from raw2fig.stats import SEED, Estimate, Z, bootstrap_mean, proportion
 from raw2fig.step import Input, figure
-from raw2fig.tables import read_json, read_table
+from raw2fig.tables import read_json, read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SEED = 0
-"""Of every bootstrap of a figure."""
 SCALING = {"size": "string", "parameters": "number", "metric": "string", "task": "string", "value": "number"}
 NAMES = {"annotation": "cell type", "tissue_annotation": "tissue"} | {
     "none": "no statements",
@@ -85,7 +83,7 @@ def fig_scaling(*, scores: list[Input]) -> Drawing:
     import pandas as pd
 
     kinds = SCALING | {"seed": "integer", "cell": "string"}
-    frame = pd.concat([read_table(path, kinds) for path in scores], ignore_index=True)
+    frame = read_tables(scores, kinds)
     panels: dict[str, tuple[str, dict[str, str | None]]] = {
         "loss": ("held-out loss (nats per word)", {"all tasks": None}),
         "accuracy": ("accuracy", {name: name for name in ("annotation", "tissue_annotation")}),
@@ -171,8 +169,8 @@ def fig_tissue(*, scores: list[Input], baselines: Input) -> Drawing:
     import pandas as pd
 
     kinds = SCALING | {"seed": "integer", "cell": "string", "count": "integer"}
-    frame = pd.concat([read_table(path, kinds) for path in scores], ignore_index=True)
-    frame = frame[(frame["metric"] == "accuracy") & (frame["task"] == "tissue_annotation")]
+    frame = read_tables(scores, kinds)
+    frame = rows_where(frame, metric="accuracy", task="tissue_annotation")
     if frame.empty:
         raise InputError(scores[0], "no accuracy of tissue_annotation", "scores of that task")
     guesses = read_table(baselines, {"method": "string", "task": "string", "value": "number"})
@@ -219,7 +217,7 @@ def fig_spatial(*, answers: Input) -> Drawing:
     rows = []
     for prior in priors:
         for task in tasks:
-            part = frame[(frame["model"] == prior) & (frame["task"] == task)]
+            part = rows_where(frame, model=prior, task=task)
             share = proportion(int(part["correct"].sum()), len(part))
             series.setdefault(NAMES[prior], []).append(share)
             rows.append({"prior": prior, "task": task, "chance": _chance(frame, task)} | share._asdict())

@@ -8,7 +8,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.measures import RANDOM, matching
-from raw2fig.papers.c2s.predictions import CONDITION
+from raw2fig.papers.c2s.predictions import CONDITION, read_annotations
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above
 from raw2fig.stats import proportion
 from raw2fig.step import Input, figure
@@ -49,9 +49,7 @@ def fig_annotation(
     """
     import pandas as pd
 
-    kinds = {"method": "string", "cell_type": "string", "predicted": "string"}
-    frame = pd.concat([read_table(path, kinds) for path in predictions], ignore_index=True)
-    frame["correct"] = frame["predicted"].str.lower() == frame["cell_type"].str.lower()
+    frame = read_annotations(predictions)
     shares = {
         str(method): proportion(int(part["correct"].sum()), len(part))
         for method, part in frame.groupby("method", sort=False)

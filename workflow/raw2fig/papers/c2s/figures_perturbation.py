@@ -11,15 +11,13 @@ from raw2fig.errors import InputError
 from raw2fig.papers.c2s.predictions import CONDITION
 from raw2fig.papers.c2s.screen import Hits, context_split
 from raw2fig.plotting import NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above
-from raw2fig.stats import Estimate, bootstrap_mean
+from raw2fig.stats import SEED, Estimate, bootstrap_mean
 from raw2fig.step import Input, figure
 from raw2fig.tables import read_json, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SEED = 0
-"""Of every bootstrap of a figure."""
 TIERS = {"seen": "seen in\ntraining", "tier1": "new\ncombination", "tier2": "new cytokine\nfor the type"} | {
     "tier3": "new exposure\nfor the type"
 }

@@ -9,17 +9,16 @@ import numpy as np
 
 from raw2fig.claims import Absent
 from raw2fig.papers.c2s.measures import RANDOM, matching, relative
+from raw2fig.papers.c2s.predictions import read_annotations
 from raw2fig.papers.c2s.screen import Hits, context_split
 from raw2fig.plotting import PALETTE, WHISKER, Drawing, canvas, legend_above
-from raw2fig.stats import Estimate, auroc_interval, bootstrap_mean, proportion
+from raw2fig.stats import SEED, Estimate, auroc_interval, bootstrap_mean, proportion
 from raw2fig.step import Input, figure
-from raw2fig.tables import read_json, read_table
+from raw2fig.tables import read_json, read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SEED = 0
-"""Of every bootstrap of the figure."""
 MODEL = "C2S"
 NAMES = {
     "logistic": "logistic regression",
@@ -89,7 +88,7 @@ def fig_summary(
     import pandas as pd
 
     kinds = {"metric": "string", "task": "string", "cell": "string", "value": "number"}
-    trained = pd.concat([read_table(p, kinds | {"size": "string", "seed": "integer"}) for p in scaling])
+    trained = read_tables(scaling, kinds | {"size": "string", "seed": "integer"})
     trained = trained[trained["size"] == size].assign(method=MODEL)
     guessed = read_table(baselines, kinds | {"method": "string"}).assign(seed=0)
     pretraining = pd.concat([trained, guessed], ignore_index=True)
@@ -123,14 +122,10 @@ def fig_summary(
 
 
 def _annotation(paths: list[Path]) -> Panel:
-    import pandas as pd
-
-    kinds = {"method": "string", "cell_type": "string", "predicted": "string"}
-    frame = pd.concat([read_table(path, kinds) for path in paths], ignore_index=True)
-    correct = frame["predicted"].str.lower() == frame["cell_type"].str.lower()
+    frame = read_annotations(paths)
     bars = {
         NAMES.get(str(method), str(method)): proportion(int(part.sum()), len(part))
-        for method, part in correct.groupby(frame["method"], sort=False)
+        for method, part in frame.groupby("method", sort=False)["correct"]
     }
     return Panel("cell type annotation", "accuracy", bars, 1 / frame["cell_type"].nunique())
 
@@ -142,7 +137,7 @@ def _matching(path: Path) -> Panel:
 
 
 def _pretrained(scores: pd.DataFrame, title: str, task: str, metric: str) -> Panel:
-    part = scores[(scores["task"] == task) & (scores["metric"] == metric)]
+    part = rows_where(scores, task=task, metric=metric)
     means = {
         str(method): bootstrap_mean(here["value"], SEED, here["cell"].tolist(), here["seed"].tolist())
         for method, here in part.groupby("method", sort=False)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from raw2fig.rl.trainer import Rewards
+    from raw2fig.rl.update import Rewards
 
 Reward = Literal["mse_pair", "kendall", "mmd"]
 VALIDATION_EVERY = 5

@@ -8,13 +8,12 @@ import numpy as np
 
 from raw2fig.claims import Absent
 from raw2fig.papers.c2s.predictions import CONDITION
-from raw2fig.stats import Estimate, bootstrap_mean, difference, relative_change
+from raw2fig.stats import SEED, Estimate, bootstrap_mean, difference, relative_change
+from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SEED = 0
-"""Seed of every bootstrap."""
 RANDOM = 0.5
 """FOSCTTM of vectors that say nothing."""
 
@@ -43,7 +42,7 @@ class Pairs(NamedTuple):
 def method_pairs(scores: pd.DataFrame, base: str, method: str, metric: str, tier: str = "tier1") -> Pairs:
     """Scores of `base` and `method` over the conditions of a tier; a base without training seeds stands beside each.
     Raises `Absent` where there are none."""
-    rows = scores[(scores["metric"] == metric) & (scores["tier"] == tier)]
+    rows = rows_where(scores, metric=metric, tier=tier)
     first, last = (rows[rows["method"] == name] for name in (base, method))
     if rows.empty:
         raise Absent(f"no condition of {tier} in the data")

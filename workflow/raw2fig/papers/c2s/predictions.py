@@ -5,6 +5,7 @@ exposure, tier, sample (number of the cell within its method, seed and condition
 for others), and expression, a list of float32 with the log10 expression of every panel gene in the panel's order.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.settings import Field, Record
-from raw2fig.tables import read_table, write_table
+from raw2fig.tables import read_table, read_tables, write_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,6 +33,15 @@ LABELS = {
 """Label columns and their kinds."""
 DEFAULTS = {"seed": 0, "rule": ""}
 """Of labels that may be left out."""
+
+
+ANNOTATIONS = dict.fromkeys(("method", "cell", "cell_type", "predicted"), "string")
+
+
+def read_annotations(paths: Sequence[Path]) -> "DataFrame":
+    """Predicted cell types of several methods; the column `correct` says whether a type is right, whatever its case."""
+    frame = read_tables(paths, ANNOTATIONS)
+    return frame.assign(correct=frame["predicted"].str.lower() == frame["cell_type"].str.lower())
 
 
 class Evaluated(Record):

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
+from raw2fig.papers.c2s.backed import reading
 from raw2fig.papers.c2s.counts import (
     LOGGED,
     Z_SCORED,
@@ -32,6 +33,7 @@ from raw2fig.papers.c2s.counts import (
 from raw2fig.papers.c2s.labels import read_labels, relabel
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, step
+from raw2fig.tables import regular_file
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -129,17 +131,15 @@ def read_reference(
     """
     import h5py
 
+    regular_file(path)
     if not h5py.is_hdf5(path):
         raise InputError(path, "not an HDF5 file", "a whole .h5ad or 10x .h5 file")
-    try:
-        with h5py.File(path, "r") as file:
-            if "obs" in file and "var" in file:
-                return _read_h5ad(path, file, cell_type_col, gene_col, layer, labels)
-            if layer is not None or labels is not None or cell_type_col != "cell_type":
-                raise InputError(path, "not a .h5ad file, so it has no layers and no cell types", "a .h5ad file")
-            return _read_10x(path, file, gene_col)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise InputError(path, f"cannot be read ({error})", "a whole .h5ad or 10x .h5 file") from error
+    with reading(path), h5py.File(path, "r") as file:
+        if "obs" in file and "var" in file:
+            return _read_h5ad(path, file, cell_type_col, gene_col, layer, labels)
+        if layer is not None or labels is not None or cell_type_col != "cell_type":
+            raise InputError(path, "not a .h5ad file, so it has no layers and no cell types", "a .h5ad file")
+        return _read_10x(path, file, gene_col)
 
 
 class Stored(NamedTuple):
@@ -176,12 +176,14 @@ def _find_counts(path: Path, file: Any, obs: "DataFrame", layer: str | None) -> 
     if layer is not None:
         if layer not in layers:
             raise InputError(path, f"no layer {layer!r}", f"one of those there are: {', '.join(layers) or 'none'}")
-        stored = _stored(path, file, f"layers/{layer}")
+        stored = _stored(path, file, f"layers/{layer}", len(obs))
         fault = _fault(stored)
         if fault:
             raise InputError(path, f"layer {layer!r} has {fault}", "raw integer counts")
         return f"layers/{layer}", _load(path, stored)
-    found = {key: _stored(path, file, key) for key in ("X", "layers/counts", "raw/X") if _is_matrix(file, key)}
+    found = {
+        key: _stored(path, file, key, len(obs)) for key in ("X", "layers/counts", "raw/X") if _is_matrix(file, key)
+    }
     faults = {}
     for key, stored in found.items():
         faults[key] = _fault(stored)
@@ -293,7 +295,9 @@ def _is_matrix(file: Any, key: str) -> bool:
     return key in file and file[key].attrs.get("encoding-type") != "null"
 
 
-def _stored(path: Path, file: Any, key: str) -> Stored:
+def _stored(path: Path, file: Any, key: str, cells: int) -> Stored:
+    """The matrix at `key`. Raises `InputError` for another kind and for another number of cells: a damaged file may
+    claim any, which would all be read."""
     node = file[key]
     if hasattr(node, "keys"):
         attributes = node.attrs
@@ -301,8 +305,12 @@ def _stored(path: Path, file: Any, key: str) -> Stored:
         if layout not in ("csr", "csc"):
             raise InputError(path, f"{key} is stored as {layout or 'an unknown kind'}", "a CSR, CSC or dense matrix")
         shape = attributes["shape"] if "shape" in attributes else attributes["h5sparse_shape"]
-        return Stored(node, "csr" if layout == "csr" else "csc", (int(shape[0]), int(shape[1])))
-    return Stored(node, "dense", node.shape)
+        stored = Stored(node, "csr" if layout == "csr" else "csc", (int(shape[0]), int(shape[1])))
+    else:
+        stored = Stored(node, "dense", node.shape)
+    if stored.shape[0] != cells:
+        raise InputError(path, f"{key} is a matrix {stored.shape} for {cells} cells", "equal sizes")
+    return stored
 
 
 def _blocks(stored: Stored) -> Iterator[np.ndarray]:
@@ -338,7 +346,8 @@ def _load(path: Path, stored: Stored) -> sparse.csr_matrix:
         start += len(block)
     indices, indptr = node["indices"][:], node["indptr"][:]
     major, minor = stored.shape if stored.layout == "csr" else stored.shape[::-1]
-    if len(indptr) != major + 1 or indptr[-1] != len(data) or len(indices) != len(data):
+    falls = (np.diff(indptr) < 0).any()
+    if len(indptr) != major + 1 or indptr[0] or falls or indptr[-1] != len(data) or len(indices) != len(data):
         raise InputError(path, f"the parts of {node.name} do not fit each other", "a whole sparse matrix")
     if len(indices) and not 0 <= indices.min() <= indices.max() < minor:
         raise InputError(path, f"{node.name}/indices leave the matrix", f"indices from 0 to {minor - 1}")

@@ -12,7 +12,7 @@ from raw2fig.papers.c2s.metrics import gene_overlap
 from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.settings import Seed
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table, write_table
+from raw2fig.tables import read_table, rows_where, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def _generation_rows(frame: pd.DataFrame, top: int, rng: np.random.Generator) ->
 
 
 def _part(frame: pd.DataFrame, task: str, split: str) -> pd.DataFrame:
-    return frame[(frame["task"] == task) & (frame["split"] == split)].reset_index(drop=True)
+    return rows_where(frame, task=task, split=split).reset_index(drop=True)
 
 
 def _genes(sentence: str) -> list[str]:

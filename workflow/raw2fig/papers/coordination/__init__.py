@@ -2,3 +2,4 @@
 
 NAME = "Emergent Coordination"
 """What the paper is called where there is little room."""
+WARM = ("statsmodels.api",)

@@ -1,5 +1,5 @@
 """Estimates with intervals from the tables of this paper: means, shares and medians over groups, gains between
-conditions. `Absent` says why one cannot be made."""
+conditions. `Absent` says why one cannot be made (`raw2fig.claims`)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from raw2fig.claims import Absent
 from raw2fig.papers.coordination.group_tests import MAIN
 from raw2fig.papers.coordination.results import CONDITIONS, read_effects, read_odds, title_of
-from raw2fig.stats import LEVEL, Estimate, bootstrap_mean, difference, proportion, within_unit
-from raw2fig.tables import read_json
+from raw2fig.stats import LEVEL, SEED, Estimate, bootstrap_mean, difference, proportion, within_unit
+from raw2fig.tables import read_json, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SEED = 0
 HORIZON = 10
-"""Rounds on which regression and mediation are judged."""
-
-
-class Absent(Exception):
-    """Why there is no estimate."""
+"""Number of first rounds that the claims on regression and mediation are about."""
 
 
 def mean_of(pooled: pd.DataFrame, criterion: str, null: str, condition: str, variant: str = MAIN) -> Estimate:
@@ -111,7 +107,7 @@ def _changes(outcomes: pd.DataFrame, models: Sequence[str], base: str, condition
 
 
 def _solved(outcomes: pd.DataFrame, model: str, condition: str) -> np.ndarray:
-    found = outcomes[(outcomes["model"] == model) & (outcomes["condition"] == condition)].sort_values("game")
+    found = rows_where(outcomes, model=model, condition=condition).sort_values("game")
     if found.empty:
         raise Absent(f"{model} has not played {condition}")
     return found["success"].to_numpy(dtype=np.float64)
@@ -153,7 +149,7 @@ def effect(path: Path, model: str, chosen: dict[str, str], value: str) -> Estima
 def odds_of(path: Path, over: str, condition: str = "plain") -> dict[str, Estimate]:
     """Odds ratio of success per member or unit of temperature in a condition, for each player."""
     frame = read_odds([path])
-    found = frame[(frame["over"] == over) & (frame["condition"] == condition)]
+    found = rows_where(frame, over=over, condition=condition)
     if found.empty:
         raise Absent(f"no finite odds ratio over {over}")
     named = {row.model: Estimate(row.odds_ratio, row.low, row.high, row.n) for row in found.itertuples()}

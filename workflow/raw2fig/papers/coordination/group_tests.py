@@ -6,14 +6,15 @@ others are there, or on the number of processes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import numpy as np
+from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.games import Game
+from raw2fig.papers.coordination.logs import Game
 from raw2fig.papers.coordination.measures import Measured, Options, measure, summarise
 from raw2fig.papers.coordination.nulls import (
     BLOCK,
@@ -26,6 +27,8 @@ from raw2fig.papers.coordination.nulls import (
     shuffle,
 )
 from raw2fig.papers.coordination.rule_agents import HIGH, LOW
+from raw2fig.settings import Field, impossible
+from raw2fig.step import progress
 from raw2fig.workers import in_processes
 
 if TYPE_CHECKING:
@@ -33,6 +36,11 @@ if TYPE_CHECKING:
 
 MAIN = "main"
 LEVEL = 0.05
+MOST_SURROGATES = 100_000
+MOST_PAIRS = 50_000_000
+"""Surrogates times pairs of agents: each is a number, 400 MB in all, for every criterion of pairs."""
+AT_ONCE = 4_000_000
+"""Guesses of a game's surrogates that are in memory at once: 32 MB."""
 LABELS = ("game", "condition", "model", "rounds", "agents", "null", "variant", "criterion")
 NUMBERS = ("observed", "null_median", "bias_corrected", "p", "share", "surrogates")
 
@@ -59,6 +67,22 @@ def parse_variant(text: str) -> Options:
     return Options(**chosen)
 
 
+def _known(text: str) -> str:
+    try:
+        parse_variant(text)
+    except InputError as error:
+        _, _, rest = str(error).partition(": ")
+        problem, _, expected = rest.partition("; expected ")
+        raise impossible("", f"is {text!r}: {problem}", expected) from None
+    return text
+
+
+Variant = Annotated[str, AfterValidator(_known)]
+"""A variant in the configuration."""
+Surrogates = Annotated[int, Field(ge=LEAST_NULL, le=100_000)]
+"""Number of surrogates of a group and null model: with fewer than the least no test can reject."""
+
+
 def against_nulls(
     games: Sequence[Game],
     nulls: Sequence[str],
@@ -74,8 +98,8 @@ def against_nulls(
 
     `share` is that of pairs (capacity) or triples (i3, g3) that are significant by themselves, NaN elsewhere;
     `surrogates` how many there were: fewer than asked where few simulated groups last as long as the game. Raises
-    `InputError` for an unknown null, too few surrogates, guesses outside `low` to `high` under a functional null, and a
-    functional null of games without target and signal.
+    `InputError` for an unknown null, too few or too many surrogates, guesses outside `low` to `high` under a functional
+    null, and a functional null of games without target and signal.
     """
     import pandas as pd
 
@@ -84,11 +108,15 @@ def against_nulls(
         raise InputError("nulls", f"no null model {unknown[0]!r}", f"some of {', '.join((*SHUFFLES, *FUNCTIONAL))}")
     if surrogates < LEAST_NULL:
         raise InputError("surrogates", f"is {surrogates}", f"at least {LEAST_NULL}")
+    agents = max((game.guesses.shape[1] for game in games), default=0)
+    most = min(MOST_SURROGATES, MOST_PAIRS // max(1, agents * (agents - 1) // 2))
+    if surrogates > most:
+        raise InputError("surrogates", f"is {surrogates} for groups of up to {agents} agents", f"at most {most}")
     if any(null in FUNCTIONAL for null in nulls):
         _check_playable(games, low, high)
     options = {name: parse_variant(name) for name in variants}
     one = partial(_test, nulls=nulls, options=options, n=surrogates, seed=seed, block=block, low=low, high=high)
-    rows = [row for found in in_processes(one, games, workers) for row in found]
+    rows = [row for found in progress(in_processes(one, games, workers), "groups", len(games)) for row in found]
     return pd.DataFrame(rows, columns=[*LABELS, *NUMBERS])
 
 
@@ -107,16 +135,28 @@ def _test(
     rounds, agents = game.guesses.shape
     for null in nulls:
         rng = generator(seed, game.model, game.condition, game.game, null)
-        if null in SHUFFLES:
-            made = shuffle(null, game.guesses, n, rng, block)
-        else:
-            signal = game.signal if len(game.signal) else None
-            made = functional(null, game.guesses, game.target, n, rng, low, high, signal)
-        for variant, chosen in options.items():
-            measured = measure(np.concatenate([game.guesses[None], made]), chosen)
+        signal = game.signal if len(game.signal) else None
+        parts: dict[str, list[Measured]] = {variant: [] for variant in options}
+        known = game.guesses[None]  # measured with the first surrogates
+        for wanted in _parts(n, max(1, AT_ONCE // game.guesses.size), f"game {game.game}, null {null}"):
+            if null in SHUFFLES:
+                made = shuffle(null, game.guesses, wanted, rng, block)
+            else:
+                made = functional(null, game.guesses, game.target, wanted, rng, low, high, signal)
+            for variant, chosen in options.items():
+                parts[variant].append(measure(np.concatenate([known, made]), chosen))
+            known = known[:0]
+        for variant, found in parts.items():
+            measured = Measured(*(np.concatenate(item, axis=-1) for item in zip(*found, strict=True)))
             labels = (game.game, game.condition, game.model, rounds, agents, null, variant)
-            rows += [(*labels, *row) for row in _rows(measured, len(made))]
+            rows += [(*labels, *row) for row in _rows(measured, measured.h_macro.shape[-1] - 1)]
     return rows
+
+
+def _parts(n: int, at_once: int, what: str) -> Iterable[int]:
+    """`n` as a sum of numbers of at most `at_once`; with progress where there are several."""
+    sizes = [min(at_once, n - start) for start in range(0, n, at_once)]
+    return progress(sizes, what) if len(sizes) > 1 else sizes
 
 
 def _rows(measured: Measured, made: int) -> list[tuple[Any, ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from raw2fig.papers.coordination.prompts import CONDITIONS as PROMPTS
 from raw2fig.stats import Estimate
-from raw2fig.tables import read_table
+from raw2fig.tables import read_table, read_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,12 @@ def estimates(frame: pd.DataFrame, labels: Sequence[str], columns: Sequence[str]
     return [Estimate(value, low, high, 0 if n != n else int(n)) for value, low, high, n in found]
 
 
+def span_of(values: Sequence[int] | pd.Series) -> str:
+    """`25 to 100` for the least and the largest number, one number where they are equal."""
+    low, high = int(min(values)), int(max(values))
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def seeds_of(models: Sequence[str]) -> int:
     """Training seeds among players: `large-0` and `large-1` are two, players that are not trained here count as one."""
     return max(1, len({name.rpartition("-")[2] for name in models if re.search(r"-\d+$", name)}))
@@ -55,25 +61,25 @@ def read_calibration(paths: Sequence[Path]) -> pd.DataFrame:
     """Tables of the step calibrate."""
     text = dict.fromkeys(("process", "null", "criterion"), "string")
     whole = dict.fromkeys(("rounds", "reps", "rejected"), "integer")
-    return _all(paths, text | whole | dict.fromkeys(("rate", "low", "high"), "number"), ("rate", "low", "high"))
+    return read_tables(paths, text | whole | dict.fromkeys(("rate", "low", "high"), "number"), ("rate", "low", "high"))
 
 
 def read_differentiation(paths: Sequence[Path]) -> pd.DataFrame:
     """Tables of groups of the step differentiation."""
     text = dict.fromkeys(("game", "condition", "model"), "string")
-    return _all(paths, text | dict.fromkeys(("differentiated", "differentiated_robust"), "boolean"))
+    return read_tables(paths, text | dict.fromkeys(("differentiated", "differentiated_robust"), "boolean"))
 
 
 def read_shares(paths: Sequence[Path]) -> pd.DataFrame:
     """Tables of shares of the step differentiation."""
     text = dict.fromkeys(("condition", "model", "test"), "string")
-    return _all(paths, text | {"groups": "integer"} | dict.fromkeys(("share", "low", "high"), "number"))
+    return read_tables(paths, text | {"groups": "integer"} | dict.fromkeys(("share", "low", "high"), "number"))
 
 
 def read_outcomes(paths: Sequence[Path]) -> pd.DataFrame:
     """Complete games of the step play."""
     text = dict.fromkeys(("game", "condition", "model"), "string")
-    frame = _all(paths, text | {"rounds": "integer", "success": "boolean", "complete": "boolean"})
+    frame = read_tables(paths, text | {"rounds": "integer", "success": "boolean", "complete": "boolean"})
     return frame[frame["complete"]].reset_index(drop=True)
 
 
@@ -81,24 +87,15 @@ def read_rates(paths: Sequence[Path]) -> pd.DataFrame:
     """Success rates of the step success."""
     kinds = dict.fromkeys(("model", "condition"), "string") | dict.fromkeys(RATES, "integer")
     real = ("temperature", "rate", "low", "high", "median_rounds")
-    return _all(paths, kinds | dict.fromkeys(real, "number"), real[1:])
+    return read_tables(paths, kinds | dict.fromkeys(real, "number"), real[1:])
 
 
 def read_odds(paths: Sequence[Path]) -> pd.DataFrame:
     """Odds ratios of the step success; there may be none."""
     kinds = dict.fromkeys(("model", "condition", "over"), "string") | {"n": "integer"}
-    return _all(paths, kinds | dict.fromkeys(("odds_ratio", "low", "high", "p"), "number"), empty=True)
+    return read_tables(paths, kinds | dict.fromkeys(("odds_ratio", "low", "high", "p"), "number"), allow_empty=True)
 
 
 def read_effects(path: Path, names: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
     """A table of regression, mediation or planted: names are text, numbers may be missing."""
     return read_table(path, dict.fromkeys(names, "string") | dict.fromkeys(numbers, "number"), allow_nan=numbers)
-
-
-def _all(
-    paths: Sequence[Path], kinds: dict[str, str], allow_nan: Sequence[str] = (), empty: bool = False
-) -> pd.DataFrame:
-    import pandas as pd
-
-    parts = [read_table(path, kinds, allow_nan=allow_nan, allow_empty=empty) for path in paths]
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

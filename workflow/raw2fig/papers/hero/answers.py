@@ -10,10 +10,22 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.formats import is_true, written
 from raw2fig.papers.hero.verifiers import VERIFIERS
+from raw2fig.settings import Field, Record
 from raw2fig.tasks.mathematics import Verdict, boxed, math_verdict
 
 Reading = Literal["digits", "boxed"]
 """How answers are written: `raw2fig.papers.hero.formats`, or as LaTeX in \\boxed{...}."""
+
+Rule = Literal["string", "normalised", "numeric", "math_verify"]
+"""Names of the rule verifiers, `raw2fig.papers.hero.verifiers`."""
+
+
+class Checking(Record):
+    """How the answer in a completion is read, and which rule verifier compares it with the gold answer."""
+
+    verifier: Rule = Field(description="Rule verifier, from strict to lenient.")
+    reading: Reading = Field(description="How completions write their answer: digits of sums, or LaTeX in a box.")
+
 
 READERS: dict[Reading, Callable[[str], str]] = {"digits": written, "boxed": boxed}
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raw2fig.claims import decide_all, load_published, write_claims
+from raw2fig.claims import NotConfigured
 from raw2fig.papers.hero.results import (
-    SEED,
     START,
     change,
     over_updates,
@@ -18,36 +17,31 @@ from raw2fig.papers.hero.results import (
     read_scores,
     select,
 )
-from raw2fig.stats import Estimate, bootstrap_mean
-from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table
+from raw2fig.stats import SEED, Estimate, bootstrap_mean
+from raw2fig.step import Input, claims
+from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from raw2fig.claims import Said
+    from raw2fig.claims import Measurement
 
 
-@step
-def claims(
+@claims
+def measurements(
     *,
-    published: Input,
     scores: list[Input],
     logs: list[Input],
     rollouts: list[Input],
     inertness: Input,
     miniature: Input,
-    claims: Output,
     benchmark: Input | None = None,
-    reward_model: str = "0",
-    scale: str = "laptop",
-) -> None:
-    """Decide every claim by the criterion fixed in the published file.
+    reward_model: str,
+) -> Mapping[str, Measurement]:
+    """Decide every claim by its criterion.
 
     Parameters
     ----------
-    published
-        The paper's claims and criteria.
     scores
         Held-out scores of all policies.
     logs
@@ -63,8 +57,7 @@ def claims(
     reward_model
         Name of the reward model of the comparison.
     """
-    paper = load_published(published, scale)
-    held_out, told = read_scores(scores), read_logs(logs)
+    held_out, updates = read_scores(scores), read_logs(logs)
 
     def less(arm: str, other: str, scale: str = "none", **where: tuple[str, ...]) -> Estimate:
         before, after = (select(held_out, f"{name}-{scale}-{reward_model}", **where) for name in (other, arm))
@@ -75,44 +68,48 @@ def claims(
         return change(start, select(held_out, f"{run}-{reward_model}", **where), column)
 
     def gradient(run: str, column: str) -> Estimate:
-        return over_updates(told[(told["run"] == f"{run}-{reward_model}") & (told["regime"] == "hard")], column)
+        return over_updates(rows_where(updates, run=f"{run}-{reward_model}", regime="hard"), column)
+
+    def on_benchmark(verifier: str, *names: str) -> Measurement:
+        if benchmark is None:
+            return NotConfigured("HardVerify-Math is not shipped: name its file or address in hero.hardverify")
+        return lambda: rates(benchmark, verifier, names)
 
     hard: Any = {"regimes": ("hard",), "forms": ("signed",)}
-    no_benchmark = "no source of HardVerify-Math is configured, and none is shipped (docs/scales.md)"
-    rm_only = select(held_out, f"rm_only-group-{reward_model}")
-    measured: dict[str, Said] = {
-        "H1": rates(benchmark, "normalised", ["recall", "precision"]) if benchmark else no_benchmark,
-        "H1b": rates(benchmark, "math_verify", ["recall", "false-positive rate"]) if benchmark else no_benchmark,
-        "H1c": {
+    return {
+        "H1": on_benchmark("normalised", "recall", "precision"),
+        "H1b": on_benchmark("math_verify", "recall", "false-positive rate"),
+        "H1c": lambda: {
             "recall of signed answers": rates(miniature, "string", ["recall"], "signed")["recall"],
             "precision": rates(miniature, "string", ["precision"], "both")["precision"],
         },
-        "H2": {
+        "H2": lambda: {
             "change of truth": since_start("verifier_only-group", "truth", **hard),
             "uniform groups": gradient("verifier_only-group", "uniform_groups"),
         },
-        "H3": {
+        "H3": lambda: {
             "HERO": gradient("hero-none", "nonzero_groups"),
             "verifier-only": gradient("verifier_only-none", "nonzero_groups"),
         },
-        "H4": less("hero", "verifier_only"),
-        "H5": less("hero", "rm_only"),
-        "H4g": {
+        "H4": lambda: less("hero", "verifier_only"),
+        "H5": lambda: less("hero", "rm_only"),
+        "H4g": lambda: {
             "less verifier-only": less("hero", "verifier_only", "group"),
             "less RM-only": less("hero", "rm_only", "group"),
         },
-        "H6": less("hero", "verifier_only", **hard),
-        "H7": less("hero", "naive"),
-        "H8": {
+        "H6": lambda: less("hero", "verifier_only", **hard),
+        "H7": lambda: less("hero", "naive"),
+        "H8": lambda: {
             "change of score": since_start("rm_only-group", "rm"),
-            "truth less HERO's": change(select(held_out, f"hero-none-{reward_model}"), rm_only),
+            "truth less HERO's": change(
+                select(held_out, f"hero-none-{reward_model}"), select(held_out, f"rm_only-group-{reward_model}")
+            ),
         },
-        "H9": weight_changes(read_table(inertness, {"knob": "string", "scale": "string", "largest": "number"})),
-        "H10": less("hero", "hero_no_weight", **hard),
-        "H11": less("hero_neg_only", "hero_pos_only", **hard),
-        "H13": ranking(read_rollouts(rollouts), within=True),
+        "H9": lambda: weight_changes(read_table(inertness, {"knob": "string", "scale": "string", "largest": "number"})),
+        "H10": lambda: less("hero", "hero_no_weight", **hard),
+        "H11": lambda: less("hero_neg_only", "hero_pos_only", **hard),
+        "H13": lambda: ranking(read_rollouts(rollouts), within=True),
     }
-    write_claims(claims, "hero", paper, scale, decide_all(paper, measured))
 
 
 def rates(table: Path, verifier: str, names: Sequence[str], form: str = "") -> dict[str, Estimate]:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from raw2fig.lm.finetune import Training
+from raw2fig.lm.models import Shape
 from raw2fig.papers.hero.formats import is_true
-from raw2fig.step import Input, Output, step
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import write_json
 from raw2fig.tasks.problems import COLUMNS, pass_rates, read_problems
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class ColdStart(Record):
+    """The policy before RL, and where its supervised training ends."""
+
+    shape: Shape = Field(description="Hidden width, layers and heads of the Llama model, as 64/2/4.")
+    target: float = Field(gt=0, lt=1, description="Share of true answers on validation problems that ends training.")
+    probe_every: int = Field(ge=1, description="Steps between two measurements of that share.")
+    samples: int = Field(ge=1, description="Completions of each validation problem.")
 
 
 @step
@@ -17,17 +33,12 @@ def cold_start(
     *,
     problems: Input,
     tokenizer: Input,
-    model: Output,
+    model: OutputFolder,
     log: Output,
-    shape: str = "64/2/4",
-    target: float = 0.45,
-    longest: int = 2000,
-    probe_every: int = 10,
-    samples: int = 1,
-    max_new_tokens: int = 5,
-    batch: int = 64,
-    lr: float = 3e-3,
-    seed: int = 0,
+    policy: ColdStart,
+    training: Annotated[Training, At("cold_start.training")],
+    max_new_tokens: Annotated[int, Field(ge=1)],
+    seed: Seed,
 ) -> None:
     """Train on demonstrations in both formats until the share of true answers on validation problems reaches a target.
 
@@ -40,18 +51,12 @@ def cold_start(
     model
         Model folder.
     log
-        Losses, and the share after every `probe_every` steps.
-    shape
-        Of the Llama model: hidden/layers/heads.
-    target
-        Share of true answers, in a form that the verifier knows or another, at which training stops.
-    longest
-        Steps after which it is an error that the target is not reached.
-    samples
-        Completions of each validation problem.
+        Whether the target was reached, the best share and its step, losses, and the share after every `probe_every`
+        steps.
+    max_new_tokens
+        Longest completion, in tokens.
     """
     from raw2fig.lm.examples import encode
-    from raw2fig.lm.finetune import Recipe
     from raw2fig.lm.models import build_llama, load_tokenizer, parse_size
     from raw2fig.lm.warm_start import train_to_rate
 
@@ -61,14 +66,13 @@ def cold_start(
     prompts, answers = measured["prompt"].tolist(), measured["answer"].tolist()
     examples = encode(words, shown["prompt"].tolist(), shown["candidate"].tolist(), 1 << 20)
     length = max(len(example.ids) for example in examples) + max_new_tokens
-    network = build_llama(parse_size(shape), words, length, seed)
+    network = build_llama(parse_size(policy.shape), words, length, seed)
 
-    def judge(rows: Sequence[int], texts: Sequence[str]) -> list[bool]:
+    def is_right(rows: Sequence[int], texts: Sequence[str]) -> list[bool]:
         return [is_true(answers[row], text) for row, text in zip(rows, texts, strict=True)]
 
-    def rate_of(policy) -> float:  # type: ignore[no-untyped-def]
-        return float(np.mean(pass_rates(policy, words, prompts, judge, samples, max_new_tokens, seed)))
+    def rate_of(network: PreTrainedModel) -> float:
+        return float(np.mean(pass_rates(network, words, prompts, is_right, policy.samples, max_new_tokens, seed)))
 
-    recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, checkpoint_every=longest, seed=seed)
-    rates, records = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)
-    write_json({"parameters": network.num_parameters(), "pass_rates": rates, "log": records}, log)
+    found = train_to_rate(network, words, examples, training, model, seed, rate_of, policy.target, policy.probe_every)
+    write_json({"parameters": network.num_parameters(), **found._asdict()}, log)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine
-from raw2fig.papers.hero.answers import Reading, rule_labels, true_labels
+from raw2fig.papers.hero.answers import Checking, rule_labels, true_labels
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.stats import auroc
 from raw2fig.step import Input, Output, progress, step
 from raw2fig.tables import write_table
 from raw2fig.tasks.problems import COLUMNS, read_problems
+
+
+class Sampling(Record):
+    """How completions are drawn in evaluations."""
+
+    engine: Engine = Field(description="What draws completions.")
+    samples: int = Field(ge=1, description="Completions of each problem.")
+    temperature: float = Field(gt=0, description="Temperature of sampling.")
+    top_p: float = Field(gt=0, le=1, description="Share of the probability that tokens are drawn from.")
 
 
 @step
@@ -20,16 +32,12 @@ def evaluate(
     names: list[str],
     reward_model: Input,
     problems: Input,
-    split: str = "held_out",
-    samples: int = 4,
-    max_new_tokens: int = 5,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    engine: Engine = "sampler",
-    verifier: str = "string",
-    reading: Reading = "digits",
     scores: Output,
-    seed: int = 0,
+    sampling: Sampling,
+    checking: Checking,
+    max_new_tokens: Annotated[int, Field(ge=1)],
+    split: str = "held_out",
+    seed: Seed = 0,
 ) -> None:
     """Draw completions of held-out problems from every policy, with the same random numbers, and score them.
 
@@ -45,8 +53,8 @@ def evaluate(
         Table of problems.
     split
         held_out for what is reported; validation for choosing hyper-parameters.
-    samples
-        Completions of each problem.
+    max_new_tokens
+        Longest completion, in tokens.
     scores
         A row per policy and problem: regime, run, seed, prompt, form, and shares over the completions: truth, rule; rm,
         the mean score; rule_uniform, whether the rule gives all of them one label; auroc, of the scores for the truth,
@@ -60,23 +68,23 @@ def evaluate(
     if len(models) != len(names):
         raise InputError("names", f"{len(names)} for {len(models)} models", "one for each")
     frame = read_problems([problems], split, {**COLUMNS, "form": "string"})
-    prompts = [prompt for prompt in frame["prompt"] for _ in range(samples)]
-    answers = [answer for answer in frame["answer"] for _ in range(samples)]
+    prompts = [prompt for prompt in frame["prompt"] for _ in range(sampling.samples)]
+    answers = [answer for answer in frame["answer"] for _ in range(sampling.samples)]
     # one model at a time on a GPU: first all policies, then the reward model
     drawn = [
-        completions(str(folder), frame["prompt"].tolist(), samples, max_new_tokens, temperature, top_p, engine, seed)
+        completions(str(folder), frame["prompt"].tolist(), sampling, max_new_tokens, seed)
         for folder in progress(models, "policies")
     ]
-    judge = load_reward_model(str(reward_model))
+    scorer = load_reward_model(str(reward_model))
     parts = []
     for name, texts in zip(names, drawn, strict=True):
         regime, run, number = name.split("/")
         truth, rule, rm = (
-            np.reshape(values, (len(frame), samples))
+            np.reshape(values, (len(frame), sampling.samples))
             for values in (
-                true_labels(reading, answers, texts),
-                rule_labels(verifier, reading, answers, texts),
-                score(*judge, prompts, texts, batch=1024 if engine == "sampler" else 16),
+                true_labels(checking.reading, answers, texts),
+                rule_labels(checking.verifier, checking.reading, answers, texts),
+                score(*scorer, prompts, texts, batch=1024 if sampling.engine == "sampler" else 16),
             )
         )
         parts.append(
@@ -107,12 +115,11 @@ def rollouts(
     reward_model: Input,
     problems: Input,
     rollouts: Output,
-    samples: int = 8,
-    max_new_tokens: int = 8192,
-    engine: Engine = "vllm",
-    verifier: str = "math_verify",
-    reading: Reading = "boxed",
-    seed: int = 0,
+    checking: Checking,
+    samples: Annotated[int, Field(ge=1)],
+    max_new_tokens: Annotated[int, Field(ge=1)],
+    engine: Engine,
+    seed: Seed = 0,
 ) -> None:
     """Completions of a policy on held-out problems with the scores of a reward model that was not trained here.
 
@@ -126,38 +133,36 @@ def rollouts(
         Table of problems; the split held_out is used.
     rollouts
         `samples` rows for each problem, adjacent: prompt, form, answer, completion, truth, rule, rm, seed.
+    samples
+        Completions of each problem, as many as a group of RL has.
+    max_new_tokens
+        Longest completion, in tokens.
+    engine
+        What draws completions.
     """
     from raw2fig.lm.reward_model import load_reward_model, scores
 
     frame = read_problems([problems], "held_out", {**COLUMNS, "form": "string"})
-    texts = completions(str(model), frame["prompt"].tolist(), samples, max_new_tokens, 1.0, 1.0, engine, seed)
+    sampling = Sampling(engine=engine, samples=samples, temperature=1.0, top_p=1.0)
+    texts = completions(str(model), frame["prompt"].tolist(), sampling, max_new_tokens, seed)
     frame = frame.loc[frame.index.repeat(samples), ["prompt", "form", "answer"]].reset_index(drop=True)
     answers = frame["answer"].tolist()
-    frame = frame.assign(completion=texts, truth=true_labels(reading, answers, texts))
-    frame["rule"] = rule_labels(verifier, reading, answers, texts)
-    judge = load_reward_model(str(reward_model))
-    frame["rm"] = scores(*judge, frame["prompt"].tolist(), texts, batch=16)
+    frame = frame.assign(completion=texts, truth=true_labels(checking.reading, answers, texts))
+    frame["rule"] = rule_labels(checking.verifier, checking.reading, answers, texts)
+    scorer = load_reward_model(str(reward_model))
+    frame["rm"] = scores(*scorer, frame["prompt"].tolist(), texts, batch=16)
     frame["seed"] = seed
     write_table(frame, rollouts)
 
 
-def completions(
-    source: str,
-    prompts: list[str],
-    samples: int,
-    max_new_tokens: int,
-    temperature: float,
-    top_p: float,
-    engine: Engine,
-    seed: int,
-) -> list[str]:
-    """`samples` completions of each prompt, adjacent, with random numbers that depend on `seed` alone."""
+def completions(source: str, prompts: list[str], sampling: Sampling, max_new_tokens: int, seed: int) -> list[str]:
+    """`sampling.samples` completions of each prompt, adjacent, with random numbers that depend on `seed` alone."""
     from raw2fig.lm.generate import draw_seeds, load_completer
     from raw2fig.lm.models import load
     from raw2fig.lm.sample import sample_texts
 
-    if engine == "sampler" and top_p == 1:
-        return sample_texts(*load(source), prompts, samples, max_new_tokens, seed, temperature)
-    repeated = [prompt for prompt in prompts for _ in range(samples)]
-    complete = load_completer(source, engine, (), temperature, top_p)
+    if sampling.engine == "sampler" and sampling.top_p == 1:
+        return sample_texts(*load(source), prompts, sampling.samples, max_new_tokens, seed, sampling.temperature)
+    repeated = [prompt for prompt in prompts for _ in range(sampling.samples)]
+    complete = load_completer(source, sampling.engine, (), sampling.temperature, sampling.top_p)
     return complete(repeated, max_new_tokens, draw_seeds(len(repeated), seed))

@@ -10,18 +10,18 @@ import numpy as np
 from raw2fig.papers.hero.results import START, change, mean, over_updates, read_logs, read_scores, select
 from raw2fig.plotting import (
     NEUTRAL,
+    Drawing,
     bars_with_intervals,
-    figure,
-    footnote,
+    canvas,
     legend_above,
     line_with_band,
-    save,
 )
-from raw2fig.step import Input, Output, step
-from raw2fig.tables import write_table
+from raw2fig.step import Input, figure, table
+from raw2fig.tables import Table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 REGIMES = ("easy", "mixed", "hard")
 ARMS = {"verifier_only": "verifier only", "rm_only": "reward model only", "naive": "naive sum", "hero": "HERO"}
@@ -39,16 +39,14 @@ BIN = 5
 """Updates of a point of a curve, less where a run is short."""
 
 
-@step
-def main_table(*, scores: list[Input], table: Output, reward_model: str = "0") -> None:
+@table
+def table_main(*, scores: list[Input], reward_model: str) -> Table:
     """Share of true answers by training set, arm and scale, its change since the start and the two signals, by format.
 
     Parameters
     ----------
     scores
         Held-out scores of all policies.
-    table
-        CSV with a row per training set, arm, scale and format.
     reward_model
         Name of the reward model of the comparison.
     """
@@ -70,7 +68,7 @@ def main_table(*, scores: list[Input], table: Output, reward_model: str = "0") -
                     ends = {"change": since.value, "change_low": since.low, "change_high": since.high}
                     named = {"regime": regime, "arm": arm, "scale": scale, "form": form}
                     rows.append(named | mean(part)._asdict() | _signals(part) | ends)
-    write_table(pd.DataFrame(rows), table)
+    return Table(pd.DataFrame(rows))
 
 
 def _signals(rows: pd.DataFrame) -> dict[str, float]:
@@ -78,10 +76,8 @@ def _signals(rows: pd.DataFrame) -> dict[str, float]:
     return {name: rows[name].mean() for name in ("rule", "rm", "rule_uniform", "auroc")}
 
 
-@step
-def fig_arms(
-    *, scores: list[Input], svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
-) -> None:
+@figure
+def fig_arms(*, scores: list[Input], reward_model: str) -> Drawing:
     """Table 2: what each training set adds to the share of true answers, with every arm and both scales of advantages.
 
     Parameters
@@ -94,10 +90,10 @@ def fig_arms(
     import pandas as pd
 
     held_out = read_scores(scores)
-    fig, axes = figure(9.2, 6.2, rows=2, cols=2)
+    fig, axes = canvas(9.2, 6.2, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for line, (form, kind) in enumerate((("plain", "plain problems (=)"), ("signed", "signed problems (?)"))):
-        start = held_out[(held_out["regime"] == START) & (held_out["form"] == form)]
+        start = rows_where(held_out, regime=START, form=form)
         rows.append({"form": form, "scale": "-", "regime": START, "arm": "-"} | mean(start)._asdict())
         for ax, (spread, title) in zip(axes[line], SCALES.items(), strict=True):
             series = {}
@@ -115,13 +111,11 @@ def fig_arms(
     legend_above(fig, axes.flat)
     table = pd.DataFrame(rows)
     before = ", ".join(f"{row['value']:.3f} {row['form']}" for row in rows if row["regime"] == START)
-    save(fig, svg, png, csv, table, _note(scale, table) + f", paired; before RL {before}")
+    return _drawing(fig, table, f", paired; before RL {before}")
 
 
-@step
-def fig_dense_range(
-    *, scores: list[Input], svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
-) -> None:
+@figure
+def fig_dense_range(*, scores: list[Input], reward_model: str) -> Drawing:
     """Fig. 2: what the hard set adds by which labels have a dense range, without weight, and with the least control.
 
     Parameters
@@ -143,10 +137,10 @@ def fig_dense_range(
         "gated_fallback": "only groups\nof one label",
     }
     arms = {arm: label for arm, label in arms.items() if f"{arm}-none-{reward_model}" in set(held_out["run"])}
-    fig, ax = figure(7.2, 4.0)
+    fig, ax = canvas(7.2, 4.0)
     rows, series = [], {}
     for form, label in (("plain", "plain problems (=)"), ("signed", "signed problems (?)")):
-        start = held_out[(held_out["regime"] == START) & (held_out["form"] == form)]
+        start = rows_where(held_out, regime=START, form=form)
         rows.append({"form": form, "arm": START} | mean(start)._asdict())
         parts = [select(held_out, f"{arm}-none-{reward_model}", ("hard",), (form,)) for arm in arms]
         series[label] = [change(start, part) for part in parts]
@@ -156,13 +150,11 @@ def fig_dense_range(
     ax.set(ylabel="change of true answers\nafter the hard set", xlabel="labels whose rewards are dense")
     legend_above(fig, [ax])
     table = pd.DataFrame(rows)
-    save(fig, svg, png, csv, table, _note(scale, table) + ", paired; advantages only centred")
+    return _drawing(fig, table, ", paired; advantages only centred")
 
 
-@step
-def fig_curves(
-    *, logs: list[Input], svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
-) -> None:
+@figure
+def fig_curves(*, logs: list[Input], reward_model: str) -> Drawing:
     """Fig. 5: true answers among the rollouts of training over updates, less verifier-only's on the same prompts.
 
     Parameters
@@ -174,13 +166,13 @@ def fig_curves(
     """
     import pandas as pd
 
-    told = read_logs(logs)
-    told = told[told["reward_model"] == reward_model]
-    fig, axes = figure(9.6, 5.8, rows=2, cols=3)
+    updates = read_logs(logs)
+    updates = updates[updates["reward_model"] == reward_model]
+    fig, axes = canvas(9.6, 5.8, rows=2, cols=3)
     rows: list[dict[str, Any]] = []
     for line, spread in enumerate(SCALES):
         for ax, regime in zip(axes[line], REGIMES, strict=True):
-            rival = told[(told["scale"] == spread) & (told["regime"] == regime)]
+            rival = rows_where(updates, scale=spread, regime=regime)
             for index, (arm, label) in enumerate(list(ARMS.items())[1:], start=1):
                 points = binned(beside(rival, f"{arm}-{spread}", f"verifier_only-{spread}", "truth"), "truth")
                 line_with_band(ax, list(points), list(points.values()), label, index)
@@ -192,15 +184,13 @@ def fig_curves(
     for ax in axes.flat:
         ax.set_ylim(_limits(axes.flat))
     legend_above(fig, axes.flat)
-    groups = f"{int(told['step'].max())} updates, {_bin(told)} a point"
+    groups = f"{int(updates['step'].max())} updates, {_bin(updates)} a point"
     intervals = "95 % intervals over updates and seeds"
-    save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, groups, told["seed"].nunique(), intervals))
+    return Drawing(fig, pd.DataFrame(rows), groups, updates["seed"].nunique(), intervals)
 
 
-@step
-def fig_hacking(
-    *, logs: list[Input], svg: Output, png: Output, csv: Output, reward_model: str = "0", scale: str = "laptop"
-) -> None:
+@figure
+def fig_hacking(*, logs: list[Input], reward_model: str) -> Drawing:
     """Fig. 6: the reward model's mean score and the share of true answers by updates, as they are and less those of
     verifier-only.
 
@@ -213,21 +203,21 @@ def fig_hacking(
     """
     import pandas as pd
 
-    told = read_logs(logs)
-    told = told[told["reward_model"] == reward_model]
+    updates = read_logs(logs)
+    updates = updates[updates["reward_model"] == reward_model]
     # each seed's reward model has a zero of its own, which says nothing: all get the mean one
-    offsets = told.groupby("seed")["rm"].transform("mean") - told["rm"].mean()
-    told = told.assign(rm=told["rm"] - offsets)
-    names = told["arm"] + "-" + told["scale"]
-    fig, axes = figure(9.6, 6.4, rows=2, cols=2)
+    offsets = updates.groupby("seed")["rm"].transform("mean") - updates["rm"].mean()
+    updates = updates.assign(rm=updates["rm"] - offsets)
+    names = updates["arm"] + "-" + updates["scale"]
+    fig, axes = canvas(9.6, 6.4, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     columns = {"rm": "mean score of the reward model", "truth": "share of true answers"}
     for (above, below), (column, label) in zip(axes.T, columns.items(), strict=True):
         for index, (run, name) in enumerate(HACKING.items()):
             rival = f"verifier_only-{run.rpartition('-')[2]}"
-            panels = [(above, "as it is", told[names == run])]
+            panels = [(above, "as it is", updates[names == run])]
             if run != rival:
-                panels.append((below, "less verifier-only", beside(told, run, rival, column)))
+                panels.append((below, "less verifier-only", beside(updates, run, rival, column)))
             for ax, panel, values in panels:
                 points = binned(values, column)
                 line_with_band(ax, list(points), list(points.values()), name, index)
@@ -238,17 +228,17 @@ def fig_hacking(
         below.axhline(0, color=NEUTRAL, linewidth=1)
         below.set(xlabel="update", title=f"{label}, less that of verifier only")
     legend_above(fig, axes.flat)
-    groups = f"{int(told['step'].max())} updates of each of three sets, {_bin(told)} a point"
+    groups = f"{int(updates['step'].max())} updates of each of three sets, {_bin(updates)} a point"
     intervals = "95 % intervals over updates and seeds, below paired by update"
-    save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, groups, told["seed"].nunique(), intervals))
+    return Drawing(fig, pd.DataFrame(rows), groups, updates["seed"].nunique(), intervals)
 
 
-def beside(told: pd.DataFrame, run: str, rival: str, column: str) -> pd.DataFrame:
+def beside(updates: pd.DataFrame, run: str, rival: str, column: str) -> pd.DataFrame:
     """A logged value of a run's updates less that of a rival's, of the same regime, seed and update: both draw the same
     prompts with the same random numbers."""
     keys = ["regime", "seed", "step"]
-    runs = told["arm"] + "-" + told["scale"]
-    both = told[runs == run].merge(told.loc[runs == rival, [*keys, column]], on=keys, suffixes=("", "_rival"))
+    runs = updates["arm"] + "-" + updates["scale"]
+    both = updates[runs == run].merge(updates.loc[runs == rival, [*keys, column]], on=keys, suffixes=("", "_rival"))
     return both.assign(**{column: both[column] - both[f"{column}_rival"]})
 
 
@@ -269,5 +259,5 @@ def _bin(rows: pd.DataFrame) -> int:
     return max(1, min(BIN, int(rows["step"].max()) // 2))
 
 
-def _note(scale: str, table: pd.DataFrame) -> str:
-    return footnote(scale, f"{table['n'].max()} prompts", int(table["seeds"].max()), OVER)
+def _drawing(fig: Figure, table: pd.DataFrame, more: str) -> Drawing:
+    return Drawing(fig, table, f"{table['n'].max()} prompts", int(table["seeds"].max()), OVER + more)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from raw2fig.claims import published_numbers
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.figures import HACKING, REGIMES
 from raw2fig.papers.hero.results import (
-    SEED,
     START,
     UNKNOWN,
     change,
@@ -20,19 +20,19 @@ from raw2fig.papers.hero.results import (
     read_scores,
     select,
 )
-from raw2fig.papers.hero.shaping import Hyperparameters, Parameters, shape_groups, sigma_bar_in, spread, weighted
+from raw2fig.papers.hero.shaping import Shaping, shape_groups, sigma_bar_in, spread
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
+    Drawing,
     bars_with_intervals,
-    figure,
-    footnote,
+    canvas,
     legend_above,
     line_with_band,
-    save,
 )
-from raw2fig.stats import Estimate, auroc, bootstrap_mean
-from raw2fig.step import Input, Output, step
+from raw2fig.settings import Field
+from raw2fig.stats import SEED, Estimate, auroc, bootstrap_mean
+from raw2fig.step import Input, figure
 from raw2fig.tables import read_json, read_table
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ SHOWN = 200
 """Prompts of a format whose answers are drawn as points."""
 TINY = 1e-8
 """Smallest change that is drawn."""
+PAPER = "paper, other answers on HardVerify-Math"
 RATES = {
     "recall": "recall of true answers",
     "false_positive_rate": "false-positive rate",
@@ -57,26 +58,16 @@ LABELS = {
     "rm_above_1": "reward\nmodel > 1",
     "rm_above_median": "reward\nmodel >\nmedian",
 }
-PAPER = {
-    "normalised": {"recall": 0.101, "false_positive_rate": 0.003, "precision": 0.975, "accuracy": 0.536},
-    "math_verify": {"recall": 0.684, "false_positive_rate": 0.0, "precision": 1.0, "accuracy": 0.837},
-    "rm_above_1": {"recall": 0.917, "precision": 0.677, "accuracy": 0.732},
-}
-"""Rates of Table 1, of other answers and another reward model."""
 
 
-@step
+@figure
 def fig_signals(
     *,
     rollouts: Input,
-    svg: Output,
-    png: Output,
-    csv: Output,
-    generations: int = 8,
-    alpha: float = 0.1,
-    hyperparameters: Hyperparameters = "appendix",
-    scale: str = "laptop",
-) -> None:
+    generations: Annotated[int, Field(ge=2)],
+    alpha: Annotated[float, Field(ge=0, lt=1)],
+    shaping: Shaping,
+) -> Drawing:
     """Fig. 1: the reward model's scores of true and false answers, what HERO's reward makes of them and of the rule's
     labels, answer by answer; and how well each signal ranks them.
 
@@ -94,12 +85,12 @@ def fig_signals(
     signals = ("rule", "rm", "truth")
     frame = read_table(rollouts, {"prompt": "string", "form": "string", **dict.fromkeys(signals, "number")})
     rule, rm, truth = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in signals)
-    parameters = weighted(Parameters(alpha=alpha, beta=alpha), hyperparameters)
+    parameters = shaping.parameters(alpha)
     shaped = shape_groups("hero", rule, rm, parameters, sigma_bar_in(None, spread(rm)))
     r_hat = shape_groups("hero_no_weight", rule, rm, parameters, shaped.sigma_bar).rewards
     forms = frame["form"].to_numpy()[::generations]
     mixed = truth.min(1) < truth.max(1)
-    fig, axes = figure(10.6, 6.0, rows=3, cols=3)
+    fig, axes = canvas(10.6, 6.0, rows=3, cols=3)
     rows: list[dict[str, Any]] = []
     centred = rm - rm.mean(1, keepdims=True)
     for column, form in zip(axes.T, FORMS, strict=False):
@@ -135,7 +126,7 @@ def fig_signals(
     legend_above(fig, [*axes[:, :2].flat, right])
     n = f"{int(mixed.sum())} prompts with true and false answers x {generations} completions"
     drawn = f", points of at most {SHOWN} prompts a format"
-    save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, n + drawn, 1, "95 % intervals over prompts"))
+    return Drawing(fig, pd.DataFrame(rows), n + drawn, 1, "95 % intervals over prompts")
 
 
 def _histogram(ax: Axes, form: str, values: np.ndarray, truth: np.ndarray, edges: np.ndarray) -> list[dict[str, Any]]:
@@ -167,18 +158,14 @@ def _points(
     return [named | {"truth": int(kind), "score": score, "reward": reward} for kind, score, reward in found]
 
 
-@step
+@figure
 def fig_reward_models(
     *,
     rollouts: list[Input],
     scores: list[Input],
     logs: list[Input],
     noises: list[str],
-    svg: Output,
-    png: Output,
-    csv: Output,
-    scale: str = "laptop",
-) -> None:
+) -> Drawing:
     """Fig. 7: AUROC of the reward models over the noise of their labels, what HERO reaches with each, and the AUROC of
     the first on the answers of policies that were trained on it.
 
@@ -202,7 +189,7 @@ def fig_reward_models(
     held_out = read_scores(scores, ranked=True)
     first = held_out[held_out["seed"] == scored[0]["seed"].iloc[0]]
     places = [float(noise) for noise in noises]
-    fig, (left, right, last) = figure(12.6, 4.2, cols=3)
+    fig, (left, right, last) = canvas(12.6, 4.2, cols=3)
     rows: list[dict[str, Any]] = []
     lines = {
         "within prompts of RL": [Estimate(**read_json(path)["auroc_train"]) for path in logs],
@@ -232,7 +219,7 @@ def fig_reward_models(
     n = f"{scored[0]['prompt'].nunique()} prompts (left), {found[0].n} a format (middle)"
     n += f", up to {max(value.n for value in own.values())} problems with true and false answers (right)"
     intervals = "95 % intervals over problems, right also over seeds; left and middle: one seed"
-    save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max()), intervals))
+    return Drawing(fig, table, n, int(table["seeds"].max()), intervals)
 
 
 def _after_rl(ax: Axes, own: dict[tuple[str, str], Estimate]) -> None:
@@ -254,17 +241,13 @@ def ranking_of_own(rows: pd.DataFrame) -> Estimate:
     return mean(known, "auroc") if len(known) else UNKNOWN
 
 
-@step
+@figure
 def fig_inertness(
     *,
     changes: Input,
     scores: list[Input],
-    svg: Output,
-    png: Output,
-    csv: Output,
-    reward_model: str = "0",
-    scale: str = "laptop",
-) -> None:
+    reward_model: str,
+) -> Drawing:
     """The 2 x 2 of scale and weight: what either knob changes in the advantages, and in what is learned.
 
     Parameters
@@ -280,7 +263,7 @@ def fig_inertness(
 
     frame = read_table(changes, {"knob": "string", "scale": "string", "uniform": "boolean", "largest": "number"})
     held_out = read_scores(scores)
-    fig, (left, right) = figure(9.4, 4.0, cols=2)
+    fig, (left, right) = canvas(9.4, 4.0, cols=2)
     kinds = {"only centred": "none", "divided by std": "group"}
     cases = {
         "weight\non or off": frame["knob"] == "weight",
@@ -315,27 +298,26 @@ def fig_inertness(
     legend_above(fig, (left, right))
     table = pd.DataFrame(rows)
     n = f"{frame['prompt'].nunique()} groups (left: median and most), {int(table['n'].iloc[-1])} prompts (right)"
-    save(fig, svg, png, csv, table, footnote(scale, n, int(table["seeds"].max())) + " over problems and seeds")
+    return Drawing(fig, table, n, int(table["seeds"].max()), "95 % intervals over problems and seeds")
 
 
-@step
+@figure
 def fig_verifiers(
     *,
     miniature: Input,
-    svg: Output,
-    png: Output,
-    csv: Output,
+    published: Input,
     benchmark: Input | None = None,
-    scale: str = "laptop",
-) -> None:
+) -> Drawing:
     """Table 1: recall, false-positive rate, precision and accuracy of the rule verifiers and the reward model.
 
     Parameters
     ----------
     miniature
-        Their table on the policy's answers to sums.
+        Table of the verifiers on the policy's answers to sums.
+    published
+        The paper's claims and numbers.
     benchmark
-        Their table on HardVerify-Math, where a source of it is configured.
+        Table of the verifiers on HardVerify-Math, where a source of it is configured.
     """
     import pandas as pd
 
@@ -344,7 +326,8 @@ def fig_verifiers(
     if benchmark:
         sets["HardVerify-Math"] = read_table(benchmark, {"verifier": "string"})
     names = list(dict.fromkeys(small["verifier"]))
-    fig, axes = figure(10.2, 6.4, rows=2, cols=2)
+    known = {row["verifier"]: row for row in published_numbers(published, "verifiers")}
+    fig, axes = canvas(10.2, 6.4, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for ax, (column, title) in zip(axes.flat, RATES.items(), strict=True):
         series = {}
@@ -355,15 +338,14 @@ def fig_verifiers(
             found = zip(names, series[label], strict=True)
             rows += [{"value_of": column, "answers": label, "verifier": n} | v._asdict() for n, v in found if v.n]
         bars_with_intervals(ax, [LABELS.get(name, name) for name in names], series)
-        published = [(place, PAPER.get(name, {}).get(column)) for place, name in enumerate(names)]
-        for place, value in published:
-            if value is not None:
-                line = {"color": NEUTRAL, "linestyle": ":", "label": "paper, other answers on HardVerify-Math"}
-                ax.plot([place - 0.4, place + 0.4], [value] * 2, **line)
+        for place, name in enumerate(names):
+            if column in known.get(name, {}):
+                line = {"color": NEUTRAL, "linestyle": ":", "label": PAPER}
+                ax.plot([place - 0.4, place + 0.4], [known[name][column]] * 2, **line)
         ax.set(ylim=(0, 1.05), title=title)
     legend_above(fig, axes.flat)
     counts = ", ".join(f"{name} {int(f[['equivalent', 'wrong']].iloc[0].sum())}" for name, f in sets.items())
-    save(fig, svg, png, csv, pd.DataFrame(rows), footnote(scale, f"{counts} answers", 1, "95 % intervals (Wilson)"))
+    return Drawing(fig, pd.DataFrame(rows), f"{counts} answers", 1, "95 % intervals (Wilson)")
 
 
 def _rate(row: pd.Series[Any], column: str) -> Estimate:

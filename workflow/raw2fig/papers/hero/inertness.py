@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.shaping import (
+    STD_EPSILON,
     Arm,
-    Hyperparameters,
     Parameters,
     Scale,
+    Shaping,
     advantages,
     shape_groups,
     sigma_bar_in,
     spread,
-    weighted,
 )
-from raw2fig.papers.hero.train import EPSILON
+from raw2fig.settings import Field
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
 
@@ -30,9 +31,9 @@ def inertness(
     *,
     rollouts: Input,
     changes: Output,
-    generations: int = 8,
-    alpha: float = 0.1,
-    hyperparameters: Hyperparameters = "appendix",
+    generations: Annotated[int, Field(ge=2)],
+    alpha: Annotated[float, Field(ge=0, lt=1)],
+    shaping: Shaping,
 ) -> None:
     """Compare HERO's advantages with and without the weight, and with bands of half their width.
 
@@ -55,10 +56,10 @@ def inertness(
     if len(frame) % generations or (np.repeat(first, generations) != frame["prompt"].to_numpy()).any():
         raise InputError(rollouts, "completions of a prompt are not adjacent", f"{generations} rows of each prompt")
     rule, rm = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in ("rule", "rm"))
-    plain = weighted(Parameters(alpha=alpha, beta=alpha), hyperparameters)
+    plain = shaping.parameters(alpha)
     knobs: dict[str, tuple[Arm, Parameters]] = {
         "weight": ("hero", plain),
-        "band width": ("hero_no_weight", replace(plain, alpha=alpha / 2, beta=alpha / 2)),
+        "band width": ("hero_no_weight", replace(plain, alpha=plain.alpha / 2, beta=plain.beta / 2)),
     }
     sigma_bar = sigma_bar_in(None, spread(rm))
     before = shape_groups("hero_no_weight", rule, rm, plain, sigma_bar)
@@ -66,7 +67,7 @@ def inertness(
     for knob, (arm, parameters) in knobs.items():
         after = shape_groups(arm, rule, rm, parameters, sigma_bar)
         for scale in SCALES:
-            old, new = (advantages(shaped.rewards, scale, EPSILON) for shaped in (before, after))
+            old, new = (advantages(shaped.rewards, scale, STD_EPSILON) for shaped in (before, after))
             parts.append(
                 pd.DataFrame(
                     {

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.lm.finetune import Training
 from raw2fig.lm.generate import Engine, draw_seeds
 from raw2fig.papers.hero.answers import rule_labels
 from raw2fig.papers.hero.regimes import INSTRUCTION
-from raw2fig.step import Input, Output, progress, step
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, OutputFolder, progress, step
 from raw2fig.tables import read_table, write_json, write_table
 
 KIND = "has_answer_extracted"
@@ -27,18 +29,17 @@ def prompt_of(problem: str) -> str:
     return f"{problem.strip()} {INSTRUCTION}"
 
 
+class Pool(Record):
+    """Where real problems come from, and how many."""
+
+    dataset: str | None = Field(description="Data set on the hub; its rows, about 50 GB, are streamed and not kept.")
+    revision: str | None = Field(description="Commit, tag or branch on the hub.")
+    split: str = Field(description="Split of the data set.")
+    size: int = Field(ge=1, description="Problems that are drawn.")
+
+
 @step
-def pool(
-    *,
-    pool: Output,
-    record: Output,
-    files: list[Input] | None = None,
-    dataset: str = "",
-    revision: str | None = None,
-    split: str = "cot",
-    size: int = 40000,
-    seed: int = 0,
-) -> None:
+def pool(*, pool: Output, record: Output, files: list[Input] | None = None, source: Pool, seed: Seed = 0) -> None:
     """Draw different problems with an extracted answer from OpenMathReasoning, read once from the hub or from files.
 
     Parameters
@@ -49,14 +50,6 @@ def pool(
         How many rows and different problems there were, and the commit.
     files
         Parquet files of the data set, instead of the hub.
-    dataset
-        Its id on the hub; its rows are streamed and not kept, about 50 GB.
-    revision
-        Commit, tag or branch on the hub.
-    split
-        Of the data set.
-    size
-        Problems that are drawn.
     """
     import pandas as pd
     from datasets import load_dataset
@@ -67,15 +60,19 @@ def pool(
     else:
         from huggingface_hub import HfApi
 
-        commit = str(HfApi().dataset_info(dataset, revision=revision).sha)
-        rows = load_dataset(dataset, revision=commit, split=split, streaming=True)
-    kept, counts = reservoir(progress(rows, "rows"), size, np.random.default_rng(seed))
-    if len(kept) < size:
-        raise InputError(files[0] if files else dataset, f"has {len(kept)} such problems", f"at least {size}")
+        if source.dataset is None:
+            raise InputError("--dataset", "is none, and no --files are given", "one of the two")
+        commit = str(HfApi().dataset_info(source.dataset, revision=source.revision).sha)
+        rows = load_dataset(source.dataset, revision=commit, split=source.split, streaming=True)
+    kept, counts = reservoir(progress(rows, "rows"), source.size, np.random.default_rng(seed))
+    if len(kept) < source.size:
+        where = files[0] if files else str(source.dataset)
+        raise InputError(where, f"has {len(kept)} such problems", f"at least {source.size}")
     frame = pd.DataFrame(kept).rename(columns={"expected_answer": "answer", "generated_solution": "solution"})
     frame.insert(0, "prompt", frame["problem"].map(prompt_of))
     write_table(frame[["prompt", "answer", "solution"]].sort_values("prompt", ignore_index=True), pool)
-    write_json({"dataset": dataset or "files", "revision": revision, "commit": commit, **counts}, record)
+    told = {"dataset": "files" if files else source.dataset, "revision": source.revision, "commit": commit}
+    write_json({**told, **counts}, record)
 
 
 def reservoir(
@@ -113,10 +110,10 @@ def candidates(
     pool: Input,
     model: Input,
     candidates: Output,
-    longest: int = 1024,
-    max_new_tokens: int = 8192,
-    engine: Engine = "vllm",
-    seed: int = 0,
+    longest: Annotated[int, Field(ge=1)],
+    max_new_tokens: Annotated[int, Field(ge=1)],
+    engine: Engine,
+    seed: Seed = 0,
 ) -> None:
     """One solution of a model for each problem of the pool.
 
@@ -129,7 +126,11 @@ def candidates(
     candidates
         The pool with a column candidate.
     longest
-        Tokens of a prompt; longer ones are left out.
+        Tokens of the longest prompt; problems with longer ones are left out.
+    max_new_tokens
+        Longest completion, in tokens.
+    engine
+        What draws completions.
     """
     from raw2fig.lm.generate import load_completer
     from raw2fig.lm.models import load_tokenizer
@@ -178,23 +179,23 @@ def evaluation_set(*, benchmarks: Input, hardverify: Input, problems: Output) ->
     write_table(frame.assign(split="held_out"), problems)
 
 
+class Solutions(Record):
+    """The solutions that a released model is fine-tuned on: right, in plain English, and not too long."""
+
+    examples: int = Field(ge=1, description="Number of solutions.")
+    max_length: int = Field(ge=2, description="Tokens of the longest problem with its solution.")
+
+
 @step
 def sft(
     *,
     pool: Input,
     base: Input,
-    model: Output,
+    model: OutputFolder,
     log: Output,
-    verifier: str = "math_verify",
-    examples: int = 2000,
-    steps: int = 125,
-    batch: int = 4,
-    accumulate: int = 4,
-    lr: float = 1e-5,
-    max_length: int = 8192,
-    checkpoint_every: int = 100,
-    gradient_checkpointing: bool = False,
-    seed: int = 0,
+    solutions: Solutions,
+    training: Annotated[Training, At("sft.training")],
+    seed: Seed = 0,
 ) -> None:
     """Cold start of a released model: SFT on solutions of the pool that end in the right answer.
 
@@ -204,16 +205,12 @@ def sft(
         Problems with solutions: prompt, answer, solution.
     base
         Model folder.
-    verifier
-        Which says what is right.
-    examples
-        Solutions that are trained on: right, plain English, not longer than `max_length` tokens.
-    batch
-        Examples of each process.
+    log
+        Number of examples, and the losses.
     """
     from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.examples import encode
-    from raw2fig.lm.finetune import Recipe, fine_tune
+    from raw2fig.lm.finetune import fine_tune
     from raw2fig.lm.models import load
 
     frame = read_table(pool, {"prompt": "string", "answer": "string", "solution": "string"})
@@ -221,25 +218,17 @@ def sft(
     network, words = load(str(base), train=True)
     chosen: list[tuple[str, str]] = []
     for prompt, answer, solution in frame[["prompt", "answer", "solution"]].itertuples(index=False):
-        if len(chosen) == examples:
+        if len(chosen) == solutions.examples:
             break
         english = solution.isascii() or sum(c.isascii() for c in solution) > 0.95 * len(solution)
-        if not english or not rule_labels(verifier, "boxed", [answer], [solution])[0]:
+        if not english or not rule_labels("math_verify", "boxed", [answer], [solution])[0]:
             continue
-        if len(words(prompt + " " + solution)["input_ids"]) < max_length:
+        if len(words(prompt + " " + solution)["input_ids"]) < solutions.max_length:
             chosen.append((prompt, solution))
-    if len(chosen) < examples:
-        raise InputError(pool, f"has {len(chosen)} such solutions", f"at least {examples}")
-    encoded = encode(words, [prompt for prompt, _ in chosen], [solution for _, solution in chosen], max_length)
-    recipe = Recipe(
-        steps=steps,
-        batch=batch,
-        accumulate=accumulate,
-        lr=lr,
-        checkpoint_every=checkpoint_every,
-        gradient_checkpointing=gradient_checkpointing,
-        seed=seed,
-    )
-    records = fine_tune(network, words, encoded, recipe, model)
+    if len(chosen) < solutions.examples:
+        raise InputError(pool, f"has {len(chosen)} such solutions", f"at least {solutions.examples}")
+    prompts, responses = map(list, zip(*chosen, strict=True))
+    encoded = encode(words, prompts, responses, solutions.max_length)
+    records = fine_tune(network, words, encoded, training, model, seed)
     discard(model)
     write_json({"examples": len(chosen), "log": records}, log)

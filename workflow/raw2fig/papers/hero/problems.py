@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from raw2fig.errors import InputError
 from raw2fig.papers.hero.formats import ENDS, WORDS, demonstration, prompt_of
-from raw2fig.step import Output, step
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import Output, OutputFolder, step
 from raw2fig.tables import write_table
 from raw2fig.tasks.arithmetic import draw_problems
 from raw2fig.tasks.problems import SPLITS
 
 
+class Sums(Record):
+    """How many sums are drawn."""
+
+    digits: int = Field(ge=1, le=9, description="Digits of the two numbers.")
+    warm_start: int = Field(
+        ge=1, description="Sums with demonstrations, for the cold start and the training of the reward model."
+    )
+    train: int = Field(ge=1, description="Sums for RL.")
+    validation: int = Field(ge=1, description="Sums on which hyper-parameters are chosen.")
+    held_out: int = Field(ge=1, description="Sums on which policies are evaluated.")
+    seed: Seed = Field(description="Seed of the draw of the sums.")
+
+
 @step
-def problems(
-    *,
-    problems: Output,
-    tokenizer: Output,
-    digits: int = 2,
-    warm_start: int = 4600,
-    train: int = 1000,
-    validation: int = 200,
-    held_out: int = 400,
-    seed: int = 0,
-) -> None:
+def problems(*, problems: Output, tokenizer: OutputFolder, sums: Sums) -> None:
     """Draw sums, none of them in two splits, write each in both formats, and make the tokenizer of their characters.
 
     Parameters
@@ -33,26 +36,13 @@ def problems(
         format; a pool of real problems has a model's.
     tokenizer
         Tokenizer folder.
-    digits
-        Of the two numbers.
-    warm_start
-        Sums with demonstrations, for the cold start of the policy and the training of the reward model.
-    train
-        Sums for RL.
-    validation
-        Sums on which hyper-parameters are chosen.
-    held_out
-        Sums on which runs are evaluated.
     """
     import pandas as pd
 
     from raw2fig.lm.tokenizer import save_word_tokenizer
 
-    sizes = dict(zip(SPLITS, (warm_start, train, validation, held_out), strict=True))
-    for name, size in sizes.items():
-        if size < 1:
-            raise InputError(name, f"is {size}", "at least 1 sum")
-    drawn = draw_problems(sum(sizes.values()), digits, seed)
+    sizes = {split: getattr(sums, split) for split in SPLITS}
+    drawn = draw_problems(sum(sizes.values()), sums.digits, sums.seed)
     splits = np.repeat(list(sizes), list(sizes.values()))
     rows = [
         {

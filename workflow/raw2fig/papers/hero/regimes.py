@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.answers import Reading, rule_labels
+from raw2fig.papers.hero.answers import Checking, rule_labels
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_json, write_table
 
@@ -23,20 +24,25 @@ INSTRUCTION = "Let's think step by step and output the final answer within \\box
 POOL = {"prompt": "string", "answer": "string", "candidate": "string"}
 
 
+class Sets(Record):
+    """The three training sets."""
+
+    size: int = Field(ge=2, description="Problems of each set; the mixed one has halves of both kinds.")
+    words: int = Field(ge=1, description="Consecutive words that a problem must not share with an evaluated one.")
+
+
 @step
 def stratify(
     *,
     pool: Input,
     held_out: list[Input],
-    verifier: str = "string",
-    reading: Reading = "digits",
-    size: int = 640,
-    words: int = 13,
     easy: Output,
     mixed: Output,
     hard: Output,
     report: Output,
-    seed: int = 0,
+    sets: Sets,
+    checking: Checking,
+    seed: Seed = 0,
 ) -> None:
     """Sort a pool of problems by whether a verifier accepts their candidate solutions, into sets of equal size.
 
@@ -48,12 +54,6 @@ def stratify(
         Tables of the problems that are evaluated, with a column prompt; of a table with splits, all but train and
         warm_start. A problem of the pool that shares `words` consecutive words with one of them, or all of its words
         where it has fewer, is left out.
-    verifier
-        One of raw2fig.papers.hero.verifiers.
-    reading
-        digits or boxed: how candidates are written.
-    size
-        Problems of each set; the mixed one has halves of both kinds.
     easy
         Problems whose candidate is accepted.
     hard
@@ -61,15 +61,17 @@ def stratify(
     report
         How many there were, and how many were left out for each table of `held_out`.
     """
-
+    size = sets.size
     frame = read_table(pool, POOL)
     if "split" in frame:
         frame = frame[frame["split"] == "train"]
     frame = frame.reset_index(drop=True)
-    shared = {path.stem: overlaps(bare(frame["prompt"]), bare(evaluated(path)), words) for path in held_out}
+    shared = {path.stem: overlaps(bare(frame["prompt"]), bare(evaluated(path)), sets.words) for path in held_out}
     known = np.any(list(shared.values()), axis=0)
     frame = frame[~known].reset_index(drop=True)
-    accepted = rule_labels(verifier, reading, frame["answer"].tolist(), frame["candidate"].tolist()) == 1
+    accepted = (
+        rule_labels(checking.verifier, checking.reading, frame["answer"].tolist(), frame["candidate"].tolist()) == 1
+    )
     frame["accepted"] = accepted
     rng = np.random.default_rng(seed)
     drawn = {name: rng.permutation(np.flatnonzero(accepted == (name == "easy"))) for name in ("easy", "hard")}
@@ -86,7 +88,7 @@ def stratify(
             "shared_with_evaluation": {name: int(found.sum()) for name, found in shared.items()},
             "accepted": int(accepted.sum()),
             "not_accepted": int((~accepted).sum()),
-            "verifier": verifier,
+            "verifier": checking.verifier,
         },
         report,
     )

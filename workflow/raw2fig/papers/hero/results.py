@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.stats import Estimate, auroc, bootstrap_mean
-from raw2fig.tables import read_json, read_table
+from raw2fig.stats import SEED, Estimate, auroc, bootstrap_mean
+from raw2fig.tables import read_json, read_tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SEED = 0
-"""Of every bootstrap."""
 START = "start"
 KINDS = {
     **dict.fromkeys(("regime", "run", "prompt", "form"), "string"),
@@ -34,18 +32,14 @@ TOLD = ("truth", "rule", "rm", "uniform_groups", "nonzero_groups", "abs_advantag
 def read_scores(paths: Sequence[Path], ranked: bool = False) -> pd.DataFrame:
     """Held-out scores of `raw2fig hero evaluate`, with a column `item`, the prompt without its format; `ranked`: they
     must have the AUROC of each prompt, which is missing where there is none."""
-    import pandas as pd
-
     kinds = KINDS | ({"auroc": "number"} if ranked else {})
-    frame = pd.concat([read_table(path, kinds, ["auroc"]) for path in paths], ignore_index=True)
+    frame = read_tables(paths, kinds, ["auroc"])
     return frame.assign(item=items(frame["prompt"]))
 
 
 def read_rollouts(paths: Sequence[Path]) -> pd.DataFrame:
     """Completions of policies before RL, of each seed one, with truth and scores of the seed's reward model."""
-    import pandas as pd
-
-    return pd.concat([read_table(path, DRAWN) for path in paths], ignore_index=True)
+    return read_tables(paths, DRAWN)
 
 
 def items(prompts: pd.Series) -> pd.Series:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from raw2fig.papers.hero.answers import rule_labels, true_labels
+from raw2fig.lm.finetune import Training
+from raw2fig.papers.hero.answers import Checking, rule_labels, true_labels
 from raw2fig.papers.hero.results import ranking
-from raw2fig.step import Input, Output, step
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import write_json, write_table
 from raw2fig.tasks.problems import COLUMNS, read_problems
 
@@ -17,24 +19,28 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+class Labelled(Record):
+    """The completions that a reward model is trained on. Data are limited, so that it is not perfect."""
+
+    prompts: int = Field(ge=1, description="Problems whose completions are trained on, those of RL first.")
+    samples: int = Field(ge=2, description="Completions of each of these problems.")
+
+
 @step
 def reward_model(
     *,
     base: Input,
     problems: Input,
-    model: Output,
+    model: OutputFolder,
     rollouts: Output,
     log: Output,
-    noise: float = 0.0,
-    prompts: int = 3200,
-    samples: int = 8,
-    generations: int = 8,
-    max_new_tokens: int = 5,
-    steps: int = 700,
-    batch: int = 64,
-    lr: float = 2e-3,
-    verifier: str = "string",
-    seed: int = 0,
+    noise: Annotated[float, Field(ge=0, le=1)],
+    labelled: Labelled,
+    training: Annotated[Training, At("reward_model.training")],
+    checking: Checking,
+    generations: Annotated[int, Field(ge=1)],
+    max_new_tokens: Annotated[int, Field(ge=1)],
+    seed: Seed,
 ) -> None:
     """Train a reward model from a policy's weights on pairs of its own completions, whose labels may be noisy.
 
@@ -55,21 +61,13 @@ def reward_model(
         train.
     noise
         Share of labels that are flipped.
-    prompts
-        Problems whose completions are trained on, those of train first; data are limited, and the reward model not
-        perfect.
-    samples
-        Completions of each problem that is trained on.
     generations
         Completions of each problem that is scored, as many as a group of RL has.
-    steps
-        Of training.
-    batch
-        Pairs of a step.
+    max_new_tokens
+        Longest completion, in tokens.
     """
     import pandas as pd
 
-    from raw2fig.lm.finetune import Recipe
     from raw2fig.lm.models import load
     from raw2fig.lm.reward_model import load_reward_model, scores, train_on_pairs
 
@@ -78,19 +76,22 @@ def reward_model(
     reinforced, supervised, measured = (
         read_problems([problems], n, columns) for n in ("train", "warm_start", "held_out")
     )
-    trained = pd.concat([reinforced, supervised], ignore_index=True).head(prompts)
+    trained = pd.concat([reinforced, supervised], ignore_index=True).head(labelled.prompts)
     shown, again, held_out = (
         drawn(policy, words, part, number, max_new_tokens, seed + place)
-        for place, (part, number) in enumerate(((trained, samples), (reinforced, generations), (measured, generations)))
+        for place, (part, number) in enumerate(
+            ((trained, labelled.samples), (reinforced, generations), (measured, generations))
+        )
     )
-    held_out["rule"] = rule_labels(verifier, "digits", held_out["answer"].tolist(), held_out["completion"].tolist())
+    held_out["rule"] = rule_labels(
+        checking.verifier, "digits", held_out["answer"].tolist(), held_out["completion"].tolist()
+    )
     rng = np.random.default_rng([seed, round(1000 * noise)])
     labels = shown["truth"].to_numpy() == 1
     labels = np.where(rng.random(len(labels)) < noise, ~labels, labels)
-    pairs = pairs_of(shown, labels.reshape(-1, samples), rng)
+    pairs = pairs_of(shown, labels.reshape(-1, labelled.samples), rng)
     network, _ = load_reward_model(str(base), head=False, seed=seed)
-    recipe = Recipe(steps=steps, batch=batch, lr=lr, checkpoint_every=steps, seed=seed)
-    records = train_on_pairs(network, words, pairs, recipe, model)
+    records = train_on_pairs(network, words, pairs, training, model, seed)
     for frame in (again, held_out):
         frame["rm"] = scores(network, words, frame["prompt"].tolist(), frame["completion"].tolist())
         frame["seed"] = seed

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.shaping import (
+    STD_EPSILON,
     Arm,
-    Failed,
-    Hyperparameters,
     Parameters,
-    RunningRule,
     Scale,
-    Sigma,
+    Shaping,
     advantages,
     masks,
     running_after,
@@ -25,9 +22,8 @@ from raw2fig.papers.hero.shaping import (
     sigma_bar_in,
     sigma_of,
     telemetry,
-    weighted,
 )
-from raw2fig.papers.hero.train import EPSILON
+from raw2fig.settings import Field
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import (
     NOT_A_NUMBER,
@@ -56,21 +52,13 @@ def shape(
     reward_model_col: str = "reward_model",
     batch_col: str = "",
     arm: Arm = "hero",
-    hyperparameters: Hyperparameters = "appendix",
-    alpha: float = 0.1,
-    beta: float = 0.1,
-    w_min: float | None = None,
-    w_max: float | None = None,
-    k: float | None = None,
-    mixing: float = 0.5,
-    singleton_z: float = 0.0,
-    sigma: Sigma = "raw",
-    ddof: Literal[0, 1] = 0,
-    running: RunningRule = "ema",
-    decay: float = 0.9,
-    failed: Failed = "verifier_only",
+    alpha: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+    w_min: Annotated[float, Field(ge=0)] | None = None,
+    w_max: Annotated[float, Field(gt=0)] | None = None,
+    k: Annotated[float, Field(gt=0)] | None = None,
+    shaping: Shaping,
     scale: Scale = "none",
-    epsilon: float = EPSILON,
+    epsilon: Annotated[float, Field(ge=0)] = STD_EPSILON,
     output: Output = Path("hero-shaped.parquet"),
 ) -> None:
     """Shape rewards from verifier labels and reward-model scores of grouped rollouts.
@@ -84,39 +72,20 @@ def shape(
     verifier_col
         Column of the verifier's labels, 0 or 1.
     reward_model_col
-        Column of the reward model's scores; they may be missing (see failed).
+        Column of the reward model's scores; they may be missing (see --failed).
     batch_col
         Column of the rollout batch; batches follow one another by first appearance, and each takes its weights from
         the running mean of those before it. Without it the table is one batch.
     arm
-        hero is w r_hat; the others are what it is compared with (raw2fig.papers.hero.shaping).
-    hyperparameters
-        The paper's values of w_min, w_max and k: 0.4, 3, 6 in its appendix, 0.5, 2, 5 in its main text.
+        Reward that is shaped: hero is w r_hat; the others are what it is compared with.
     alpha
-        Half-width of the band of wrong rollouts.
-    beta
-        Half-width of the band of correct rollouts.
+        Half-width of the band of wrong rollouts (Eq. 3).
     w_min
-        Least weight, instead of the paper's.
+        Smallest weight, in place of the paper's.
     w_max
-        Largest weight, instead of the paper's.
+        Largest weight, in place of the paper's.
     k
-        Steepness of the weight, in the units of the scores, instead of the paper's.
-    mixing
-        Share a of the label in the arm naive, whose scores are raw.
-    singleton_z
-        Place in its band, 0 to 1, of a rollout alone with its label or tied with all others of it.
-    sigma
-        sigma_u is the standard deviation of a group's raw scores, or of their places in the bands.
-    ddof
-        Of that standard deviation.
-    running
-        The running mean of sigma_u: exponential, or the mean of all batches so far.
-    decay
-        Share that the exponential mean keeps at each batch.
-    failed
-        What a group gets of whose scores one is missing or too large: the verifier's labels, or rewards of 0 and no
-        advantage (masked).
+        Steepness of the weight in the units of the scores, in place of the paper's.
     scale
         none: advantages are rewards less the group's mean. group: also divided by its standard deviation, which
         cancels the weight.
@@ -127,20 +96,7 @@ def shape(
         The table with shaped_reward, weight, sigma_u, uniform and advantage; CSV or Parquet.
     """
     given = {name: value for name, value in (("w_min", w_min), ("w_max", w_max), ("k", k)) if value is not None}
-    plain = Parameters(
-        alpha=alpha,
-        beta=beta,
-        mixing=mixing,
-        singleton_z=singleton_z,
-        sigma=sigma,
-        ddof=ddof,
-        running=running,
-        decay=decay,
-        failed=failed,
-    )
-    parameters = weighted(plain, hyperparameters, **given)
-    if not 0 <= epsilon < math.inf:
-        raise InputError("epsilon", f"is {epsilon:g}", "a finite number, 0 or more")
+    parameters = shaping.parameters(alpha, **given)
     table_kind(output)  # refused before any work
     frame = read_rollouts(rewards, group_col, verifier_col, reward_model_col, batch_col)
     batches = _numbers(frame, [batch_col]) if batch_col else np.zeros(len(frame), dtype=np.int64)

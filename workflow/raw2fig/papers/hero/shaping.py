@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from raw2fig.errors import InputError
 from raw2fig.rl.advantages import EPSILON, centred, group_advantages
+from raw2fig.settings import Field, Record
 
 Arm = Literal[
     "verifier_only", "rm_only", "naive", "hero", "hero_no_weight", "hero_neg_only", "hero_pos_only", "gated_fallback"
@@ -35,6 +36,10 @@ WEIGHT_OF: dict[Hyperparameters, dict[str, float]] = {
     "main": {"w_min": 0.5, "w_max": 2.0, "k": 5.0},
 }
 """The paper's two sets of values for Eq. 4: appendix A.1 and main text."""
+
+
+STD_EPSILON = 1e-6
+"""Added to a group's standard deviation, as in verl; trl's 1e-4 is not small beside that of a band, about 0.03."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,46 @@ class Parameters:
 def weighted(parameters: Parameters, hyperparameters: Hyperparameters, **given: float) -> Parameters:
     """`parameters` with w_min, w_max and k of one of the paper's two sets, less those `given`."""
     return replace(parameters, **cast(Any, WEIGHT_OF[hyperparameters] | given))
+
+
+class Shaping(Record):
+    """What the paper leaves open about the shaping of rewards, or has two values of."""
+
+    hyperparameters: Hyperparameters = Field(
+        description="The paper's values of w_min, w_max and k: 0.4, 3, 6 in its appendix, 0.5, 2, 5 in its main text."
+    )
+    mixing: float = Field(ge=0, le=1, description="Share of the label in the arm naive, whose scores are raw.")
+    beta_band: float | None = Field(
+        ge=0, lt=1, description="Half-width of the band of correct completions; none: that of the wrong ones."
+    )
+    singleton_z: float = Field(
+        ge=0, le=1, description="Place in its band of a completion alone with its label or tied with all others of it."
+    )
+    sigma: Sigma = Field(
+        description="sigma_u is the standard deviation of a group's raw scores, or of their places in the bands."
+    )
+    sigma_ddof: Literal[0, 1] = Field(description="Degrees of freedom of that standard deviation.")
+    running: RunningRule = Field(description="Running mean of sigma_u: exponential, or the mean of all batches so far.")
+    decay: float = Field(ge=0, le=1, description="Share that the exponential mean keeps at each batch.")
+    failed: Failed = Field(
+        description="What a group with a missing score gets: the verifier's labels, or no gradient (masked)."
+    )
+
+    def parameters(self, alpha: float, **given: float) -> Parameters:
+        """`Parameters` for a half-width `alpha` of the band of wrong completions, with values of w_min, w_max and k
+        that are `given` in place of the paper's."""
+        plain = Parameters(
+            alpha=alpha,
+            beta=alpha if self.beta_band is None else self.beta_band,
+            singleton_z=self.singleton_z,
+            mixing=self.mixing,
+            sigma=self.sigma,
+            ddof=self.sigma_ddof,
+            running=self.running,
+            decay=self.decay,
+            failed=self.failed,
+        )
+        return weighted(plain, self.hyperparameters, **given)
 
 
 class Running(NamedTuple):

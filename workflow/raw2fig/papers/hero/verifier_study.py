@@ -11,16 +11,17 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.answers import READERS, Reading, gold_of, verdict_of
+from raw2fig.papers.hero.answers import READERS, Checking, gold_of, verdict_of
 from raw2fig.papers.hero.formats import ENDS
 from raw2fig.papers.hero.verifiers import VERIFIERS
+from raw2fig.settings import Field
 from raw2fig.stats import proportion
 from raw2fig.step import Input, Output, progress, step
-from raw2fig.tables import read_json, read_table, write_json, write_table
+from raw2fig.tables import read_json, read_table, write_table
 from raw2fig.tasks.mathematics import Verdict
 
 FIELDS = ("ground_truth", "fn_output", "tn_output")
@@ -39,7 +40,6 @@ def verifier_study(
     sha256: str = "",
     scores: Output = Path("hero-verifier-scores.parquet"),
     table: Output = Path("hero-verifiers.csv"),
-    costs: Output | None = None,
 ) -> None:
     """Score equivalent and wrong answers with each rule verifier: recall, false positives, precision, accuracy.
 
@@ -49,13 +49,11 @@ def verifier_study(
         HardVerify-Math.json, or a list like it: objects with id, ground_truth, fn_output (an equivalent answer) and
         tn_output (a wrong one).
     sha256
-        Of the benchmark, if only that file will do.
+        SHA-256 of the benchmark, if only that file will do.
     scores
         The verdicts, a row per verifier and answer: verifier, id, equivalent, verdict, accepted.
     table
         A row per verifier: counts, and rates with 95 % intervals (Wilson).
-    costs
-        JSON with milliseconds of CPU per answer, which no two runs have the same.
     """
     problems = read_problems(benchmark)
     found = check_sha256(benchmark, sha256 or None, benchmark)
@@ -65,21 +63,20 @@ def verifier_study(
         for equivalent in (True, False)
         for problem in problems
     ]
-    _tabulate(pairs, _verdicts(pairs, costs), scores, table)
+    _tabulate(pairs, _verdicts(pairs), scores, table)
 
 
 @step
 def verifier_study_rollouts(
     *,
     rollouts: Input,
-    answers: int = 1000,
-    reading: Reading = "digits",
+    answers: Annotated[int, Field(ge=1)],
+    checking: Checking,
     scores: Output = Path("hero-verifier-scores.parquet"),
     table: Output = Path("hero-verifiers.csv"),
-    costs: Output | None = None,
 ) -> None:
-    """The same for a policy's own answers, all of them and those to plain and to signed problems, with the reward model
-    as two more verifiers.
+    """Score a policy's own answers with each rule verifier and, as two more verifiers, with the reward model: all
+    answers, and those to plain and to signed problems.
 
     rm_above_1 accepts what it scores above 1, the paper's threshold, rm_above_median what it scores above the median of
     these answers, as scores of one model mean nothing for another; neither threshold depends on the truth.
@@ -89,26 +86,28 @@ def verifier_study_rollouts(
     rollouts
         Table of `raw2fig hero reward-model`: prompt, form, answer, completion, truth, rm.
     answers
-        How many are taken: different ones, from the start of the table, half of each format.
-    reading
-        digits or boxed: how completions give their answer.
+        Number of different answers that are taken from the start of the table, half of each format.
     scores
         The verdicts, a row per verifier and answer.
     table
         A row per verifier and format, "both" for all answers, with the threshold of a score.
-    costs
-        JSON with milliseconds of CPU per answer, which no two runs have the same.
     """
     kinds = dict.fromkeys(("prompt", "form", "answer", "completion"), "string")
     frame = read_table(rollouts, {**kinds, "truth": "number", "rm": "number"})
     frame = frame.drop_duplicates(["prompt", "completion"])
     frame = frame.groupby("form", sort=False).head(answers // frame["form"].nunique()).reset_index(drop=True)
+    reading = checking.reading
     pairs = [
-        (f"{row.form} {place}", row.truth == 1, gold_of(row.answer, reading), READERS[reading](row.completion))
+        (
+            f"{row.form} {place}",
+            row.truth == 1,
+            gold_of(row.answer, reading),
+            READERS[reading](row.completion),
+        )
         for place, row in enumerate(frame.itertuples())
     ]
     thresholds = {"rm_above_1": PAPER_THRESHOLD, "rm_above_median": float(frame["rm"].median())}
-    verdicts = _verdicts(pairs, costs) | {name: accepted(frame["rm"], limit) for name, limit in thresholds.items()}
+    verdicts = _verdicts(pairs) | {name: accepted(frame["rm"], limit) for name, limit in thresholds.items()}
     forms = frame["form"].tolist()
     parts = {"both": [True] * len(forms)} | {form: [other == form for other in forms] for form in ENDS}
     _tabulate(pairs, verdicts, scores, table, parts, thresholds)
@@ -119,9 +118,9 @@ def accepted(scores: Iterable[float], threshold: float) -> list[Verdict]:
     return ["equal" if score > threshold else "different" for score in scores]
 
 
-def _verdicts(pairs: list[Pair], costs: Path | None) -> dict[str, list[Verdict]]:
-    """Verdicts of every verifier on `pairs`; their costs are written to `costs`."""
-    found, spent = {}, {}
+def _verdicts(pairs: list[Pair]) -> dict[str, list[Verdict]]:
+    """Verdicts of every verifier on `pairs`. What an answer costs differs from run to run, so it stands in the log."""
+    found = {}
     for name in VERIFIERS:
         verdict_of(name, "1", "1")  # its imports are no cost of an answer
         verdicts, seconds = [], 0.0
@@ -129,10 +128,8 @@ def _verdicts(pairs: list[Pair], costs: Path | None) -> dict[str, list[Verdict]]
             start = time.process_time()
             verdicts.append(verdict_of(name, gold, answer))
             seconds += time.process_time() - start
-        found[name], spent[name] = verdicts, 1000 * seconds / len(pairs)
-        logging.info("%s: %.3g ms of CPU per answer", name, spent[name])
-    if costs is not None:
-        write_json({"cpu_ms_per_answer": spent, "answers": len(pairs)}, costs)
+        found[name] = verdicts
+        logging.info("%s: %.3g ms of CPU per answer, %d answers", name, 1000 * seconds / len(pairs), len(pairs))
     return found
 
 

@@ -2,3 +2,4 @@
 
 NAME = "ScaleRL"
 """What the paper is called where there is little room."""
+WARM = ("scipy.optimize",)

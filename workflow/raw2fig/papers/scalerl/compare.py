@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.errors import InputError
-from raw2fig.stats import Between, Estimate, bootstrap_mean, difference, within_unit
-from raw2fig.tables import read_table
+from raw2fig.stats import SEED, Between, Estimate, bootstrap_mean, difference, within_unit
+from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +17,6 @@ NAMES = {"arm": "string", "domain": "string", "seed": "integer"}
 """Columns that name a curve: a run has one for each domain that it is evaluated on."""
 RUN = list(NAMES)
 RATES = NAMES | {"rollouts": "integer", "problem": "string", "pass_rate": "number"}
-SEED = 0
-"""Of every bootstrap."""
 
 
 def read_rates(path: Path) -> pd.DataFrame:
@@ -88,7 +86,7 @@ def several(seeds: list[int]) -> list[int] | None:
 def level(rates: pd.DataFrame, arm: str, domain: str, rollouts: int) -> Estimate:
     """Mean pass rate of an arm on a domain after `rollouts`, with an interval over problems and seeds; what seeds
     change is pooled over all arms, as in `between_seeds`."""
-    at = rates[(rates["rollouts"] == rollouts) & (rates["domain"] == domain)]
+    at = rows_where(rates, rollouts=rollouts, domain=domain)
     runs = at.groupby(["arm", "seed"])["pass_rate"].mean().groupby("arm")
     variances, freedom = runs.var().dropna(), int((runs.size() - 1).sum())
     between = Between(float(variances.mean()), freedom) if freedom else None

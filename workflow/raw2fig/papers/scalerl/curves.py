@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.fitting import Curve
-from raw2fig.tables import distinct_columns, read_header, read_table, row_name
+from raw2fig.papers.scalerl.least_squares import Curve
+from raw2fig.tables import check_magnitudes, distinct_columns, read_header, read_table, row_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,8 @@ SCORE = ("pass_rate", "r", "r_mean16", "score", "reward", "accuracy", "mean_rewa
 """Names of the two columns, in any case, that need no flag."""
 MOST_POINTS = 200
 """Of a fit: longer logs are averaged, each validation keeping its weight."""
+SPAN = 1e30
+"""Largest compute over the least: powers of it up to the tenth are numbers still."""
 
 
 def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None = None) -> Curve:
@@ -107,11 +109,13 @@ def _usual(path: Path, names: list[str], usual: tuple[str, ...], what: str) -> s
 
 
 def _check_range(path: Path, frame: pd.DataFrame, compute: str, score: str) -> None:
-    infinite = ~np.isfinite(frame).all(axis=1)
-    if infinite.any():
-        raise InputError(path, f"{row_name(infinite.to_numpy().argmax())} is not finite", "finite numbers")
+    check_magnitudes(path, frame, [compute, score])
     if frame[compute].min() < 0:
         raise InputError(path, f"column {compute!r} has {frame[compute].min():g}", "compute of 0 or more")
+    positive = frame[compute][frame[compute] > 0]
+    if positive.max() > SPAN * positive.min():
+        problem = f"column {compute!r} goes from {positive.min():g} to {positive.max():g}"
+        raise InputError(path, problem, f"at most {SPAN:g} times the least, beside 0")
     low, high = frame[score].min(), frame[score].max()
     if low < 0 or high > 100 or 1 < high <= 1.5:
         raise InputError(path, f"column {score!r} goes from {low:g} to {high:g}", "pass rates of 0 to 1, or percent")

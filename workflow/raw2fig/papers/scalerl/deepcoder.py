@@ -16,14 +16,15 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.splits import HOLE, problem_id, read_prompt, split_ids
-from raw2fig.step import Input, Output, progress, step
+from raw2fig.papers.scalerl.splits import HOLE, ROWS, Splits, Unusable, first_of_each, read_prompt, split_ids
+from raw2fig.step import At, Input, Output, progress, step
 from raw2fig.tables import write_json
 from raw2fig.tasks.code import TESTS
 from raw2fig.tasks.problems import VERIFIER
@@ -42,22 +43,15 @@ BLOCK_BYTES = 16 << 20
 """Text that is gathered before it is written."""
 
 
-class Unusable(Exception):
-    """A row without usable tests; the text is the reason under which it is counted."""
-
-
 @step
 def deepcoder(
     *,
     rows: list[Input],
     sha256: list[str] | None = None,
     template: Input,
-    train: int = 0,
-    validation: int = 500,
-    held_out: int = 1000,
+    splits: Annotated[Splits, At("problems.code.splits")],
     problems: Output,
     manifest: Output,
-    seed: int = 0,
 ) -> None:
     """Split programming problems at random, without those that have no usable tests and those that come again.
 
@@ -70,12 +64,6 @@ def deepcoder(
         What the SHA-256 of each must be, in the same order.
     template
         Text file: the prompt, with {problem} in it.
-    train
-        Problems for RL; 0: all that the other splits leave.
-    validation
-        Problems on which hyper-parameters are chosen.
-    held_out
-        Problems on which runs are evaluated.
     problems
         A row per problem, in the order of the files: prompt, answer (its tests), split, verifier.
     manifest
@@ -85,23 +73,13 @@ def deepcoder(
     if sha256 is not None and len(sha256) != len(rows):
         raise InputError("sha256", f"has {len(sha256)} values", f"one for each of {len(rows)} files")
     found = [check_sha256(path, sha256[index] if sha256 else None, path) for index, path in enumerate(rows)]
-    counts: dict[str, int] = {}
-    names: dict[str, None] = {}
-    total = 0
-    for row in progress(read_rows(rows), "rows"):
-        total += 1
-        try:
-            name = problem_id(usable(row)[0])
-            reason = "repeated_problems" if name in names else None
-            names[name] = None
-        except Unusable as error:
-            reason = str(error)
-        if reason:
-            counts[reason] = counts.get(reason, 0) + 1
-    logging.info("%d rows: %d problems; dropped: %s", total, len(names), counts)
-    split = split_ids(list(names), {"held_out": held_out, "validation": validation, "train": train}, seed)
+    counts: Counter[str] = Counter()
+    names = [name for name, *_ in first_of_each(progress(read_rows(rows), "rows"), usable, counts)]
+    total, dropped = counts.pop(ROWS, 0), dict(counts)
+    logging.info("%d rows: %d problems; dropped: %s", total, len(names), dropped)
+    split = split_ids(names, splits.sizes(), splits.seed)
     write_rows(split_rows(read_rows(rows), prompt, split), problems)
-    write_json({"sha256": found, "seed": seed, "rows": total, "dropped": counts, "split": split}, manifest)
+    write_json({"sha256": found, "seed": splits.seed, "rows": total, "dropped": dropped, "split": split}, manifest)
 
 
 def read_rows(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
@@ -129,14 +107,9 @@ def split_rows(
 ) -> Iterator[tuple[str, str, str, str]]:
     """(prompt, answer, split, verifier) of the rows that are in a split; of those with one problem, the first."""
     part_of = {name: part for part, names in split.items() for name in names}
-    for row in rows:
-        try:
-            problem, tests = usable(row)
-        except Unusable:
-            continue
-        part = part_of.pop(problem_id(problem), None)
-        if part:
-            yield prompt.replace(HOLE, task(problem, row, tests)), json.dumps(tests), part, "code"
+    for name, row, problem, tests in first_of_each(rows, usable, Counter()):
+        if name in part_of:
+            yield prompt.replace(HOLE, task(problem, row, tests)), json.dumps(tests), part_of[name], "code"
 
 
 def usable(row: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:

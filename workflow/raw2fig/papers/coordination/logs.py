@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.settings import Field, Record
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_header, read_table, row_name, write_json, write_table
+from raw2fig.tables import check_magnitudes, read_header, read_table, row_name, write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,10 @@ MIN_ROUNDS = 10
 """Criteria of shorter games mean nothing."""
 SPAN = 10
 """Times the number of rounds there are that their numbers may span: beyond, they are no counts of rounds."""
+LONGEST = 200
+"""Letters of the name of a game, an agent, a condition or a model."""
+MOST_VALUES = 50_000_000
+"""Rounds times agents of a game: 400 MB."""
 
 
 class Columns(NamedTuple):
@@ -54,25 +59,30 @@ class Game(NamedTuple):
     reason: str = ""
 
 
+class Series(Record):
+    """Which games are long enough."""
+
+    min_rounds: int = Field(
+        ge=5, le=100_000, description="Games with fewer whole rounds in a row have no criteria; they count for success."
+    )
+
+
 @step
-def series(
-    *, games: list[Input], output: Output, counts: Output, min_rounds: int = MIN_ROUNDS, success_col: str = "success"
-) -> None:
-    """Put games in order: one row per game, with the matrix of its guesses and whether criteria can be computed.
+def series(*, games: list[Input], output: Output, counts: Output, series: Series, success_col: str = "success") -> None:
+    """Put games in order: one row for each game, with the matrix of its guesses and whether criteria can be computed.
 
     Parameters
     ----------
     games
-        Long tables of games: game, round, agent, guess, target, and if there are any condition, model, success,
-        complete. Of games that are not complete neither criteria nor success are known. A game is whole in one table.
+        Tables with a row for each game, round and agent: game, round, agent, guess, target, and optionally condition,
+        model, success and complete. Neither criteria nor success are known of games that are not complete. Each game is
+        whole in one table.
     output
-        Parquet, a row per game: game, condition, model, success, target, rounds, agents, guesses, usable, reason.
+        Parquet, a row for each game: game, condition, model, success, target, rounds, agents, guesses, usable, reason.
     counts
         JSON: how many games there are, how many are usable, and why the others are not.
-    min_rounds
-        Games with fewer rounds have no criteria; they still count for success.
     success_col
-        Column that says whether a game was solved; without it, a game is whose last sum is the target.
+        Column that says whether a game was solved. Without it, a game is solved if its last sum is the target.
     """
     import pandas as pd
 
@@ -80,7 +90,9 @@ def series(
     found: list[Game] = []
     for path in games:
         there = set(read_header(path))
-        found += read_games(path, Columns(**{key: name for key, name in optional.items() if name in there}), min_rounds)
+        found += read_games(
+            path, Columns(**{key: name for key, name in optional.items() if name in there}), series.min_rounds
+        )
     names = [one.game for one in found]
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)
@@ -136,8 +148,9 @@ def read_games(path: Path, columns: Columns, min_rounds: int = MIN_ROUNDS) -> li
 
     Of a game with holes (a missing value, an agent without a row, a round without any) the longest run of whole rounds
     is kept, with a warning; a game of which too little is left is returned with the reason. Raises `InputError` for
-    text among the numbers, infinite numbers, a column that is not there, two rows for one agent and round, rounds that
-    are no consecutive integers, and a target, condition, model or success that changes within a game.
+    text among the numbers, numbers that are infinite, too large or too small, names of more than `LONGEST` letters, a
+    column that is not there, two rows for one agent and round, rounds that are no consecutive integers, a game of more
+    than `MOST_VALUES`, and a target, condition, model or success that changes within a game.
     """
     frame = _read(path, columns)
     names = [columns.game, columns.round, columns.agent]
@@ -188,16 +201,17 @@ def _read(path: Path, columns: Columns) -> pd.DataFrame:
         if frame[name].isna().any():
             raise InputError(path, f"column {name!r} has missing values", "a name in every row")
     frame[labels] = frame[labels].astype(str)
+    for name in labels:
+        long = frame[name].str.len() > LONGEST
+        if long.any():
+            row = int(long.to_numpy().argmax())
+            problem = f"column {name!r} has {len(frame[name].iloc[row]):,} letters in {row_name(row)}"
+            raise InputError(path, problem, f"names of at most {LONGEST}")
     for name in flags:
         if frame[name].dtype.kind not in "bif":
             found = f"column {name!r} holds values such as {frame[name].iloc[0]!r}"
             raise InputError(path, found, "true or false, 1 or 0")
-    for name in numbers:
-        infinite = np.isinf(frame[name].to_numpy(dtype=np.float64))
-        if infinite.any():
-            raise InputError(
-                path, f"column {name!r} has an infinite number in {row_name(infinite.argmax())}", "finite numbers"
-            )
+    check_magnitudes(path, frame, list(numbers))
     return frame
 
 
@@ -210,6 +224,9 @@ def _matrix(path: Path, name: str, part: pd.DataFrame, columns: Columns) -> tupl
     if last - first + 1 > SPAN * there:
         problem = f"game {name} has {there} rounds, numbered from {first} to {last}"
         raise InputError(path, problem, f"consecutive integers in column {columns.round!r}")
+    if (last - first + 1) * part[columns.agent].nunique() > MOST_VALUES:
+        problem = f"game {name} has {last - first + 1:,} rounds of {part[columns.agent].nunique():,} agents"
+        raise InputError(path, problem, f"at most {MOST_VALUES:,} values in a game")
     agents = {agent: at for at, agent in enumerate(sorted(set(part[columns.agent]), key=lambda a: (len(a), a)))}
     table = np.full((last - first + 1, len(agents)), np.nan)
     table[rounds - first, part[columns.agent].map(agents)] = part[columns.value]
