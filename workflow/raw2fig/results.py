@@ -1,5 +1,7 @@
 """Figures, tables and claims as rules declare them: `rules/results.smk` makes a rule of each, in one loop over all."""
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -115,22 +117,18 @@ def option(flag: str, value: Any) -> str:
 def _flag(flag: str, value: Any) -> str:
     if isinstance(value, bool):
         return f"--{flag}" if value else f"--no-{flag}"
-    if isinstance(value, Mapping):
-        import json
-
-        return f"--{flag} {quote(json.dumps(value))}"
-    if isinstance(value, (list, tuple)):
-        return " ".join([f"--{flag}", *(quote(str(item)) for item in value)])
-    text = str(value)
-    return f"--{flag}={quote(text)}" if text.startswith("-") and not _is_number(text) else f"--{flag} {quote(text)}"
+    items = [_word(item) for item in value] if isinstance(value, (list, tuple)) else [_word(value)]
+    if any(item.startswith("-") and not NUMBER.fullmatch(item) for item in items):
+        return " ".join(f"--{flag}={quote(item)}" for item in items)  # it would be taken for a flag
+    return " ".join([f"--{flag}", *map(quote, items)])
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+NUMBER = re.compile(r"-\d+(\.\d+)?(e[-+]?\d+)?")
+"""What may follow a flag although it begins with a hyphen."""
+
+
+def _word(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, (Mapping, list, tuple)) else str(value)
 
 
 def caption(root: Path, result: Result) -> str:
