@@ -40,7 +40,7 @@ class Flags:
             """Only its signature counts."""
 
         def declared(name: str, annotation: Any, text: str, default: Any) -> inspect.Parameter:
-            kind = Annotated[shown(annotation), Parameter(help=text)]
+            kind: Any = Annotated[shown(annotation), Parameter(help=text)]
             return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
         own = [

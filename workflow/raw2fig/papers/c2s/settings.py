@@ -246,12 +246,12 @@ class Settings(Record):
         methods = ["SFT", *(f"GRPO {reward}" for reward in self.grpo.scoring.rewards), *BASELINES]
         for place, method in enumerate(self.umap.methods):
             one_of(f"umap.methods.{place}", method, methods)
-        for place, n, least in (
+        for key, n, least in (
             ("cytokine.simulation.n_train", self.cytokine.simulation.n_train, LEAST),
             ("drugs.simulation.n_train", self.drugs.simulation.n_train, 1),
         ):
             if n < least:
-                raise impossible(place, f"is {n}", f"at least {least}: models learn from these cells")
+                raise impossible(key, f"is {n}", f"at least {least}: models learn from these cells")
         half = self.cytokine.simulation.n_test // 2
         if self.cytokine.source == "procedural" and self.perturbation.evaluation.n > half:
             expected = f"at most {half}, half of cytokine.simulation.n_test"

@@ -141,7 +141,7 @@ def train(
     for rollout in keep_at:
         if rollout % size or not 0 < rollout <= rollouts:
             raise InputError("keep_at", f"has {rollout}", f"multiples of {size}, up to {rollouts} rollouts")
-    chosen = read_json(choice)["lr"] if choice else lr
+    chosen = float(read_json(choice)["lr"] if choice else lr)  # type: ignore[arg-type]
     recipe = recipe_of(method, machine, rollouts, chosen, int(os.environ.get("WORLD_SIZE", "1")))
     kept = [0, *(rollout // size for rollout in keep_at)]
     updates = run(base, read_problems(problems, "train"), recipe, model, seed, kept)
