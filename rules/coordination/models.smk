@@ -14,7 +14,7 @@ rule coordination_train:
         "<results>/coordination/logs/train-{size}-{trained}.log",
     wildcard_constraints:
         size=coordination_plan.names(COORDINATION["policies"]["sizes"]),
-        trained=coordination_plan.names(COORDINATION["policies"]["seeds"]),
+        trained="[0-9]+",
     threads: threads_for(config, "train", "coordination_train")
     resources:
         **resources_for(config, "train", "coordination_train"),
@@ -22,9 +22,10 @@ rule coordination_train:
         code=step_digest("coordination", "train-policy"),
         settings=lambda wildcards: flags(coordination_plan.size(COORDINATION, wildcards.size)),
         validation=flags(COORDINATION["policies"]["validation"]),
+        seed=lambda wildcards: COORDINATION["policies"]["seeds"][int(wildcards.trained)],
     shell:
         "raw2fig coordination train-policy --games {input.games} --personas {input.personas} {params.settings} "
-        "{params.validation} --seed {wildcards.trained} --model {output.model} --train-log {output.train_log} &> {log}"
+        "{params.validation} --seed {params.seed} --model {output.model} --train-log {output.train_log} &> {log}"
 
 
 TARGETS["models"] += [f"<results>/coordination/models/{name}" for name in COORDINATION_POLICIES]

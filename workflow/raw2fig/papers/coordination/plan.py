@@ -20,7 +20,8 @@ def experiments(section: Section) -> dict[str, Any]:
 
 def policies(section: Section) -> list[str]:
     """Names of the tiny policies that are trained."""
-    return [f"{size}-{seed}" for size in section["policies"]["sizes"] for seed in section["policies"]["seeds"]]
+    policies = section["policies"]
+    return [f"{size}-{place}" for size in policies["sizes"] for place in range(len(policies["seeds"]))]
 
 
 def players(section: Section) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class Size(Record):
 
 
 class Policies(Record):
-    """Tiny transformers that are trained here: one for each size and seed, named size-seed."""
+    """Tiny transformers that are trained here: one for each size and seed, named by the size and the place of the seed
+    in the list, so that other seeds have the same names."""
 
     teachers: str = Field(description="Experiment whose games the policies learn from.")
     seeds: list[Seed] = Field(description="Training seeds; an empty list: no policies.")
@@ -101,7 +102,7 @@ class Settings(Record):
     @model_validator(mode="after")
     def _names(self) -> Any:
         done = {name: one for name, one in self.experiments.items() if one}
-        trained = [f"{size}-{seed}" for size in self.policies.sizes for seed in self.policies.seeds]
+        trained = [f"{size}-{place}" for size in self.policies.sizes for place in range(len(self.policies.seeds))]
         players = [name for name, one in self.players.items() if one] + trained
         for name, one in done.items():
             _known(f"experiments.{name}.players", one.players, players)
