@@ -205,6 +205,8 @@ def sft(
         Problems with solutions: prompt, answer, solution.
     base
         Model folder.
+    model
+        Model folder of the policy that RL starts from.
     log
         Number of examples, and the losses.
     """

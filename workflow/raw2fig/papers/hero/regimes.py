@@ -56,6 +56,8 @@ def stratify(
         where it has fewer, is left out.
     easy
         Problems whose candidate is accepted.
+    mixed
+        Half of them easy, half of them hard.
     hard
         Problems whose candidate is not.
     report
