@@ -103,7 +103,8 @@ def warm_start(settings: Settings) -> str | None:
 
 def range_of(settings: Settings, name: str) -> dict[str, Any]:
     """What `cut` leaves of the runs."""
-    return {"all": {}, "half": {"share": 0.5}, "full": {"end": full(settings)}}[name]
+    ranges: dict[str, dict[str, Any]] = {"all": {}, "half": {"share": 0.5}, "full": {"end": full(settings)}}
+    return ranges[name]
 
 
 def parts(settings: Settings) -> dict[str, dict[str, Any]]:
