@@ -1,6 +1,6 @@
 # make figures: everything, from raw data to the report. make test: lint and tests. ARGS are passed on to Snakemake,
 # pytest or the benchmarks.
-.PHONY: figures test lint smoke bench new-paper lock clean
+.PHONY: figures test lint smoke flaky bench new-paper lock clean
 .DEFAULT_GOAL := figures
 ARGS ?=
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONNOUSERSITE=1
@@ -12,7 +12,7 @@ smoke: .venv/.installed-run
 	@$(IN_VENV) python -m raw2fig.stages --configfile config/smoke.yaml $(ARGS)
 
 test: lint
-	@$(IN_VENV) python -m pytest $(ARGS)
+	@$(IN_VENV) python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.installed-dev
 	@$(IN_VENV) ruff check workflow tests benchmarks
@@ -20,6 +20,11 @@ lint: .venv/.installed-dev
 	@$(IN_VENV) snakefmt --check Snakefile rules
 	@$(IN_VENV) sh tests/lint_workflow.sh
 	@$(IN_VENV) mypy
+
+# How often each test that trains a model fails with other threads, processor instructions, first weights and seeds:
+# 8 rounds, at most 60 minutes (ARGS="--rounds 20 --minutes 120 tests/rl").
+flaky: .venv/.installed-dev
+	@$(IN_VENV) nice python tests/flaky.py $(ARGS)
 
 bench: .venv/.installed-dev
 	@for file in benchmarks/*.py; do $(IN_VENV) python $$file $(ARGS) || exit 1; done

@@ -10,7 +10,7 @@ from raw2fig.config import check
 from raw2fig.errors import InputError
 from raw2fig.provenance import step_digest
 from raw2fig.resources import check_rules, resources_for, threads_for
-from raw2fig.results import caption, declare, flags as flags_of, option
+from raw2fig.results import caption, declare, files_as_flags, flags as flags_of, option
 
 
 def refuse(error):

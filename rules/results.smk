@@ -33,10 +33,14 @@ for result in RESULTS:
             **resources_for(config, "light", result.rule),
         params:
             code=step_digest(result.paper, result.command),
+            step=result.step,
+            # of the job's own files: Snakemake formats the line of a rule made in a loop when the loop has ended
+            inputs=lambda wildcards, input: files_as_flags(input),
             settings=result.settings,
-            scale=config["scale"],
+            scale=option("scale", config["scale"] if result.kind != "table" else None),
+            outputs=lambda wildcards, output: files_as_flags(output),
         shell:
-            result.shell
+            "raw2fig {params.step} {params.inputs} {params.settings} {params.scale} {params.outputs} &> {log}"
 
 
 CLAIMS = {result.paper: result.outputs["claims"] for result in RESULTS if result.kind == "claims"}

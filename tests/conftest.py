@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several workers a file's tests stay on one of them, so that what they share is made once. Files with a group
+    of their own run whole papers: they come first, and short tests fill the cores at the end."""
+    alone = [item for item in items if item.get_closest_marker("xdist_group") is None]
+    for item in alone:
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    if hasattr(config, "workerinput"):
+        short = set(alone)
+        items.sort(key=lambda item: item in short)
+
+
 @pytest.fixture(scope="session")
 def words(tmp_path_factory: pytest.TempPathFactory) -> "PreTrainedTokenizerBase":
     """The word tokenizer. Also sets one thread, as the command line does, and no GPU: the same sums everywhere."""
@@ -35,15 +47,10 @@ def base(words: "PreTrainedTokenizerBase", tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def finished_runs() -> list[Path]:
-    """Clones in which a test has made the whole repository at smoke scale, for those that come after it."""
-    return []
-
-
-@pytest.fixture(scope="session")
-def smoke_run(finished_runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone after `make smoke`: every paper's results at smoke scale, and the reports. Not to be changed."""
-    folder = finished_runs[0] if finished_runs else clone(tmp_path_factory.mktemp("smoke") / "clone")
+def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone after `make smoke`: every paper's results at smoke scale, and the reports. Not to be changed. Tests that
+    use it are of the group "smoke", so that there is one such run."""
+    folder = clone(tmp_path_factory.mktemp("smoke") / "clone")
     stages(folder)
     return folder
 

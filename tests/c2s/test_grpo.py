@@ -1,4 +1,4 @@
-"""GRPO on cytokines: what rewards and validation see, which weights are kept, and that the Kendall reward rises."""
+"""GRPO on cytokines: what rewards and validation see, which weights are kept, and what each run is rewarded with."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from c2s_settings import given, split_options
 from scipy.sparse import csr_matrix
 from scipy.stats import kendalltau
 
@@ -15,11 +16,27 @@ from raw2fig.errors import InputError
 from raw2fig.papers.c2s import grpo as module
 from raw2fig.papers.c2s.counts import write_cells
 from raw2fig.papers.c2s.embedder import through_sentences
-from raw2fig.papers.c2s.grpo import Task, grpo, keep_best, reward_function, training_conditions, validation
+from raw2fig.papers.c2s.grpo import (
+    Scoring,
+    Selection,
+    Task,
+    grpo,
+    keep_best,
+    reward_function,
+    training_conditions,
+    validation,
+)
 from raw2fig.papers.c2s.metrics import scfid
+from raw2fig.papers.c2s.perturbation import Family
+from raw2fig.papers.c2s.programmes import Scored
+from raw2fig.papers.c2s.prompts import Wording
 from raw2fig.papers.c2s.rewards import rewards_mmd
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.rl.recipe import Recipe
+from raw2fig.settings import read
 from raw2fig.tables import read_json, write_json
 
+pytestmark = pytest.mark.training
 PROGRAMME = [f"P{i}" for i in range(8)]
 GENES = [*PROGRAMME, *(f"Q{i}" for i in range(8))]
 TOP = 12
@@ -78,15 +95,18 @@ def base(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model, fine-tuned for a few steps on the training cells."""
     import torch
 
+    from raw2fig.lm.finetune import Training
     from raw2fig.lm.models import Size, build_gpt_neox, load_tokenizer, save
-    from raw2fig.papers.c2s.corpus_cytokines import corpus_cytokines
-    from raw2fig.papers.c2s.train import sft, tokenizer
+    from raw2fig.papers.c2s.corpus_cytokines import CytokineSamples, corpus_cytokines
+    from raw2fig.papers.c2s.tokenizer import tokenizer
+    from raw2fig.papers.c2s.train import Encoding, sft
 
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("base")
     corpus, words = folder / "corpus.parquet", folder / "words"
-    samples = ["perturbation_generation=400"]
-    corpus_cytokines(cells=files.cells, corpus=corpus, samples=samples, top=TOP, test_samples=0)
+    size = read(CytokineSamples, {"samples": {"perturbation_generation": 400}, "test_samples": 0})
+    wording = given(Wording, "wording")
+    corpus_cytokines(cells=files.cells, corpus=corpus, size=size, sentence=Sentence(top=TOP), wording=wording)
     tokenizer(corpora=[corpus], panel=files.panel, tokenizer=words)
     known = load_tokenizer(str(words))
     save(build_gpt_neox(Size(32, 1, 4), known, 40, 0), known, folder / "random")
@@ -95,20 +115,30 @@ def base(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
         base=folder / "random",
         models=[folder / "base"],
         logs=[folder / "base.json"],
-        steps=50,
-        batch=16,
-        lr=5e-3,
+        training=given(Training, "annotation.training", steps=50, batch=16, lr=5e-3),
+        encoding=given(Encoding, "encoding"),
     )
     return folder / "base"
 
 
 def run(files: Files, base: Path, folder: Path, **options: Any) -> list[Path]:
-    """Run the step; the models' folders."""
-    rewards = options.setdefault("rewards", ["kendall"])
-    models = [folder / name for name in rewards]
-    settings = {"steps": 2, "lrs": [1e-3], "top": TOP, "generations": 4, "prompts_per_step": 3, "validation_cells": 24}
-    inputs = {"cells": files.cells, "fit": files.fit, "panel": files.panel}
-    grpo(base=base, models=models, logs=[folder / f"{name}.json" for name in rewards], **inputs, **settings | options)
+    """Run the step, with the shipped settings, these and `options`; the models' folders."""
+    options = {"rewards": ["kendall"], "steps": 2, "lr": 1e-3, "generations": 4, "prompts": 3} | options
+    kinds = (Scoring, Scored, Selection, Recipe, Family, Wording)
+    scoring, scored, selection, recipe, family, wording = split_options(options, *kinds)
+    settings: dict[str, Any] = {
+        "scoring": given(Scoring, "grpo.scoring", **scoring),
+        "scored": given(Scored, "perturbation.scored", **scored),
+        "selection": given(Selection, "grpo.selection", **selection),
+        "recipe": given(Recipe, "grpo.recipe", **recipe),
+        "asked": given(Family, "perturbation.prompts", **family),
+        "sentence": Sentence(top=TOP),
+        "wording": given(Wording, "wording", **wording),
+    }
+    inputs = {"base": base, "cells": files.cells, "fit": files.fit, "panel": files.panel}
+    models = options.pop("models", [folder / name for name in settings["scoring"].rewards])
+    logs = [model.with_suffix(".json") for model in models]
+    grpo(models=models, logs=logs, **inputs, **settings, **{"seed": 0} | options)
     return models
 
 
@@ -242,31 +272,37 @@ def trained(files: Files, base: Path, tmp_path_factory: pytest.TempPathFactory) 
     with pytest.MonkeyPatch.context() as patch:
         make: Callable = reward_function
         patch.setattr(module, "reward_function", lambda task, *rest: given.append(task) or make(task, *rest))
-        options = {"steps": 15, "lrs": [2e-3, 5e-3], "generations": 8, "snapshot_every": 5}
+        options = {"steps": 15, "lr": 2e-3, "other_lrs": [5e-3], "generations": 8, "snapshot_every": 5}
         (model,) = run(files, base, folder, **options)
     assert not list(folder.glob(".*"))  # no checkpoint is left
     return Trained(given[0], read_json(folder / "kendall.json"), model)
 
 
-def test_the_kendall_reward_rises_on_training_prompts(trained: Trained, base: Path) -> None:
-    """Check 16, on completions drawn anew; also KL, zero at first and never negative."""
-    from raw2fig.lm.generate import completer, draw_seeds
-    from raw2fig.lm.models import load
+@pytest.mark.parametrize("reward", ["kendall", "mse_pair", "mmd"])
+def test_each_run_is_rewarded_by_its_reward(
+    files: Files, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reward: Any
+) -> None:
+    """Nothing is trained: that the trainer raises what it is rewarded with is a test of the trainer."""
+    given: list[tuple[list[str], Any, float]] = []
 
-    prompts = [prompt for prompt in trained.task.prompts for _ in range(64)]
-    indices = np.repeat(np.arange(len(SEEN)), 64).tolist()
-    score = reward_function(trained.task, "kendall", 64, 10**6, 0)
-    rewards = []
-    for folder in (base, trained.model):
-        network, words = load(str(folder))
-        texts = completer(network, words, GENES)(prompts, TOP + 2, draw_seeds(len(prompts), 9))
-        rewards.append(np.array(score(texts, indices, 0)))
-    before, after = rewards
-    error = ((before.var(ddof=1) + after.var(ddof=1)) / len(before)) ** 0.5
-    assert after.mean() - before.mean() > 2 * error
+    def train(base: Path, prompts: list[str], score: Any, recipe: Any, *_: Any, **__: Any) -> list[dict[str, float]]:
+        given.append((prompts, score, recipe.lr))
+        return []
+
+    task = task_of(files, base, tmp_path, monkeypatch)
+    monkeypatch.setattr("raw2fig.rl.trainer.grpo", train)
+    run(files, base, tmp_path, rewards=[reward], lrs=[1e-3, 2e-3], partners=5)
+    assert [lr for *_, lr in given] == [1e-3, 2e-3]
+    expected = reward_function(task, reward, 4, 5, 0)(TEXTS, [0] * 4 + [2] * 4, 3)
+    for prompts, score, _ in given:
+        assert prompts == task.prompts
+        assert score(TEXTS, [0] * 4 + [2] * 4, 3) == expected
+
+
+def test_check_16_the_divergence_is_zero_at_first_and_never_negative(trained: Trained) -> None:
     for entry in trained.log["runs"]:
         kl = [record["kl"] for record in entry["log"] if "kl" in record]
-        assert len(kl) == 15
+        assert len(kl) == 6
         assert kl[0] == pytest.approx(0, abs=1e-9)
         assert min(kl) >= 0
 
@@ -282,7 +318,7 @@ def test_the_weights_that_validate_best_are_kept(trained: Trained) -> None:
         for record in entry["log"]
         if "validation_scfid" in record
     }
-    assert set(found) == {(lr, step) for lr in (2e-3, 5e-3) for step in (5, 10, 15)}
+    assert set(found) == {(lr, step) for lr in (2e-3, 5e-3) for step in (2, 4, 6)}
     best = max(found, key=lambda key: found[key]["validation_kendall"])
     assert trained.log["kept"] == {"lr": best[0], "step": best[1]}
     network, words = load(str(trained.model))
@@ -311,7 +347,7 @@ def test_what_a_reward_is_meant_to_improve_chooses(reward: Any, kept: int) -> No
 def test_without_snapshots_the_last_step_of_the_first_rate_is_kept(files: Files, base: Path, tmp_path: Path) -> None:
     from raw2fig.lm.models import load
 
-    (model,) = run(files, base, tmp_path, snapshot_every=0, lrs=[1e-3, 1.0], rewards=["mmd"])
+    (model,) = run(files, base, tmp_path, snapshot_every=0, other_lrs=[1.0], rewards=["mmd"])
     log = read_json(tmp_path / "mmd.json")
     assert [entry["lr"] for entry in log["runs"]] == [1e-3]
     assert log["kept"] == {}
@@ -329,17 +365,7 @@ def test_a_programme_of_fewer_than_two_genes_is_refused(
 
 def test_as_many_models_as_rewards(files: Files, base: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2 rewards, 1 models"):
-        grpo(
-            base=base,
-            cells=files.cells,
-            fit=files.fit,
-            panel=files.panel,
-            rewards=["mmd", "kendall"],
-            models=[tmp_path / "mmd"],
-            logs=[tmp_path / "mmd.json"],
-            steps=1,
-            lrs=[1e-3],
-        )
+        run(files, base, tmp_path, rewards=["mmd", "kendall"], models=[tmp_path / "mmd"])
 
 
 def test_scfid_of_the_validation_is_that_of_the_programme(task: Task, base: Path) -> None:

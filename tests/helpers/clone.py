@@ -1,5 +1,6 @@
 """A clone of the repository in a folder of its own, with its own copy of the package, and what Snakemake does there."""
 
+import atexit
 import hashlib
 import multiprocessing
 import os
@@ -7,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -62,18 +64,20 @@ def environment(folder: Path) -> dict[str, str]:
 
 def call(folder: Path, *words: str, status: int = 0, lines: str = "", **variables: str) -> str:
     """What a command prints in the clone, messages included. Fails unless it ends with `status`; `lines` is its input
-    and `variables` are of its environment."""
-    done = subprocess.run(
-        words,
-        cwd=folder,
-        env={**environment(folder), **variables},
-        input=lines,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == status, done.stdout
-    return done.stdout
+    and `variables` are of its environment. Snakemake is a fork of a process that has imported it."""
+    env = {**environment(folder), **variables}
+    with tempfile.NamedTemporaryFile("w+b") as log:
+        if words[0] == "snakemake" and not lines:
+            process = FORKS.Process(target=_snakemake, args=(folder, Path(log.name), env, words))
+            process.start()
+            process.join()
+            ended = process.exitcode
+        else:
+            done = subprocess.run(words, cwd=folder, env=env, input=lines.encode(), stdout=log, stderr=log)
+            ended = done.returncode
+        text = Path(log.name).read_text()
+    assert ended == status, text
+    return text
 
 
 def stages(folder: Path, *words: str, status: int = 0) -> str:
@@ -83,30 +87,29 @@ def stages(folder: Path, *words: str, status: int = 0) -> str:
 
 def snakemake(folder: Path, *words: str, overlay: object = None, status: int = 0) -> str:
     """What `snakemake WORDS` prints at smoke scale, with `overlay` as the last configuration file."""
-    log, extra = folder / "build/snakemake.log", folder / "build/overlay.yaml"
-    log.parent.mkdir(exist_ok=True)
+    extra = folder / "build/overlay.yaml"
+    extra.parent.mkdir(exist_ok=True)
     extra.write_text(yaml.safe_dump({} if overlay is None else overlay))
-    files = [SMOKE, str(extra)]
-    process = FORKS.Process(target=_main, args=(folder, log, [*words, "--configfile", *files]))
-    process.start()
-    process.join()
-    text = log.read_text()
-    assert process.exitcode == status, text
-    return text
+    return call(folder, "snakemake", *words, "--configfile", SMOKE, str(extra), status=status)
 
 
-def _main(folder: Path, log: Path, words: Sequence[str]) -> None:
+def _snakemake(folder: Path, log: Path, env: dict[str, str], words: Sequence[str]) -> None:
     """Snakemake's command line in this process, as if started in the clone."""
     os.chdir(folder)
-    os.environ.update(environment(folder))
+    os.environ.clear()
+    os.environ.update(env)
     sys.path.insert(0, str(folder / "workflow"))
     sys.dont_write_bytecode = True
+    sys.argv = list(words)
     with log.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     from snakemake.cli import main
 
-    main(words)
+    try:
+        main(words[1:])
+    finally:
+        atexit._run_exitfuncs()  # which a fork of this kind would leave out: the end of the server of steps
 
 
 def plan(folder: Path, *words: str, overlay: object = None) -> list[Job]:

@@ -2,13 +2,14 @@
 model, pool and benchmarks, all by `source: path`."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
-from clone import ROOT, call, clone, jobs
+from clone import ROOT, Job, call, clone, jobs
 
 from raw2fig.config import load, merge, read_schema, validate
 from raw2fig.errors import InputError
@@ -115,6 +116,12 @@ def config(*names: str) -> dict[str, Any]:
     return load([ROOT / "config/config.yaml", *(ROOT / "config" / f"{name}.yaml" for name in names)])
 
 
+@cache
+def planned(folder: Path, *words: str) -> tuple[Job, ...]:
+    """The jobs of the paper that a dry run announces."""
+    return tuple(jobs(call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds", *words)))
+
+
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
@@ -133,12 +140,10 @@ def test_check_12_what_cannot_be_meant_is_refused_before_the_first_job(overlay: 
 
 def test_one_line_of_configuration_brings_hardverify_math(folder: Path) -> None:
     overlay = "hero={hardverify: {source: path, path: small.yaml}}"
-    text = call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds", "--config", overlay)
-    lines = {str(job): job.shell for job in jobs(text)}
+    lines = {str(job): job.shell for job in planned(folder, "--config", overlay)}
     assert "--benchmark small.yaml --sha256 aea490a4" in lines["hero_verifier_study"]
     assert "--benchmark results/hero/tables/verifiers.csv" in lines["hero_claims"]
-    without = jobs(call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds"))
-    assert "hero_verifier_study" not in {job.rule for job in without}
+    assert "hero_verifier_study" not in {job.rule for job in planned(folder)}
 
 
 def test_what_the_paper_leaves_open_is_set_for_every_training(folder: Path) -> None:
@@ -150,14 +155,13 @@ def test_what_the_paper_leaves_open_is_set_for_every_training(folder: Path) -> N
         "--failed masked --alpha",
     }
     for given, flags in expected.items():
-        plan = jobs(call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds", *given))
-        shells = [job.shell for job in plan if job.rule in ("hero_train", "hero_train_ablations")]
+        shells = [job.shell for job in planned(folder, *given) if job.rule in ("hero_train", "hero_train_ablations")]
         assert len(shells) == 4 * len(config()["hero"]["seeds"])
         assert all(flags in shell and ("--beta " in shell) == bool(given) for shell in shells)
 
 
 def test_rl_waits_for_its_own_reward_models_and_each_policy_is_evaluated_once(folder: Path) -> None:
-    plan = jobs(call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds"))
+    plan = planned(folder)
     shells = {str(job): job.shell for job in plan}
     models = "results/hero/models"
     # each seed has a start and a reward model of its own, the first one also those of noisy labels
@@ -190,8 +194,7 @@ def test_rl_waits_for_its_own_reward_models_and_each_policy_is_evaluated_once(fo
 
 
 def test_the_paper_scale_as_it_is(folder: Path) -> None:
-    text = call(folder, "snakemake", "hero", "--dry-run", "--printshellcmds", "--configfile", "config/paper.yaml")
-    lines = {str(job): job.shell for job in jobs(text)}
+    lines = {str(job): job.shell for job in planned(folder, "--configfile", "config/paper.yaml")}
     launch = "accelerate launch --config_file config/accelerate/fsdp.yaml --num_processes 8 -m raw2fig hero"
     for regime, alpha in (("easy", "0.05"), ("mixed", "0.1"), ("hard", "0.1")):
         shell = lines[f"hero_train regime={regime}, seed=0"]

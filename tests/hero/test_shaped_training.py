@@ -12,6 +12,7 @@ from raw2fig.papers.hero.shaping import Parameters, Running, Shaper, advantages,
 from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.trainer import grpo
 
+pytestmark = pytest.mark.training
 RECIPE = Recipe(steps=5, prompts=2, generations=4, lr=1e-2, scale="none", max_new_tokens=8, checkpoint_every=2)
 PARAMETERS = Parameters()
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+pytestmark = pytest.mark.training
+
+
 @pytest.mark.parametrize("pad", ["<pad>", "<eos>"])
 def test_alone_in_a_padded_batch_and_by_hand(words: "PreTrainedTokenizerBase", pad: str) -> None:
     import torch

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+pytestmark = pytest.mark.training
+
+
 def test_a_seed_belongs_to_its_prompt(words: "PreTrainedTokenizerBase") -> None:
     complete = completer(toy_network(words, sharpness=8), words, GENES)
     seeds = draw_seeds(8, 3)

@@ -19,6 +19,7 @@ from raw2fig.tables import read_json, read_yaml
 if TYPE_CHECKING:
     import torch
 
+pytestmark = pytest.mark.training
 ROOT = Path(__file__).parents[2]
 STEPS, BATCH = 5, 4
 ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}

@@ -15,7 +15,8 @@ from raw2fig.lm.reward_model import Pairs, load_reward_model, scores, token_ids,
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-BETTER, WORSE = ["G1 G2", "G3", "G5 G1 G4"], ["G2 G1", "G4 G4 G1", "G6"]
+pytestmark = pytest.mark.training
+BETTER, WORSE = ["G1 G2", "G1", "G1 G5 G4"], ["G3 G2", "G3", "G3 G6"]
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +24,16 @@ def judge(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reward model that prefers one of each pair."""
     network, words = load_reward_model(str(base), head=False, seed=1)
     output = tmp_path_factory.mktemp("judge") / "judge"
-    recipe = Recipe(steps=20, batch=3, lr=1e-2, checkpoint_every=100)
+    recipe = Recipe(steps=30, batch=3, lr=1e-2, checkpoint_every=100)
     log = train_on_pairs(network, words, Pairs(PROMPTS[:3], BETTER, WORSE), recipe, output)
-    assert log[0]["loss"] == pytest.approx(np.log(2), abs=0.1)
-    assert log[-1]["loss"] < np.log(2) / 2
+    assert log[-1]["loss"] < log[0]["loss"] / 5
     return output
 
 
 def test_training_prefers_the_better_one(judge: Path) -> None:
     model, words = load_reward_model(str(judge))
     better, worse = (scores(model, words, PROMPTS[:3], texts) for texts in (BETTER, WORSE))
-    assert (better - worse).mean() > 1
+    assert (better - worse).min() > 1  # 4.2 to 5.0 over 24 first weights
 
 
 def test_the_loss_is_that_of_bradley_and_terry(base: Path, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_score_depends_on_its_own_text_alone(judge: Path) -> None:
 
 def test_training_can_be_repeated_to_the_byte(base: Path, judge: Path, tmp_path: Path) -> None:
     network, words = load_reward_model(str(base), head=False, seed=1)
-    recipe = Recipe(steps=20, batch=3, lr=1e-2, checkpoint_every=100)
+    recipe = Recipe(steps=30, batch=3, lr=1e-2, checkpoint_every=100)
     train_on_pairs(network, words, Pairs(PROMPTS[:3], BETTER, WORSE), recipe, tmp_path / "judge")
     assert weights(tmp_path / "judge") == weights(judge)
     assert not list(tmp_path.glob(".checkpoints-*"))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+pytestmark = pytest.mark.training
 LENGTH = 16
 
 

@@ -10,7 +10,7 @@ import pytest
 from raw2fig.rl.aggregation import Aggregation, completion_weights
 from raw2fig.rl.losses import clip_loss, kl_penalty, log_ratio, reinforce_loss
 from raw2fig.rl.recipe import Recipe
-from raw2fig.rl.trainer import token_losses
+from raw2fig.rl.update import token_losses
 
 GENERATIONS, GROUPS, TOKENS = 4, 5, 7
 

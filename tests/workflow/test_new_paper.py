@@ -47,6 +47,13 @@ def lint(folder: Path, made: Iterable[Path]) -> None:
 
 
 @pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A copy that nothing may change, and its files."""
+    folder = copy(tmp_path_factory.mktemp("untouched"))
+    return folder, files(folder)
+
+
+@pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy in which `make new-paper` made a paper."""
     folder = copy(tmp_path_factory.mktemp("new_paper"))
@@ -194,15 +201,15 @@ def test_short_and_long_names_are_formatted_too(tmp_path: Path, key: str) -> Non
     ],
 )
 def test_what_will_not_do_is_one_line_with_status_2_and_changes_nothing(
-    tmp_path: Path,
+    untouched: tuple[Path, dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     key: str,
     title: str,
     message: str,
 ) -> None:
-    before = files(copy(tmp_path))
-    monkeypatch.chdir(tmp_path)
+    folder, before = untouched
+    monkeypatch.chdir(folder)
     with pytest.raises(SystemExit) as ended:
         new_paper.main([key, title])
     assert ended.value.code == 2
@@ -211,7 +218,7 @@ def test_what_will_not_do_is_one_line_with_status_2_and_changes_nothing(
     assert shown.err.count("\n") == 1
     assert shown.err.startswith("raw2fig new-paper: ")
     assert message in shown.err
-    assert files(tmp_path) == before
+    assert files(folder) == before
 
 
 def test_a_second_time_and_without_names_make_stops(paper: Path) -> None:

@@ -15,8 +15,7 @@ from pages import check_claims_page, check_snakemake_report
 from raw2fig.claims import VERDICTS, load_published
 from raw2fig.tables import read_json
 
-# one run serves these tests and the one that sends it through Slurm
-pytestmark = pytest.mark.xdist_group("slurm")
+pytestmark = pytest.mark.xdist_group("smoke")
 
 SVG_PNG_CSV = {".svg", ".png", ".csv"}
 

@@ -20,7 +20,7 @@ from raw2fig.warm import client, server
 from raw2fig.warm.client import ADDRESS
 
 pytestmark = [
-    pytest.mark.xdist_group("slurm"),  # with the smoke run, whose results it reads
+    pytest.mark.xdist_group("smoke"),
     pytest.mark.skipif(sys.platform != "linux", reason="steps are forked on Linux only"),
     pytest.mark.skipif(any(map(os.path.exists, server.GPUS)), reason="no step is forked where there is a GPU"),
 ]

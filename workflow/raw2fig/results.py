@@ -60,13 +60,9 @@ class Result(NamedTuple):
         }
 
     @property
-    def shell(self) -> str:
-        """The rule's shell line."""
-        given = [f"--{name.replace('_', '-')} {{input.{name}}}" for name in self.inputs]
-        written = [f"--{name} {{output.{name}}}" for name in OUTPUTS[self.kind]]
-        scale = [] if self.kind == "table" else ["--scale {params.scale}"]
-        words = ["raw2fig", self.paper.replace("_", "-"), self.command, *given, "{params.settings}", *scale, *written]
-        return " ".join(words) + " &> {log}"
+    def step(self) -> str:
+        """The words of the step: `c2s fig-rank`."""
+        return f"{self.paper.replace('_', '-')} {self.command}"
 
 
 def declare(kind: str, paper: str, name: str, arguments: Mapping[str, Any]) -> Result:
@@ -104,9 +100,16 @@ def flags(section: Mapping[str, Any]) -> str:
     return " ".join(_flag(key.replace("_", "-"), "none" if value is None else value) for key, value in section.items())
 
 
+def files_as_flags(files: Any) -> str:
+    """Flags for the named input or output files of a Snakemake job."""
+    return " ".join(option(name.replace("_", "-"), path) for name, path in files.items())
+
+
 def option(flag: str, value: Any) -> str:
     """`--flag value`, empty for what is not given: None, False, an empty text or list; a bare flag for True."""
-    return "" if value is None or value is False or value in ("", []) else _flag(flag, value)
+    if isinstance(value, (list, tuple)):
+        return _flag(flag, list(value)) if value else ""
+    return "" if value is None or value is False or value == "" else _flag(flag, value)
 
 
 def _flag(flag: str, value: Any) -> str:

@@ -218,7 +218,8 @@ def read_yaml(path: Path) -> Any:
 
     regular_file(path)
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        # libyaml's parser: the one in Python takes a fifth of the time in which Snakemake finds what to run
+        return yaml.load(Path(path).read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(path, f"cannot be read ({error})", "a YAML file") from error
 

@@ -138,7 +138,8 @@ def log_of(trainer: Trainer, kept: Sequence[str]) -> list[dict[str, float]]:
 def train_and_save(trainer: Trainer, folder: Path, output: Path) -> None:
     """Train from the last whole checkpoint in `folder`, if there is one, and save model and tokenizer at `output`.
 
-    Under FSDP every process takes part in saving, the first one writes.
+    Where that is the checkpoint of the last step, nothing is trained. Under FSDP every process takes part in saving,
+    the first one writes.
     """
     import logging
 
@@ -152,7 +153,7 @@ def train_and_save(trainer: Trainer, folder: Path, output: Path) -> None:
             # the Trainer does not undo the renaming of weights on saving: GPT-NeoX would keep its untrained head
             model = cast("PreTrainedModel", trainer.model)
             model.load_state_dict(type(model).from_pretrained(resume, dtype=model.dtype).state_dict())
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    _train(trainer, resume)
     # a process that is done discards the checkpoints: not while the first one still sorts them
     trainer.accelerator.wait_for_everyone()
     if trainer.is_fsdp_enabled:
@@ -161,6 +162,29 @@ def train_and_save(trainer: Trainer, folder: Path, output: Path) -> None:
     trainer.save_model(str(output))
     # a pickle of the arguments, with this machine's paths: neither needed nor reproducible
     (output / "training_args.bin").unlink(missing_ok=True)
+
+
+def _train(trainer: Trainer, resume: Path | None) -> None:
+    """Train from the checkpoint `resume` on; not at all where it is that of the last step.
+
+    The Trainer asks whether to stop after a step only, so it would take one step too many. It is left as soon as it has
+    read weights and state, which under FSDP it does in `train` itself.
+    """
+    from contextlib import suppress
+
+    from transformers import TrainerCallback
+
+    class Ended(Exception):
+        pass
+
+    class LeaveWhereItEnded(TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:  # as it was saved
+                raise Ended
+
+    trainer.add_callback(LeaveWhereItEnded())
+    with suppress(Ended):
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
 
 
 def sample_losses(

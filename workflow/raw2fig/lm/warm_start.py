@@ -5,15 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raw2fig.errors import InputError
 from raw2fig.lm.checkpoint import discard
 from raw2fig.lm.examples import Example
 from raw2fig.lm.finetune import Training, fine_tune
+from raw2fig.lm.models import save
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class WarmStart(NamedTuple):
+    """How a training to a target ended: whether a probe reached the `target`, the highest rate of a probe and its step,
+    the rates {step, pass_rate} of all probes, and the log of the training. The saved policy is the one of `step`."""
+
+    reached: bool
+    target: float
+    best: float
+    step: int
+    pass_rates: list[dict[str, float]]
+    log: list[dict[str, float]]
 
 
 def train_to_rate(
@@ -26,29 +39,44 @@ def train_to_rate(
     rate_of: Callable[[PreTrainedModel], float],
     target: float,
     probe_every: int,
-) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
-    """Train as `fine_tune` does until `rate_of(network)`, asked every `probe_every` steps, is at least `target`.
+) -> WarmStart:
+    """Train as `fine_tune` does until `rate_of(network)`, asked every `probe_every` steps and after the last one, is at
+    least `target`.
 
-    Returns the rates {step, pass_rate} and the log of the training. Raises `InputError` for a target that is not
-    between 0 and 1, and for one that is not reached in its steps.
+    How fast a policy learns is partly luck, so a target that is not reached in its steps is no error: the
+    weights of the probe with the highest rate (the last of equal ones) are saved, and a warning says so. The best
+    weights are kept in memory, without checkpoints: a killed run starts again from its first step. Raises `InputError`
+    for a target that is not between 0 and 1.
     """
     if not 0 < target < 1:
         raise InputError("target", f"is {target:g}", "a pass rate between 0 and 1")
     rates: list[dict[str, float]] = []
+    best: dict[str, Any] = {}
 
     def stop(policy: PreTrainedModel, step: int) -> bool:
-        if step % probe_every:
+        if step % probe_every and step != training.steps:
             return False
         rate = rate_of(policy)
         logging.info("step %d: pass rate %.3f", step, rate)
         rates.append({"step": step, "pass_rate": rate})
+        if not best or rate >= best["rate"]:
+            weights = {name: tensor.detach().clone() for name, tensor in policy.state_dict().items()}
+            best.update(rate=rate, step=step, weights=weights)
         return rate >= target
 
+    training = training.model_copy(update={"checkpoint_every": 0})
     records = fine_tune(network, words, examples, training, output, seed, stop=stop)
     discard(output)
-    reached = max((record["pass_rate"] for record in rates), default=0.0)
-    if reached < target:
-        raise InputError(
-            "target", f"{target:g} is not reached in {training.steps} steps, {reached:.3f} is", "a lower one"
+    reached = best["rate"] >= target
+    if not reached:
+        logging.warning(
+            "the target %g is not reached in %d steps: training goes on from the best policy, with pass rate %.3f at"
+            " step %d",
+            target,
+            training.steps,
+            best["rate"],
+            best["step"],
         )
-    return rates, records
+        network.load_state_dict(best["weights"])
+        save(network, words, output)
+    return WarmStart(reached, target, best["rate"], best["step"], rates, records)

@@ -10,7 +10,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import Checking, rule_labels, true_labels
 from raw2fig.papers.hero.shaping import Arm, Scale, Shaper, Shaping
 from raw2fig.rl.recipe import Recipe
-from raw2fig.rl.trainer import Rewards
+from raw2fig.rl.update import Rewards
 from raw2fig.settings import Field, Seed
 from raw2fig.step import Input, Output, OutputFolder, step
 from raw2fig.tables import read_table, write_json
