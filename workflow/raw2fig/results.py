@@ -21,28 +21,33 @@ SUFFIXES = {"markdown": "md"}
 
 
 class Result(NamedTuple):
-    """A figure, a table or the claims of a paper: its inputs by flag, and its other flags as text."""
+    """A figure, a table or the claims of a paper: its inputs by flag, and its other flags as text. `drawn_by` names the
+    step where it is not the result's own: one step can draw several figures."""
 
     kind: str
     paper: str
     name: str
     inputs: dict[str, Any]
     settings: str
+    drawn_by: str = ""
 
     @property
     def command(self) -> str:
         """Name of the step: `fig-rank`, `table-runs`, `claims`."""
-        return {"figure": f"fig-{self.name}", "table": f"table-{self.name}"}.get(self.kind, self.kind)
+        return self._of_kind(self.drawn_by or self.name).replace("_", "-")
+
+    def _of_kind(self, name: str) -> str:
+        return {"figure": f"fig-{name}", "table": f"table-{name}"}.get(self.kind, self.kind)
 
     @property
     def rule(self) -> str:
         """Name of the rule: `c2s_fig_rank`."""
-        return f"{self.paper}_{self.command}".replace("-", "_")
+        return f"{self.paper}_{self._of_kind(self.name)}".replace("-", "_")
 
     @property
     def log(self) -> str:
         """Path of the log."""
-        return f"<results>/{self.paper}/logs/{self.command}.log"
+        return f"<results>/{self.paper}/logs/{self._of_kind(self.name)}.log"
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -62,11 +67,13 @@ class Result(NamedTuple):
 
 def declare(kind: str, paper: str, name: str, arguments: Mapping[str, Any]) -> Result:
     """The result that a paper's rules ask for. Arguments that the step annotates as inputs are files; of the others a
-    mapping is a section of settings, handed over whole, and the rest are values.
+    mapping is a section of settings, handed over whole, and the rest are values. `drawn_by` names another step than the
+    one that is called like the result.
 
     Raises `InputError` when the paper has no such step, or the step is of another kind.
     """
-    result = Result(kind, paper, name, {}, "")
+    arguments = dict(arguments)
+    result = Result(kind, paper, name, {}, "", arguments.pop("drawn_by", ""))
     steps = commands(PACKAGE / "papers" / paper)
     step = steps.get(result.command)
     if step is None or step.kind != kind:
