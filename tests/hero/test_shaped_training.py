@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hero_settings import record as shipped
 from toy_language import GENES, PROMPTS, Killed, weights
 
 from raw2fig.papers.hero.shaping import Parameters, Running, Shaper, advantages, shape_batch
@@ -13,7 +14,11 @@ from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.trainer import grpo
 
 pytestmark = pytest.mark.training
-RECIPE = Recipe(steps=5, prompts=2, generations=4, lr=1e-2, scale="none", max_new_tokens=8, checkpoint_every=2)
+RECIPE = shipped(
+    Recipe,
+    **{"steps": 5, "prompts": 2, "generations": 4, "lr": 1e-2, "warmup": 0, "scale": "none"},
+    **{"max_new_tokens": 8, "checkpoint_every": 2},
+)
 PARAMETERS = Parameters()
 
 
@@ -93,7 +98,7 @@ def test_check_07_a_killed_run_goes_on_with_its_running_mean_and_the_same_reward
 
 def test_check_12_masked_groups_teach_nothing(base: Path, tmp_path: Path) -> None:
     """Every group has a missing score: masked, the policy stays as it is; as verifier-only it learns from labels."""
-    recipe = replace(RECIPE, steps=3)
+    recipe = RECIPE.model_copy(update={"steps": 3})
 
     class Failing(Seen):
         def rewards(self, signals: np.ndarray) -> np.ndarray:
@@ -134,7 +139,7 @@ def test_check_17_telemetry_is_logged_for_every_update(base: Path, tmp_path: Pat
 
 
 def test_verifier_only_is_the_run_without_shaping(base: Path, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, scale="group")
+    recipe = RECIPE.model_copy(update={"scale": "group"})
     run(base, tmp_path / "shaped", shaper("verifier_only"), recipe)
     run(base, tmp_path / "plain", None, recipe)
     run(base, tmp_path / "hero", shaper(), recipe)
