@@ -1,6 +1,6 @@
 # make figures: everything, from raw data to the report. make test: lint and tests. ARGS are passed on to Snakemake,
 # pytest or the benchmarks.
-.PHONY: figures test lint smoke flaky bench new-paper lock clean
+.PHONY: figures test lint smoke audit flaky bench new-paper lock clean
 .DEFAULT_GOAL := figures
 ARGS ?=
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONNOUSERSITE=1
@@ -20,6 +20,10 @@ lint: .venv/.installed-dev
 	@$(IN_VENV) snakefmt --check Snakefile rules
 	@$(IN_VENV) sh tests/lint_workflow.sh
 	@$(IN_VENV) mypy
+
+# A second run of a paper over other replicates, and the verdicts that differ: make audit PAPER=hero
+audit: .venv/.installed-run
+	@$(IN_VENV) python -m raw2fig.audit "$(PAPER)" $(ARGS)
 
 # How often each test that trains a model fails with other threads, processor instructions, first weights and seeds:
 # 8 rounds, at most 60 minutes (ARGS="--rounds 20 --minutes 120 tests/rl").

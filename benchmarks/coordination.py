@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from raw2fig.papers.coordination.games import Game
+from raw2fig.papers.coordination.logs import Game
 from raw2fig.papers.coordination.group_tests import against_nulls
 from raw2fig.papers.coordination.information import JEFFREYS, Redundancy, decompose
 from raw2fig.papers.coordination.measures import measure, summarise

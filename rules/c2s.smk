@@ -1,16 +1,19 @@
 """C2S-Scale: cells as sentences. Stages in the order of the paper's methods."""
 
+from raw2fig.papers.c2s import plan as c2s_plan
 
-include: "c2s/common.smk"
+C2S = config["c2s"]
+
+# the scale of the paper asks its user for a file, without which the other papers run
+if config["scale"] != "paper":
+    for key, path in c2s_plan.missing_files(C2S).items():
+        refuse(InputError(key, f"is {path!r}", "an existing file"))
+
+
 include: "c2s/data.smk"
 include: "c2s/models.smk"
 include: "c2s/evals.smk"
-include: "c2s/figures.smk"
-include: "c2s/claims.smk"
+include: "c2s/results.smk"
 
 
-rule c2s:
-    input:
-        CLAIMS["c2s"],
-        "<results>/c2s/tables/paper_vs_run.md",
-        FIGURES.get("c2s", []),
+FETCHED["c2s"] = c2s_plan.fetched(C2S)

@@ -1,16 +1,15 @@
-"""The Art of Scaling RL Compute. Stages in the order of the paper's methods."""
+"""The Art of Scaling RL Compute. Stages in the order of the paper's methods; raw2fig.papers.scalerl.plan says which arms and
+runs there are and where their files lie."""
+
+import re
+
+from raw2fig.papers.scalerl import plan as scalerl
+
+SCALERL = config["scalerl"]
+SCALERL_ARM = "|".join(map(re.escape, scalerl.arms(SCALERL)))
 
 
-include: "scalerl/common.smk"
 include: "scalerl/data.smk"
 include: "scalerl/models.smk"
 include: "scalerl/evals.smk"
-include: "scalerl/figures.smk"
-include: "scalerl/claims.smk"
-
-
-rule scalerl:
-    input:
-        CLAIMS["scalerl"],
-        SCALERL_TABLES,
-        FIGURES.get("scalerl", []),
+include: "scalerl/results.smk"

@@ -12,7 +12,7 @@ rule c2s_fetch_data:
     resources:
         **resources_for(config, "data", "c2s_fetch_data"),
     params:
-        code=source_digest("raw2fig.fetch.files"),
+        code=step_digest("fetch", "file"),
         # the checksum of the first download stays when the file is fetched again
         pin=subpath(output.record, strip_suffix=".json"),
         origin=lambda wildcards: origin(C2S[wildcards.dataset]),
@@ -23,8 +23,8 @@ rule c2s_fetch_data:
 
 rule c2s_reference:
     input:
-        path=c2s_file("reference"),
-        labels=C2S["reference"].get("labels") or [],
+        path=c2s_plan.data_file(C2S, "reference"),
+        labels=C2S["reference"]["labels"] or [],
     output:
         raw="<results>/c2s/data/reference.raw.h5ad",
     log:
@@ -32,14 +32,14 @@ rule c2s_reference:
     resources:
         **resources_for(config, "data", "c2s_reference"),
     params:
-        code=source_digest("raw2fig.papers.c2s.reference"),
-        path=lambda wildcards, input: f"--source path {option('path', input.path)}" if input.path else "",
-        reading=c2s_reading("reference"),
-        test_share=C2S["reference"]["test_share"],
-        organism=C2S["organism"],
+        code=step_digest("c2s", "reference"),
+        files=lambda wildcards, input: flags({name: path for name, path in input.items() if path}),
+        checks=flags(c2s_plan.checks(C2S, "reference")),
+        reading=flags(C2S["reference"]["reading"]),
+        split=flags(C2S["reference"]["split"]),
     shell:
-        "raw2fig c2s reference {params.path} {params.reading} --organism {params.organism} "
-        "--test-share {params.test_share} --raw {output.raw} &> {log}"
+        "raw2fig c2s reference {params.files} {params.checks} {params.reading} {params.split} "
+        "--raw {output.raw} &> {log}"
 
 
 rule c2s_panel:
@@ -53,15 +53,15 @@ rule c2s_panel:
     resources:
         **resources_for(config, "data", "c2s_panel"),
     params:
-        code=source_digest("raw2fig.papers.c2s.preprocess"),
-        size=C2S["panel"],
+        code=step_digest("c2s", "panel"),
+        choice=flags(C2S["panel"]),
     shell:
-        "raw2fig c2s panel --raw {input.raw} --programmes {input.programmes:q} --size {params.size} "
+        "raw2fig c2s panel --raw {input.raw} --programmes {input.programmes:q} {params.choice} "
         "--panel {output.panel} &> {log}"
 
 
 # Experiments are simulated from real cells with planted effects, or read from files.
-if "cytokine" in C2S_SIMULATED:
+if "cytokine" in c2s_plan.simulated(C2S):
 
     rule c2s_cytokine:
         input:
@@ -76,15 +76,14 @@ if "cytokine" in C2S_SIMULATED:
         resources:
             **resources_for(config, "data", "c2s_cytokine"),
         params:
-            code=source_digest("raw2fig.papers.c2s.cytokines"),
-            n_train=C2S["cytokine"]["n_train"],
-            n_test=C2S["cytokine"]["n_test"],
+            code=step_digest("c2s", "simulate-cytokines"),
+            simulation=flags(C2S["cytokine"]["simulation"]),
         shell:
-            "raw2fig c2s simulate-cytokines --raw {input.raw} --effects {input.effects:q} --n-train {params.n_train} "
-            "--n-test {params.n_test} --cytokine {output.raw} --oracle {output.oracle} --truth {output.truth} &> {log}"
+            "raw2fig c2s simulate-cytokines --raw {input.raw} --effects {input.effects:q} {params.simulation} "
+            "--cytokine {output.raw} --oracle {output.oracle} --truth {output.truth} &> {log}"
 
 
-if "spatial" in C2S_SIMULATED:
+if "spatial" in c2s_plan.simulated(C2S):
 
     rule c2s_spatial:
         input:
@@ -97,15 +96,15 @@ if "spatial" in C2S_SIMULATED:
         resources:
             **resources_for(config, "data", "c2s_spatial"),
         params:
-            code=source_digest("raw2fig.papers.c2s.tissue"),
-            cells=C2S["spatial"]["cells"],
-            radius=C2S["spatial"]["radius"],
+            code=step_digest("c2s", "simulate-tissue"),
+            simulation=flags(C2S["spatial"]["simulation"]),
+            neighbourhood=flags(C2S["spatial"]["neighbourhood"]),
         shell:
-            "raw2fig c2s simulate-tissue --raw {input.raw} --effects {input.effects:q} --cells {params.cells} "
-            "--radius {params.radius} --spatial {output.raw} &> {log}"
+            "raw2fig c2s simulate-tissue --raw {input.raw} --effects {input.effects:q} {params.simulation} "
+            "{params.neighbourhood} --spatial {output.raw} &> {log}"
 
 
-if "drugs" in C2S_SIMULATED:
+if "drugs" in c2s_plan.simulated(C2S):
 
     rule c2s_drugs:
         input:
@@ -120,36 +119,36 @@ if "drugs" in C2S_SIMULATED:
         resources:
             **resources_for(config, "data", "c2s_drugs"),
         params:
-            code=source_digest("raw2fig.papers.c2s.drugs"),
-            n_train=C2S["drugs"]["n_train"],
-            n_test=C2S["drugs"]["n_test"],
-            programme=C2S["screen"]["programme"],
+            code=step_digest("c2s", "simulate-drugs"),
+            simulation=flags(C2S["drugs"]["simulation"]),
+            scored=flags(C2S["screen"]["scored"]),
         shell:
             "raw2fig c2s simulate-drugs --raw {input.raw} --effects {input.effects:q} --programmes {input.programmes:q} "
-            "--programme {params.programme} --n-train {params.n_train} --n-test {params.n_test} "
-            "--drugs {output.raw} --truth {output.truth} &> {log}"
+            "{params.simulation} {params.scored} --drugs {output.raw} --truth {output.truth} &> {log}"
 
 
-if C2S_REAL:
+if c2s_plan.real(C2S):
 
     rule c2s_experiment:
         input:
-            path=lambda wildcards: c2s_file(wildcards.dataset),
-            labels=lambda wildcards: C2S[wildcards.dataset].get("labels") or [],
+            path=lambda wildcards: c2s_plan.data_file(C2S, wildcards.dataset),
+            labels=lambda wildcards: C2S[wildcards.dataset]["labels"] or [],
         output:
             raw="<results>/c2s/data/{dataset}.raw.h5ad",
         log:
             "<results>/c2s/logs/{dataset}.log",
         wildcard_constraints:
-            dataset="|".join(C2S_REAL),
+            dataset="|".join(c2s_plan.real(C2S)),
         resources:
             **resources_for(config, "data", "c2s_experiment"),
         params:
-            code=source_digest("raw2fig.papers.c2s.reference"),
-            reading=lambda wildcards: c2s_reading(wildcards.dataset),
-            organism=C2S["organism"],
+            code=step_digest("c2s", "reference"),
+            files=lambda wildcards, input: flags({name: path for name, path in input.items() if path}),
+            checks=lambda wildcards: flags(c2s_plan.checks(C2S, wildcards.dataset)),
+            reading=lambda wildcards: flags(C2S[wildcards.dataset]["reading"]),
+            split=flags(C2S["reference"]["split"]),
         shell:
-            "raw2fig c2s reference --source path --path {input.path:q} {params.reading} --organism {params.organism} "
+            "raw2fig c2s reference {params.files} {params.checks} {params.reading} {params.split} "
             "--raw {output.raw} &> {log}"
 
 
@@ -157,8 +156,7 @@ rule c2s_preprocess:
     input:
         raw="<results>/c2s/data/{dataset}.raw.h5ad",
         panel="<results>/c2s/data/panel.json",
-        # the held-out design applies to cytokine cells alone
-        tiers=lambda wildcards: C2S["tiers"]["path"] if wildcards.dataset in ("cytokine", "oracle") else [],
+        tiers=lambda wildcards: C2S["tiers"] if c2s_plan.has_tiers(wildcards.dataset) else [],
     output:
         cells="<results>/c2s/data/{dataset}.h5ad",
         vocabulary="<results>/c2s/data/{dataset}.vocab.json",
@@ -169,14 +167,13 @@ rule c2s_preprocess:
     resources:
         **resources_for(config, "data", "c2s_preprocess"),
     params:
-        code=source_digest("raw2fig.papers.c2s.preprocess"),
-        settings=flags(C2S["preprocess"]),
-        tiers=lambda wildcards, input: (
-            flags({"tiers": input.tiers, "design": C2S["tiers"]["design"]}) if input.tiers else ""
-        ),
+        code=step_digest("c2s", "preprocess"),
+        filters=flags(C2S["preprocess"]),
+        split=flags(C2S["reference"]["split"]),
+        held_out=lambda wildcards, input: flags({"tiers": input.tiers, **C2S["held_out"]}) if input.tiers else "",
     shell:
-        "raw2fig c2s preprocess --raw {input.raw} --panel {input.panel} {params.settings} {params.tiers} "
-        "--cells {output.cells} --vocabulary {output.vocabulary} &> {log}"
+        "raw2fig c2s preprocess --raw {input.raw} --panel {input.panel} {params.filters} {params.split} "
+        "{params.held_out} --cells {output.cells} --vocabulary {output.vocabulary} &> {log}"
 
 
 rule c2s_all_genes:
@@ -190,10 +187,11 @@ rule c2s_all_genes:
     resources:
         **resources_for(config, "data", "c2s_all_genes"),
     params:
-        code=source_digest("raw2fig.papers.c2s.preprocess"),
-        settings=flags(C2S["preprocess"]),
+        code=step_digest("c2s", "preprocess"),
+        filters=flags(C2S["preprocess"]),
+        split=flags(C2S["reference"]["split"]),
     shell:
-        "raw2fig c2s preprocess --raw {input.raw} {params.settings} "
+        "raw2fig c2s preprocess --raw {input.raw} {params.filters} {params.split} "
         "--cells {output.cells} --vocabulary {output.vocabulary} &> {log}"
 
 
@@ -208,10 +206,10 @@ rule c2s_rank_fit:
     resources:
         **resources_for(config, "data", "c2s_rank_fit"),
     params:
-        code=source_digest("raw2fig.papers.c2s.inverse"),
-        max_log_rank=C2S["rank_fit"]["max_log_rank"],
+        code=step_digest("c2s", "rank-fit"),
+        settings=flags(C2S["rank_fit"]),
     shell:
-        "raw2fig c2s rank-fit --cells {input.cells} --max-log-rank {params.max_log_rank} "
+        "raw2fig c2s rank-fit --cells {input.cells} {params.settings} "
         "--fit {output.fit} --pairs {output.pairs} &> {log}"
 
 
@@ -226,10 +224,10 @@ rule c2s_panel_fit:
     resources:
         **resources_for(config, "data", "c2s_panel_fit"),
     params:
-        code=source_digest("raw2fig.papers.c2s.inverse"),
-        max_log_rank=C2S["rank_fit"]["max_log_rank"],
+        code=step_digest("c2s", "rank-fit"),
+        settings=flags(C2S["rank_fit"]),
     shell:
-        "raw2fig c2s rank-fit --cells {input.cells} --max-log-rank {params.max_log_rank} "
+        "raw2fig c2s rank-fit --cells {input.cells} {params.settings} "
         "--fit {output.fit} --pairs {output.pairs} &> {log}"
 
 
@@ -244,16 +242,14 @@ rule c2s_corpus_reference:
     resources:
         **resources_for(config, "data", "c2s_corpus_reference"),
     params:
-        code=source_digest("raw2fig.papers.c2s.corpus_reference"),
-        samples=samples(C2S["pretrain"]["samples"]),
-        test_samples=C2S["pretrain"]["test_samples"],
-        sentence=C2S["sentence"],
-        organism=C2S["organism"],
+        code=step_digest("c2s", "corpus-reference"),
+        size=flags(C2S["pretrain"]["corpus"]),
+        sentence=flags(C2S["sentence"]),
+        multi_cell=flags(C2S["multi_cell"]),
+        wording=flags(C2S["wording"]),
     shell:
-        "raw2fig c2s corpus-reference --cells {input.cells} --panel {input.panel} --samples {params.samples} "
-        "--test-samples {params.test_samples} --top {params.sentence[top]} --multi-top {params.sentence[multi_top]} "
-        "--multi-cells {params.sentence[multi_cells]} --style {params.sentence[style]} --organism {params.organism} "
-        "--corpus {output.corpus} &> {log}"
+        "raw2fig c2s corpus-reference --cells {input.cells} --panel {input.panel} {params.size} {params.sentence} "
+        "{params.multi_cell} {params.wording} --corpus {output.corpus} &> {log}"
 
 
 rule c2s_corpus_cytokine:
@@ -266,13 +262,13 @@ rule c2s_corpus_cytokine:
     resources:
         **resources_for(config, "data", "c2s_corpus_cytokine"),
     params:
-        code=source_digest("raw2fig.papers.c2s.corpus_cytokines"),
-        samples=samples(C2S["perturbation"]["samples"]),
-        sentence=C2S["sentence"],
-        organism=C2S["organism"],
+        code=step_digest("c2s", "corpus-cytokines"),
+        size=flags(C2S["perturbation"]["corpus"]),
+        sentence=flags(C2S["sentence"]),
+        wording=flags(C2S["wording"]),
     shell:
-        "raw2fig c2s corpus-cytokines --cells {input.cells} --samples {params.samples} --top {params.sentence[top]} "
-        "--style {params.sentence[style]} --organism {params.organism} --corpus {output.corpus} &> {log}"
+        "raw2fig c2s corpus-cytokines --cells {input.cells} {params.size} {params.sentence} {params.wording} "
+        "--corpus {output.corpus} &> {log}"
 
 
 rule c2s_corpus_spatial:
@@ -280,24 +276,21 @@ rule c2s_corpus_spatial:
         cells="<results>/c2s/data/spatial.h5ad",
         effects=C2S["effects"],
     output:
-        corpora=expand("<results>/c2s/data/corpus.spatial-{prior}.parquet", prior=C2S_PRIORS),
+        corpora=c2s_plan.spatial_corpora(),
     log:
         "<results>/c2s/logs/corpus-spatial.log",
     resources:
         **resources_for(config, "data", "c2s_corpus_spatial"),
     params:
-        code=source_digest("raw2fig.papers.c2s.corpus_tissue"),
-        priors=C2S_PRIORS,
-        samples=samples(C2S["spatial_sft"]["samples"]),
-        sft=C2S["spatial_sft"],
-        radius=C2S["spatial"]["radius"],
-        sentence=C2S["sentence"],
-        organism=C2S["organism"],
+        code=step_digest("c2s", "corpus-tissue"),
+        priors=c2s_plan.PRIORS,
+        size=flags(C2S["spatial_sft"]["corpus"]),
+        neighbourhood=flags(C2S["spatial"]["neighbourhood"]),
+        sentence=flags(C2S["sentence"]),
+        wording=flags(C2S["wording"]),
     shell:
         "raw2fig c2s corpus-tissue --cells {input.cells} --effects {input.effects:q} --priors {params.priors} "
-        "--samples {params.samples} --test-samples {params.sft[test_samples]} --count {params.sft[cells]} "
-        "--top {params.sentence[top]} --multi-top {params.sft[top]} --radius {params.radius} "
-        "--style {params.sentence[style]} --organism {params.organism} --corpora {output.corpora} &> {log}"
+        "{params.size} {params.neighbourhood} {params.sentence} {params.wording} --corpora {output.corpora} &> {log}"
 
 
 rule c2s_corpus_drugs:
@@ -310,13 +303,13 @@ rule c2s_corpus_drugs:
     resources:
         **resources_for(config, "data", "c2s_corpus_drugs"),
     params:
-        code=source_digest("raw2fig.papers.c2s.corpus_drugs"),
-        samples=C2S["screen"]["samples"],
-        sentence=C2S["sentence"],
-        organism=C2S["organism"],
+        code=step_digest("c2s", "corpus-drugs"),
+        size=flags(C2S["screen"]["corpus"]),
+        sentence=flags(C2S["sentence"]),
+        wording=flags(C2S["wording"]),
     shell:
-        "raw2fig c2s corpus-drugs --cells {input.cells} --samples {params.samples} --top {params.sentence[top]} "
-        "--style {params.sentence[style]} --organism {params.organism} --corpus {output.corpus} &> {log}"
+        "raw2fig c2s corpus-drugs --cells {input.cells} {params.size} {params.sentence} {params.wording} "
+        "--corpus {output.corpus} &> {log}"
 
 
 rule c2s_embedder:
@@ -330,20 +323,12 @@ rule c2s_embedder:
     resources:
         **resources_for(config, "data", "c2s_embedder"),
     params:
-        code=source_digest("raw2fig.papers.c2s.embedder"),
-        top=C2S["sentence"]["top"],
-        dim=C2S["perturbation"]["embedding"],
+        code=step_digest("c2s", "embedder"),
+        sentence=flags(C2S["sentence"]),
+        embedding=flags(C2S["perturbation"]["embedding"]),
     shell:
-        "raw2fig c2s embedder --cells {input.cells} --fit {input.fit} --top {params.top} --dim {params.dim} "
+        "raw2fig c2s embedder --cells {input.cells} --fit {input.fit} {params.sentence} {params.embedding} "
         "--model {output.model} &> {log}"
 
 
-TARGETS["data"] += [
-    "<results>/c2s/data/rank_fit.json",
-    "<results>/c2s/data/panel_fit.json",
-    "<results>/c2s/data/embedder.npz",
-    "<results>/c2s/data/reference.h5ad",
-    "<results>/c2s/data/drugs.h5ad",
-    *C2S_ORACLE,
-    *C2S_CORPORA,
-]
+TARGETS["data"] += c2s_plan.data(C2S)

@@ -3,7 +3,7 @@
 
 rule c2s_evaluate_scaling:
     input:
-        models=[C2S_PRETRAINED.replace("{size}", size) for size in C2S_SIZES],
+        models=[c2s_plan.pretrained(C2S, size) for size in c2s_plan.sizes(C2S)],
         corpus="<results>/c2s/data/corpus.reference.parquet",
         cells="<results>/c2s/data/reference.h5ad",
     output:
@@ -14,13 +14,14 @@ rule c2s_evaluate_scaling:
     resources:
         **resources_for(config, "generate", "c2s_evaluate_scaling"),
     params:
-        code=source_digest("raw2fig.papers.c2s.evaluate_scaling"),
-        sizes=C2S_SIZES,
-        top=C2S["sentence"]["top"],
-        engine=C2S["engine"],
+        code=step_digest("c2s", "evaluate-scaling"),
+        sizes=c2s_plan.sizes(C2S),
+        sentence=flags(C2S["sentence"]),
+        generation=flags(C2S["generation"]),
+        encoding=flags(C2S["encoding"]),
     shell:
         "raw2fig c2s evaluate-scaling --models {input.models} --sizes {params.sizes} --corpus {input.corpus} "
-        "--cells {input.cells} --top {params.top} --engine {params.engine} --seed {wildcards.seed} "
+        "--cells {input.cells} {params.sentence} {params.generation} {params.encoding} --seed {wildcards.seed} "
         "--scores {output.scores} &> {log}"
 
 
@@ -37,14 +38,14 @@ rule c2s_annotate:
     resources:
         **resources_for(config, "generate", "c2s_annotate"),
     params:
-        code=source_digest("raw2fig.papers.c2s.annotate"),
-        sentence=C2S["sentence"],
-        organism=C2S["organism"],
-        engine=C2S["engine"],
+        code=step_digest("c2s", "annotate"),
+        bulks=flags(C2S["annotation"]["pseudobulks"]),
+        sentence=flags(C2S["sentence"]),
+        wording=flags(C2S["wording"]),
+        generation=flags(C2S["generation"]),
     shell:
-        "raw2fig c2s annotate --model {input.model} --cells {input.cells} --top {params.sentence[top]} "
-        "--style {params.sentence[style]} --organism {params.organism} --engine {params.engine} "
-        "--predictions {output.predictions} --pairs {output.pairs} &> {log}"
+        "raw2fig c2s annotate --model {input.model} --cells {input.cells} {params.bulks} {params.sentence} "
+        "{params.wording} {params.generation} --predictions {output.predictions} --pairs {output.pairs} &> {log}"
 
 
 rule c2s_foscttm:
@@ -57,7 +58,7 @@ rule c2s_foscttm:
     resources:
         **resources_for(config, "light", "c2s_foscttm"),
     params:
-        code=source_digest("raw2fig.papers.c2s.foscttm"),
+        code=step_digest("c2s", "foscttm"),
     shell:
         "raw2fig c2s foscttm --pairs {input.pairs} --scores {output.scores} &> {log}"
 
@@ -72,10 +73,10 @@ rule c2s_reference_baselines:
     resources:
         **resources_for(config, "data", "c2s_reference_baselines"),
     params:
-        code=source_digest("raw2fig.papers.c2s.reference_baselines"),
-        top=C2S["sentence"]["top"],
+        code=step_digest("c2s", "reference-baselines"),
+        sentence=flags(C2S["sentence"]),
     shell:
-        "raw2fig c2s reference-baselines --corpus {input.corpus} --top {params.top} --scores {output.scores} &> {log}"
+        "raw2fig c2s reference-baselines --corpus {input.corpus} {params.sentence} --scores {output.scores} &> {log}"
 
 
 rule c2s_annotation_baselines:
@@ -88,15 +89,15 @@ rule c2s_annotation_baselines:
     resources:
         **resources_for(config, "data", "c2s_annotation_baselines"),
     params:
-        code=source_digest("raw2fig.papers.c2s.baselines"),
+        code=step_digest("c2s", "annotation-baselines"),
     shell:
         "raw2fig c2s annotation-baselines --cells {input.cells} --predictions {output.predictions} &> {log}"
 
 
 rule c2s_answer_spatial:
     input:
-        models=expand("<results>/c2s/models/spatial/{prior}", prior=C2S_PRIORS),
-        corpora=expand("<results>/c2s/data/corpus.spatial-{prior}.parquet", prior=C2S_PRIORS),
+        models=[f"<results>/c2s/models/spatial/{prior}" for prior in c2s_plan.PRIORS],
+        corpora=c2s_plan.spatial_corpora(),
     output:
         answers="<results>/c2s/evals/spatial.parquet",
     log:
@@ -105,19 +106,17 @@ rule c2s_answer_spatial:
     resources:
         **resources_for(config, "generate", "c2s_answer_spatial"),
     params:
-        code=source_digest("raw2fig.papers.c2s.generate"),
-        engine=C2S["engine"],
+        code=step_digest("c2s", "answer"),
+        tasks=c2s_plan.SPATIAL_TASKS,
+        generation=flags(C2S["generation"]),
     shell:
-        "raw2fig c2s answer --models {input.models} --corpora {input.corpora} "
-        "--tasks niche same_neighbourhood same_niche --engine {params.engine} --answers {output.answers} &> {log}"
+        "raw2fig c2s answer --models {input.models} --corpora {input.corpora} --tasks {params.tasks} "
+        "{params.generation} --answers {output.answers} &> {log}"
 
 
 rule c2s_generate_perturbed:
     input:
-        models=[
-            "<results>/c2s/models/sft-s{seed}",
-            *expand("<results>/c2s/models/grpo/{reward}-s{{seed}}", reward=C2S["grpo"]["rewards"]),
-        ],
+        models=c2s_plan.predictors(C2S),
         cells="<results>/c2s/data/cytokine.h5ad",
         fit="<results>/c2s/data/panel_fit.json",
     output:
@@ -128,18 +127,17 @@ rule c2s_generate_perturbed:
     resources:
         **resources_for(config, "generate", "c2s_generate_perturbed"),
     params:
-        code=source_digest("raw2fig.papers.c2s.perturbation"),
-        methods=["SFT", *(f"'GRPO {reward}'" for reward in C2S["grpo"]["rewards"])],
-        perturbation={key: C2S["perturbation"][key] for key in ("cells", "seen", "family")},
-        sentence=C2S["sentence"],
-        organism=C2S["organism"],
-        engine=C2S["engine"],
+        code=step_digest("c2s", "generate-perturbed"),
+        methods=option("methods", c2s_plan.methods(C2S)),
+        evaluation=flags(C2S["perturbation"]["evaluation"]),
+        family=flags(C2S["perturbation"]["prompts"]),
+        sentence=flags(C2S["sentence"]),
+        wording=flags(C2S["wording"]),
+        generation=flags(C2S["generation"]),
     shell:
-        "raw2fig c2s generate-perturbed --models {input.models} --methods {params.methods} --cells {input.cells} "
-        "--fit {input.fit} --n {params.perturbation[cells]} --seen {params.perturbation[seen]} "
-        "--family {params.perturbation[family]} --top {params.sentence[top]} --style {params.sentence[style]} "
-        "--organism {params.organism} --engine {params.engine} --seed {wildcards.seed} "
-        "--predictions {output.predictions} &> {log}"
+        "raw2fig c2s generate-perturbed --models {input.models} {params.methods} --cells {input.cells} "
+        "--fit {input.fit} {params.evaluation} {params.family} {params.sentence} {params.wording} "
+        "{params.generation} --seed {wildcards.seed} --predictions {output.predictions} &> {log}"
 
 
 rule c2s_perturbation_baseline:
@@ -153,22 +151,20 @@ rule c2s_perturbation_baseline:
     resources:
         **resources_for(config, "data", "c2s_perturbation_baseline"),
     params:
-        code=source_digest("raw2fig.papers.c2s.baselines"),
-        perturbation={key: C2S["perturbation"][key] for key in ("cells", "embedding")},
-        top=C2S["sentence"]["top"],
+        code=step_digest("c2s", "perturbation-baseline"),
+        evaluation=flags(C2S["perturbation"]["evaluation"]),
+        sentence=flags(C2S["sentence"]),
+        embedding=flags(C2S["perturbation"]["embedding"]),
     shell:
-        "raw2fig c2s perturbation-baseline --cells {input.cells} --fit {input.fit} --top {params.top} "
-        "--n {params.perturbation[cells]} --dim {params.perturbation[embedding]} --generated {output.generated} &> {log}"
+        "raw2fig c2s perturbation-baseline --cells {input.cells} --fit {input.fit} {params.evaluation} "
+        "{params.sentence} {params.embedding} --generated {output.generated} &> {log}"
 
 
 rule c2s_evaluate_perturbation:
     input:
-        predictions=[
-            "<results>/c2s/evals/generated/baselines.parquet",
-            *expand("<results>/c2s/evals/generated/s{seed}.parquet", seed=C2S["seeds"]),
-        ],
+        predictions=c2s_plan.predictions(C2S),
         cells="<results>/c2s/data/cytokine.h5ad",
-        oracle=C2S_ORACLE,
+        oracle=c2s_plan.oracle(C2S),
         fit="<results>/c2s/data/panel_fit.json",
         panel="<results>/c2s/data/panel.json",
         embedder="<results>/c2s/data/embedder.npz",
@@ -179,26 +175,22 @@ rule c2s_evaluate_perturbation:
     resources:
         **resources_for(config, "data", "c2s_evaluate_perturbation"),
     params:
-        code=source_digest("raw2fig.papers.c2s.evaluate_perturbation"),
+        code=step_digest("c2s", "evaluate-perturbation"),
         oracle=lambda wildcards, input: option("oracle", input.oracle),
-        programme=C2S["grpo"]["programme"],
-        perturbation={key: C2S["perturbation"][key] for key in ("cells", "seen")},
-        top=C2S["sentence"]["top"],
+        scored=flags(C2S["perturbation"]["scored"]),
+        evaluation=flags(C2S["perturbation"]["evaluation"]),
+        sentence=flags(C2S["sentence"]),
     shell:
         "raw2fig c2s evaluate-perturbation --predictions {input.predictions} --cells {input.cells} {params.oracle} "
-        "--fit {input.fit} --panel {input.panel} --embedder {input.embedder} --programme {params.programme} "
-        "--n {params.perturbation[cells]} --seen {params.perturbation[seen]} --top {params.top} "
-        "--scores {output.scores} &> {log}"
+        "--fit {input.fit} --panel {input.panel} --embedder {input.embedder} {params.scored} {params.evaluation} "
+        "{params.sentence} --scores {output.scores} &> {log}"
 
 
 rule c2s_umap:
     input:
         annotation="<results>/c2s/evals/annotation.parquet",
         cells="<results>/c2s/data/cytokine.h5ad",
-        predictions=[
-            f"<results>/c2s/evals/generated/s{C2S['seeds'][0]}.parquet",
-            "<results>/c2s/evals/generated/baselines.parquet",
-        ],
+        predictions=c2s_plan.mapped(C2S),
         fit="<results>/c2s/data/panel_fit.json",
         embedder="<results>/c2s/data/embedder.npz",
     output:
@@ -209,12 +201,13 @@ rule c2s_umap:
     resources:
         **resources_for(config, "data", "c2s_umap"),
     params:
-        code=source_digest("raw2fig.papers.c2s.umap"),
-        top=C2S["sentence"]["top"],
+        code=step_digest("c2s", "umap"),
+        maps=flags(C2S["umap"]),
+        sentence=flags(C2S["sentence"]),
     shell:
         "raw2fig c2s umap --annotation {input.annotation} --cells {input.cells} --predictions {input.predictions} "
-        "--fit {input.fit} --embedder {input.embedder} --top {params.top} --annotated {output.annotated} "
-        "--perturbed {output.perturbed} &> {log}"
+        "--fit {input.fit} --embedder {input.embedder} {params.maps} {params.sentence} "
+        "--annotated {output.annotated} --perturbed {output.perturbed} &> {log}"
 
 
 rule c2s_screen:
@@ -231,27 +224,16 @@ rule c2s_screen:
     resources:
         **resources_for(config, "generate", "c2s_screen"),
     params:
-        code=source_digest("raw2fig.papers.c2s.screen_drugs"),
-        screen={key: C2S["screen"][key] for key in ("programme", "cells")},
-        sentence=C2S["sentence"],
-        organism=C2S["organism"],
-        engine=C2S["engine"],
+        code=step_digest("c2s", "screen"),
+        scored=flags(C2S["screen"]["scored"]),
+        evaluation=flags(C2S["screen"]["evaluation"]),
+        sentence=flags(C2S["sentence"]),
+        wording=flags(C2S["wording"]),
+        generation=flags(C2S["generation"]),
     shell:
         "raw2fig c2s screen --model {input.model} --cells {input.cells} --fit {input.fit} --panel {input.panel} "
-        "--programme {params.screen[programme]} --n {params.screen[cells]} --top {params.sentence[top]} "
-        "--style {params.sentence[style]} --organism {params.organism} --engine {params.engine} "
+        "{params.scored} {params.evaluation} {params.sentence} {params.wording} {params.generation} "
         "--scores {output.scores} &> {log}"
 
 
-TARGETS["evals"] += [
-    *expand("<results>/c2s/evals/scaling-s{seed}.parquet", seed=C2S_PRETRAINED_SEEDS),
-    "<results>/c2s/evals/annotation.parquet",
-    "<results>/c2s/evals/annotation.baselines.parquet",
-    "<results>/c2s/evals/reference.baselines.parquet",
-    "<results>/c2s/evals/foscttm.parquet",
-    "<results>/c2s/evals/umap.annotation.parquet",
-    "<results>/c2s/evals/umap.cells.parquet",
-    "<results>/c2s/evals/spatial.parquet",
-    "<results>/c2s/evals/perturbation.parquet",
-    "<results>/c2s/evals/screen.scores.parquet",
-]
+TARGETS["evals"] += c2s_plan.evaluations(C2S)

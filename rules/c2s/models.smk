@@ -1,11 +1,9 @@
 """C2S-Scale, models: tokenizer, pretraining over sizes or released models, supervised fine-tuning, GRPO."""
 
-C2S_VLLM = C2S["grpo"]["vllm_mode"] if C2S["engine"] == "vllm" else None
-
 
 rule c2s_tokenizer:
     input:
-        corpora=C2S_CORPORA,
+        corpora=c2s_plan.corpora(),
         panel="<results>/c2s/data/panel.json",
     output:
         tokenizer=directory("<results>/c2s/models/tokenizer"),
@@ -14,40 +12,43 @@ rule c2s_tokenizer:
     resources:
         **resources_for(config, "data", "c2s_tokenizer"),
     params:
-        code=source_digest("raw2fig.papers.c2s.train"),
+        code=step_digest("c2s", "tokenizer"),
     shell:
         "raw2fig c2s tokenizer --corpora {input.corpora} --panel {input.panel} --tokenizer {output.tokenizer} &> {log}"
 
 
-if C2S_TRAINED:
+if c2s_plan.is_trained(C2S):
 
     rule c2s_pretrain:
         input:
             corpus="<results>/c2s/data/corpus.reference.parquet",
             tokenizer="<results>/c2s/models/tokenizer",
         output:
-            models=directory(expand("<results>/c2s/models/pretrain/{size}-s{{seed}}", size=C2S_SIZES)),
-            logs=expand("<results>/c2s/models/pretrain/{size}-s{{seed}}.json", size=C2S_SIZES),
+            models=directory([c2s_plan.pretrained(C2S, size) for size in c2s_plan.sizes(C2S)]),
+            logs=[f"{c2s_plan.pretrained(C2S, size)}.json" for size in c2s_plan.sizes(C2S)],
         log:
             "<results>/c2s/logs/pretrain-s{seed}.log",
         threads: threads_for(config, "train", "c2s_pretrain")
         resources:
             **resources_for(config, "train", "c2s_pretrain"),
         params:
-            code=source_digest("raw2fig.papers.c2s.train"),
-            shapes=[model["shape"] for model in C2S_MODELS.values()],
-            pretrain={key: C2S["pretrain"][key] for key in ("steps", "batch", "lr")},
+            code=step_digest("c2s", "pretrain"),
+            shapes=list(c2s_plan.shapes(C2S).values()),
+            training=flags(C2S["pretrain"]["training"]),
+            probing=flags(C2S["pretrain"]["probing"]),
+            encoding=flags(C2S["encoding"]),
             launch=command(C2S["launch"], "c2s_pretrain"),
         shell:
-            "{params.launch} c2s pretrain --corpus {input.corpus} --tokenizer {input.tokenizer} --sizes {params.shapes} "
-            "--steps {params.pretrain[steps]} --batch {params.pretrain[batch]} --lr {params.pretrain[lr]} "
-            "--seed {wildcards.seed} --models {output.models} --logs {output.logs} &> {log}"
+            "{params.launch} c2s pretrain --corpus {input.corpus} --tokenizer {input.tokenizer} --shapes {params.shapes} "
+            "{params.training} {params.probing} {params.encoding} --seed {wildcards.seed} --models {output.models} --logs {output.logs} &> {log}"
 
 else:
 
     rule c2s_base:
         input:
-            folder=lambda wildcards: C2S_MODELS[wildcards.size]["source"] if C2S["base"]["source"] == "path" else [],
+            folder=lambda wildcards: (
+                c2s_plan.released(C2S)[wildcards.size]["source"] if C2S["base"]["source"] == "path" else []
+            ),
         output:
             model=directory("<results>/c2s/models/base/{size}"),
         log:
@@ -55,9 +56,9 @@ else:
         resources:
             **resources_for(config, "data", "c2s_base"),
         params:
-            code=source_digest("raw2fig.fetch.models"),
-            source=lambda wildcards: C2S_MODELS[wildcards.size]["source"],
-            revision=lambda wildcards: option("revision", C2S_MODELS[wildcards.size].get("revision")),
+            code=step_digest("fetch", "model"),
+            source=lambda wildcards: c2s_plan.released(C2S)[wildcards.size]["source"],
+            revision=lambda wildcards: option("revision", c2s_plan.released(C2S)[wildcards.size]["revision"]),
         shell:
             "raw2fig fetch model --source {params.source:q} {params.revision} --model {output.model} &> {log}"
 
@@ -65,7 +66,7 @@ else:
 rule c2s_sft_annotation:
     input:
         corpora="<results>/c2s/data/corpus.reference.parquet",
-        base=C2S_BASE,
+        base=c2s_plan.base(C2S),
     output:
         models=directory("<results>/c2s/models/annotation"),
         logs="<results>/c2s/models/annotation.json",
@@ -75,21 +76,20 @@ rule c2s_sft_annotation:
     resources:
         **resources_for(config, "train", "c2s_sft_annotation"),
     params:
-        code=source_digest("raw2fig.papers.c2s.train"),
-        sft={key: C2S["annotation"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        training=flags(C2S["training"], "max_length", "checkpoint_every", "gradient_checkpointing"),
+        code=step_digest("c2s", "sft"),
+        training=flags(C2S["annotation"]["training"]),
+        encoding=flags(C2S["encoding"]),
         launch=command(C2S["launch"], "c2s_sft_annotation"),
         tasks="annotation",
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} --tasks {params.tasks} "
-        "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
-        "--lr {params.sft[lr]} {params.training} --models {output.models} --logs {output.logs} &> {log}"
+        "{params.training} {params.encoding} --models {output.models} --logs {output.logs} &> {log}"
 
 
 rule c2s_sft_spatial:
     input:
         corpora="<results>/c2s/data/corpus.spatial-{prior}.parquet",
-        base=c2s_base("spatial_sft").format(seed=C2S["seeds"][0]),
+        base=c2s_plan.base(C2S, "spatial_sft"),
     output:
         models=directory("<results>/c2s/models/spatial/{prior}"),
         logs="<results>/c2s/models/spatial/{prior}.json",
@@ -99,20 +99,19 @@ rule c2s_sft_spatial:
     resources:
         **resources_for(config, "train", "c2s_sft_spatial"),
     params:
-        code=source_digest("raw2fig.papers.c2s.train"),
-        sft={key: C2S["spatial_sft"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        training=flags(C2S["training"], "max_length", "checkpoint_every", "gradient_checkpointing"),
+        code=step_digest("c2s", "sft"),
+        training=flags(C2S["spatial_sft"]["training"]),
+        encoding=flags(C2S["encoding"]),
         launch=command(C2S["launch"], "c2s_sft_spatial"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
-        "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
-        "--lr {params.sft[lr]} {params.training} --models {output.models} --logs {output.logs} &> {log}"
+        "{params.training} {params.encoding} --models {output.models} --logs {output.logs} &> {log}"
 
 
 rule c2s_sft_perturbation:
     input:
         corpora="<results>/c2s/data/corpus.cytokine.parquet",
-        base=c2s_base("base"),
+        base=c2s_plan.base(C2S, seed="{seed}"),
     output:
         models=directory("<results>/c2s/models/sft-s{seed}"),
         logs="<results>/c2s/models/sft-s{seed}.json",
@@ -124,21 +123,20 @@ rule c2s_sft_perturbation:
     resources:
         **resources_for(config, "train", "c2s_sft_perturbation"),
     params:
-        code=source_digest("raw2fig.papers.c2s.train"),
-        sft={key: C2S["perturbation"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        training=flags(C2S["training"], "max_length", "checkpoint_every", "gradient_checkpointing"),
+        code=step_digest("c2s", "sft"),
+        training=flags(C2S["perturbation"]["training"]),
+        encoding=flags(C2S["encoding"]),
         launch=command(C2S["launch"], "c2s_sft_perturbation"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
-        "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
-        "--lr {params.sft[lr]} {params.training} --seed {wildcards.seed} --models {output.models} "
+        "{params.training} {params.encoding} --seed {wildcards.seed} --models {output.models} "
         "--logs {output.logs} &> {log}"
 
 
 rule c2s_sft_drugs:
     input:
         corpora="<results>/c2s/data/corpus.drugs.parquet",
-        base=C2S_BASE,
+        base=c2s_plan.base(C2S),
     output:
         models=directory("<results>/c2s/models/drugs"),
         logs="<results>/c2s/models/drugs.json",
@@ -148,14 +146,13 @@ rule c2s_sft_drugs:
     resources:
         **resources_for(config, "train", "c2s_sft_drugs"),
     params:
-        code=source_digest("raw2fig.papers.c2s.train"),
-        sft={key: C2S["screen"][key] for key in ("steps", "batch", "lr", "accumulate")},
-        training=flags(C2S["training"], "max_length", "checkpoint_every", "gradient_checkpointing"),
+        code=step_digest("c2s", "sft"),
+        training=flags(C2S["screen"]["training"]),
+        encoding=flags(C2S["encoding"]),
         launch=command(C2S["launch"], "c2s_sft_drugs"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
-        "--steps {params.sft[steps]} --batch {params.sft[batch]} --accumulate {params.sft[accumulate]} "
-        "--lr {params.sft[lr]} {params.training} --models {output.models} --logs {output.logs} &> {log}"
+        "{params.training} {params.encoding} --models {output.models} --logs {output.logs} &> {log}"
 
 
 rule c2s_grpo:
@@ -165,8 +162,8 @@ rule c2s_grpo:
         fit="<results>/c2s/data/panel_fit.json",
         panel="<results>/c2s/data/panel.json",
     output:
-        models=directory(expand("<results>/c2s/models/grpo/{reward}-s{{seed}}", reward=C2S["grpo"]["rewards"])),
-        logs=expand("<results>/c2s/models/grpo/{reward}-s{{seed}}.json", reward=C2S["grpo"]["rewards"]),
+        models=directory(c2s_plan.rewarded(C2S)),
+        logs=c2s_plan.rewarded(C2S, suffix=".json"),
     log:
         "<results>/c2s/logs/grpo-s{seed}.log",
     # the longest chain of jobs starts first
@@ -175,29 +172,19 @@ rule c2s_grpo:
     resources:
         **resources_for(config, "train", "c2s_grpo"),
     params:
-        code=source_digest("raw2fig.papers.c2s.grpo"),
-        grpo={key: value for key, value in C2S["grpo"].items() if key != "vllm_mode"},
-        family=C2S["perturbation"]["family"],
-        sentence=C2S["sentence"],
-        organism=C2S["organism"],
-        launch=command(C2S["launch"], "c2s_grpo", reserved=int(C2S_VLLM == "server")),
-        vllm=option("vllm", C2S_VLLM),
-        training=flags(C2S["training"], "checkpoint_every", "gradient_checkpointing"),
+        code=step_digest("c2s", "grpo"),
+        scoring=flags(C2S["grpo"]["scoring"]),
+        scored=flags(C2S["perturbation"]["scored"]),
+        selection=flags(C2S["grpo"]["selection"]),
+        recipe=flags(C2S["grpo"]["recipe"]),
+        family=flags(C2S["perturbation"]["prompts"]),
+        sentence=flags(C2S["sentence"]),
+        wording=flags(C2S["wording"]),
+        launch=command(C2S["launch"], "c2s_grpo", reserved=int(c2s_plan.has_server(C2S))),
     shell:
         "{params.launch} c2s grpo --base {input.base} --cells {input.cells} --fit {input.fit} --panel {input.panel} "
-        "--rewards {params.grpo[rewards]} --programme {params.grpo[programme]} --steps {params.grpo[steps]} "
-        "--lrs {params.grpo[lrs]} --beta {params.grpo[beta]} --prompts-per-step {params.grpo[prompts]} "
-        "--generations {params.grpo[generations]} --partners {params.grpo[partners]} "
-        "--accumulate {params.grpo[accumulate]} --snapshot-every {params.grpo[snapshot_every]} "
-        "--top {params.sentence[top]} --family {params.family} --style {params.sentence[style]} "
-        "--organism {params.organism} {params.vllm} {params.training} --seed {wildcards.seed} "
-        "--models {output.models} --logs {output.logs} &> {log}"
+        "{params.scoring} {params.scored} {params.selection} {params.recipe} {params.family} {params.sentence} "
+        "{params.wording} --seed {wildcards.seed} --models {output.models} --logs {output.logs} &> {log}"
 
 
-TARGETS["models"] += [
-    *expand(C2S_PRETRAINED, size=C2S_SIZES, seed=C2S_PRETRAINED_SEEDS),
-    "<results>/c2s/models/annotation",
-    *expand("<results>/c2s/models/spatial/{prior}", prior=C2S_PRIORS),
-    "<results>/c2s/models/drugs",
-    *expand("<results>/c2s/models/grpo/{reward}-s{seed}", reward=C2S["grpo"]["rewards"], seed=C2S["seeds"]),
-]
+TARGETS["models"] += c2s_plan.models(C2S)

@@ -1,4 +1,4 @@
-"""Emergent Coordination, data: personas, and a plan with a row for each game of an experiment."""
+"""Emergent Coordination, data: personas, and a schedule with a row for each game of an experiment."""
 
 
 rule coordination_personas:
@@ -11,30 +11,27 @@ rule coordination_personas:
     resources:
         **resources_for(config, "light", "coordination_personas"),
     params:
-        code=source_digest("raw2fig.papers.coordination.personas"),
+        code=step_digest("coordination", "personas"),
     shell:
         "raw2fig coordination personas --attributes {input.attributes:q} --personas {output.personas} &> {log}"
 
 
-rule coordination_plan:
+rule coordination_schedule:
     input:
         personas="<results>/coordination/data/personas.json",
     output:
-        plan="<results>/coordination/data/plan-{experiment}.parquet",
+        schedule="<results>/coordination/data/plan-{experiment}.parquet",
     log:
-        "<results>/coordination/logs/plan-{experiment}.log",
+        "<results>/coordination/logs/schedule-{experiment}.log",
     resources:
-        **resources_for(config, "light", "coordination_plan"),
+        **resources_for(config, "light", "coordination_schedule"),
     params:
-        code=source_digest("raw2fig.papers.coordination.plan"),
-        rounds=COORDINATION["game"]["rounds"],
+        code=step_digest("coordination", "schedule"),
         models=lambda wildcards: COORDINATION_EXPERIMENTS[wildcards.experiment]["players"],
-        cells=lambda wildcards: flags(
-            COORDINATION_EXPERIMENTS[wildcards.experiment], "conditions", "games", "agents", "temperatures"
-        ),
+        settings=lambda wildcards: flags(COORDINATION_EXPERIMENTS[wildcards.experiment]["cells"]),
     shell:
-        "raw2fig coordination plan --personas {input.personas} --models {params.models} {params.cells} "
-        "--rounds {params.rounds} --plan {output.plan} &> {log}"
+        "raw2fig coordination schedule --personas {input.personas} --models {params.models} {params.settings} "
+        "--schedule {output.schedule} &> {log}"
 
 
 TARGETS["data"] += [f"<results>/coordination/data/plan-{name}.parquet" for name in COORDINATION_EXPERIMENTS]

@@ -1,9 +1,18 @@
 """Emergent Coordination, games: each shard of each player's games is a job, whoever plays."""
 
 
+def coordination_player(wildcards, input):
+    """Flags of a player."""
+    folder = f"{config['pathvars']['results']}/coordination/replies"
+    model = input.get("model", "")
+    return flags(
+        coordination_plan.player(COORDINATION, wildcards.player, wildcards.experiment, wildcards.shard, model, folder)
+    )
+
+
 rule coordination_play:
     input:
-        plan="<results>/coordination/data/plan-{experiment}.parquet",
+        schedule="<results>/coordination/data/plan-{experiment}.parquet",
         personas="<results>/coordination/data/personas.json",
     output:
         games="<results>/coordination/games/{experiment}/{player}.{shard}.games.parquet",
@@ -12,25 +21,25 @@ rule coordination_play:
     log:
         "<results>/coordination/logs/play-{experiment}-{player}-{shard}.log",
     wildcard_constraints:
-        player=coordination_backed_by("rules", "endpoint", "replay"),
+        player=coordination_plan.backed_by(COORDINATION, "rules", "endpoint", "replay"),
     threads: threads_for(config, "light", "coordination_play")
     resources:
         **resources_for(config, "light", "coordination_play"),
     params:
-        code=source_digest("raw2fig.papers.coordination.play"),
+        code=step_digest("coordination", "play"),
         player=coordination_player,
-        parser=COORDINATION["game"]["parser"],
+        replies=flags(COORDINATION["replies"]),
         shards=lambda wildcards: COORDINATION_EXPERIMENTS[wildcards.experiment]["shards"],
     shell:
-        "raw2fig coordination play --plan {input.plan} --personas {input.personas} --models {wildcards.player} "
-        "--shard {wildcards.shard} --shards {params.shards} --parser {params.parser} {params.player} "
+        "raw2fig coordination play --schedule {input.schedule} --personas {input.personas} --models {wildcards.player} "
+        "--shard {wildcards.shard} --shards {params.shards} {params.replies} {params.player} "
         "--games {output.games} --transcripts {output.transcripts} --outcomes {output.outcomes} &> {log}"
 
 
 # models on the job's own machine, which may ask for GPUs
 use rule coordination_play as coordination_play_model with:
     wildcard_constraints:
-        player=coordination_backed_by("model"),
+        player=coordination_plan.backed_by(COORDINATION, "model"),
     threads: threads_for(config, "generate", "coordination_play_model")
     resources:
         **resources_for(config, "generate", "coordination_play_model"),
@@ -38,18 +47,18 @@ use rule coordination_play as coordination_play_model with:
 
 use rule coordination_play_model as coordination_play_policy with:
     input:
-        plan="<results>/coordination/data/plan-{experiment}.parquet",
+        schedule="<results>/coordination/data/plan-{experiment}.parquet",
         personas="<results>/coordination/data/personas.json",
         model="<results>/coordination/models/{player}",
     wildcard_constraints:
-        player=coordination_backed_by("policy"),
+        player=coordination_plan.backed_by(COORDINATION, "policy"),
 
 
 rule coordination_qc:
     input:
-        games=lambda wildcards: coordination_played("games", [wildcards.experiment]),
-        transcripts=lambda wildcards: coordination_played("transcripts", [wildcards.experiment]),
-        outcomes=lambda wildcards: coordination_played("outcomes", [wildcards.experiment]),
+        games=lambda wildcards: coordination_plan.played(COORDINATION, "games", [wildcards.experiment]),
+        transcripts=lambda wildcards: coordination_plan.played(COORDINATION, "transcripts", [wildcards.experiment]),
+        outcomes=lambda wildcards: coordination_plan.played(COORDINATION, "outcomes", [wildcards.experiment]),
     output:
         report="<results>/coordination/evals/{experiment}.qc.json",
     log:
@@ -57,17 +66,17 @@ rule coordination_qc:
     resources:
         **resources_for(config, "light", "coordination_qc"),
     params:
-        code=source_digest("raw2fig.papers.coordination.quality"),
-        parser=COORDINATION["game"]["parser"],
-        highest=lambda wildcards: COORDINATION_EXPERIMENTS[wildcards.experiment]["highest_fallback"],
+        code=step_digest("coordination", "qc"),
+        replies=flags(COORDINATION["replies"]),
+        quality=lambda wildcards: flags(COORDINATION_EXPERIMENTS[wildcards.experiment]["quality"]),
     shell:
         "raw2fig coordination qc --games {input.games} --transcripts {input.transcripts} --outcomes {input.outcomes} "
-        "--parser {params.parser} --highest {params.highest} --report {output.report} &> {log}"
+        "{params.replies} {params.quality} --report {output.report} &> {log}"
 
 
 rule coordination_success:
     input:
-        outcomes=lambda wildcards: coordination_played("outcomes", [wildcards.experiment]),
+        outcomes=lambda wildcards: coordination_plan.played(COORDINATION, "outcomes", [wildcards.experiment]),
     output:
         rates="<results>/coordination/evals/{experiment}.rates.csv",
         odds="<results>/coordination/evals/{experiment}.odds.csv",
@@ -76,11 +85,11 @@ rule coordination_success:
     resources:
         **resources_for(config, "light", "coordination_success"),
     params:
-        code=source_digest("raw2fig.papers.coordination.success"),
+        code=step_digest("coordination", "success"),
     shell:
         "raw2fig coordination success --outcomes {input.outcomes} --rates {output.rates} --odds {output.odds} &> {log}"
 
 
-COORDINATION_GAMES = coordination_played("games", COORDINATION_EXPERIMENTS)
+COORDINATION_GAMES = coordination_plan.played(COORDINATION, "games", COORDINATION_EXPERIMENTS)
 """Asked for by themselves: a shard that is gone is played again although all that follows is there."""
 TARGETS["evals"] += COORDINATION_GAMES

@@ -1,6 +1,6 @@
 """ScaleRL, data: problems with checkable answers in disjoint splits."""
 
-if SCALERL_MADE:
+if scalerl.is_procedural(SCALERL):
 
     rule scalerl_sums:
         output:
@@ -10,10 +10,10 @@ if SCALERL_MADE:
         resources:
             **resources_for(config, "data", "scalerl_sums"),
         params:
-            code=source_digest("raw2fig.papers.scalerl.problems"),
-            sizes=flags(SCALERL["problems"]["math"], "digits", *SPLITS, "seed"),
+            code=step_digest("scalerl", "sums"),
+            settings=flags(SCALERL["problems"]["sums"]),
         shell:
-            "raw2fig scalerl sums {params.sizes} --problems {output.problems} &> {log}"
+            "raw2fig scalerl sums {params.settings} --problems {output.problems} &> {log}"
 
     rule scalerl_programs:
         output:
@@ -23,12 +23,14 @@ if SCALERL_MADE:
         resources:
             **resources_for(config, "data", "scalerl_programs"),
         params:
-            code=source_digest("raw2fig.papers.scalerl.problems"),
-            sizes=flags(SCALERL["problems"]["code"], "operations", "examples", *SPLITS, "seed"),
+            code=step_digest("scalerl", "programs"),
+            settings=flags(SCALERL["problems"]["programs"]),
         shell:
-            "raw2fig scalerl programs {params.sizes} --problems {output.problems} &> {log}"
+            "raw2fig scalerl programs {params.settings} --problems {output.problems} &> {log}"
 
 else:
+
+    SCALERL_PARTS = scalerl.parts(SCALERL)
 
     rule scalerl_fetch_problems:
         output:
@@ -41,7 +43,7 @@ else:
         resources:
             **resources_for(config, "data", "scalerl_fetch_problems"),
         params:
-            code=source_digest("raw2fig.fetch.files"),
+            code=step_digest("fetch", "file"),
             # the checksum of the first download stays when the file is fetched again
             pin=subpath(output.record, strip_suffix=".json"),
             origin=lambda wildcards: origin(SCALERL_PARTS[wildcards.part]),
@@ -51,7 +53,7 @@ else:
 
     rule scalerl_polaris:
         input:
-            rows=scalerl_rows("math"),
+            rows=scalerl.rows(SCALERL, "math"),
             template="config/scalerl/prompt_math.txt",
         output:
             problems="<results>/scalerl/data/math.parquet",
@@ -61,16 +63,16 @@ else:
         resources:
             **resources_for(config, "data", "scalerl_polaris"),
         params:
-            code=source_digest("raw2fig.papers.scalerl.polaris"),
-            sizes=flags(SCALERL["problems"]["math"], *SPLITS[1:], "seed"),
-            sha256=scalerl_checksums("math"),
+            code=step_digest("scalerl", "polaris"),
+            splits=flags(SCALERL["problems"]["math"]["splits"]),
+            sha256=option("sha256", scalerl.checksums(SCALERL, "math")),
         shell:
-            "raw2fig scalerl polaris --rows {input.rows:q} --template {input.template} {params.sizes} {params.sha256} "
-            "--problems {output.problems} --manifest {output.manifest} &> {log}"
+            "raw2fig scalerl polaris --rows {input.rows:q} --template {input.template} {params.splits} "
+            "{params.sha256} --problems {output.problems} --manifest {output.manifest} &> {log}"
 
     rule scalerl_deepcoder:
         input:
-            rows=scalerl_rows("code"),
+            rows=scalerl.rows(SCALERL, "code"),
             template="config/scalerl/prompt_code.txt",
         output:
             problems="<results>/scalerl/data/code.parquet",
@@ -80,12 +82,12 @@ else:
         resources:
             **resources_for(config, "data", "scalerl_deepcoder"),
         params:
-            code=source_digest("raw2fig.papers.scalerl.deepcoder"),
-            sizes=flags(SCALERL["problems"]["code"], *SPLITS[1:], "seed"),
-            sha256=scalerl_checksums("code"),
+            code=step_digest("scalerl", "deepcoder"),
+            splits=flags(SCALERL["problems"]["code"]["splits"]),
+            sha256=option("sha256", scalerl.checksums(SCALERL, "code")),
         shell:
-            "raw2fig scalerl deepcoder --rows {input.rows:q} --template {input.template} {params.sizes} {params.sha256} "
-            "--problems {output.problems} --manifest {output.manifest} &> {log}"
+            "raw2fig scalerl deepcoder --rows {input.rows:q} --template {input.template} {params.splits} "
+            "{params.sha256} --problems {output.problems} --manifest {output.manifest} &> {log}"
 
 
-TARGETS["data"] += expand("<results>/scalerl/data/{domain}.parquet", domain=SCALERL["problems"])
+TARGETS["data"] += scalerl.problems(scalerl.JOINT)

@@ -3,8 +3,8 @@
 
 rule scalerl_evaluate:
     input:
-        models=lambda wildcards: scalerl_runs(wildcards, ""),
-        logs=lambda wildcards: scalerl_runs(wildcards, ".json"),
+        models=lambda wildcards: scalerl.models(SCALERL, wildcards.arm),
+        logs=lambda wildcards: scalerl.logs(scalerl.models(SCALERL, wildcards.arm)),
         problems="<results>/scalerl/data/{domain}.parquet",
     output:
         curves="<results>/scalerl/evals/{arm}-{domain}.csv",
@@ -13,24 +13,23 @@ rule scalerl_evaluate:
         "<results>/scalerl/logs/evaluate-{arm}-{domain}.log",
     wildcard_constraints:
         arm=SCALERL_ARM,
-        domain=SCALERL_DOMAIN,
+        domain="|".join(scalerl.DOMAINS),
     threads: threads_for(config, "generate", "scalerl_evaluate")
     resources:
         **resources_for(config, "generate", "scalerl_evaluate"),
     params:
-        code=source_digest("raw2fig.papers.scalerl.evaluate"),
-        samples=SCALERL["samples"],
-        engine=SCALERL["engine"],
+        code=step_digest("scalerl", "evaluate"),
+        sampling=flags(SCALERL["evaluation"]),
     shell:
         "raw2fig scalerl evaluate --models {input.models} --logs {input.logs} --problems {input.problems} "
-        "--domain {wildcards.domain} --samples {params.samples} --engine {params.engine} --curves {output.curves} --rates {output.rates} &> {log}"
+        "--domain {wildcards.domain} {params.sampling} --curves {output.curves} --rates {output.rates} &> {log}"
 
 
 rule scalerl_collect:
     input:
-        curves=expand("<results>/scalerl/evals/{curve}.csv", curve=SCALERL_CURVES),
-        rates=expand("<results>/scalerl/evals/{curve}.parquet", curve=SCALERL_CURVES),
-        logs=[f"{model}.json" for model in TARGETS["models"] if model.startswith("<results>/scalerl/")],
+        curves=[f"{curve}.csv" for curve in scalerl.curves(SCALERL)],
+        rates=[f"{curve}.parquet" for curve in scalerl.curves(SCALERL)],
+        logs=scalerl.logs(scalerl.trained(SCALERL)),
     output:
         runs="<results>/scalerl/evals/runs.parquet",
         problems="<results>/scalerl/evals/problems.parquet",
@@ -40,7 +39,7 @@ rule scalerl_collect:
     resources:
         **resources_for(config, "light", "scalerl_collect"),
     params:
-        code=source_digest("raw2fig.papers.scalerl.fits"),
+        code=step_digest("scalerl", "collect"),
     shell:
         "raw2fig scalerl collect --curves {input.curves} --rates {input.rates} --logs {input.logs} "
         "--runs {output.runs} --problems {output.problems} --updates {output.updates} &> {log}"
@@ -55,35 +54,35 @@ rule scalerl_cut:
     log:
         "<results>/scalerl/logs/cut-{range}.log",
     wildcard_constraints:
-        range=SCALERL_RANGE,
+        range="|".join(scalerl.RANGES),
     resources:
         **resources_for(config, "light", "scalerl_cut"),
     params:
-        code=source_digest("raw2fig.papers.scalerl.fits"),
-        start=SCALERL["fit"]["start"],
-        range=lambda wildcards: {"all": "", "half": "--share 0.5", "full": f"--end {SCALERL_FULL}"}[wildcards.range],
+        code=step_digest("scalerl", "cut"),
+        fitted=flags(SCALERL["laws"]["fitted"]),
+        range=lambda wildcards: flags(scalerl.range_of(SCALERL, wildcards.range)),
     shell:
-        "raw2fig scalerl cut --runs {input.runs} --start {params.start} {params.range} --range {output.range} &> {log}"
+        "raw2fig scalerl cut --runs {input.runs} {params.fitted} {params.range} --range {output.range} &> {log}"
 
 
-rule scalerl_fits:
+rule scalerl_fit_runs:
     input:
         range="<results>/scalerl/evals/range-{range}.parquet",
     output:
         fits="<results>/scalerl/evals/fits-{range}.parquet",
         forecasts="<results>/scalerl/evals/forecasts-{range}.parquet",
     log:
-        "<results>/scalerl/logs/fits-{range}.log",
+        "<results>/scalerl/logs/fit-runs-{range}.log",
     wildcard_constraints:
-        range=SCALERL_RANGE,
+        range="|".join(scalerl.RANGES),
     resources:
-        **resources_for(config, "light", "scalerl_fits"),
+        **resources_for(config, "light", "scalerl_fit_runs"),
     params:
-        code=source_digest("raw2fig.papers.scalerl.fits"),
-        resamples=SCALERL["fit"]["resamples"],
+        code=step_digest("scalerl", "fit-runs"),
+        intervals=flags(SCALERL["laws"]["intervals"]),
     shell:
-        "raw2fig scalerl fits --range {input.range} --resamples {params.resamples} "
-        "--fits {output.fits} --forecasts {output.forecasts} &> {log}"
+        "raw2fig scalerl fit-runs --range {input.range} {params.intervals} --fits {output.fits} "
+        "--forecasts {output.forecasts} &> {log}"
 
 
 rule scalerl_efficiency:
@@ -96,11 +95,11 @@ rule scalerl_efficiency:
     resources:
         **resources_for(config, "light", "scalerl_efficiency"),
     params:
-        code=source_digest("raw2fig.papers.scalerl.fits"),
-        arms=["scalerl", *SCALERL_ABLATED],
-        resamples=SCALERL["fit"]["resamples"],
+        code=step_digest("scalerl", "efficiency"),
+        arms=scalerl.left_out(SCALERL),
+        intervals=flags(SCALERL["laws"]["intervals"]),
     shell:
-        "raw2fig scalerl efficiency --range {input.range} --arms {params.arms} --resamples {params.resamples} "
+        "raw2fig scalerl efficiency --range {input.range} --arms {params.arms} {params.intervals} "
         "--parameters {output.parameters} &> {log}"
 
 
@@ -112,10 +111,10 @@ rule scalerl_robustness:
     resources:
         **resources_for(config, "light", "scalerl_robustness"),
     params:
-        code=source_digest("raw2fig.papers.scalerl.robustness"),
-        repetitions=SCALERL["fit"]["repetitions"],
+        code=step_digest("scalerl", "robustness"),
+        noisy=flags(SCALERL["laws"]["noisy"]),
     shell:
-        "raw2fig scalerl robustness --repetitions {params.repetitions} --table {output.table} &> {log}"
+        "raw2fig scalerl robustness {params.noisy} --table {output.table} &> {log}"
 
 
 TARGETS["evals"] += [

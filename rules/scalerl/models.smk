@@ -1,13 +1,13 @@
 """ScaleRL, models: a policy in the middle of its learning transition, and runs from it by every arm."""
 
-if SCALERL_TRAINED:
+if scalerl.is_trained(SCALERL):
 
     rule scalerl_warm_start:
         input:
-            problems=expand("<results>/scalerl/data/{domain}.parquet", domain=SCALERL["problems"]),
+            problems=scalerl.problems(scalerl.JOINT),
         output:
             model=directory("<results>/scalerl/models/base"),
-            log="<results>/scalerl/models/base.json",
+            log=scalerl.warm_start(SCALERL),
         log:
             "<results>/scalerl/logs/warm-start.log",
         # every run waits for it
@@ -16,12 +16,13 @@ if SCALERL_TRAINED:
         resources:
             **resources_for(config, "train", "scalerl_warm_start"),
         params:
-            code=source_digest("raw2fig.papers.scalerl.warm_start"),
-            base=flags(SCALERL["base"], "shape", "target", "longest", "probe_every", "batch", "lr"),
-            max_new_tokens=SCALERL["rollouts"]["max_new_tokens"],
+            code=step_digest("scalerl", "warm-start"),
+            policy=flags(SCALERL["base"]["warm_start"]["policy"]),
+            training=flags(SCALERL["base"]["warm_start"]["training"]),
+            tokens=SCALERL["shared"]["max_new_tokens"],
         shell:
-            "raw2fig scalerl warm-start --problems {input.problems} {params.base} "
-            "--max-new-tokens {params.max_new_tokens} --model {output.model} --log {output.log} &> {log}"
+            "raw2fig scalerl warm-start --problems {input.problems} {params.policy} {params.training} "
+            "--max-new-tokens {params.tokens} --model {output.model} --log {output.log} &> {log}"
 
 else:
 
@@ -35,9 +36,9 @@ else:
         resources:
             **resources_for(config, "data", "scalerl_base"),
         params:
-            code=source_digest("raw2fig.fetch.models"),
-            source=option("source", SCALERL["base"].get("model")),
-            revision=option("revision", SCALERL["base"].get("revision")),
+            code=step_digest("fetch", "model"),
+            source=option("source", SCALERL["base"]["model"]),
+            revision=option("revision", SCALERL["base"]["revision"]),
         shell:
             "raw2fig fetch model {params.source} {params.revision} --model {output.model} &> {log}"
 
@@ -45,7 +46,7 @@ else:
 rule scalerl_tune:
     input:
         base="<results>/scalerl/models/base",
-        problems=lambda wildcards: scalerl_problems_of(wildcards.arm),
+        problems=lambda wildcards: scalerl.problems(wildcards.arm),
     output:
         choice="<results>/scalerl/models/{arm}.lr.json",
     log:
@@ -56,22 +57,25 @@ rule scalerl_tune:
     resources:
         **resources_for(config, "train", "scalerl_tune"),
     params:
-        code=source_digest("raw2fig.papers.scalerl.train"),
+        code=step_digest("scalerl", "tune"),
         arms=SCALERL["arms"],
-        recipe=lambda wildcards: scalerl_recipe(wildcards.arm),
-        tuning=flags(SCALERL["tuning"], "lrs", "rollouts", "samples"),
-        rollouts=SCALERL_ROLLOUTS,
+        method=lambda wildcards: scalerl.method(SCALERL, wildcards.arm),
+        tuning=flags(SCALERL["tuning"]),
+        shared=flags(SCALERL["shared"]),
+        lengths=flags(SCALERL["lengths"]),
+        machine=flags(SCALERL["machine"]),
         # a single rate is not tried
         launch=command(SCALERL["launch"] if SCALERL["tuning"]["lrs"][1:] else "", "scalerl_tune"),
     shell:
         "{params.launch} scalerl tune --base {input.base} --problems {input.problems} --arms {params.arms:q} "
-        "--arm {wildcards.arm} {params.tuning} {params.rollouts} --choice {output.choice} &> {log}"
+        "--arm {wildcards.arm} {params.tuning} {params.shared} {params.lengths} {params.machine} "
+        "--choice {output.choice} &> {log}"
 
 
 rule scalerl_train:
     input:
         base="<results>/scalerl/models/base",
-        problems=lambda wildcards: scalerl_problems_of(wildcards.arm),
+        problems=lambda wildcards: scalerl.problems(wildcards.arm),
         choice="<results>/scalerl/models/{arm}.lr.json",
     output:
         model=directory("<results>/scalerl/models/{arm}-s{seed}"),
@@ -84,20 +88,18 @@ rule scalerl_train:
     resources:
         **resources_for(config, "train", "scalerl_train"),
     params:
-        code=source_digest("raw2fig.papers.scalerl.train"),
+        code=step_digest("scalerl", "train"),
         arms=SCALERL["arms"],
-        recipe=lambda wildcards: scalerl_recipe(wildcards.arm),
-        budget=lambda wildcards: flags(SCALERL_BUDGETS[wildcards.arm], "rollouts", "keep_at"),
-        rollouts=SCALERL_ROLLOUTS,
-        checkpoint_every=SCALERL["checkpoint_every"],
+        method=lambda wildcards: scalerl.method(SCALERL, wildcards.arm),
+        budget=lambda wildcards: flags(scalerl.arms(SCALERL)[wildcards.arm], "rollouts", "keep_at"),
+        shared=flags(SCALERL["shared"]),
+        lengths=flags(SCALERL["lengths"]),
+        machine=flags(SCALERL["machine"]),
         launch=command(SCALERL["launch"], "scalerl_train"),
     shell:
         "{params.launch} scalerl train --base {input.base} --problems {input.problems} --arms {params.arms:q} "
-        "--arm {wildcards.arm} --choice {input.choice} {params.budget} {params.rollouts} "
-        "--checkpoint-every {params.checkpoint_every} --seed {wildcards.seed} "
-        "--model {output.model} --log {output.log} &> {log}"
+        "--arm {wildcards.arm} --choice {input.choice} {params.budget} {params.shared} {params.lengths} "
+        "{params.machine} --seed {wildcards.seed} --model {output.model} --log {output.log} &> {log}"
 
 
-TARGETS["models"] += [
-    f"<results>/scalerl/models/{arm}-s{seed}" for arm, budget in SCALERL_BUDGETS.items() for seed in budget["seeds"]
-]
+TARGETS["models"] += scalerl.trained(SCALERL)

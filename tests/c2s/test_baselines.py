@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from c2s_settings import given
 from scipy.sparse import csr_matrix
 
 from raw2fig.errors import InputError
@@ -21,8 +22,10 @@ from raw2fig.papers.c2s.baselines import (
     resolve,
 )
 from raw2fig.papers.c2s.counts import write_cells
+from raw2fig.papers.c2s.embedder import Embedding
 from raw2fig.papers.c2s.metrics import mmd, scfid
-from raw2fig.papers.c2s.predictions import read_predictions, write_predictions
+from raw2fig.papers.c2s.predictions import Evaluated, read_predictions, write_predictions
+from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.tables import read_table, write_json
 
 NO_AXES = np.empty((0, 4))
@@ -245,7 +248,12 @@ def predict(folder: Path, name: str, altered: bool = False) -> Path:
     cytokine_file(folder / f"{name}.h5ad", altered)
     generated = folder / f"{name}.parquet"
     perturbation_baseline(
-        cells=folder / f"{name}.h5ad", fit=folder / "fit.json", generated=generated, top=10, n=20, dim=3
+        cells=folder / f"{name}.h5ad",
+        fit=folder / "fit.json",
+        generated=generated,
+        evaluation=given(Evaluated, "perturbation.evaluation", n=20),
+        sentence=Sentence(top=10),
+        embedding=Embedding(dim=3),
     )
     return generated
 
@@ -367,5 +375,10 @@ def test_perturbation_step_refuses_files_without_what_it_starts_from(tmp_path: P
         write_cells(data[keep.to_numpy()].copy(), tmp_path / "b.h5ad")
         with pytest.raises(InputError, match=message):
             perturbation_baseline(
-                cells=tmp_path / "b.h5ad", fit=tmp_path / "fit.json", generated=tmp_path / "b.parquet", dim=3
+                cells=tmp_path / "b.h5ad",
+                fit=tmp_path / "fit.json",
+                generated=tmp_path / "b.parquet",
+                evaluation=given(Evaluated, "perturbation.evaluation"),
+                sentence=given(Sentence, "sentence"),
+                embedding=Embedding(dim=3),
             )

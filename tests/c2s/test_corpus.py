@@ -15,28 +15,41 @@ import pandas as pd
 import pytest
 import yaml
 from anndata import AnnData
+from c2s_settings import given as shipped
 from scipy.sparse import csr_matrix, diags, hstack
 from scipy.spatial.distance import cdist
 from simulator_reference import EFFECTS, PROGRAMMES, TIERS, synthetic, written
 
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s.corpus import build, draw_matching, parse_samples, sentences_of
-from raw2fig.papers.c2s.corpus_cytokines import CYTOKINE_TASKS, corpus_cytokines, stimulus_text
-from raw2fig.papers.c2s.corpus_drugs import UNNAMED, corpus_drugs
-from raw2fig.papers.c2s.corpus_reference import GENE_SET, MULTI_CELL, SINGLE_CELL, corpus_reference
-from raw2fig.papers.c2s.corpus_tissue import TISSUE_TASKS, corpus_tissue, statements
-from raw2fig.papers.c2s.counts import read_cells, write_cells
-from raw2fig.papers.c2s.cytokines import simulate_cytokines
-from raw2fig.papers.c2s.drugs import simulate_drugs
-from raw2fig.papers.c2s.preprocess import panel, preprocess, read_programmes
-from raw2fig.papers.c2s.prompts import FAMILIES, Style, cell_block, draw
-from raw2fig.papers.c2s.tiers import SEEN, read_design, tier_of
+from raw2fig.papers.c2s.corpus import build, draw_matching, sentences_of
+from raw2fig.papers.c2s.corpus_cytokines import CytokineSamples, CytokineTask, corpus_cytokines, stimulus_text
+from raw2fig.papers.c2s.corpus_drugs import UNNAMED, DrugSamples, corpus_drugs
+from raw2fig.papers.c2s.corpus_reference import (
+    GeneSetTask,
+    MultiCell,
+    MultiCellTask,
+    ReferenceSamples,
+    SingleCellTask,
+    corpus_reference,
+)
+from raw2fig.papers.c2s.corpus_tissue import TissueSamples, TissueTask, corpus_tissue, statements
+from raw2fig.papers.c2s.counts import Split, read_cells, write_cells
+from raw2fig.papers.c2s.cytokines import Treatment, simulate_cytokines
+from raw2fig.papers.c2s.drugs import DrugTreatment, simulate_drugs
+from raw2fig.papers.c2s.preprocess import Filters, PanelSize, panel, preprocess
+from raw2fig.papers.c2s.programmes import Scored, read_programmes
+from raw2fig.papers.c2s.prompts import FAMILIES, Style, Wording, cell_block, draw
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.papers.c2s.tiers import SEEN, HeldOut, read_design, tier_of
 from raw2fig.papers.c2s.tiers import TIERS as TIER_NAMES
-from raw2fig.papers.c2s.tissue import simulate_tissue
+from raw2fig.papers.c2s.tissue import Neighbourhood, Tissue, simulate_tissue
+from raw2fig.settings import read
 from raw2fig.tables import read_yaml
 
 STYLES: tuple[Style, ...] = get_args(Style)
 EXPERIMENTS = ("reference", "cytokines", "tissue", "drugs")
+SINGLE_CELL, MULTI_CELL, GENE_SET = map(get_args, (SingleCellTask, MultiCellTask, GeneSetTask))
+CYTOKINE_TASKS, TISSUE_TASKS = get_args(CytokineTask), get_args(TissueTask)
 TOP, MULTI_TOP, FEW, RADIUS = 8, 6, 4, 20.0
 PER_TASK, TESTED = 40, 120
 
@@ -69,23 +82,44 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = written(synthetic(), folder)
     made = {name: folder / f"{name}.raw.h5ad" for name in EXPERIMENTS[1:]}
     other = {"oracle": folder / "oracle.h5ad", "truth": folder / "truth.json"}
-    simulate_cytokines(raw=raw, effects=EFFECTS, cytokine=made["cytokines"], n_train=3, n_test=3, **other)
-    simulate_tissue(raw=raw, effects=EFFECTS, spatial=made["tissue"], cells=700, radius=RADIUS)
+    few_cells = shipped(DrugTreatment, "drugs.simulation", n_train=2, n_test=2)
+    simulate_cytokines(
+        raw=raw,
+        effects=EFFECTS,
+        cytokine=made["cytokines"],
+        simulation=Treatment(n_train=5, n_test=3, effect_scale=1.0),
+        **other,
+    )
+    simulate_tissue(
+        raw=raw,
+        effects=EFFECTS,
+        spatial=made["tissue"],
+        simulation=Tissue(cells=700, effect_scale=1.0),
+        neighbourhood=Neighbourhood(radius=RADIUS),
+    )
     few = read_yaml(EFFECTS)
     few["drugs"]["drugs_per_class"] = 3
     effects = folder / "effects.yaml"
     effects.write_text(yaml.safe_dump(few))
     simulate_drugs(
-        raw=raw, effects=effects, programmes=PROGRAMMES, drugs=made["drugs"], truth=other["truth"], n_train=2, n_test=2
+        raw=raw,
+        effects=effects,
+        programmes=PROGRAMMES,
+        drugs=made["drugs"],
+        truth=other["truth"],
+        simulation=few_cells,
+        scored=shipped(Scored, "screen.scored"),
     )
-    panel(raw=raw, programmes=PROGRAMMES, panel=folder / "panel.json", size=0)
+    panel(raw=raw, programmes=PROGRAMMES, panel=folder / "panel.json", choice=PanelSize(size=0))
     for name in EXPERIMENTS:
         path = folder / f"{name}.h5ad"
         preprocess(
             raw=made.get(name, raw),
             cells=path,
             vocabulary=folder / "vocabulary.json",
-            min_genes=1,
+            filters=shipped(Filters, "preprocess", min_genes=1),
+            split=shipped(Split, "reference.split"),
+            held_out=shipped(HeldOut, "held_out"),
             tiers=TIERS if name == "cytokines" else None,
         )
         identified(path)
@@ -94,36 +128,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(folder: Path, name: str, style: Style, corpus: Path, seed: int = 0, prior: str = "both") -> pd.DataFrame:
     """The corpus of an experiment, `PER_TASK` training samples of each task."""
-    common = {"cells": folder / f"{name}.h5ad", "top": TOP, "style": style, "seed": seed}
+    wording = shipped(Wording, "wording", style=style)
+    common = {"cells": folder / f"{name}.h5ad", "sentence": Sentence(top=TOP), "wording": wording, "seed": seed}
 
-    def samples(tasks: tuple[str, ...]) -> list[str]:
-        return [f"{task}={PER_TASK}" for task in tasks]
+    def samples(*tasks: object) -> dict[str, object]:
+        each = dict.fromkeys((task for kind in tasks for task in get_args(kind)), PER_TASK)
+        return {"samples": each, "test_samples": TESTED}
 
     if name == "reference":
-        tasks = SINGLE_CELL + MULTI_CELL + GENE_SET
         corpus_reference(
             **common,
             panel=folder / "panel.json",
             corpus=corpus,
-            samples=samples(tasks),
-            multi_top=MULTI_TOP,
-            test_samples=TESTED,
+            size=read(ReferenceSamples, samples(SingleCellTask, MultiCellTask, GeneSetTask)),
+            multi_cell=shipped(MultiCell, "multi_cell", multi_top=MULTI_TOP),
         )
     elif name == "cytokines":
-        corpus_cytokines(**common, corpus=corpus, samples=samples(CYTOKINE_TASKS), test_samples=TESTED)
+        corpus_cytokines(**common, corpus=corpus, size=read(CytokineSamples, samples(CytokineTask)))
     elif name == "tissue":
         corpus_tissue(
             **common,
             effects=EFFECTS,
             priors=[prior],
             corpora=[corpus],
-            samples=samples(TISSUE_TASKS),
-            radius=RADIUS,
-            multi_top=MULTI_TOP,
-            test_samples=TESTED,
+            size=read(TissueSamples, samples(TissueTask) | {"count": 3, "multi_top": MULTI_TOP}),
+            neighbourhood=Neighbourhood(radius=RADIUS),
         )
     else:
-        corpus_drugs(**common, corpus=corpus, samples=400)
+        corpus_drugs(**common, corpus=corpus, size=shipped(DrugSamples, "screen.corpus", samples=400))
     return pd.read_parquet(corpus)
 
 
@@ -410,11 +442,23 @@ def test_cell_blocks_end_every_cell_with_a_period() -> None:
     assert cell_block(["A B", "C"], "natural") == "Cell 1:\nA B.\nCell 2:\nC."
 
 
-@pytest.mark.parametrize("item", ["annotation", "annotation=", "annotation=-1", "annotation=1.5", "spelling=3", "=3"])
-def test_a_malformed_sample_is_refused(item: str) -> None:
-    assert parse_samples(["annotation=600", "niche=0"], ["annotation", "niche"]) == {"annotation": 600, "niche": 0}
-    with pytest.raises(InputError, match="annotation"):
-        parse_samples([item], ["annotation", "niche"])
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        ({"annotation": None}, "samples.annotation: is None; expected an integer"),
+        ({"annotation": -1}, "samples.annotation: is -1; expected at least 0"),
+        ({"annotation": 1.5}, "samples.annotation: is 1.5; expected an integer"),
+        ({"spelling": 3}, "samples.spelling: is 'spelling'; expected one of cell_language, annotation"),
+        ({}, "samples: is {}; expected at least one sample"),
+        ({"annotation": 0}, "samples: is {'annotation': 0}; expected at least one sample"),
+        ("annotation=600", "samples: is 'annotation=600'; expected a mapping"),
+    ],
+)
+def test_malformed_samples_are_refused(samples: object, message: str) -> None:
+    good = {"test_samples": 3, "samples": '{"annotation": "600", "generation": 0}'}
+    assert read(ReferenceSamples, good).samples == {"annotation": 600, "generation": 0}
+    with pytest.raises(InputError, match=f"^{re.escape(message)}"):
+        read(ReferenceSamples, good | {"samples": samples})
 
 
 def test_a_split_without_cells_is_refused(experiments: dict[str, Experiment]) -> None:

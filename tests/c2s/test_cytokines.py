@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from c2s_settings import given
 from simulator_reference import (
     EFFECTS,
     TIERS,
@@ -22,6 +23,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import read_counts
 from raw2fig.papers.c2s.cytokines import (
     CytokineEffects,
+    Treatment,
     log_fold_change,
     read_effects,
     simulate_cytokines,
@@ -42,7 +44,11 @@ TINY = CytokineEffects(
 GENES = ["G1", "G2", "G3", "G4"]
 
 
-def run(raw: Path, folder: Path, **options: float) -> tuple[Path, Path, Path]:
+DEFAULT = {"n_train": 200, "n_test": 64}
+"""Cells of a condition."""
+
+
+def run(raw: Path, folder: Path, seed: int = 0, **options: float) -> tuple[Path, Path, Path]:
     folder.mkdir(exist_ok=True)
     paths = folder / "cytokine.h5ad", folder / "oracle.h5ad", folder / "truth.json"
     simulate_cytokines(
@@ -51,7 +57,8 @@ def run(raw: Path, folder: Path, **options: float) -> tuple[Path, Path, Path]:
         cytokine=paths[0],
         oracle=paths[1],
         truth=paths[2],
-        **options,  # type: ignore[arg-type]
+        simulation=given(Treatment, "cytokine.simulation", **DEFAULT | options),
+        seed=seed,
     )
     return paths
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 from anndata import AnnData
+from c2s_settings import given
 from scipy.sparse import vstack
 from simulator_reference import EFFECTS, PROGRAMMES, TYPES, assert_no_leak, marked, pbmc68k, synthetic, written
 
@@ -15,21 +16,27 @@ from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import normalise, read_counts
 from raw2fig.papers.c2s.cytokines import log_fold_change, read_effects
 from raw2fig.papers.c2s.drugs import (
+    DrugTreatment,
     context_fold_change,
     drug_fold_change,
     is_conditional,
     read_drug_effects,
-    read_programme,
     simulate_drugs,
 )
-from raw2fig.papers.c2s.screen import context_split, programme_score, rank_screen
+from raw2fig.papers.c2s.programmes import Scored, programme_score, read_programme
+from raw2fig.papers.c2s.screen import context_split, rank_screen
 from raw2fig.papers.c2s.simulate import Source, condition_rng, draw, source
 from raw2fig.tables import read_json
 
 PROGRAMME = "antigen_presentation"
 
 
-def run(raw: Path, folder: Path, **options: object) -> tuple[Path, Path]:
+DEFAULT: dict[str, object] = {"n_train": 24, "n_test": 16}
+"""Cells of a drug, context and cell type."""
+MARGIN = 0.25
+
+
+def run(raw: Path, folder: Path, seed: int = 0, programme: str = PROGRAMME, **options: object) -> tuple[Path, Path]:
     folder.mkdir(exist_ok=True)
     paths = folder / "drugs.h5ad", folder / "truth.json"
     simulate_drugs(
@@ -38,7 +45,9 @@ def run(raw: Path, folder: Path, **options: object) -> tuple[Path, Path]:
         programmes=PROGRAMMES,
         drugs=paths[0],
         truth=paths[1],
-        **options,  # type: ignore[arg-type]
+        simulation=given(DrugTreatment, "drugs.simulation", **DEFAULT | options),
+        scored=Scored(programme=programme),
+        seed=seed,
     )
     return paths
 
@@ -124,7 +133,7 @@ def test_check_19_the_screen_finds_the_planted_class_with_an_oracle_generator(tm
     truth = read_json(truth_path)
     planted = [name for name, drug in truth["drugs"].items() if drug["planted"]]
     cells = read_counts(path, ("drug", "context"))
-    summary = context_split(scores_of(cells, truth["programme"]), np.random.default_rng(0))
+    summary = context_split(scores_of(cells, truth["programme"]), np.random.default_rng(0), MARGIN)
     ranking = rank_screen(summary, planted, k=15)
     assert ranking.auroc_split >= 0.9
     assert ranking.auroc_positive < ranking.auroc_split - 0.1
@@ -152,7 +161,7 @@ def null_screen(seed: int, n: int = 4) -> pd.DataFrame:
     obs = pd.DataFrame(labels, columns=["drug", "context"], index=[f"s{i}" for i in range(len(labels))])
     cells = AnnData(vstack(blocks, format="csr"), obs=obs, var=pd.DataFrame(index=genes))
     scores = scores_of(cells, read_programme(PROGRAMMES, PROGRAMME, genes))
-    return context_split(scores, np.random.default_rng(seed), resamples=400)
+    return context_split(scores, np.random.default_rng(seed), MARGIN, resamples=400)
 
 
 def test_check_19_without_effects_the_screen_finds_nothing() -> None:

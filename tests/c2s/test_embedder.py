@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import write_cells
 from raw2fig.papers.c2s.embedder import (
     Embedder,
+    Embedding,
     embedder,
     fit_pca,
     load_embedder,
@@ -18,6 +20,7 @@ from raw2fig.papers.c2s.embedder import (
     save_embedder,
     through_sentences,
 )
+from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.tables import write_json
 
 LINE = {"slope": -0.5, "intercept": 2.0}
@@ -125,11 +128,12 @@ def test_step_uses_training_cells_only_and_repeats_to_the_byte(tmp_path: Path) -
     counts = np.random.default_rng(0).poisson(2.0, (40, 12))
     altered = counts.copy()
     altered[::4] = counts[::4, ::-1]  # the test cells
+    settings: dict[str, Any] = {"sentence": Sentence(top=6), "embedding": Embedding(dim=3)}
     made = []
     for name, table in (("a", counts), ("b", counts), ("c", altered)):
         make_cells(tmp_path / f"{name}.h5ad", table)
         model = tmp_path / f"{name}.npz"
-        embedder(cells=tmp_path / f"{name}.h5ad", fit=tmp_path / "fit.json", model=model, top=6, dim=3)
+        embedder(cells=tmp_path / f"{name}.h5ad", fit=tmp_path / "fit.json", model=model, **settings)
         made.append(model.read_bytes())
     assert made[0] == made[1] == made[2]
     assert load_embedder(tmp_path / "a.npz").components.shape == (3, 12)

@@ -1,6 +1,7 @@
 """Every figure step on a small made-up run: three files, plotted values that follow from the tables, nothing clipped
 and nothing on top of something else."""
 
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Drawing
 
 from raw2fig import plotting
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s import figures, figures_maps, figures_perturbation, figures_summary
-from raw2fig.stats import Estimate, bootstrap_mean, proportion
+from raw2fig.papers.c2s.screen import Hits
+from raw2fig.stats import bootstrap_mean, proportion
+from raw2fig.step import run_step
 from raw2fig.tables import write_json
 
 CONDITIONS = [
@@ -24,6 +26,7 @@ CONDITIONS = [
     ("T", "IFNB+IL6", "acute", "tier1"),
     ("T", "IFNG", "acute", "tier2"),
 ]
+HITS = Hits(margin=0.25)
 LABELS = ["cell_type", "cytokine", "exposure", "tier"]
 
 
@@ -36,9 +39,9 @@ class Figure(NamedTuple):
     def table(self) -> pd.DataFrame:
         return pd.read_csv(self.csv)
 
-    @property
-    def outputs(self) -> dict[str, Path]:
-        return self._asdict()
+    def draw(self, step: Callable[..., plotting.Drawing], **arguments: Any) -> None:
+        """Run a figure step and save what it draws."""
+        run_step(step, {**arguments, "scale": "laptop", **self._asdict()})
 
 
 @pytest.fixture
@@ -55,8 +58,11 @@ def rng() -> np.random.Generator:
 def layout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every figure that is saved is looked at: its legend is above the panels, and boxes lie apart and inside."""
 
-    def look(fig: Drawing, *arguments: Any) -> None:
-        plotting.save(fig, *arguments)
+    saved = plotting.save
+
+    def look(drawing: plotting.Drawing, **given: Any) -> None:
+        saved(drawing, **given)
+        fig = drawing.fig
         renderer = FigureCanvasAgg(fig).get_renderer()
         panels = [ax for ax in fig.axes if ax.get_visible()]
         assert not any(ax.get_legend() for ax in panels)
@@ -69,8 +75,7 @@ def layout(monkeypatch: pytest.MonkeyPatch) -> None:
         for one, other in combinations([box.padded(-1) for box in boxes], 2):
             assert not one.overlaps(other), (one, other)
 
-    for module in (figures, figures_maps, figures_perturbation, figures_summary):
-        monkeypatch.setattr(module, "save", look)
+    monkeypatch.setattr(plotting, "save", look)
 
 
 @pytest.fixture
@@ -195,13 +200,13 @@ def test_rank(tmp_path: Path, drawn: Figure, rng: np.random.Generator) -> None:
     x = rng.random(20)
     pairs = pd.DataFrame({"cell": "a", "split": ["train", "test"] * 10, "log_rank": x, "log_expression": 1.5 - x / 2})
     pairs.assign(reconstructed=1.5 - x / 2).to_parquet(tmp_path / "pairs.parquet")
-    figures.fig_rank(fit=tmp_path / "fit.json", pairs=tmp_path / "pairs.parquet", **drawn.outputs)
+    drawn.draw(figures.fig_rank, fit=tmp_path / "fit.json", pairs=tmp_path / "pairs.parquet")
     whole(drawn)
     np.testing.assert_allclose(drawn.table["log_rank"], x[1::2])
 
 
 def test_scaling(scaling: list[Path], drawn: Figure) -> None:
-    figures.fig_scaling(scores=scaling, **drawn.outputs)
+    drawn.draw(figures.fig_scaling, scores=scaling)
     whole(drawn)
     table = drawn.table
     assert len(table) == 4 * 2
@@ -215,7 +220,7 @@ def test_scaling(scaling: list[Path], drawn: Figure) -> None:
 
 
 def test_tissue(scaling: list[Path], baselines: Path, drawn: Figure) -> None:
-    figures.fig_tissue(scores=scaling, baselines=baselines, **drawn.outputs)
+    drawn.draw(figures.fig_tissue, scores=scaling, baselines=baselines)
     whole(drawn)
     points = drawn.table[drawn.table["method"] == "C2S"]
     assert points.groupby("parameters")["cells"].apply(list).to_dict() == {2: [1, 2], 5: [1, 2]}
@@ -234,7 +239,7 @@ def test_samples(tmp_path: Path, drawn: Figure) -> None:
             for step in (1, 2)
         ]
         write_json({"size": "8/1/1", "parameters": 7, "batch": 32, "log": [{"step": 1, "loss": 3.0}, *probes]}, path)
-    figures.fig_samples(logs=paths, **drawn.outputs)
+    drawn.draw(figures.fig_samples, logs=paths)
     whole(drawn)
     assert drawn.table[["samples", "value", "seed 0", "seed 1"]].to_numpy().tolist() == [
         [32, 3.5, 3, 4],
@@ -251,7 +256,7 @@ def test_annotation(
     cells.loc[0, "predicted"] = "no such type"
     pd.concat([cells, places], axis=1).to_parquet(tmp_path / "umap.parquet")
     inputs = {"predictions": annotation, "matches": matches, "coordinates": tmp_path / "umap.parquet"}
-    figures_maps.fig_annotation(**inputs, **drawn.outputs)
+    drawn.draw(figures_maps.fig_annotation, **inputs)
     whole(drawn)
     bars = drawn.table[drawn.table["panel"] == "accuracy"].set_index("method")
     for method, right in (("C2S", 11), ("majority", 6)):
@@ -264,7 +269,7 @@ def test_annotation(
 
 
 def test_spatial(answers: Path, drawn: Figure) -> None:
-    figures.fig_spatial(answers=answers, **drawn.outputs)
+    drawn.draw(figures.fig_spatial, answers=answers)
     whole(drawn)
     assert drawn.table["prior"].tolist() == ["none", "none", "both", "both"]
     assert drawn.table["chance"].tolist() == [0.5, 0.25] * 2
@@ -273,7 +278,7 @@ def test_spatial(answers: Path, drawn: Figure) -> None:
 
 
 def test_perturbation(scores: Path, drawn: Figure) -> None:
-    figures_perturbation.fig_perturbation(scores=scores, **drawn.outputs)
+    drawn.draw(figures_perturbation.fig_perturbation, scores=scores)
     whole(drawn)
     frame = pd.read_parquet(scores)
     means = frame.groupby(["metric", "method", "tier"])["value"].mean()
@@ -294,7 +299,7 @@ def test_cells(tmp_path: Path, drawn: Figure, rng: np.random.Generator) -> None:
     cells = pd.DataFrame(rows, columns=["source", *LABELS])
     cells[["umap1", "umap2"]] = rng.random((len(cells), 2))
     cells.to_parquet(tmp_path / "umap.parquet")
-    figures_maps.fig_cells(coordinates=tmp_path / "umap.parquet", **drawn.outputs)
+    drawn.draw(figures_maps.fig_cells, coordinates=tmp_path / "umap.parquet")
     whole(drawn)
     sizes = drawn.table.groupby(["panel", "method", "source"]).size().unstack("panel")
     assert sizes.columns.tolist() == ["B IFNB+IL6 acute", "T IFNG acute", "all 3 held-out conditions"]
@@ -305,7 +310,7 @@ def test_cells(tmp_path: Path, drawn: Figure, rng: np.random.Generator) -> None:
     np.testing.assert_allclose(shown[["umap1", "umap2"]], cells.loc[there, ["umap1", "umap2"]])
     cells[cells["source"] != "real"].to_parquet(tmp_path / "umap.parquet")
     with pytest.raises(InputError, match="real or predicted cells are absent"):
-        figures_maps.fig_cells(coordinates=tmp_path / "umap.parquet", **drawn.outputs)
+        drawn.draw(figures_maps.fig_cells, coordinates=tmp_path / "umap.parquet")
 
 
 def test_grpo(tmp_path: Path, scores: Path, drawn: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,16 +322,17 @@ def test_grpo(tmp_path: Path, scores: Path, drawn: Figure, monkeypatch: pytest.M
             logs.append(tmp_path / f"{reward}-s{seed}.json")
             write_json(run | {"runs": [{"lr": 0.1, "log": log}, {"lr": 0.2, "log": log}]}, logs[-1])
     colours: dict[str, set[str]] = {}
-    look = figures_perturbation.save
+    look = plotting.save
 
-    def lines(fig: Drawing, *arguments: Any) -> None:
-        look(fig, *arguments)
+    def lines(drawing: plotting.Drawing, **given: Any) -> None:
+        look(drawing, **given)
+        fig = drawing.fig
         for line in fig.axes[6].get_lines():
             colours.setdefault(line.get_label(), set()).add(line.get_color())
         assert [len(fig.axes[number].get_lines()) for number in (3, 6)] == [5, 5]  # 2 seeds x 2 rates, models kept
 
-    monkeypatch.setattr(figures_perturbation, "save", lines)
-    figures_perturbation.fig_grpo(scores=scores, logs=logs, **drawn.outputs)
+    monkeypatch.setattr(plotting, "save", lines)
+    drawn.draw(figures_perturbation.fig_grpo, scores=scores, logs=logs)
     whole(drawn)
     table = drawn.table
     curves = table[(table["metric"] == "validation_scfid") & (table["method"] == "GRPO mmd") & (table["lr"] == 0.1)]
@@ -345,7 +351,7 @@ def test_grpo(tmp_path: Path, scores: Path, drawn: Figure, monkeypatch: pytest.M
 
 
 def test_screen(screen: dict[str, Path], drawn: Figure) -> None:
-    figures_perturbation.fig_screen(**screen, **drawn.outputs)
+    drawn.draw(figures_perturbation.fig_screen, **screen, hits=HITS)
     whole(drawn)
     table = drawn.table.set_index("drug")
     assert table.index[0] == "D1"
@@ -369,7 +375,7 @@ def test_summary(
 ) -> None:
     inputs = {"annotation": annotation, "matches": matches, "scaling": scaling, "baselines": baselines}
     inputs |= {"spatial": answers, "perturbation": scores}
-    figures_summary.fig_summary(**inputs, **screen, size="S", **drawn.outputs)
+    drawn.draw(figures_summary.fig_summary, **inputs, **screen, size="S", hits=HITS)
     whole(drawn)
     table = drawn.table.set_index(["task", "method"])
     seen = {
@@ -378,7 +384,7 @@ def test_summary(
         ("same spatial neighbourhood", "most common answer"): proportion(4, 8),
     }
     for row, share in seen.items():
-        np.testing.assert_allclose(table.loc[row, list(Estimate._fields)].astype(float), share)
+        np.testing.assert_allclose(table.loc[row, list(share._asdict())].astype(float), list(share._asdict().values()))
     means = {
         ("matching cells to pseudobulks", "C2S"): 0.1,
         # of size S only, over both seeds, and the guesses on the same samples
@@ -400,5 +406,5 @@ def test_summary(
     }
     assert table["seeds"].max() == 2
     # real drugs: nobody knows which of them work
-    figures_summary.fig_summary(**inputs, size="S", **drawn.outputs)
+    drawn.draw(figures_summary.fig_summary, **inputs, size="S", hits=HITS)
     assert set(table["score"]) - set(drawn.table["score"]) == {"AUROC"}

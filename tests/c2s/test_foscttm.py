@@ -11,6 +11,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.c2s import foscttm, metrics
 from raw2fig.papers.c2s.annotate import bulk_expression
 from raw2fig.papers.c2s.counts import normalise
+from raw2fig.papers.c2s.measures import matching, matching_change
 
 
 def pairs(n: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +40,7 @@ def test_perfect_pairs_have_no_spread() -> None:
     a, _ = pairs(8, 0)
     np.testing.assert_allclose(foscttm.pseudovalues(a, 3 * a), 0, atol=1e-12)
     scores = pd.DataFrame({"method": "x", "pair": range(8), "value": foscttm.pseudovalues(a, 3 * a)})
-    assert foscttm.estimate(scores, "x")[:4] == (0, 0, 0, 8)
+    assert matching(scores, "x")[:4] == (0, 0, 0, 8)
 
 
 def test_their_spread_is_that_of_resampled_pairs() -> None:
@@ -67,17 +68,17 @@ def test_change_is_paired_and_keeps_its_sign() -> None:
             for method, shift in (("base", 0.0), ("model", -0.05))
         ]
     )
-    estimate = foscttm.change(table.sample(frac=1, random_state=0), "base", "model")
+    estimate = matching_change(table.sample(frac=1, random_state=0), "base", "model")
     np.testing.assert_allclose(estimate[:3], -0.05)
     assert estimate.n == 6
 
 
 def test_intervals_stay_within_0_and_1() -> None:
     scores = pd.DataFrame({"method": "x", "pair": range(4), "value": [-0.5, 0.6, 0.1, 0.2]})
-    estimate = foscttm.estimate(scores, "x")
+    estimate = matching(scores, "x")
     assert (estimate.low, estimate.value) == (0, pytest.approx(0.1))
     scores["value"] += 0.85
-    assert foscttm.estimate(scores, "x").high == 1
+    assert matching(scores, "x").high == 1
 
 
 def test_step(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_step(tmp_path: Path) -> None:
     }
     for method, table in zip(("C2S", "log-expression"), tables, strict=True):
         expected = metrics.foscttm(np.stack(table["single"]), np.stack(table["bulk"]))
-        assert foscttm.estimate(scores, method).value == pytest.approx(expected)
+        assert matching(scores, method).value == pytest.approx(expected)
 
 
 def test_bulks_are_on_the_scale_of_cells() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from c2s_settings import given, split_options
 from scipy.sparse import csr_matrix
 from scipy.stats import kendalltau
 
@@ -15,9 +16,24 @@ from raw2fig.errors import InputError
 from raw2fig.papers.c2s import grpo as module
 from raw2fig.papers.c2s.counts import write_cells
 from raw2fig.papers.c2s.embedder import through_sentences
-from raw2fig.papers.c2s.grpo import Task, grpo, keep_best, reward_function, training_conditions, validation
+from raw2fig.papers.c2s.grpo import (
+    Scoring,
+    Selection,
+    Task,
+    grpo,
+    keep_best,
+    reward_function,
+    training_conditions,
+    validation,
+)
 from raw2fig.papers.c2s.metrics import scfid
+from raw2fig.papers.c2s.perturbation import Family
+from raw2fig.papers.c2s.programmes import Scored
+from raw2fig.papers.c2s.prompts import Wording
 from raw2fig.papers.c2s.rewards import rewards_mmd
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.rl.recipe import Recipe
+from raw2fig.settings import read
 from raw2fig.tables import read_json, write_json
 
 pytestmark = pytest.mark.training
@@ -79,15 +95,18 @@ def base(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model, fine-tuned for a few steps on the training cells."""
     import torch
 
+    from raw2fig.lm.finetune import Training
     from raw2fig.lm.models import Size, build_gpt_neox, load_tokenizer, save
-    from raw2fig.papers.c2s.corpus_cytokines import corpus_cytokines
-    from raw2fig.papers.c2s.train import sft, tokenizer
+    from raw2fig.papers.c2s.corpus_cytokines import CytokineSamples, corpus_cytokines
+    from raw2fig.papers.c2s.tokenizer import tokenizer
+    from raw2fig.papers.c2s.train import Encoding, sft
 
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("base")
     corpus, words = folder / "corpus.parquet", folder / "words"
-    samples = ["perturbation_generation=400"]
-    corpus_cytokines(cells=files.cells, corpus=corpus, samples=samples, top=TOP, test_samples=0)
+    size = read(CytokineSamples, {"samples": {"perturbation_generation": 400}, "test_samples": 0})
+    wording = given(Wording, "wording")
+    corpus_cytokines(cells=files.cells, corpus=corpus, size=size, sentence=Sentence(top=TOP), wording=wording)
     tokenizer(corpora=[corpus], panel=files.panel, tokenizer=words)
     known = load_tokenizer(str(words))
     save(build_gpt_neox(Size(32, 1, 4), known, 40, 0), known, folder / "random")
@@ -96,20 +115,30 @@ def base(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
         base=folder / "random",
         models=[folder / "base"],
         logs=[folder / "base.json"],
-        steps=50,
-        batch=16,
-        lr=5e-3,
+        training=given(Training, "annotation.training", steps=50, batch=16, lr=5e-3),
+        encoding=given(Encoding, "encoding"),
     )
     return folder / "base"
 
 
 def run(files: Files, base: Path, folder: Path, **options: Any) -> list[Path]:
-    """Run the step; the models' folders."""
-    rewards = options.setdefault("rewards", ["kendall"])
-    models = [folder / name for name in rewards]
-    settings = {"steps": 2, "lrs": [1e-3], "top": TOP, "generations": 4, "prompts_per_step": 3, "validation_cells": 24}
-    inputs = {"cells": files.cells, "fit": files.fit, "panel": files.panel}
-    grpo(base=base, models=models, logs=[folder / f"{name}.json" for name in rewards], **inputs, **settings | options)
+    """Run the step, with the shipped settings, these and `options`; the models' folders."""
+    options = {"rewards": ["kendall"], "steps": 2, "lr": 1e-3, "generations": 4, "prompts": 3} | options
+    kinds = (Scoring, Scored, Selection, Recipe, Family, Wording)
+    scoring, scored, selection, recipe, family, wording = split_options(options, *kinds)
+    settings: dict[str, Any] = {
+        "scoring": given(Scoring, "grpo.scoring", **scoring),
+        "scored": given(Scored, "perturbation.scored", **scored),
+        "selection": given(Selection, "grpo.selection", **selection),
+        "recipe": given(Recipe, "grpo.recipe", **recipe),
+        "asked": given(Family, "perturbation.prompts", **family),
+        "sentence": Sentence(top=TOP),
+        "wording": given(Wording, "wording", **wording),
+    }
+    inputs = {"base": base, "cells": files.cells, "fit": files.fit, "panel": files.panel}
+    models = options.pop("models", [folder / name for name in settings["scoring"].rewards])
+    logs = [model.with_suffix(".json") for model in models]
+    grpo(models=models, logs=logs, **inputs, **settings, **{"seed": 0} | options)
     return models
 
 
@@ -243,7 +272,7 @@ def trained(files: Files, base: Path, tmp_path_factory: pytest.TempPathFactory) 
     with pytest.MonkeyPatch.context() as patch:
         make: Callable = reward_function
         patch.setattr(module, "reward_function", lambda task, *rest: given.append(task) or make(task, *rest))
-        options = {"steps": 6, "lrs": [2e-3, 5e-3], "snapshot_every": 2}
+        options = {"steps": 15, "lr": 2e-3, "other_lrs": [5e-3], "generations": 8, "snapshot_every": 5}
         (model,) = run(files, base, folder, **options)
     assert not list(folder.glob(".*"))  # no checkpoint is left
     return Trained(given[0], read_json(folder / "kendall.json"), model)
@@ -318,7 +347,7 @@ def test_what_a_reward_is_meant_to_improve_chooses(reward: Any, kept: int) -> No
 def test_without_snapshots_the_last_step_of_the_first_rate_is_kept(files: Files, base: Path, tmp_path: Path) -> None:
     from raw2fig.lm.models import load
 
-    (model,) = run(files, base, tmp_path, snapshot_every=0, lrs=[1e-3, 1.0], rewards=["mmd"])
+    (model,) = run(files, base, tmp_path, snapshot_every=0, other_lrs=[1.0], rewards=["mmd"])
     log = read_json(tmp_path / "mmd.json")
     assert [entry["lr"] for entry in log["runs"]] == [1e-3]
     assert log["kept"] == {}
@@ -336,17 +365,7 @@ def test_a_programme_of_fewer_than_two_genes_is_refused(
 
 def test_as_many_models_as_rewards(files: Files, base: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2 rewards, 1 models"):
-        grpo(
-            base=base,
-            cells=files.cells,
-            fit=files.fit,
-            panel=files.panel,
-            rewards=["mmd", "kendall"],
-            models=[tmp_path / "mmd"],
-            logs=[tmp_path / "mmd.json"],
-            steps=1,
-            lrs=[1e-3],
-        )
+        run(files, base, tmp_path, rewards=["mmd", "kendall"], models=[tmp_path / "mmd"])
 
 
 def test_scfid_of_the_validation_is_that_of_the_programme(task: Task, base: Path) -> None:

@@ -7,20 +7,22 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from c2s_settings import given
 from scipy.sparse import csr_matrix
 from scipy.stats import linregress, pearsonr, rankdata, spearmanr
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import normalise, recover_pbmc68k, write_cells
 from raw2fig.papers.c2s.inverse import (
+    LineFit,
     bootstrap_r2,
     fit_line,
     fit_ranks,
     rank_fit,
     rank_pairs,
-    reconstruct,
     score_line,
 )
+from raw2fig.papers.c2s.reconstruction import reconstruct
 from raw2fig.papers.c2s.sentences import UNKNOWN, as_ranked, rank_genes
 from raw2fig.step import run_step
 
@@ -159,9 +161,10 @@ def cells_file(pbmc, tmp_path_factory):
     return path
 
 
-def run(cells, folder, **parameters):
+def run(cells, folder, sample=500):
     paths = {"fit": folder / "fit.json", "pairs": folder / "pairs.parquet"}
-    run_step(rank_fit, {"cells": cells, **paths, "max_log_rank": 3.0, "seed": 0, "sample": 500, **parameters})
+    settings = given(LineFit, "rank_fit", sample=sample)
+    run_step(rank_fit, {"cells": cells, **paths, "settings": settings, "seed": 0})
     return json.loads(paths["fit"].read_text()), pd.read_parquet(paths["pairs"])
 
 

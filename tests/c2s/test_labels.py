@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from c2s_settings import given
 
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s.counts import read_counts
+from raw2fig.papers.c2s.counts import Split, read_counts
 from raw2fig.papers.c2s.labels import read_labels, relabel
-from raw2fig.papers.c2s.reference import reference
+from raw2fig.papers.c2s.reference import Reading, reference
 from raw2fig.papers.c2s.tiers import read_design
 from raw2fig.step import run_step
 
@@ -114,9 +115,9 @@ def cells(tmp_path: Path) -> Path:
 
 def read(cells: Path, **options: Any) -> anndata.AnnData:
     raw = cells.with_name("raw.h5ad")
-    run_step(
-        reference, {"raw": raw, "source": "path", "path": cells, "labels": cells.with_name("labels.yaml"), **options}
-    )
+    settings = {"reading": given(Reading, "reference.reading"), "split": given(Split, "reference.split")}
+    given_files = {"raw": raw, "path": cells, "labels": cells.with_name("labels.yaml")}
+    run_step(reference, {**given_files, **settings, **options})
     return read_counts(raw, ["split"])
 
 

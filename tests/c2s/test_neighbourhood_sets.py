@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from anndata import AnnData
+from c2s_settings import given
 from scipy.spatial.distance import cdist
 from simulator_reference import EFFECTS, synthetic, written
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import read_counts
 from raw2fig.papers.c2s.neighbourhood_sets import neighbours_of_cells, sample_neighbourhoods, sample_niches
-from raw2fig.papers.c2s.tissue import simulate_tissue
+from raw2fig.papers.c2s.tissue import Neighbourhood, Tissue, simulate_tissue
 from raw2fig.stats import auroc
 
 RADIUS, N, SIZE = 20.0, 4, 600
@@ -21,7 +22,13 @@ RADIUS, N, SIZE = 20.0, 4, 600
 @pytest.fixture(scope="module")
 def tissue(tmp_path_factory: pytest.TempPathFactory) -> AnnData:
     folder = tmp_path_factory.mktemp("tissue")
-    simulate_tissue(raw=written(synthetic(), folder), effects=EFFECTS, spatial=folder / "tissue.h5ad")
+    simulate_tissue(
+        raw=written(synthetic(), folder),
+        effects=EFFECTS,
+        spatial=folder / "tissue.h5ad",
+        simulation=Tissue(cells=2400, effect_scale=1.0),
+        neighbourhood=given(Neighbourhood, "spatial.neighbourhood"),
+    )
     cells = read_counts(folder / "tissue.h5ad", ("niche", "split"))
     return cells[(cells.obs["split"] == "train").to_numpy()].copy()
 

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from toy_language import GENES, toy_network
 
-from raw2fig.claims import above, below, decide, load_published
+from raw2fig.claims import Absent, above, below, decide, load_published
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s.claims import method_pairs, scaling_steps, together
+from raw2fig.papers.c2s.claims import scaling_steps
+from raw2fig.papers.c2s.conditions import conditions
 from raw2fig.papers.c2s.evaluate_scaling import _score
 from raw2fig.papers.c2s.generate import answer_tokens
-from raw2fig.papers.c2s.perturbation import conditions
-from raw2fig.stats import Estimate
+from raw2fig.papers.c2s.measures import method_pairs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -59,18 +59,18 @@ def test_scaling_is_judged_over_any_number_of_sizes(names: tuple[str, ...]) -> N
 
 
 def test_one_size_says_nothing_of_scaling() -> None:
-    assert scaling_steps(sized({"1B": 3.0})) == "one model size only"
+    with pytest.raises(Absent, match="one model size only"):
+        scaling_steps(sized({"1B": 3.0}))
 
 
 def test_methods_and_tiers_that_are_not_there_are_named() -> None:
     row = {"metric": "scfid", "tier": "tier1", "cell_type": "B", "cytokine": "IFNB", "exposure": "acute", "value": 1.0}
     scores = pd.DataFrame([{**row, "method": name, "seed": 0} for name in ("SFT", "no_change")])
-    assert not isinstance(method_pairs(scores, "no_change", "SFT", "scfid"), str)
-    assert method_pairs(scores, "SFT", "GRPO mmd", "scfid") == "no run of GRPO mmd"
-    assert method_pairs(scores, "no_change", "SFT", "scfid", "tier2") == "no condition of tier2 in the data"
-    one = Estimate(1, 0, 2, 3)
-    assert together({"a": one, "b": one}) == {"a": one, "b": one}
-    assert together({"a": one, "b": "why not"}) == "why not"
+    assert len(method_pairs(scores, "no_change", "SFT", "scfid").a) == 1
+    with pytest.raises(Absent, match="no run of GRPO mmd"):
+        method_pairs(scores, "SFT", "GRPO mmd", "scfid")
+    with pytest.raises(Absent, match="no condition of tier2 in the data"):
+        method_pairs(scores, "no_change", "SFT", "scfid", "tier2")
 
 
 def test_criteria_keep_their_meaning() -> None:
@@ -88,7 +88,9 @@ def test_loss_is_per_word_whatever_a_token_is(words: "PreTrainedTokenizerBase", 
     responses = ["G1 G2 G3.", "G4.", "G1 G2 G3 G4 G5 G6."]
     frame = pd.DataFrame({"task": "generation", "prompt": "cell:", "response": responses, "cell": list("abc")})
     labelled = pd.DataFrame({"task": ["annotation"], "prompt": ["cell:"], "response": ["type."], "cell": ["d"]})
-    rows = _score(str(tmp_path / "model"), "sampler", pd.concat([frame, labelled], ignore_index=True), GENES, 4, 0)
+    rows = _score(
+        str(tmp_path / "model"), "sampler", pd.concat([frame, labelled], ignore_index=True), GENES, 4, 8192, 0
+    )
     found = [row["value"] for row in rows if row["metric"] == "loss"]
     # each word is a token, the period and the end are two more
     expected = [np.log(len(words)) * (n + 2) / n for n in (3, 1, 6, 1)]

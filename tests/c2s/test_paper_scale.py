@@ -13,7 +13,7 @@ import pytest
 import yaml
 from clone import ROOT, Job, call, clone, jobs
 
-from raw2fig.config import load, merge, read_schema, validate
+from raw2fig.config import check, load, merge
 from raw2fig.errors import InputError
 from raw2fig.tables import read_json
 
@@ -34,43 +34,50 @@ SMALL: dict[str, Any] = {
         "reference": {"source": "path", "path": "given files/reference.h5ad"},
         "cytokine": {"path": "given files/cytokine.h5ad", "labels": "given files/labels.yaml"},
         "drugs": {"source": "path", "path": "given files/drugs.h5ad"},
-        "spatial": {"cells": 900},
+        "spatial": {"simulation": {"cells": 900}},
         "preprocess": {"min_genes": 100},
-        "panel": 144,
-        "sentence": {"top": 30, "multi_top": 8, "multi_cells": [2]},
+        "panel": {"size": 144},
+        "sentence": {"top": 30},
+        "multi_cell": {"multi_top": 8, "multi_cells": [2]},
         "base": {
             "source": "path",
-            "sizes": {
+            "released": {
                 "1B": {"source": "given files/neox"},
                 "2B": {"source": "given files/gemma"},
                 "410M": None,
                 "27B": None,
             },
         },
-        "engine": "sampler",
+        "generation": {"engine": "sampler"},
         "launch": "",
-        "training": {"max_length": 600, "checkpoint_every": 2},
-        "pretrain": {"test_samples": 20, "samples": {"annotation": 20, "generation": 20, "tissue_annotation": 20}},
-        "annotation": {"steps": 2, "batch": 2, "accumulate": 1},
+        "encoding": {"max_length": 600},
+        "pretrain": {
+            "corpus": {"test_samples": 20, "samples": {"annotation": 20, "generation": 20, "tissue_annotation": 20}}
+        },
+        "annotation": {"training": {"steps": 2, "batch": 2, "accumulate": 1, "checkpoint_every": 2}},
         "spatial_sft": {
-            "steps": 1,
-            "batch": 2,
-            "accumulate": 1,
-            "top": 8,
-            "test_samples": 12,
-            "samples": {"niche": 8, "neighbour": 8, "same_neighbourhood": 8, "same_niche": 8},
+            "corpus": {
+                "test_samples": 12,
+                "samples": {"niche": 8, "neighbour": 8, "same_neighbourhood": 8, "same_niche": 8},
+                "multi_top": 8,
+            },
+            "training": {"steps": 1, "batch": 2, "accumulate": 1, "checkpoint_every": 2},
         },
         "perturbation": {
-            "steps": 3,
-            "batch": 2,
-            "accumulate": 1,
-            "samples": {"perturbation_generation": 60, "perturbation_labels": 20},
-            "cells": 8,
-            "seen": 3,
-            "embedding": 5,
+            "corpus": {"samples": {"perturbation_generation": 60, "perturbation_labels": 20}},
+            "training": {"steps": 3, "batch": 2, "accumulate": 1, "checkpoint_every": 2},
+            "evaluation": {"n": 8, "seen": 3},
+            "embedding": {"dim": 5},
         },
-        "grpo": {"steps": 1, "generations": 4, "partners": 4},
-        "screen": {"steps": 1, "samples": 40, "batch": 2, "accumulate": 1, "cells": 3},
+        "grpo": {
+            "scoring": {"partners": 4},
+            "recipe": {"steps": 1, "generations": 4, "vllm": None, "checkpoint_every": 2},
+        },
+        "screen": {
+            "corpus": {"samples": 40},
+            "training": {"steps": 1, "batch": 2, "accumulate": 1, "checkpoint_every": 2},
+            "evaluation": {"n": 3},
+        },
     },
 }
 """Sources, sizes and steps in place of the paper's; everything else is config/paper.yaml as it is."""
@@ -101,27 +108,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("scale", [(), ("smoke",), ("gpu",), ("paper",)])
-def test_every_scale_fits_the_schema(scale: tuple[str, ...]) -> None:
-    whole = config(*scale)
-    validate(whole, read_schema(ROOT / "workflow/schemas"))
+def test_every_scale_fits_its_records(scale: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    whole = check(config(*scale))
     assert whole["scale"] == (scale[0] if scale else "laptop")
 
 
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
-        ({"reference": {"source": "url"}}, "c2s.reference.url: is missing"),
+        ({"reference": {"source": "url"}}, "c2s.reference.url: is null"),
         ({"reference": {"source": "url", "url": "ftp://x/y"}}, "c2s.reference.url: is 'ftp://x/y'"),
-        ({"cytokine": {"source": "path"}}, "c2s.cytokine.path: is None"),
-        ({"cytokine": {"source": "hub", "dataset": "lab/cells"}}, "c2s.cytokine.file: is missing"),
+        ({"cytokine": {"source": "path"}}, "c2s.cytokine.path: is null"),
+        ({"cytokine": {"source": "hub", "dataset": "lab/cells"}}, "c2s.cytokine.file: is null"),
         ({"drugs": {"source": "package", "dataset": "os/system"}}, "c2s.drugs.dataset: is 'os/system'"),
         ({"drugs": {"sha256": "abc"}}, "c2s.drugs.sha256: is 'abc'"),
-        ({"grpo": {"vllm_mode": "serve"}}, "c2s.grpo.vllm_mode: is 'serve'; expected 'server'"),
+        ({"grpo": {"recipe": {"vllm": "serve"}}}, "c2s.grpo.recipe.vllm: is 'serve'; expected one of colocate, server"),
     ],
 )
-def test_an_incomplete_source_is_refused(overlay: dict[str, Any], expected: str) -> None:
+def test_an_incomplete_source_is_refused(
+    overlay: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
     with pytest.raises(InputError, match=f"^{re.escape(expected)}"):
-        validate(merge(config(), {"c2s": overlay}), read_schema(ROOT / "workflow/schemas"))
+        check(merge(config(), {"c2s": overlay}))
 
 
 def test_a_gpu_is_asked_for_where_models_run_and_nowhere_else(folder: Path) -> None:
@@ -147,7 +157,7 @@ def test_the_paper_scale_as_it_is(folder: Path) -> None:
     grpo = lines["c2s_grpo seed=0"]
     launch = "accelerate launch --config_file config/accelerate/fsdp.yaml --num_processes"
     assert grpo.startswith(f"{launch} 3 -m raw2fig c2s grpo")
-    for flags in ("--generations 32", "--top 200", "--beta 0.005", "--lrs 1e-06", "--vllm server", "--style natural"):
+    for flags in ("--generations 32", "--top 200", "--beta 0.005", "--lr 1e-06", "--vllm server", "--style natural"):
         assert flags in grpo
     sft = lines["c2s_sft_perturbation seed=0"]
     assert sft.startswith(f"{launch} 1 -m raw2fig c2s sft")
@@ -181,7 +191,7 @@ def test_another_source_of_each_kind(folder: Path) -> None:
         lines = {str(job): job.shell for job in planned(folder, other)[0]}
         shell = lines["c2s_fetch_data dataset=reference"]
         assert all(word in shell for word in [*words, f"--sha256 {'0' * 64}"])
-        assert "--source path --path results/c2s/sources/reference.h5ad" in lines["c2s_reference"]
+        assert "c2s reference --path results/c2s/sources/reference.h5ad" in lines["c2s_reference"]
 
 
 def model_folder(folder: Path, network: Any) -> None:
@@ -427,9 +437,9 @@ def test_the_gpu_scale_in_small_runs_without_a_gpu(folder: Path) -> None:
             **{key: smoke[key] for key in ("cytokine", "spatial", "drugs", "pretrain", "perturbation", "screen")},
             "spatial_sft": smoke["spatial_sft"] | {"size": "L"},
             "sentence": {"top": 64},
-            "base": {"sizes": {"XS": {"shape": "16/1/2"}, "S": None, "M": None, "L": {"shape": "32/1/2"}}},
+            "base": {"shapes": {"XS": "16/1/2", "S": None, "M": None, "L": "32/1/2"}},
             "seeds": [0],
-            "grpo": {**smoke["grpo"], "rewards": ["mmd"]},
+            "grpo": merge(smoke["grpo"], {"scoring": {"rewards": ["mmd"]}}),
         },
     }
     (folder / "small-gpu.yaml").write_text(yaml.safe_dump(small))

@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from c2s_settings import given, split_options
 from scipy import sparse
 
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s.counts import merge_types, normalise, read_cells, recover_pbmc68k, write_cells
-from raw2fig.papers.c2s.preprocess import choose_panel, kept, panel, preprocess, read_programmes
-from raw2fig.papers.c2s.tiers import Design, assign_tiers, cytokine_name, read_design, tier_of
+from raw2fig.papers.c2s.counts import Split, merge_types, normalise, read_cells, recover_pbmc68k, write_cells
+from raw2fig.papers.c2s.preprocess import Filters, PanelSize, choose_panel, kept, panel, preprocess
+from raw2fig.papers.c2s.programmes import read_programmes
+from raw2fig.papers.c2s.tiers import Design, HeldOut, assign_tiers, cytokine_name, read_design, tier_of
 from raw2fig.step import run_step
 
 CONFIG = Path(__file__).parents[2] / "config" / "c2s"
@@ -40,7 +42,13 @@ def raw(pbmc: anndata.AnnData, tmp_path: Path) -> Path:
 
 def run_preprocess(raw: Path, name: str = "cells", **options: Any) -> anndata.AnnData:
     cells, vocabulary = raw.with_name(f"{name}.h5ad"), raw.with_name(f"{name}.json")
-    run_step(preprocess, {"raw": raw, "cells": cells, "vocabulary": vocabulary, **options})
+    filters, split, held_out = split_options(options, Filters, Split, HeldOut)
+    settings = {
+        "filters": given(Filters, "preprocess", **{"min_genes": 200, **filters}),
+        "split": given(Split, "reference.split", **split),
+        "held_out": given(HeldOut, "held_out", **held_out),
+    }
+    run_step(preprocess, {"raw": raw, "cells": cells, "vocabulary": vocabulary, **settings, **options})
     read = read_cells(cells)
     assert json.loads(vocabulary.read_text()) == list(read.var_names)
     return read
@@ -48,7 +56,9 @@ def run_preprocess(raw: Path, name: str = "cells", **options: Any) -> anndata.An
 
 def made_panel(raw: Path, size: int = 128) -> Path:
     path = raw.with_name("panel.json")
-    run_step(panel, {"raw": raw, "programmes": CONFIG / "programmes.yaml", "panel": path, "size": size})
+    run_step(
+        panel, {"raw": raw, "programmes": CONFIG / "programmes.yaml", "panel": path, "choice": PanelSize(size=size)}
+    )
     return path
 
 
@@ -202,7 +212,7 @@ def test_split_is_stratified_or_the_datas_own(raw: Path, pbmc: anndata.AnnData) 
     [
         ({"min_genes": 10_000}, "0 cells and 0 genes are left of 687 and 765"),
         ({"min_genes": 0, "min_cells": 688}, "687 cells and 0 genes are left"),
-        ({"min_genes": 0, "test_share": 1.5}, "test_share: 1.5"),
+        ({"min_genes": 0, "test_share": 1.5}, "test_share: is 1.5; expected less than 1"),
         ({"min_genes": 0, "tiers": CONFIG / "tiers.yaml"}, "no obs column 'cytokine'"),
     ],
 )

@@ -14,12 +14,13 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from c2s_settings import given, split_options
 from scipy import sparse
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s import reference as module
-from raw2fig.papers.c2s.counts import merge_types, read_counts, recover_pbmc68k
-from raw2fig.papers.c2s.reference import read_reference, reference
+from raw2fig.papers.c2s.counts import Split, merge_types, read_counts, recover_pbmc68k
+from raw2fig.papers.c2s.reference import Reading, read_reference, reference
 from raw2fig.step import run_step
 
 COUNTS = np.random.default_rng(5).poisson(1.3, size=(9, 6)).astype(np.float32)
@@ -35,6 +36,13 @@ def adata(X: Any = COUNTS, var_names: list[str] = SYMBOLS, **obs: Any) -> anndat
     return anndata.AnnData(X, obs=frame, var=pd.DataFrame(index=var_names))
 
 
+def run(arguments: dict[str, Any]) -> None:
+    """Run the step with the shipped settings and what `arguments` change."""
+    (reading,) = split_options(arguments, Reading)
+    settings = {"reading": given(Reading, "reference.reading", **reading), "split": given(Split, "reference.split")}
+    run_step(reference, {**settings, **arguments})
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "mine.h5ad"
@@ -43,9 +51,8 @@ def path(tmp_path: Path) -> Path:
 def refusal(path: Path, **options: Any) -> str:
     """The message of a refusal, after checking that it is one line about the file and that nothing was written."""
     raw = path.with_name("raw.h5ad")
-    arguments = {"raw": raw, "source": "path", "path": path, **options}
     with pytest.raises(InputError) as error:
-        run_step(reference, arguments)
+        run({"raw": raw, "path": path, **options})
     assert sorted(raw.parent.glob("*raw*")) == []
     message = str(error.value)
     assert "\n" not in message
@@ -77,7 +84,7 @@ def test_stored_zeros_and_repeated_entries(path: Path) -> None:
     X = sparse.csr_matrix(([2.0, 0.0, 1.0, 3.0], [1, 0, 1, 2], [0, 3, 4]), shape=(2, 6))
     adata(X).write_h5ad(path)
     raw = path.with_name("out.h5ad")
-    run_step(reference, {"raw": raw, "source": "path", "path": path})
+    run({"raw": raw, "path": path})
     with h5py.File(raw, "r") as file:
         assert file["X/data"][:].tolist() == [3, 3]
     assert np.array_equal(read_counts(raw).X.toarray(), [[0, 3, 0, 0, 0, 0], [0, 0, 3, 0, 0, 0]])
@@ -234,7 +241,7 @@ def test_10x_ids_and_refusals(tmp_path: Path) -> None:
 
 def test_the_package_data(tmp_path: Path) -> None:
     for name in ("a.h5ad", "b.h5ad"):
-        run_step(reference, {"raw": tmp_path / name, "source": "package", "seed": 1})
+        run({"raw": tmp_path / name, "seed": 1})
     assert (tmp_path / "a.h5ad").read_bytes() == (tmp_path / "b.h5ad").read_bytes()
     read = read_counts(tmp_path / "a.h5ad", columns=("split",))
     expected = merge_types(recover_pbmc68k())
@@ -242,7 +249,7 @@ def test_the_package_data(tmp_path: Path) -> None:
     assert np.array_equal(read.X.toarray(), expected.X.toarray())
     assert read.obs["cell_type"].tolist() == expected.obs["cell_type"].tolist()
     assert 0.19 < (read.obs["split"] == "test").mean() < 0.21
-    run_step(reference, {"raw": tmp_path / "b.h5ad", "source": "package", "seed": 2})
+    run({"raw": tmp_path / "b.h5ad", "seed": 2})
     assert (read_counts(tmp_path / "b.h5ad").obs["split"] != read.obs["split"]).any()
 
 
@@ -250,7 +257,7 @@ def test_a_users_split_is_kept(path: Path) -> None:
     split = ["test", "train", "train"] * 3
     adata(split=split).write_h5ad(path)
     raw = path.with_name("out.h5ad")
-    run_step(reference, {"raw": raw, "source": "path", "path": path})
+    run({"raw": raw, "path": path})
     assert read_counts(raw).obs["split"].tolist() == split
     adata(split=["valid"] * 9).write_h5ad(path)
     assert "'split' holds 'valid'" in refusal(path)
@@ -375,17 +382,9 @@ def test_files_of_an_old_anndata_and_files_without_a_matrix(path: Path) -> None:
     assert "anndata before 0.7" in refusal(path)
 
 
-def test_source_and_path_go_together(path: Path, tmp_path: Path) -> None:
-    adata().write_h5ad(path)
-    for arguments in ({"source": "package", "path": path}, {"source": "path"}):
-        with pytest.raises(InputError, match=r"expected --source path --path FILE"):
-            run_step(reference, {"raw": tmp_path / "raw.h5ad", **arguments})
-    assert not (tmp_path / "raw.h5ad").exists()
-
-
 def test_command_line_refuses_in_one_line_with_status_2(path: Path) -> None:
     adata(SCALED).write_h5ad(path)
-    flags = ["--source", "path", "--path", path.name, "--raw", "out/raw.h5ad"]
+    flags = ["--path", path.name, "--raw", "out/raw.h5ad"]
     done = subprocess.run(
         [sys.executable, "-m", "raw2fig", "c2s", "reference", *flags],
         cwd=path.parent,

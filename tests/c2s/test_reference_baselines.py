@@ -9,6 +9,7 @@ import pytest
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.metrics import gene_overlap
 from raw2fig.papers.c2s.reference_baselines import reference_baselines
+from raw2fig.papers.c2s.sentences import Sentence
 
 ROWS = [
     ("tissue_annotation", "train", "skin.", "", "t1"),
@@ -32,7 +33,7 @@ def corpus(tmp_path: Path) -> pd.DataFrame:
 
 def score(frame: pd.DataFrame, folder: Path, top: int) -> pd.DataFrame:
     frame.to_parquet(folder / "corpus.parquet")
-    reference_baselines(corpus=folder / "corpus.parquet", scores=folder / "scores.parquet", top=top)
+    reference_baselines(corpus=folder / "corpus.parquet", scores=folder / "scores.parquet", sentence=Sentence(top=top))
     return pd.read_parquet(folder / "scores.parquet").set_index(["method", "cell"])["value"]
 
 

@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s.screen import context_split, precision_at_k, programme_score, rank_screen
+from raw2fig.papers.c2s.programmes import programme_score
+from raw2fig.papers.c2s.screen import context_split, precision_at_k, rank_screen
+
+MARGIN = 0.25
 
 
 def table(effects: dict[str, tuple[float, float]], n: int, rng: np.random.Generator, paired: bool) -> pd.DataFrame:
@@ -31,7 +34,7 @@ def test_programme_score_is_the_mean_over_its_genes() -> None:
 @pytest.mark.parametrize("paired", [True, False])
 def test_effects_are_differences_of_means(paired: bool) -> None:
     scores = table({"D1": (0.0, 1.0), "D2": (0.5, 0.5)}, 40, np.random.default_rng(0), paired)
-    summary = context_split(scores, np.random.default_rng(1), resamples=200).set_index("drug")
+    summary = context_split(scores, np.random.default_rng(1), MARGIN, resamples=200).set_index("drug")
     mean = scores.groupby(["context", "drug"])["score"].mean()
     for drug in ("D1", "D2"):
         neutral, positive = (mean[context, drug] - mean[context, "vehicle"] for context in ("neutral", "positive"))
@@ -48,7 +51,7 @@ def test_pairs_are_resampled_together() -> None:
     summary = {}
     for paired in (True, False):
         scores = table({"D1": (0.0, 1.0)}, 100, np.random.default_rng(0), paired)
-        summary[paired] = context_split(scores, np.random.default_rng(1)).iloc[0]
+        summary[paired] = context_split(scores, np.random.default_rng(1), MARGIN).iloc[0]
         width = summary[paired]["split_high"] - summary[paired]["split_low"]
         sd = np.sqrt(2) * 0.1 if paired else np.sqrt(2)
         assert width == pytest.approx(2 * 1.96 * np.sqrt(2) * sd / 10, rel=0.2)
@@ -58,7 +61,9 @@ def test_intervals_cover_the_truth() -> None:
     inside = []
     for seed in range(40):
         scores = table({"D1": (0.2, 0.7), "D2": (0.0, 0.0)}, 60, np.random.default_rng(seed), False)
-        summary = context_split(scores, np.random.default_rng(seed), resamples=300).set_index("drug").sort_index()
+        summary = (
+            context_split(scores, np.random.default_rng(seed), MARGIN, resamples=300).set_index("drug").sort_index()
+        )
         truth = pd.Series({"D1": 0.5, "D2": 0.0})
         inside += list((summary["split_low"] <= truth) & (truth <= summary["split_high"]))
     assert 0.88 <= np.mean(inside) <= 1.0
@@ -78,7 +83,7 @@ def test_the_family_bound_widens_with_the_number_of_drugs() -> None:
     gap = {}
     for m in (1, 24):
         effects = {f"D{i:02d}": (0.0, 0.0) for i in range(m)}
-        summary = context_split(table(effects, 80, np.random.default_rng(0), False), np.random.default_rng(1))
+        summary = context_split(table(effects, 80, np.random.default_rng(0), False), np.random.default_rng(1), MARGIN)
         gap[m] = ((summary["split"] - summary["family_low"]) / (summary["split_high"] - summary["split_low"])).mean()
     assert gap[1] == pytest.approx(0.5, abs=0.05)  # one drug: the 95 % interval itself
     assert gap[24] == pytest.approx(3.08 / (2 * 1.96), abs=0.05)
@@ -89,11 +94,11 @@ def test_incomplete_tables_are_refused() -> None:
     for missing in ("vehicle", "D1"):
         partial = scores[~((scores["drug"] == missing) & (scores["context"] == "positive"))]
         with pytest.raises(InputError, match=f"no positive cells of {missing}"):
-            context_split(partial, np.random.default_rng(0))
+            context_split(partial, np.random.default_rng(0), MARGIN)
     with pytest.raises(InputError, match="two scores for one drug"):
-        context_split(pd.concat([scores, scores.tail(1)]), np.random.default_rng(0))
+        context_split(pd.concat([scores, scores.tail(1)]), np.random.default_rng(0), MARGIN)
     with pytest.raises(InputError, match="a drug"):
-        context_split(scores[scores["drug"] == "vehicle"], np.random.default_rng(0))
+        context_split(scores[scores["drug"] == "vehicle"], np.random.default_rng(0), MARGIN)
 
 
 def test_precision_at_k() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 from anndata import AnnData
+from c2s_settings import given
 from scipy.spatial.distance import cdist
 from simulator_reference import EFFECTS, assert_no_leak, gene_names, marked, synthetic, written
 
@@ -14,6 +15,8 @@ from raw2fig.papers.c2s.counts import read_counts
 from raw2fig.papers.c2s.simulate import read_reference
 from raw2fig.papers.c2s.tissue import (
     SPACING,
+    Neighbourhood,
+    Tissue,
     composition,
     coordinate_split,
     interaction_prior,
@@ -35,8 +38,14 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(marked(synthetic()), tmp_path_factory.mktemp("raw"))
 
 
-def run(raw: Path, path: Path, **options: float) -> AnnData:
-    simulate_tissue(raw=raw, effects=EFFECTS, spatial=path, **options)  # type: ignore[arg-type]
+def run(
+    raw: Path, path: Path, cells: int = 2400, effect_scale: float = 1.0, radius: float = RADIUS, seed: int = 0
+) -> AnnData:
+    simulation = given(Tissue, "spatial.simulation", cells=cells, effect_scale=effect_scale)
+    neighbourhood = given(Neighbourhood, "spatial.neighbourhood", radius=radius)
+    simulate_tissue(
+        raw=raw, effects=EFFECTS, spatial=path, simulation=simulation, neighbourhood=neighbourhood, seed=seed
+    )
     return read_counts(path, ("niche", "split"))
 
 
@@ -177,8 +186,6 @@ def test_priors_are_partial_and_noisy_as_stated() -> None:
     assert set(both) == cpdb | biogrid
     assert interaction_prior(effects, "none", genes) == []
     assert set(interaction_prior(effects, "both", ["MIF", "CD74", "NPM1"])) == {("MIF", "CD74"), ("CD74", "NPM1")}
-    with pytest.raises(InputError, match="prior: 'string'"):
-        interaction_prior(effects, "string", genes)
 
 
 def test_same_seed_same_bytes(raw: Path, tmp_path: Path) -> None:
@@ -199,9 +206,9 @@ def test_a_reference_with_other_types_works(types: tuple[str, ...], tmp_path: Pa
 
 
 def test_bad_input_is_refused(raw: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="at least 100 cells"):
+    with pytest.raises(InputError, match="cells: is 10; expected at least 100"):
         run(raw, tmp_path / "x.h5ad", cells=10)
-    with pytest.raises(InputError, match="radius"):
+    with pytest.raises(InputError, match=r"radius: is -1\.0; expected more than 0"):
         run(raw, tmp_path / "x.h5ad", radius=-1.0)
     adata = synthetic()
     (tmp_path / "few").mkdir()

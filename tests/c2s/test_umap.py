@@ -1,11 +1,14 @@
 """UMAP: graph and forces against their definitions, maps that keep neighbours, the step."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from c2s_settings import given
 from scipy.optimize import curve_fit
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
@@ -15,6 +18,7 @@ from raw2fig.papers.c2s import umap
 from raw2fig.papers.c2s.counts import normalise, write_cells
 from raw2fig.papers.c2s.embedder import fit_pca, project, save_embedder
 from raw2fig.papers.c2s.predictions import CONDITION, write_predictions
+from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.seeding import seed_everything
 from raw2fig.tables import write_json
 
@@ -154,8 +158,9 @@ def run(tmp_path: Path, rng: np.random.Generator) -> dict[str, Path]:
 
 def test_step(run: dict[str, Path], tmp_path: Path) -> None:
     outputs = {name: tmp_path / f"{name}.parquet" for name in ("annotated", "perturbed")}
-    inputs = run | {"predictions": [tmp_path / "predictions.parquet"]}
-    umap.umap(**inputs, **outputs, n=4)
+    inputs: dict[str, Any] = {**run, "predictions": [tmp_path / "predictions.parquet"], "sentence": Sentence(top=32)}
+    maps = partial(given, umap.Maps, "umap")
+    umap.umap(**inputs, **outputs, maps=maps(n=4))
     typed, cells = (pd.read_parquet(path) for path in outputs.values())
     assert typed["cell"].tolist() == ["a", "b", "c", "d"]
     assert np.isfinite(typed[umap.COORDINATES]).all().all()
@@ -165,9 +170,9 @@ def test_step(run: dict[str, Path], tmp_path: Path) -> None:
     assert cells.set_index("cytokine")["tier"].to_dict() == {"IFNB+IL6": "tier1", "IFNG": "tier2"}
     assert np.isfinite(cells[umap.COORDINATES]).all().all()
     before = [path.read_bytes() for path in outputs.values()]
-    umap.umap(**inputs, **outputs, n=4)
+    umap.umap(**inputs, **outputs, maps=maps(n=4))
     assert [path.read_bytes() for path in outputs.values()] == before
-    umap.umap(**inputs, **outputs, n=2)
+    umap.umap(**inputs, **outputs, maps=maps(n=2))
     assert set(pd.read_parquet(outputs["perturbed"]).groupby(["source", "cytokine"]).size()) == {2}
     with pytest.raises(InputError, match="no held-out cells of CellOT"):
-        umap.umap(**inputs, **outputs, methods=["SFT", "CellOT"])
+        umap.umap(**inputs, **outputs, maps=maps(methods=["SFT", "CellOT"]))

@@ -8,8 +8,8 @@ import pytest
 from command_line import status_of
 
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION, rejections
-from raw2fig.papers.coordination.games import Game
 from raw2fig.papers.coordination.group_tests import against_nulls
+from raw2fig.papers.coordination.logs import Game
 from raw2fig.papers.coordination.pooling import pool_tests
 from raw2fig.papers.coordination.processes import PROCESSES, make
 
@@ -147,7 +147,7 @@ def test_the_step_and_its_figure_and_any_number_of_workers(folder: Path) -> None
     assert len(table) == 2 * 3 * 4
     assert table["truth"].unique().tolist() == ["independent", "synchronised"]
     assert run("calibrate", *flags[3:], "--processes", "plain", "--nulls", "sync", "matched", "--table", "3.csv") == 0
-    figure = ["--svg", "a.svg", "--png", "a.png", "--csv", "a.csv"]
+    figure = ["--svg", "a.svg", "--png", "a.png", "--csv", "a.csv", "--scale", "smoke"]
     assert run("fig-calibration", "--calibration", "1.csv", "3.csv", *figure) == 0
     assert len(pd.read_csv("a.csv")) == 2 * 3 * 4 + 2 * 4
 
@@ -155,10 +155,10 @@ def test_the_step_and_its_figure_and_any_number_of_workers(folder: Path) -> None
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--processes", "brownian"], "processes: no 'brownian'"),
-        (["--nulls", "rows"], "nulls: no 'rows'"),
-        (["--processes", "iid", "--nulls", "sync"], "process iid is no play for a target"),
-        (["--surrogates", "9"], "9 surrogates"),
+        (["--processes", "xyz"], "--processes.0: is 'xyz'; expected one of iid, "),
+        (["--nulls", "rows"], "--nulls.0: is 'rows'; expected 'row'"),
+        (["--processes", "iid", "--nulls", "sync"], "for the process iid; expected functional nulls for rules only"),
+        (["--surrogates", "9"], "--surrogates: is 9; expected at least 19"),
     ],
 )
 def test_refused_by_name(folder: Path, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

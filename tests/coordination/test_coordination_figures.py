@@ -5,15 +5,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from game_tools import call, make_personas, make_plan, outputs
+from game_tools import call, make_personas, make_schedule, outputs
 
 from raw2fig.papers.coordination.figures_success import _weighted
 from raw2fig.papers.coordination.prompts import CONDITIONS
 from raw2fig.papers.coordination.results import estimates, in_order, seeds_of, title_of
+from raw2fig.stats import Estimate
 
 
 def drawn(folder: Path) -> list[object]:
-    return [word for kind in ("svg", "png", "csv") for word in (f"--{kind}", folder / f"figure.{kind}")]
+    return [word for kind in ("svg", "png", "csv") for word in (f"--{kind}", folder / f"figure.{kind}")] + [
+        "--scale",
+        "laptop",
+    ]
 
 
 def test_a_sweep_over_two_things_shows_each_over_all_of_the_other(tmp_path: Path) -> None:
@@ -63,16 +67,16 @@ def test_conditions_seeds_and_missing_rows() -> None:
     assert seeds_of(["gpt-4.1", "llama-3.1-8b", "rules"]) == 1
     table = pd.DataFrame({"v": [0.5], "l": [0.4], "h": [0.6], "n": [7]}, index=["plain"])
     there, absent = estimates(table, ["plain", "tom"], ("v", "l", "h", "n"))
-    assert there == (0.5, 0.4, 0.6, 7, 1)
+    assert there == Estimate(0.5, 0.4, 0.6, 7)
     assert np.isnan(absent.value)
 
 
 def test_the_first_groups_of_each_condition_are_tested_and_shards_are_read_together(tmp_path: Path) -> None:
     personas = make_personas(tmp_path)
-    plan = make_plan(tmp_path, personas, 6, ("plain", "persona"), rounds=10, agents=5)
+    schedule = make_schedule(tmp_path, personas, 6, ("plain", "persona"), rounds=10, agents=5)
     for shard in (0, 1):
         (tmp_path / str(shard)).mkdir()
-        given = ("--plan", plan, "--personas", personas, "--backend", "rules", "--source", "random")
+        given = ("--schedule", schedule, "--personas", personas, "--backend", "rules", "--source", "random")
         assert call("play", *given, "--shard", shard, "--shards", 2, *outputs(tmp_path / str(shard))) == 0
     tables = [tmp_path / f"{shard}/games.parquet" for shard in (0, 1)]
     made = ("--output", tmp_path / "s.parquet", "--counts", tmp_path / "c.json")

@@ -1,4 +1,4 @@
-"""The rules: what runs again when a shard is gone, and the paper's plan, counted, and played in small here."""
+"""The rules: what runs again when a shard is gone, and the paper's games, counted, and played in small here."""
 
 import json
 import re
@@ -19,23 +19,28 @@ from raw2fig.papers.coordination.prompts import read
 pytestmark = pytest.mark.xdist_group("coordination_rules")
 
 EVALS, GAMES = f"{RESULTS}/coordination/evals", f"{RESULTS}/coordination/games"
-SHARDED = {"coordination": {"experiments": {"rules": {"games": 8, "shards": 3, "groups": 2}}}}
+SHARDED = {"coordination": {"experiments": {"rules": {"cells": {"games": 8}, "shards": 3, "groups": 2}}}}
 TARGETS = [f"{EVALS}/rules.{name}" for name in ("shuffles.parquet", "rates.csv", "early.parquet")]
 TARGETS += [f"{EVALS}/baselines.rates.csv", *(f"{GAMES}/rules/rules.{shard}.games.parquet" for shard in range(3))]
-CELL = {"games": 2, "shards": 2, "agents": [4], "highest_fallback": 1}
+
+
+def small(shards: int = 2, **cells: Any) -> dict[str, Any]:
+    """An experiment of fewer and smaller games."""
+    return {"cells": {"games": 2, "agents": [4], "rounds": 12} | cells, "shards": shards, "quality": {"highest": 1}}
+
+
 SMALL: dict[str, Any] = {
     "pathvars": {"results": "made"},
     "coordination": {
-        "game": {"rounds": 12},
         "experiments": {
-            "main": {**CELL, "games": 8},
-            "reasoning": CELL,
-            "models": CELL,
-            "looping": {**CELL, "conditions": ["plain", "tom", "plain+repeat", "tom+repeat"]},
-            "sweep": {**CELL, "agents": [2, 4], "temperatures": [0.0, 1.0]},
+            "main": small(games=8),
+            "reasoning": small(),
+            "models": small(),
+            "looping": small(conditions=["plain", "tom", "plain+repeat", "tom+repeat"]),
+            "sweep": small(agents=[2, 4], temperatures=[0.0, 1.0]),
         },
-        "tests": {"surrogates": 19, "mediation": 20},
-        "robustness": {"surrogates": 19},
+        "tests": {kind: {"surrogates": 19} for kind in ("shuffles", "functional", "robustness")},
+        "mediation": {"repetitions": 20},
         "planted": {"tables": 2, "groups": 100, "mediated_groups": 100, "draws": 20},
     },
 }
@@ -77,13 +82,12 @@ def test_shards_are_the_games_of_the_plan_each_once(folder: Path) -> None:
 
 
 def test_an_unknown_player_stops_the_run_before_its_first_job(folder: Path) -> None:
-    text = snakemake(
-        folder, "coordination", "-n", overlay={"coordination": {"experiments": {"sizes": {"players": ["x"]}}}}, status=2
-    )
-    assert "raw2fig: configuration: coordination.experiments.sizes: no player 'x'" in text
+    overlay = {"coordination": {"experiments": {"sizes": {"players": ["x"]}}}}
+    text = snakemake(folder, "coordination", "-n", overlay=overlay, status=2)
+    assert "raw2fig: configuration: coordination.experiments.sizes.players: names 'x'; expected one of rules," in text
 
 
-def test_the_papers_plan_counted(folder: Path) -> None:
+def test_the_papers_games_counted(folder: Path) -> None:
     """600 games of GPT-4.1, 2,100 of the other models and arms, 7,150 of the sweep; each shard a job, models on GPUs,
     endpoints without, all shards of a player under one limit."""
     (folder / "paper.yaml").write_text(yaml.safe_dump({"pathvars": {"results": "paper"}}))
@@ -122,12 +126,15 @@ def test_the_paper_scale_in_small_by_an_endpoint_on_this_machine(folder: Path) -
     for want of a language model."""
     with endpoint(answer) as server:
         here = {"url": server.url, "key_variable": "OPENAI_API_KEY", "per_minute": 600000, "concurrency": 4}
-        players: dict[str, Any] = {name: here for name in ("gpt-4.1", "gemini-2.0-flash", "qwen3-235b")}
-        players |= {f"llama-3.1-{size}": {"backend": "rules", "source": "condition"} for size in ("8b", "70b")}
+        players: dict[str, Any] = {name: {"endpoint": here} for name in ("gpt-4.1", "gemini-2.0-flash", "qwen3-235b")}
+        players |= {
+            f"llama-3.1-{size}": {"backend": "rules", "source": "condition", "generation": None}
+            for size in ("8b", "70b")
+        }
         whole = yaml.safe_load((folder / "config/config.yaml").read_text())["coordination"]["calibration"]
         quick = {name: {"reps": 2, "surrogates": 19} for name in whole}
-        small = {**SMALL, "coordination": {**SMALL["coordination"], "players": players, "calibration": quick}}
-        (folder / "small.yaml").write_text(yaml.safe_dump(small))
+        overlay = {**SMALL, "coordination": {**SMALL["coordination"], "players": players, "calibration": quick}}
+        (folder / "small.yaml").write_text(yaml.safe_dump(overlay))
         files = ("--configfile", "config/paper.yaml", "small.yaml")
         call(folder, "snakemake", "coordination", "--cores", "1", "--quiet", "all", *files, OPENAI_API_KEY=KEY)
         asked = len(server.requests)

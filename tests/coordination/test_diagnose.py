@@ -16,14 +16,17 @@ import pytest
 from command_line import status_of
 from processes import session, within
 
+from raw2fig.config import SHIPPED, load
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination import group_tests
-from raw2fig.papers.coordination.games import Columns, Game, read_games
+from raw2fig.papers.coordination.diagnose import diagnose as command
 from raw2fig.papers.coordination.group_tests import against_nulls
+from raw2fig.papers.coordination.logs import Columns, Game, read_games
 from raw2fig.papers.coordination.measures import CRITERIA
 from raw2fig.papers.coordination.pooling import pool_tests
 from raw2fig.papers.coordination.processes import make
-from raw2fig.papers.coordination.verdicts import judge, judge_pooled
+from raw2fig.papers.coordination.verdicts import pooled_verdicts, verdict_of
+from raw2fig.step import parameters
 
 FILES = ("coordination-figure.csv", "coordination-groups.csv", "coordination-pooled.csv", "coordination.html")
 FILES += ("coordination.png", "coordination.svg")
@@ -208,7 +211,7 @@ def test_without_target_synchronised_and_coordinated_are_one(folder: Path, caplo
     written(pd.read_csv("office.csv").query("site == 'siren'").drop(columns="Budget"))
     with caplog.at_level("WARNING"):
         diagnose(*OTHER_NAMES[:8], *FEW)
-    assert "cannot be told from what is coordinated" in caplog.text
+    assert "cannot be told apart" in caplog.text
     found = groups()
     assert set(found["verdict"]) <= {"independent", "dependent"}
     assert (found["verdict"] == "dependent").sum() >= 20
@@ -345,7 +348,7 @@ def test_pooled_verdicts_on_known_truth(process: str, verdict: str) -> None:
     for seed in range(3):
         made = make(process, 40, 20 if verdict == "independent" else 60, 10, np.random.default_rng(seed)).guesses
         games = [Game(f"g{i}", "", "", guesses, math.nan, math.nan, np.empty(0)) for i, guesses in enumerate(made)]
-        pooled = judge_pooled(pool_tests(against_nulls(games, ["column"], surrogates=79, seed=seed)))
+        pooled = pooled_verdicts(pool_tests(against_nulls(games, ["column"], surrogates=79, seed=seed)))
         assert pooled["verdict"].tolist() == [verdict]
 
 
@@ -373,7 +376,7 @@ NAN = math.nan
 )
 def test_the_rule(column, sync, matched, verdict: str, decided_by: str) -> None:
     p = {"column": column, **({} if sync is None else {"sync": sync, "matched": matched})}
-    found = judge(p)
+    found = verdict_of(p)
     assert (found.verdict, found.decided_by) == (verdict, decided_by)
 
 
@@ -399,3 +402,17 @@ def test_a_game_that_no_memory_holds_is_refused(folder: Path) -> None:
     written(frame, "large.parquet")
     with pytest.raises(InputError, match="30,000 rounds of 30,000 agents; expected at most 50,000,000 values"):
         read_games(Path("large.parquet"), Columns())
+
+
+def test_the_help_explains_the_log_and_every_flag_without_the_configuration(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of("coordination", "diagnose", "--help") == 0
+    text = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    assert "a row for each game, round and agent" in text
+    assert "raw2fig coordination diagnose --games my_log.csv" in text
+    shipped = load([SHIPPED])["coordination"]["diagnose"]
+    for name, value in shipped.items():
+        assert f"[default: {value}]" in text.partition(f"--{name.replace('_', '-')}")[2]
+    described = parameters(command)
+    assert all(given.help for name, given in described.items() if name != "diagnosis")

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from endpoint_server import KEY, Endpoint, Response, completion, endpoint, error
-from game_tools import call, make_personas, make_plan, outputs
+from game_tools import call, make_personas, make_schedule, outputs
 
 from raw2fig.papers.coordination.personas import read_personas
 from raw2fig.papers.coordination.prompts import persona_in, read
@@ -35,15 +35,25 @@ def well(body: dict[str, Any], _: int) -> Response:
 
 
 class Table:
-    """A plan of persona games, its personas, and calls of `play` with the endpoint backend."""
+    """A schedule of persona games, its personas, and calls of `play` with the endpoint backend."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.personas = folder, make_personas(folder)
-        self.plan = make_plan(folder, self.personas, 3, ("persona",), agents=3, rounds=LENGTH)
+        self.schedule = make_schedule(folder, self.personas, 3, ("persona",), agents=3, rounds=LENGTH)
 
     def words(self, url: str, output: Path, *flags: object) -> list[object]:
         """Flags that are given twice hold as given last."""
-        given = ("play", "--plan", self.plan, "--personas", self.personas, "--backend", "endpoint", "--source", "m-1")
+        given = (
+            "play",
+            "--schedule",
+            self.schedule,
+            "--personas",
+            self.personas,
+            "--backend",
+            "endpoint",
+            "--source",
+            "m-1",
+        )
         quick = ("--backoff", 0.01, "--attempts", 3, "--timeout", 5)
         kept = [word for pair in zip(quick[::2], quick[1::2], strict=True) if pair[0] not in flags for word in pair]
         return [*given, "--url", url, *kept, *flags, *outputs(output)]
@@ -387,7 +397,7 @@ def test_a_limit_needs_its_file_and_its_number(
 
 def test_no_address_is_refused(table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert table.play("localhost:80", tmp_path) == 2
-    assert "url: 'localhost:80' is not an address" in capsys.readouterr().err.splitlines()[-1]
+    assert "--url: is 'localhost:80'; expected an address: http://" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_no_request_without_a_turn_from_the_limit(table: Table, tmp_path: Path) -> None:

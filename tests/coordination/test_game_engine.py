@@ -1,4 +1,4 @@
-"""The game: feedback, ends, what a prompt shows; its plan; rules through text; replay."""
+"""The game: feedback, ends, what a prompt shows; its schedule; rules through text; replay."""
 
 import re
 import socket
@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from game_tools import ATTRIBUTES, call, games_of, make_personas, make_plan, outputs, player, told
+from game_tools import ATTRIBUTES, call, games_of, make_personas, make_schedule, outputs, player, sentences
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.backends.rules import load_rules
-from raw2fig.papers.coordination.game import Request, play
-from raw2fig.papers.coordination.plan import Game, digest, planned, read_plan
+from raw2fig.papers.coordination.engine import Request, play
 from raw2fig.papers.coordination.prompts import (
     CONDITIONS,
     CORRECT,
@@ -27,10 +26,11 @@ from raw2fig.papers.coordination.prompts import (
     read,
 )
 from raw2fig.papers.coordination.rule_agents import RULES, Draws, Rule, Traits, draws_of, persona_traits, simulate
+from raw2fig.papers.coordination.schedule import ScheduledGame, digest, read_schedule, scheduled
 
 SCRIPT = {1: (20, 30), 2: (40, 40), 3: (30, 31), 4: (1, 1)}
 """Guesses of two agents by round; the target is 61."""
-SCRIPTED = Game("g", "plain", "m", 2, 9, 1.0, 61, (3, 5), 0)
+SCRIPTED = ScheduledGame("g", "plain", "m", 2, 9, 1.0, 61, (3, 5), 0)
 
 
 def scripted(request: Request) -> str:
@@ -66,7 +66,7 @@ def test_check_14_a_prompt_shows_the_own_history_and_nothing_else_of_the_game(tm
         return f"FINAL GUESS: {10 * (1 + (request.round + request.agent) % 4) + request.agent}"
 
     for name in [*CONDITIONS, "tom+repeat"]:
-        games = [Game(f"{name}{n}", name, "m", n, 6, 1.0, 99, tuple(range(n)), 0) for n in (7, 9)]
+        games = [ScheduledGame(f"{name}{n}", name, "m", n, 6, 1.0, 99, tuple(range(n)), 0) for n in (7, 9)]
         play(games, personas, player(reply))
     assert len(asked) == 5 * 6 * 16
     constant = {"0", "50"}  # the range
@@ -132,7 +132,7 @@ def test_a_request_without_answer_ends_its_game_and_no_guess_is_made_up() -> Non
 @pytest.mark.parametrize("rule", RULES)
 def test_check_16_rules_through_text_play_as_the_rule_called_directly(rule: Rule, tmp_path: Path) -> None:
     games = games_of("tom", 20, agents=10, rounds=20)
-    personas = told(tmp_path)
+    personas = sentences(tmp_path)
     played = play(games, personas, load_rules(rule, personas))
 
     def draw(round_: int, on: np.ndarray) -> Draws:
@@ -152,7 +152,7 @@ def test_check_16_rules_through_text_play_as_the_rule_called_directly(rule: Rule
 
 
 def test_the_rule_of_a_prompt_is_that_of_its_condition(tmp_path: Path) -> None:
-    personas = told(tmp_path)
+    personas = sentences(tmp_path)
     for condition, rule in {"plain": "plain", "persona": "persona", "tom": "tom", "reasoning": "tom"}.items():
         games = games_of(condition, 3, rounds=12)
         assert play(games, personas, load_rules("condition", personas)) == play(
@@ -166,8 +166,8 @@ def test_check_16_replay_gives_a_stored_game_bit_for_bit_without_a_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     personas = make_personas(tmp_path)
-    plan = make_plan(tmp_path, personas, 3, ("plain", "persona", "tom"))
-    given = ("play", "--plan", plan, "--personas", personas)
+    schedule = make_schedule(tmp_path, personas, 3, ("plain", "persona", "tom"))
+    given = ("play", "--schedule", schedule, "--personas", personas)
     first, again = tmp_path / "first", tmp_path / "again"
     assert call(*given, "--backend", "rules", "--source", "condition", *outputs(first)) == 0
     monkeypatch.setattr(socket, "socket", None)
@@ -184,8 +184,8 @@ def test_check_16_replay_gives_a_stored_game_bit_for_bit_without_a_network(
 
 def test_what_a_transcript_lacks_is_incomplete(tmp_path: Path) -> None:
     personas = make_personas(tmp_path)
-    plan = make_plan(tmp_path, personas, 2)
-    given = ("play", "--plan", plan, "--personas", personas)
+    schedule = make_schedule(tmp_path, personas, 2)
+    given = ("play", "--schedule", schedule, "--personas", personas)
     assert call(*given, "--backend", "rules", "--source", "random", *outputs(tmp_path)) == 0
     frame = pd.read_parquet(tmp_path / "transcripts.parquet")
     cut = frame[(frame["game"] != frame["game"].iloc[0]) | (frame["round"] < 5)]
@@ -196,22 +196,24 @@ def test_what_a_transcript_lacks_is_incomplete(tmp_path: Path) -> None:
     assert ends["rounds"].tolist() == [4, 20]
 
 
-def test_check_17_personas_are_without_replacement_and_a_row_is_the_same_in_every_plan(tmp_path: Path) -> None:
+def test_check_17_personas_are_without_replacement_and_a_row_is_the_same_in_every_schedule(tmp_path: Path) -> None:
     personas = make_personas(tmp_path)
-    small = read_plan(make_plan(tmp_path, personas, 40, ("tom",)))
+    small = read_schedule(make_schedule(tmp_path, personas, 40, ("tom",)))
     assert all(len(set(game.personas)) == 10 and set(game.personas) <= set(range(20)) for game in small)
     assert {number for game in small for number in game.personas} == set(range(20))
-    large = {game.game: game for game in read_plan(make_plan(tmp_path, personas, 50, ("plain", "tom")))}
+    large = {game.game: game for game in read_schedule(make_schedule(tmp_path, personas, 50, ("plain", "tom")))}
     assert [large[game.game] for game in small] == small
     assert len({game.target for game in large.values()}) > 30
     assert all(51 <= game.target <= 100 for game in large.values())
-    other = read_plan(make_plan(tmp_path, personas, 40, ("tom",), seed=1))
+    other = read_schedule(make_schedule(tmp_path, personas, 40, ("tom",), seed=1))
     assert [game.target for game in other] != [game.target for game in small]
     assert [game.personas for game in other] != [game.personas for game in small]
 
 
 def test_targets_are_uniform_on_51_to_100_whatever_the_size() -> None:
-    drawn = [planned("m", "plain", agents, 1.0, index, 20, 20, 0).target for agents in (3, 15) for index in range(5000)]
+    drawn = [
+        scheduled("m", "plain", agents, 1.0, index, 20, 20, 0).target for agents in (3, 15) for index in range(5000)
+    ]
     counts = np.bincount(drawn)
     assert counts[:51].sum() == 0
     assert len(counts) == 101
@@ -220,8 +222,8 @@ def test_targets_are_uniform_on_51_to_100_whatever_the_size() -> None:
 
 def test_check_20_shards_are_a_partition_and_play_as_the_whole(tmp_path: Path) -> None:
     personas = make_personas(tmp_path)
-    plan = make_plan(tmp_path, personas, 4, ("plain", "tom"))
-    given = ("play", "--plan", plan, "--personas", personas, "--backend", "rules", "--source", "condition")
+    schedule = make_schedule(tmp_path, personas, 4, ("plain", "tom"))
+    given = ("play", "--schedule", schedule, "--personas", personas, "--backend", "rules", "--source", "condition")
     assert call(*given, *outputs(tmp_path / "whole")) == 0
     for shard in range(3):
         assert call(*given, "--shard", shard, "--shards", 3, *outputs(tmp_path / str(shard))) == 0
@@ -231,49 +233,53 @@ def test_check_20_shards_are_a_partition_and_play_as_the_whole(tmp_path: Path) -
         pd.testing.assert_frame_equal(whole, parts.sort_values(order).reset_index(drop=True))
 
 
-def test_a_sweep_and_the_papers_games_are_plans(tmp_path: Path) -> None:
+def test_a_sweep_and_the_papers_games_are_schedules(tmp_path: Path) -> None:
     personas = make_personas(tmp_path)
     heats = [f"{heat / 10:g}" for heat in range(11)]
     sweep = ("--agents", *range(3, 16), "--temperatures", *heats, "--games", 50)
-    given = ("plan", "--personas", personas, "--plan", tmp_path / "plan.parquet")
+    given = ("schedule", "--personas", personas, "--schedule", tmp_path / "schedule.parquet")
     assert call(*given, "--models", "gpt-4.1", "--conditions", "plain", *sweep) == 0
-    frame = pd.read_parquet(tmp_path / "plan.parquet")
+    frame = pd.read_parquet(tmp_path / "schedule.parquet")
     assert len(frame) == 7150
     assert frame.groupby(["agents", "temperature"]).size().unique().tolist() == [50]
     models = ("gpt-4.1", "llama-8b", "llama-70b")
     three = ("--conditions", "plain", "persona", "tom")
-    assert call(*given, "--models", *models, *three, "--games", 200, 100, 100, "--rounds", 30) == 0
-    frame = pd.read_parquet(tmp_path / "plan.parquet")
-    assert frame.groupby("model").size().to_dict() == {"gpt-4.1": 600, "llama-8b": 300, "llama-70b": 300}
+    assert call(*given, "--models", *models, *three, "--games", 100, "--rounds", 30) == 0
+    frame = pd.read_parquet(tmp_path / "schedule.parquet")
+    assert frame.groupby("model").size().to_dict() == dict.fromkeys(models, 300)
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--models a --conditions plian --games 1", "condition: 'plian' is unknown"),
-        ("--models a --conditions plain+more --games 1", "'plain+more' is unknown"),
+        (
+            "--models a --conditions plian --games 1",
+            "conditions.0: is 'plian'; expected one of plain, persona, tom, reasoning, or one of them with +repeat",
+        ),
+        ("--models a --conditions plain+more --games 1", "is 'plain+more'; expected one of plain"),
         ("--models a/b --conditions plain --games 1", "'a/b' is not a name"),
         ("--models a a --conditions plain --games 1", "is named twice"),
-        ("--models a b --conditions plain --games 1 2 3", "3 numbers for 2 models"),
-        ("--models a --conditions plain --games 0", "0 games"),
-        ("--models a --conditions plain --games 1 --agents 21", "groups of 21 to 21; expected 1 to 20"),
-        ("--models a --conditions plain --games 1 --temperatures -1", "has -1"),
+        ("--models a --conditions plain plain --games 1", "expected each of them once"),
+        ("--models a --conditions plain --games 1 --agents 1", "agents.0: is 1; expected at least 2"),
+        ("--models a --conditions plain --games 0", "games: is 0; expected at least 1"),
+        ("--models a --conditions plain --games 1 --agents 21", "a group of 21; expected 2 to 20"),
+        ("--models a --conditions plain --games 1 --temperatures -1", "temperatures.0: is -1; expected at least 0"),
     ],
 )
-def test_mistakes_in_a_plan_are_told(flags: str, message: str, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_mistakes_in_a_schedule_are_named(flags: str, message: str, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     personas = make_personas(tmp_path)
-    assert call("plan", "--personas", personas, "--plan", tmp_path / "plan.parquet", *flags.split()) == 2
+    assert call("schedule", "--personas", personas, "--schedule", tmp_path / "schedule.parquet", *flags.split()) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
-    assert not (tmp_path / "plan.parquet").exists()
+    assert not (tmp_path / "schedule.parquet").exists()
 
 
-def test_mistakes_in_play_are_told(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_mistakes_in_play_are_named(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     personas = make_personas(tmp_path)
-    plan = make_plan(tmp_path, personas)
+    schedule = make_schedule(tmp_path, personas)
     given = (
         "play",
-        "--plan",
-        plan,
+        "--schedule",
+        schedule,
         "--personas",
         personas,
         "--backend",
@@ -296,7 +302,7 @@ def test_mistakes_in_play_are_told(tmp_path: Path, capsys) -> None:  # type: ign
 
 
 def test_the_twenty_personas_are_fixed_and_share_nothing(tmp_path: Path) -> None:
-    personas = told(tmp_path)
+    personas = sentences(tmp_path)
     assert len(personas) == 20
     assert digest(*personas) == PERSONAS
     assert personas[0].startswith("You are Zola, a 62-year-old train dispatcher from a factory suburb.")
@@ -322,7 +328,7 @@ PERSONAS = 9604717481823539780
         (("seed: 2510", "sed: 2510"), "is not a description of personas"),
     ],
 )
-def test_mistakes_in_the_tables_are_told(change: tuple[str, str], message: str, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_mistakes_in_the_tables_are_named(change: tuple[str, str], message: str, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "my.yaml").write_text(ATTRIBUTES.read_text().replace(*change))
     assert call("personas", "--attributes", tmp_path / "my.yaml", "--personas", tmp_path / "personas.json") == 2
     assert message in capsys.readouterr().err.splitlines()[-1]

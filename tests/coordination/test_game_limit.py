@@ -12,7 +12,7 @@ from game_tools import games_of, player
 
 from raw2fig.papers.coordination.backends.limit import Limit
 from raw2fig.papers.coordination.cache import cached
-from raw2fig.papers.coordination.game import Answer, Failure, Reply, Request, play
+from raw2fig.papers.coordination.engine import Answer, Failure, Reply, Request, play
 
 PER_MINUTE = 6000
 """A hundredth of a second between two requests."""

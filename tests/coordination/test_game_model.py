@@ -5,15 +5,15 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 import pytest
-from game_tools import call, games_of, make_personas, make_plan, outputs
+from game_tools import call, games_of, make_personas, make_schedule, outputs
 
 from raw2fig.lm.generate import load_drawer
-from raw2fig.papers.coordination.backends.model import encode, load_model
-from raw2fig.papers.coordination.game import Answer, Request, Respond
+from raw2fig.papers.coordination.backends.model import Generation, encode, load_model
+from raw2fig.papers.coordination.engine import Answer, Request, Respond
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -26,6 +26,10 @@ def requests(number: int, prompt: str = PROMPT, temperature: float = 1.0) -> lis
     return [Request("g", agent, 1, prompt, 977 * agent + (1 << 60), temperature) for agent in range(number)]
 
 
+def generation(engine: Literal["sampler", "vllm"], batch: int) -> Generation:
+    return Generation(revision=None, engine=engine, batch=batch)
+
+
 def replies(respond: Respond, asked: list[Request]) -> list[object]:
     found: dict[int, object] = dict[int, object](respond(asked))
     return [found[position] for position in range(len(asked))]
@@ -33,7 +37,7 @@ def replies(respond: Respond, asked: list[Request]) -> list[object]:
 
 def test_a_reply_depends_on_prompt_and_seed_alone(base: Path) -> None:
     asked = [*requests(6), *requests(6, "type b cell: G1 G2 G3", 0.5)]
-    small, large = (load_model(str(base), None, "sampler", 8, batch) for batch in (2, 64))
+    small, large = (load_model(str(base), generation("sampler", batch), 8) for batch in (2, 64))
     assert replies(small, asked) == replies(large, asked)
     assert replies(large, asked[::-1]) == replies(large, asked)[::-1]
     assert len(set(replies(large, asked[:6]))) == 6
@@ -42,7 +46,7 @@ def test_a_reply_depends_on_prompt_and_seed_alone(base: Path) -> None:
 
 
 def test_a_reply_that_is_cut_says_so_and_tokens_are_counted(base: Path) -> None:
-    respond = load_model(str(base), None, "sampler", 6, 8)
+    respond = load_model(str(base), generation("sampler", 8), 6)
     found = pd.DataFrame(replies(respond, requests(200)))
     assert set(found["finish_reason"]) == {"stop", "length"}
     assert (found.loc[found["finish_reason"] == "length", "tokens_out"] == 6).all()
@@ -62,8 +66,8 @@ def test_a_chat_template_wraps_the_prompt_as_the_only_message(words: "PreTrained
 
 def test_games_by_a_model_folder(base: Path, tmp_path: Path) -> None:
     personas = make_personas(tmp_path)
-    plan = make_plan(tmp_path, personas, 2, ("tom",), agents=3, rounds=3)
-    given = ("play", "--plan", plan, "--personas", personas, "--backend", "model", "--source", base)
+    schedule = make_schedule(tmp_path, personas, 2, ("tom",), agents=3, rounds=3)
+    given = ("play", "--schedule", schedule, "--personas", personas, "--backend", "model", "--source", base)
     for name in ("a", "b"):
         assert call(*given, "--max-tokens", 5, "--cache", tmp_path / "cache", *outputs(tmp_path / name)) == 0
     frames = [pd.read_parquet(tmp_path / name / "games.parquet") for name in ("a", "b")]
@@ -76,8 +80,18 @@ def test_a_model_that_is_made_anew_does_not_get_the_old_ones_replies(base: Path,
     from raw2fig.lm.models import load, save
 
     personas = make_personas(tmp_path)
-    plan = make_plan(tmp_path, personas, 2, agents=3, rounds=3)
-    given = ("play", "--plan", plan, "--personas", personas, "--backend", "model", "--source", tmp_path / "model")
+    schedule = make_schedule(tmp_path, personas, 2, agents=3, rounds=3)
+    given = (
+        "play",
+        "--schedule",
+        schedule,
+        "--personas",
+        personas,
+        "--backend",
+        "model",
+        "--source",
+        tmp_path / "model",
+    )
     model, tokenizer = load(str(base))
     frames = []
     for scale in (1.0, 30.0):
@@ -96,7 +110,7 @@ def test_code_in_a_models_folder_is_not_executed(base: Path, tmp_path: Path) -> 
         config.setdefault("auto_map", {})[name] = "evil.Evil"
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "evil.py").write_text(f"from pathlib import Path\nPath({str(mark)!r}).touch()\nclass Evil: pass\n")
-    replies(load_model(str(folder), None, "sampler", 2, 8), requests(1))
+    replies(load_model(str(folder), generation("sampler", 8), 2), requests(1))
     assert not mark.exists()
 
 
@@ -138,7 +152,7 @@ def vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
 
 def test_vllm_gets_token_ids_seeds_and_temperatures(vllm, base: Path, words: "PreTrainedTokenizerBase") -> None:  # type: ignore[no-untyped-def]
     asked = [*requests(2), *requests(1, temperature=0.5)]
-    found: list[Answer] = list(load_model(str(base), None, "vllm", 200, 8)(asked))
+    found: list[Answer] = list(load_model(str(base), generation("vllm", 8), 200)(asked))
     assert [position for position, _ in found] == [0, 1, 2]
     assert {tuple(reply) for _, reply in found} == {("FINAL GUESS: 9", "length", 4, 3)}
     assert vllm.loaded == [(str(base), "bfloat16", False, None)]
@@ -151,10 +165,10 @@ def test_vllm_takes_a_revision(vllm) -> None:  # type: ignore[no-untyped-def]
     assert vllm.loaded == [("some/model", "bfloat16", False, "abc")]
 
 
-def test_a_model_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     personas = make_personas(tmp_path)
-    plan = make_plan(tmp_path, personas)
-    given = ("play", "--plan", plan, "--personas", personas, "--source", tmp_path / "none", *outputs(tmp_path))
+    schedule = make_schedule(tmp_path, personas)
+    given = ("play", "--schedule", schedule, "--personas", personas, "--source", tmp_path / "none", *outputs(tmp_path))
     for backend in ("model", "policy", "replay"):
         assert call(*given, "--backend", backend) == 2
         assert f"raw2fig coordination play: {tmp_path / 'none'}" in capsys.readouterr().err.splitlines()[-1]

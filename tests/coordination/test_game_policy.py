@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from game_tools import call, games_of, make_personas, make_plan, outputs
+from game_tools import call, games_of, make_personas, make_schedule, outputs
 
 from raw2fig.papers.coordination.backends.policy import load_policy
-from raw2fig.papers.coordination.game import Reply, Request, play
+from raw2fig.papers.coordination.engine import Reply, Request, play
 from raw2fig.papers.coordination.personas import read_personas
 from raw2fig.papers.coordination.policy import _examples, _trajectories, compact
 from raw2fig.papers.coordination.prompts import CONDITIONS, HIGH, LOW, condition_of, past, prompt
@@ -27,21 +27,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("policy")
     personas = make_personas(folder)
-    plan = make_plan(folder, personas, 12, ("plain", "persona", "tom"))
-    given = ("play", "--plan", plan, "--personas", personas, "--backend", "rules", "--source", "condition")
+    schedule = make_schedule(folder, personas, 12, ("plain", "persona", "tom"))
+    given = ("play", "--schedule", schedule, "--personas", personas, "--backend", "rules", "--source", "condition")
     assert call(*given, *outputs(folder)) == 0
-    assert train(folder, "large", "small") == 0
+    assert train(folder, "large") == train(folder, "small") == 0
     return folder
 
 
-def train(folder: Path, *names: str, **flags: Any) -> int:
-    shapes = {"large": "32/1/2", "small": "8/1/2"}
-    words = [word for name, value in {"steps": STEPS, **flags}.items() for word in (f"--{name}", value)]
+def train(folder: Path, name: str, **flags: Any) -> int:
+    settings = {"steps": STEPS, "checkpoint-every": STEPS, "lr": 0.01, **flags}
+    words = [word for name, value in settings.items() for word in (f"--{name}", value)]
     given = ("train-policy", "--games", folder / "games.parquet", "--personas", folder / "personas.json")
-    made = ("--models", *(folder / n for n in names), "--logs", *(folder / f"{n}.json" for n in names))
-    return call(
-        *given, *made, "--shapes", *(shapes.get(n, "8/1/2") for n in names), "--lrs", *[0.01] * len(names), *words
-    )
+    made = ("--model", folder / name, "--train-log", folder / f"{name}.json")
+    return call(*given, *made, "--shape", "32/1/2" if name == "large" else "8/1/2", *words)
 
 
 def test_a_prompt_as_words_loses_nothing_and_begins_with_that_of_the_round_before() -> None:
@@ -224,7 +222,7 @@ def test_the_same_seed_gives_the_same_model_to_the_byte(folder: Path) -> None:
 
 
 def test_the_policy_plays_by_the_command_line(folder: Path, tmp_path: Path) -> None:
-    given = ("--plan", folder / "plan.parquet", "--personas", folder / "personas.json")
+    given = ("--schedule", folder / "schedule.parquet", "--personas", folder / "personas.json")
     for name in ("a", "b"):
         flags = ("--backend", "policy", "--source", folder / "large", *outputs(tmp_path / name))
         assert call("play", *given, *flags) == 0
@@ -233,13 +231,13 @@ def test_the_policy_plays_by_the_command_line(folder: Path, tmp_path: Path) -> N
     assert (frame["parse_source"] == "final").mean() > 0.5
 
 
-def test_mistakes_in_training_are_told(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_in_training_are_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ("train-policy", "--games", folder / "games.parquet", "--personas", folder / "personas.json")
-    made = ("--models", tmp_path / "a", "--logs", tmp_path / "a.json")
+    made = ("--model", tmp_path / "a", "--train-log", tmp_path / "a.json")
     for flags, message in {
-        ("--shapes", "8/1/2"): "1 shapes, 2 learning rates, 1 models, 1 logs; expected as many of each",
-        ("--shapes", "8/1/2", "--lrs", "0.01", "--held-out", "0"): "held_out: is 0",
-        ("--shapes", "9/1/2", "--lrs", "0.01"): "hidden width per head is not an even whole number",
+        ("--held-out", "0"): "--held-out: is 0; expected more than 0",
+        ("--shape", "9/1/2"): "--shape: is '9/1/2'; expected hidden/layers/heads with an even hidden width",
+        ("--lr", "0"): "--lr: is 0; expected more than 0",
     }.items():
         assert call(*given, *made, *flags) == 2
         assert message in capsys.readouterr().err.splitlines()[-1]

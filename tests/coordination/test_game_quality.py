@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from game_tools import call, games_of, outputs, player, told
+from game_tools import call, games_of, outputs, player, sentences
 
-from raw2fig.papers.coordination.game import Line, Outcome, Played, Request, Turn, play
+from raw2fig.papers.coordination.engine import Line, Outcome, Played, Request, Turn, play
 from raw2fig.papers.coordination.parse import Parser
 from raw2fig.papers.coordination.play import table
 from raw2fig.stats import proportion
@@ -130,11 +130,11 @@ def test_an_odds_ratio_of_two_sizes_is_that_of_the_table(tmp_path: Path) -> None
 
 def test_success_of_rules_falls_with_the_size_of_the_group(tmp_path: Path) -> None:
     """The sheet's sweep, small: through text, 60 games of each size."""
-    personas = told(tmp_path)
-    given = ("plan", "--personas", tmp_path / "personas.json", "--models", "m", "--conditions", "plain")
-    assert call(*given, "--games", 60, "--agents", 3, 8, 15, "--plan", tmp_path / "plan.parquet") == 0
+    personas = sentences(tmp_path)
+    given = ("schedule", "--personas", tmp_path / "personas.json", "--models", "m", "--conditions", "plain")
+    assert call(*given, "--games", 60, "--agents", 3, 8, 15, "--schedule", tmp_path / "schedule.parquet") == 0
     names = outputs(tmp_path)
-    flags = ("--plan", tmp_path / "plan.parquet", "--personas", tmp_path / "personas.json")
+    flags = ("--schedule", tmp_path / "schedule.parquet", "--personas", tmp_path / "personas.json")
     assert call("play", *flags, "--backend", "rules", "--source", "plain", *names) == 0
     made = ("--rates", tmp_path / "rates.csv", "--odds", tmp_path / "odds.csv")
     assert call("success", "--outcomes", tmp_path / "outcomes.parquet", *made) == 0

@@ -9,8 +9,8 @@ import pytest
 from command_line import status_of
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.games import Game, read_series
 from raw2fig.papers.coordination.group_tests import LABELS, NUMBERS, against_nulls, parse_variant
+from raw2fig.papers.coordination.logs import Game, read_series
 from raw2fig.papers.coordination.measures import CRITERIA, Options, measure, summarise
 from raw2fig.papers.coordination.rule_agents import Rule, Traits, drawing, persona_traits, simulate
 from raw2fig.tables import read_json

@@ -1,13 +1,13 @@
-"""What the tests of the game share: personas, plans, and players that are functions of a request."""
+"""What the tests of the game share: personas, schedules, and players that are functions of a request."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from command_line import status_of
 
-from raw2fig.papers.coordination.game import Answer, Failure, Reply, Request, Respond
+from raw2fig.papers.coordination.engine import Answer, Failure, Reply, Request, Respond
 from raw2fig.papers.coordination.personas import read_personas
-from raw2fig.papers.coordination.plan import Game, planned
+from raw2fig.papers.coordination.schedule import ScheduledGame, scheduled
 
 ROOT = Path(__file__).parents[2]
 ATTRIBUTES = ROOT / "config/coordination/personas.yaml"
@@ -24,13 +24,13 @@ def make_personas(folder: Path) -> Path:
     return path
 
 
-def make_plan(
+def make_schedule(
     folder: Path, personas: Path, games: int = 2, conditions: Sequence[str] = ("plain",), **flags: int
 ) -> Path:
-    path = folder / "plan.parquet"
+    path = folder / "schedule.parquet"
     more = [word for name, value in flags.items() for word in (f"--{name}", value)]
     given = ("--personas", personas, "--models", "m", "--games", games, "--conditions", *conditions)
-    assert call("plan", *given, *more, "--plan", path) == 0
+    assert call("schedule", *given, *more, "--schedule", path) == 0
     return path
 
 
@@ -40,8 +40,8 @@ def outputs(folder: Path) -> list[object]:
     return [word for name in names for word in (f"--{name}", folder / f"{name}.parquet")]
 
 
-def games_of(condition: str, number: int, agents: int = 4, rounds: int = 8, seed: int = 0) -> list[Game]:
-    return [planned("m", condition, agents, 1.0, index, rounds, 20, seed) for index in range(number)]
+def games_of(condition: str, number: int, agents: int = 4, rounds: int = 8, seed: int = 0) -> list[ScheduledGame]:
+    return [scheduled("m", condition, agents, 1.0, index, rounds, 20, seed) for index in range(number)]
 
 
 def player(reply: Callable[[Request], str | None]) -> Respond:
@@ -55,5 +55,5 @@ def player(reply: Callable[[Request], str | None]) -> Respond:
     return respond
 
 
-def told(folder: Path) -> list[str]:
+def sentences(folder: Path) -> list[str]:
     return read_personas(make_personas(folder))

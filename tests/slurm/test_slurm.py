@@ -77,7 +77,8 @@ def project(tmp_path: Path) -> Path:
     """A folder with the inputs of the small DAG: a corpus of 64 examples and its tokenizer."""
     import pandas as pd
 
-    from raw2fig.papers.c2s.train import CORPUS, tokenizer
+    from raw2fig.papers.c2s.corpus import CORPUS
+    from raw2fig.papers.c2s.tokenizer import tokenizer
     from raw2fig.tables import write_json, write_table
 
     rows = [("type", f"cell {index % 7} :", f"g{index % 5} g{index % 3}", "train") for index in range(64)]

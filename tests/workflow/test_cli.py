@@ -57,6 +57,29 @@ def join_files(
         raise ZeroDivisionError("ours")
     joined.write_text(repr((texts, weights, rate, mode, sorted_first, limit)))
 '''
+NUMBERS = '''
+import sys
+from raw2fig.settings import Seed
+from raw2fig.step import Output, step
+
+@step
+def write(*, out: Output, copy: Output | None = None, seed: int, top: int = 3, start: float = 0.5) -> None:
+    """Write what is asked for. It stands in two sentences
+    on two lines, because nobody
+    likes lines that do not end before the width of a terminal that is eighty columns wide.
+
+    A second paragraph.
+
+    Parameters
+    ----------
+    top
+        How many of the best are
+        written, which takes a long line of help that does not fit beside the flag on a terminal.
+    """
+    print("said by the step")
+    for path in filter(None, (out, copy)):
+        path.write_text(repr((seed, top, start)))
+'''
 OTHER = '''
 """Another module of the paper: must not be imported for the other's step."""
 import decimal_of_nowhere
@@ -77,6 +100,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (package / folder).mkdir(parents=True)
         (package / folder / "__init__.py").write_text(text)
     (package / "papers/toy_paper/joining.py").write_text(dedent(STEPS))
+    (package / "papers/toy_paper/numbers.py").write_text(dedent(NUMBERS))
     (package / "papers/toy_paper/other.py").write_text(dedent(OTHER))
     monkeypatch.setattr(cli, "PACKAGE", package)
     monkeypatch.setattr(raw2fig.papers, "__path__", [str(package / "papers")])
@@ -89,13 +113,13 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_help_lists_groups_and_steps(toy, capsys) -> None:
     assert status_of("--help") == 0
-    assert "toy-paper       A made-up paper." in capsys.readouterr().out
+    assert "toy-paper  A made-up paper." in capsys.readouterr().out
     assert status_of() == 0
     capsys.readouterr()
     for words in (["toy-paper"], ["toy-paper", "--help"]):
         assert status_of(*words) == 0
         shown = capsys.readouterr().out
-        assert "join-files              Join files." in shown
+        assert "  join-files  Join files." in shown
         assert "never" in shown
         assert "helper" not in shown
 
@@ -127,7 +151,7 @@ def test_flags_reach_the_function_with_their_types(toy) -> None:
     [
         (["toy-papr"], "toy-papr: no such group; expected 'toy-paper'"),
         (["toy-paper", "join-file"], "join-file: no such step of toy-paper; expected 'join-files'"),
-        (["toy-paper", "zzz"], "expected one of draw, join-files, never"),
+        (["toy-paper", "zzz"], "expected one of draw, join-files, write, never"),
         (["toy-paper", "join-files", "--joined", "OUT"], "--files"),
         (["toy-paper", "join-files", "--files", "--joined", "OUT"], "--files"),
         (["toy-paper", "join-files", "--files", "IN", "--joined", "OUT", "--rat", "1"], "--rate"),
@@ -150,6 +174,53 @@ def test_mistakes_are_one_line_with_status_2_and_no_output(toy, capsys, words: l
     assert message in lines[0]
     assert shown.out == ""
     assert sorted(path.name for path in toy.iterdir()) == ["BAD", "IN", "raw2fig"]
+
+
+def test_every_file_that_a_step_wrote_is_printed(toy, capsys) -> None:
+    out, copy = toy / "a", toy / "b"
+    assert status_of("toy-paper", "write", "--out", out, "--seed", 1) == 0
+    assert capsys.readouterr().out == f"said by the step\nwrote {out}\n"
+    assert status_of("toy-paper", "write", "--out", out, "--copy", copy, "--seed", 1) == 0
+    assert capsys.readouterr().out == f"said by the step\nwrote {out}\nwrote {copy}\n"
+    assert out.read_text() == copy.read_text() == "(1, 3, 0.5)"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--seed", "-1"], "--seed: is -1; expected at least 0"),
+        (["--seed", 2**32], f"--seed: is {2**32}; expected less than"),
+        (["--seed", "1.5"], "--seed: is '1.5'; expected an integer"),
+        (["--seed", "1e3"], "--seed: is '1e3'; expected an integer"),
+        (["--seed", "1", "--top", "2.5"], "--top: is '2.5'; expected an integer"),
+        (["--seed", "1", "--top", "9" * 5000], "--top: is '9999"),
+        (["--seed", "1", "--start", "nan"], "--start: is nan; expected a finite number"),
+        (["--seed", "1", "--start", "inf"], "--start: is inf; expected a finite number"),
+        (["--seed", "1", "--start=-inf"], "--start: is -inf; expected a finite number"),
+        (["--seed", "1", "--start", "1e400"], "--start: is inf; expected a finite number"),
+        (["--seed", "1", "--start", ""], "--start: is ''; expected a number"),
+        ([], "--seed"),
+    ],
+)
+def test_numbers_that_are_none(toy, capsys, flags: list[object], message: str) -> None:
+    assert status_of("toy-paper", "write", "--out", toy / "a", *flags) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("raw2fig toy-paper write: ")
+    assert message in shown.err
+    assert (shown.err.count("\n"), shown.out) == (1, "")
+    assert len(shown.err) < 400
+    assert not (toy / "a").exists()
+
+
+def test_help_fits_80_columns_and_breaks_lines_itself(toy, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert status_of("toy-paper", "write", "--help") == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "Write what is asked for. It stands in two sentences on two lines" in shown
+    assert "\n\nA second paragraph.\n" in shown
+    assert "How many of the best are written" in " ".join(shown.replace("│", " ").split())
+    assert "Parameters\n" not in shown.replace("╭─ Parameters", "")
 
 
 def test_a_failed_step_leaves_the_old_output(toy) -> None:
@@ -218,7 +289,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_help_of_a_light_step_imports_only_the_flag_parser() -> None:
-    assert imported_by("report", "claims-page", "--help") == {"cyclopts"}
+    assert imported_by("fetch", "file", "--help") == {"cyclopts"}
 
 
 def test_installed_command_and_module_are_the_same() -> None:

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from raw2fig import plotting
 from raw2fig.stats import Estimate
 
-NOTE = "laptop scale · n = 64 cells × 24 conditions · 2 seeds · 95 % intervals"
+N = "64 cells × 24 conditions"
+NOTE = f"laptop scale · n = {N} · 2 replicates · 95 % intervals"
 VALUES = pd.DataFrame({"method": ["SFT", "GRPO"], "value": [1.5, 0.1 + 0.2]})
 
 
@@ -31,8 +32,12 @@ def paths(folder: Path) -> Saved:
     return Saved(*(folder / f"figure.{suffix}" for suffix in Saved._fields))
 
 
+def save(fig: Figure, files: Saved, note: str = "") -> None:
+    plotting.save(plotting.Drawing(fig, VALUES, N, 2, note=note), "laptop", *files)
+
+
 def draw() -> Figure:
-    fig, axes = plotting.figure(6, 3, cols=2)
+    fig, axes = plotting.canvas(6, 3, cols=2)
     estimates = [Estimate(1.0, 0.5, 1.25, 9), Estimate(2.0, 1.0, 3.0, 9)]
     plotting.bars_with_intervals(axes[0], ["seen", "new"], {"SFT": estimates, "GRPO": estimates[::-1]})
     plotting.line_with_band(axes[1], [1, 10], estimates, "line", 0)
@@ -44,8 +49,8 @@ def draw() -> Figure:
 
 def test_equal_drawings_give_equal_bytes(tmp_path: Path) -> None:
     first, second = paths(tmp_path / "first"), paths(tmp_path / "second")
-    plotting.save(draw(), *first, VALUES, NOTE)
-    plotting.save(draw(), *second, VALUES, NOTE)
+    save(draw(), first)
+    save(draw(), second)
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
@@ -55,12 +60,12 @@ def test_another_process_gives_the_same_bytes(tmp_path: Path) -> None:
     folder = Path(__file__).parent
     program = (
         f"import sys; sys.path.insert(0, {str(folder)!r}); import test_plotting as t; from pathlib import Path; "
-        f"t.plotting.save(t.draw(), *t.paths(Path('out')), t.VALUES, t.NOTE)"
+        f"t.save(t.draw(), t.paths(Path('out')))"
     )
     env = {**os.environ, "PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "1"}
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, check=True)
     here = paths(tmp_path / "here")
-    plotting.save(draw(), *here, VALUES, NOTE)
+    save(draw(), here)
     for one, other in zip(here, paths(tmp_path / "out"), strict=True):
         assert one.read_bytes() == other.read_bytes()
 
@@ -69,7 +74,7 @@ def test_no_date_and_no_program_in_the_files(tmp_path: Path) -> None:
     from PIL import Image
 
     saved = paths(tmp_path / "a")
-    plotting.save(draw(), *saved, VALUES, NOTE)
+    save(draw(), saved)
     text = saved.svg.read_text()
     assert "<dc:date>" not in text
     assert "<dc:creator>" not in text
@@ -79,34 +84,49 @@ def test_no_date_and_no_program_in_the_files(tmp_path: Path) -> None:
 
 def test_values_beside_the_figure_are_exact(tmp_path: Path) -> None:
     saved = paths(tmp_path / "a")
-    plotting.save(draw(), *saved, VALUES, NOTE)
+    save(draw(), saved)
     pd.testing.assert_frame_equal(pd.read_csv(saved.csv, float_precision="round_trip"), VALUES, check_exact=True)
 
 
-@pytest.mark.parametrize(("note", "values"), [("  ", VALUES), (NOTE, VALUES.iloc[:0])])
-def test_no_figure_without_note_and_values(tmp_path: Path, note: str, values: pd.DataFrame) -> None:
+@pytest.mark.parametrize(("n", "values"), [("  ", VALUES), (N, VALUES.iloc[:0])])
+def test_no_figure_without_n_and_values(tmp_path: Path, n: str, values: pd.DataFrame) -> None:
     saved = paths(tmp_path / "a")
     with pytest.raises(ValueError, match="a figure needs"):
-        plotting.save(draw(), *saved, values, note)
+        plotting.save(plotting.Drawing(draw(), values, n), "laptop", *saved)
     assert not any(path.exists() for path in saved)
+
+
+@pytest.mark.parametrize(
+    ("given", "stamp"),
+    [
+        ({"n": N, "replicates": 2}, NOTE),
+        ({"n": "9 runs"}, "laptop scale · n = 9 runs · 1 replicate · 95 % intervals"),
+        ({"n": "9 runs", "intervals": "no intervals"}, "laptop scale · n = 9 runs · 1 replicate · no intervals"),
+        ({"n": N, "note": "nothing is trained"}, "laptop scale · nothing is trained"),
+    ],
+)
+def test_the_stamp_says_scale_n_replicates_and_intervals(tmp_path: Path, given: dict[str, Any], stamp: str) -> None:
+    fig, _ = plotting.canvas(20, 3)
+    plotting.save(plotting.Drawing(fig, VALUES, **given), "laptop", *paths(tmp_path / "a"))
+    assert [text.get_text() for text in fig.texts] == [stamp]
 
 
 def test_note_is_inside_the_figure_and_below_the_axes(tmp_path: Path) -> None:
     for width in (3.0, 6.4, 9.0):
-        fig, ax = plotting.figure(width, 3)
+        fig, ax = plotting.canvas(width, 3)
         ax.set_xlabel("steps")
-        plotting.save(fig, *paths(tmp_path / f"{width}"), VALUES, f"{NOTE} · {NOTE}")
+        save(fig, paths(tmp_path / f"{width}"), note=f"{N} · {NOTE}")
         (stamp,) = fig.texts
         renderer = FigureCanvasAgg(fig).get_renderer()
         box, axes_box = stamp.get_window_extent(renderer), ax.get_tightbbox(renderer)
-        assert " ".join(stamp.get_text().split()) == f"{NOTE} · {NOTE}"
+        assert " ".join(stamp.get_text().split()) == f"laptop scale · {N} · {NOTE}"
         assert box.x1 <= fig.bbox.width
         assert box.y0 >= 0
         assert box.y1 <= axes_box.y0
 
 
 def test_bars_stand_at_their_values_with_their_whiskers() -> None:
-    _, ax = plotting.figure()
+    _, ax = plotting.canvas()
     nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
     plotting.bars_with_intervals(
         ax,
@@ -123,7 +143,7 @@ def test_bars_stand_at_their_values_with_their_whiskers() -> None:
 
 
 def test_band_covers_the_intervals() -> None:
-    _, ax = plotting.figure()
+    _, ax = plotting.canvas()
     plotting.line_with_band(ax, [1, 2], [Estimate(1.0, 0.5, 1.25, 9), Estimate(2.0, 1.0, 3.0, 9)], "x", 1)
     vertices = ax.collections[0].get_paths()[0].vertices
     assert {tuple(point) for point in vertices} == {(1, 0.5), (1, 1.25), (2, 1), (2, 3)}
@@ -133,7 +153,7 @@ def test_band_covers_the_intervals() -> None:
 
 
 def test_lengths_must_agree() -> None:
-    _, ax = plotting.figure()
+    _, ax = plotting.canvas()
     one = [Estimate(1, 0, 2, 3)]
     with pytest.raises(ValueError, match="SFT: 1 estimates for 2 groups"):
         plotting.bars_with_intervals(ax, ["a", "b"], {"SFT": one})
@@ -159,7 +179,7 @@ def test_palette_survives_colour_vision_deficiency() -> None:
 
 def test_pyplot_and_seaborn_are_not_imported() -> None:
     program = (
-        "import sys, raw2fig.plotting as p; p.figure(); "
+        "import sys, raw2fig.plotting as p; p.canvas(); "
         "print([m for m in ('matplotlib.pyplot', 'seaborn', 'scipy', 'torch', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -171,7 +191,7 @@ WORDS = (r"$\alpha_$", r"$\frac$", "$x$", r"a\$b", "100 % of $5 and $6")
 
 def test_words_are_shown_as_they_are(tmp_path: Path) -> None:
     """matplotlib takes what is between two dollars for a formula, and raises where it cannot read it."""
-    fig, axes = plotting.figure(8, 4, cols=2)
+    fig, axes = plotting.canvas(8, 4, cols=2)
     one = [Estimate(1.0, 0.5, 1.25, 9)] * len(WORDS)
     plotting.bars_with_intervals(axes[0], WORDS, {word: one for word in WORDS})
     axes[0].set(title=WORDS[0], xlabel=WORDS[1], ylabel=WORDS[2])
@@ -197,5 +217,5 @@ def drawn_texts(fig: Figure, folder: Path) -> set[tuple[str, bool]]:
             draw(self, *given, ismath=ismath, **more)
 
         patch.setattr(RendererAgg, "draw_text", draw_text)
-        plotting.save(fig, *paths(folder), VALUES, r"$\frac$ note $_$")
+        save(fig, paths(folder), note=r"$\frac$ note $_$")
     return found

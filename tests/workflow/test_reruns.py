@@ -256,9 +256,12 @@ def test_an_interrupted_run_goes_on(folder: Path) -> None:
     ("overlay", "message"),
     [
         ({"c2s": {"rank_fit": {"max_log_rnk": 3}}}, "c2s.rank_fit.max_log_rnk: unknown key; expected 'max_log_rank'"),
-        ({"c2s": {"panel": "many"}}, "c2s.panel: is 'many'; expected integer, at least 0"),
-        ({"c2s": {"reference": {"test_share": 2}}}, "c2s.reference.test_share: is 2; expected number, more than 0"),
-        ({"c2s": {"base": {"size": "XXL"}}}, "c2s.base.size: is 'XXL'; expected one of XS, S, M, L"),
+        ({"c2s": {"panel": {"size": "many"}}}, "c2s.panel.size: is 'many'; expected an integer"),
+        (
+            {"c2s": {"reference": {"split": {"test_share": 2}}}},
+            "c2s.reference.split.test_share: is 2; expected less",
+        ),
+        ({"c2s": {"base": {"size": "XXL"}}}, "c2s.base.size: is 'XXL'; expected 'L'"),
     ],
 )
 def test_a_wrong_configuration_stops_before_the_first_job(tmp_path: Path, overlay: dict, message: str) -> None:

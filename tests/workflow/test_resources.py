@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from raw2fig.config import merge
 from raw2fig.errors import InputError
-from raw2fig.resources import resources_for, threads_for
+from raw2fig.resources import Resources, resources_for, threads_for
+from raw2fig.settings import read
 
 
 def config(**section: Any) -> dict[str, Any]:
@@ -59,18 +61,31 @@ def test_exceptions_of_a_rule_come_before_its_class() -> None:
     assert threads_for({"resources": {"classes": {"cpu": {}}}}, "cpu") == 1
 
 
+def test_a_class_that_is_not_there() -> None:
+    with pytest.raises(InputError, match=r"resources\.classes\.tpu: no such class; expected one of cpu, gpu"):
+        resources_for(config(), "tpu", "train")
+
+
 @pytest.mark.parametrize(
-    ("section", "rule_class", "message"),
+    ("overlay", "message"),
     [
-        ({}, "tpu", r"resources\.classes\.tpu: no such class; expected one of cpu, gpu"),
-        (
-            {"rules": {"train": {"time": 3}}},
-            "gpu",
-            r"resources\.rules\.train\.time: unknown key",
-        ),
-        ({"classes": {"cpu": {"mem": 3}}}, "cpu", r"resources\.classes\.cpu\.mem: unknown key"),
+        ({"rules": {"train": {"time": 3}}}, r"rules\.train\.time: unknown key; expected 'runtime'"),
+        ({"rules": {"train": {"gpu": -1}}}, r"rules\.train\.gpu: is -1; expected at least 0"),
+        ({"classes": {"light": {"mem": 3}}}, r"classes\.light\.mem: unknown key; expected 'mem_mb'"),
+        ({"classes": {"cpu": {}}}, r"classes\.cpu: unknown key; expected one of light, data, train, generate"),
+        ({"partition": 3}, "partition: is 3; expected text"),
     ],
 )
-def test_what_the_config_does_not_know_is_named(section: dict[str, Any], rule_class: str, message: str) -> None:
+def test_what_the_section_does_not_know_is_named(overlay: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        resources_for(config(**section), rule_class, "train")
+        read(Resources, merge(SECTION, overlay))
+    assert read(Resources, SECTION).model_dump(exclude_unset=True) == SECTION
+
+
+SECTION: dict[str, Any] = {
+    "partition": None,
+    "gpu_partition": None,
+    "account": None,
+    "classes": {name: {"cpus": 1} for name in ("light", "data", "train", "generate")},
+    "rules": {"train": {"runtime": 3}},
+}

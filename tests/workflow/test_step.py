@@ -9,10 +9,32 @@ from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from raw2fig.errors import InputError
-from raw2fig.step import INPUT, OUTPUT, Input, Output, atomic, progress, roles, run_step, seed_everything, step
+from raw2fig.plotting import Drawing, canvas
+from raw2fig.seeding import seed_everything
+from raw2fig.settings import Record
+from raw2fig.step import (
+    FOLDER,
+    INPUT,
+    LONGEST_NAME,
+    OUTPUT,
+    Input,
+    Output,
+    OutputFolder,
+    atomic,
+    claims,
+    figure,
+    parameters,
+    progress,
+    roles,
+    run_step,
+    step,
+    table,
+)
+from raw2fig.tables import Table
 
 
 @step
@@ -49,7 +71,8 @@ def test_roles_are_read_through_lists_and_options() -> None:
 def test_outputs_arrive_with_new_folders_and_no_leftovers(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("text")
     target = tmp_path / "new" / "folder" / "b.txt"
-    run_step(copy, {"source": tmp_path / "a", "target": target, "parts": [tmp_path / "a", tmp_path / "a"]})
+    given = {"source": tmp_path / "a", "target": target, "parts": [tmp_path / "a", tmp_path / "a"]}
+    assert run_step(copy, given) == [target]
     assert target.read_text() == "texttexttext"
     assert hidden(tmp_path) == []
     assert list(target.parent.iterdir()) == [target]
@@ -71,11 +94,17 @@ def test_missing_input_is_named_before_anything_is_made(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_one_path_for_two_outputs_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("text")
+@pytest.mark.parametrize("other", ["b", "./b", "x/../b", "there/b", "new/../b", "link"])
+def test_one_path_for_two_outputs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    """Whatever its spelling."""
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text("text")
+    Path("x").mkdir()
+    Path("there").symlink_to(".")
+    Path("link").symlink_to("b")
     with pytest.raises(InputError, match="two outputs share one path"):
-        run_step(copy, {"source": tmp_path / "a", "target": tmp_path / "b", "notes": tmp_path / "b"})
-    assert not (tmp_path / "b").exists()
+        run_step(copy, {"source": Path("a"), "target": Path("b"), "notes": Path(other)})
+    assert sorted(os.listdir()) == ["a", "link", "there", "x"]
 
 
 @pytest.mark.parametrize("target", ["a", "./a", "x/../a", "link", "folder"])
@@ -154,17 +183,153 @@ def test_writers_see_the_suffix_and_the_folder_of_the_output(tmp_path: Path) -> 
     assert seen[0].parent == tmp_path
 
 
-def test_a_folder_replaces_the_old_folder_whole(tmp_path: Path) -> None:
-    @step
-    def saves(*, model: Output) -> None:
-        model.mkdir()
-        (model / "new").write_text("x")
+@step
+def save(*, model: OutputFolder, log: Output | None = None) -> None:
+    """Save a model."""
+    model.mkdir()
+    (model / "weights").write_text("x")
+    if log is not None:
+        log.write_text("x")
 
+
+def test_a_folder_takes_the_place_of_an_empty_folder(tmp_path: Path) -> None:
+    assert roles(save, OUTPUT, FOLDER) == ["model"]
     (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "old").write_text("x")
-    run_step(saves, {"model": tmp_path / "model"})
-    assert [path.name for path in (tmp_path / "model").iterdir()] == ["new"]
+    run_step(save, {"model": tmp_path / "model"})
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["weights"]
     assert hidden(tmp_path) == []
+
+
+@pytest.fixture
+def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with somebody's work in it and beside it."""
+    (tmp_path / "here/folder/deep").mkdir(parents=True)
+    (tmp_path / "here/empty").mkdir()
+    for name in ("mine", "here/a", "here/folder/mine", "here/folder/deep/mine"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "here/to_folder").symlink_to("folder")
+    (tmp_path / "here/circle").symlink_to("circle")
+    os.mkfifo(tmp_path / "here/pipe")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """All that lies below a folder, with the text of files."""
+    return {
+        str(path.relative_to(folder)): path.read_text() if path.is_file() else "" for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("folder", "folder: is a folder, which a file would replace; expected the name of a file"),
+        ("folder/", "folder: is a folder, which"),
+        ("empty", "empty: is a folder, which"),
+        ("to_folder", "to_folder: is a folder, which"),
+        ("folder/deep/..", "is a folder, which"),
+        ("..", "..: is a folder, which"),
+        (".", ".: is a folder, which"),
+        ("", ".: is a folder, which"),
+        ("/", "/: is a folder, which"),
+        ("new/..", "new/..: ends with ..; expected a name of its own"),
+        ("pipe", "pipe: is no ordinary file"),
+        ("/dev/null", "/dev/null: is no ordinary file"),
+        ("a/b", "a/b: cannot make its folder (File exists); expected a writable place"),
+        ("circle/b", "circle/b: cannot make its folder"),
+        ("/proc/raw2fig", "/proc/raw2fig: cannot be written"),
+        ("b" * (LONGEST_NAME + 1), ": cannot be written (File name too long); expected another name"),
+    ],
+)
+def test_a_file_replaces_nothing_but_a_file(taken: Path, target: str, message: str) -> None:
+    """It is refused before the work begins, and nothing is changed."""
+    before = contents(taken)
+
+    @step
+    def never(*, out: Output) -> None:
+        pytest.fail("the work has begun")
+
+    with pytest.raises(InputError) as error:
+        run_step(never, {"out": Path(target)})
+    assert message in str(error.value)
+    assert contents(taken) == before
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("folder", "folder: is a folder that holds something; expected a new or an empty folder"),
+        ("to_folder", "to_folder: is a folder that holds something"),
+        ("..", "..: is a folder that holds something"),
+        (".", ".: is a folder that holds something"),
+        ("a", "a: is no folder; expected another path"),
+        ("pipe", "pipe: is no folder"),
+    ],
+)
+def test_a_folder_replaces_nothing_that_holds_something(taken: Path, model: str, message: str) -> None:
+    before = contents(taken)
+    with pytest.raises(InputError) as error:
+        run_step(save, {"model": Path(model)})
+    assert str(error.value).startswith(message)
+    assert contents(taken) == before
+
+
+def test_nor_does_it_replace_the_folder_that_one_stands_in(taken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(taken / "here/empty")
+    with pytest.raises(InputError, match=r"\.: is a folder that holds something"):
+        run_step(save, {"model": Path()})
+    assert Path.cwd().exists()
+
+
+def test_an_output_does_not_lie_in_another(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"log: lies in what is written as --model; expected another path"):
+        run_step(save, {"model": tmp_path / "new", "log": tmp_path / "new/log"})
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("length", [LONGEST_NAME - 9, LONGEST_NAME - 8, LONGEST_NAME])
+@pytest.mark.parametrize("letter", ["b", "é"])
+def test_names_may_be_as_long_as_the_file_system_allows(tmp_path: Path, length: int, letter: str) -> None:
+    """Where `.partial-` before them would be too much."""
+    name = letter * ((length - 4) // len(letter.encode())) + ".csv"
+    (tmp_path / "a").write_text("text")
+    run_step(copy, {"source": tmp_path / "a", "target": tmp_path / name, "notes": tmp_path / f"{name[1:]}"})
+    assert contents(tmp_path) == {"a": "text", name: "text", name[1:]: "noted"}
+
+
+def test_an_input_of_a_name_too_long_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder; expected an existing path for --source"):
+        run_step(copy, {"source": tmp_path / ("a" * 300), "target": tmp_path / "b"})
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+import pandas as pd
+from raw2fig.errors import InputError
+from raw2fig.step import Output, run_step, step
+from raw2fig.tables import write_table
+
+@step
+def fill(*, table: Output) -> None:
+    write_table(pd.DataFrame({"x": range(1_000_000)}), table)
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    run_step(fill, {"table": Path(sys.argv[1])})
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_place_that_is_full_is_named(tmp_path: Path, suffix: str) -> None:
+    """A limit of the process stands for the disk's."""
+    command = [sys.executable, "-c", dedent(FULL), f"table.{suffix}"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == f"table.{suffix}: cannot be written (File too large); expected a place with room\n"
+    assert contents(tmp_path) == {}
 
 
 KILLED = """
@@ -231,6 +396,65 @@ def test_torch_is_seeded_where_it_is_imported_and_not_imported_for_it() -> None:
         seed_everything(seed)
         draws.append(torch.rand(1).item())
     assert draws[0] == draws[1] != draws[2]
+
+
+class Limits(Record):
+    top: int
+
+
+def test_what_the_house_adds_to_the_parameters() -> None:
+    @step
+    def plain(*, limits: Limits, seed: int) -> None:
+        """Do it.
+
+        Parameters
+        ----------
+        limits
+            What is
+            too much.
+        """
+
+    found = parameters(plain)
+    assert list(found) == ["limits", "seed"]
+    assert found["limits"].help == "What is too much."
+    assert found["seed"].help == "Seed of all random draws."
+    for decorator, added in (
+        (figure, ["scale", "svg", "png", "csv"]),
+        (table, ["csv", "markdown"]),
+        (claims, ["published", "scale", "claims"]),
+    ):
+
+        @decorator
+        def drawn(*, source: Input) -> None:
+            """Draw it."""
+
+        assert list(parameters(drawn)) == ["source", *added]
+        assert all(given.help for name, given in parameters(drawn).items() if name != "source")
+
+
+def test_what_a_table_step_returns_is_written(tmp_path: Path) -> None:
+    @table
+    def count(*, source: Input) -> Table:
+        return Table(pd.DataFrame({"n": [len(source.read_text())], "share": [0.125]}))
+
+    (tmp_path / "a").write_text("text")
+    files = [tmp_path / "t.csv", tmp_path / "t.md"]
+    assert run_step(count, {"source": tmp_path / "a", "csv": files[0], "markdown": files[1]}) == files
+    assert files[0].read_text() == "n,share\n4,0.125\n"
+    assert files[1].read_text() == "| n | share |\n| --- | --- |\n| 4 | 0.125 |\n"
+
+
+def test_what_a_figure_step_returns_is_stamped_and_saved(tmp_path: Path) -> None:
+    @figure
+    def fig_nothing(*, source: Input) -> Drawing:
+        return Drawing(canvas()[0], pd.DataFrame({"x": [1]}), source.read_text())
+
+    (tmp_path / "a").write_text("3 cells")
+    files = {suffix: tmp_path / f"f.{suffix}" for suffix in ("svg", "png", "csv")}
+    run_step(fig_nothing, {"source": tmp_path / "a", "scale": "smoke", **files})
+    assert "smoke scale · n = 3 cells · 1 replicate" in files["svg"].read_text()
+    assert files["png"].read_bytes().startswith(b"\x89PNG")
+    assert files["csv"].read_text() == "x\n1\n"
 
 
 def test_progress_passes_the_items_through(capsys) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from raw2fig.config import section
 from raw2fig.errors import InputError
-from raw2fig.settings import Record, convert, read
-from raw2fig.step import flag, parameters
+from raw2fig.settings import Record, Seed, convert, read
+from raw2fig.step import DRAWN, flag, parameters
 
 
 class Flags:
@@ -40,7 +40,7 @@ class Flags:
             """Only its signature counts."""
 
         def declared(name: str, annotation: Any, text: str, default: Any) -> inspect.Parameter:
-            kind = Annotated[shown(annotation), Parameter(help=text)]
+            kind: Any = Annotated[shown(annotation), Parameter(help=text)]
             return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
         own = [
@@ -92,6 +92,8 @@ class Flags:
                 if given[key] == [] and parameter.default is inspect.Parameter.empty:
                     raise InputError(flag(key), "is given without a value", "at least one")
                 arguments[key] = convert(given[key], plain(parameter.annotation, keep=True), flag(key))
+                if key in DRAWN and arguments[key] is not None:
+                    convert(arguments[key], Seed, flag(key))
             elif parameter.default is not inspect.Parameter.empty:
                 arguments[key] = parameter.default
         return arguments, taken

@@ -182,8 +182,9 @@ class Drawing(NamedTuple):
 def save(drawing: Drawing, scale: str, svg: Path, png: Path, csv: Path) -> None:
     """Stamp a drawing and write it as SVG and PNG, with the plotted values beside it as CSV.
 
-    The stamp is "laptop scale · n = 64 cells · 2 replicates · 95 % intervals". Equal drawings give equal bytes. Raises
-    `ValueError` for a drawing without n or without plotted values: it is not finished.
+    The stamp is "laptop scale · n = 64 cells · 2 replicates · 95 % intervals"; somebody's own data have no scale ("").
+    Equal drawings give equal bytes. Raises `ValueError` for a drawing without n or without plotted values: it is not
+    finished.
     """
     if not (drawing.n or drawing.note).strip():
         raise ValueError("a figure needs its n, replicates and intervals for the stamp")
@@ -192,7 +193,7 @@ def save(drawing: Drawing, scale: str, svg: Path, png: Path, csv: Path) -> None:
     replicates = f"{drawing.replicates} replicate{'s' if drawing.replicates > 1 else ''}"
     note = drawing.note or f"n = {drawing.n} · {replicates} · {drawing.intervals}"
     with mpl.rc_context(STYLE):
-        _stamp(drawing.fig, f"{scale} scale · {note}")
+        _stamp(drawing.fig, f"{scale} scale · {note}" if scale else note)
         _as_written(drawing.fig)
         drawing.fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
         drawing.fig.savefig(png, format="png", metadata={"Software": None})

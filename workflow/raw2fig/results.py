@@ -1,5 +1,7 @@
 """Figures, tables and claims as rules declare them: `rules/results.smk` makes a rule of each, in one loop over all."""
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -21,28 +23,33 @@ SUFFIXES = {"markdown": "md"}
 
 
 class Result(NamedTuple):
-    """A figure, a table or the claims of a paper: its inputs by flag, and its other flags as text."""
+    """A figure, a table or the claims of a paper: its inputs by flag, and its other flags as text. `drawn_by` names the
+    step where it is not the result's own: one step can draw several figures."""
 
     kind: str
     paper: str
     name: str
     inputs: dict[str, Any]
     settings: str
+    drawn_by: str = ""
 
     @property
     def command(self) -> str:
         """Name of the step: `fig-rank`, `table-runs`, `claims`."""
-        return {"figure": f"fig-{self.name}", "table": f"table-{self.name}"}.get(self.kind, self.kind)
+        return self._of_kind(self.drawn_by or self.name).replace("_", "-")
+
+    def _of_kind(self, name: str) -> str:
+        return {"figure": f"fig-{name}", "table": f"table-{name}"}.get(self.kind, self.kind)
 
     @property
     def rule(self) -> str:
         """Name of the rule: `c2s_fig_rank`."""
-        return f"{self.paper}_{self.command}".replace("-", "_")
+        return f"{self.paper}_{self._of_kind(self.name)}".replace("-", "_")
 
     @property
     def log(self) -> str:
         """Path of the log."""
-        return f"<results>/{self.paper}/logs/{self.command}.log"
+        return f"<results>/{self.paper}/logs/{self._of_kind(self.name)}.log"
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -62,11 +69,13 @@ class Result(NamedTuple):
 
 def declare(kind: str, paper: str, name: str, arguments: Mapping[str, Any]) -> Result:
     """The result that a paper's rules ask for. Arguments that the step annotates as inputs are files; of the others a
-    mapping is a section of settings, handed over whole, and the rest are values.
+    mapping is a section of settings, handed over whole, and the rest are values. `drawn_by` names another step than the
+    one that is called like the result.
 
     Raises `InputError` when the paper has no such step, or the step is of another kind.
     """
-    result = Result(kind, paper, name, {}, "")
+    arguments = dict(arguments)
+    result = Result(kind, paper, name, {}, "", arguments.pop("drawn_by", ""))
     steps = commands(PACKAGE / "papers" / paper)
     step = steps.get(result.command)
     if step is None or step.kind != kind:
@@ -108,22 +117,18 @@ def option(flag: str, value: Any) -> str:
 def _flag(flag: str, value: Any) -> str:
     if isinstance(value, bool):
         return f"--{flag}" if value else f"--no-{flag}"
-    if isinstance(value, Mapping):
-        import json
-
-        return f"--{flag} {quote(json.dumps(value))}"
-    if isinstance(value, (list, tuple)):
-        return " ".join([f"--{flag}", *(quote(str(item)) for item in value)])
-    text = str(value)
-    return f"--{flag}={quote(text)}" if text.startswith("-") and not _is_number(text) else f"--{flag} {quote(text)}"
+    items = [_word(item) for item in value] if isinstance(value, (list, tuple)) else [_word(value)]
+    if any(item.startswith("-") and not NUMBER.fullmatch(item) for item in items):
+        return " ".join(f"--{flag}={quote(item)}" for item in items)  # it would be taken for a flag
+    return " ".join([f"--{flag}", *map(quote, items)])
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+NUMBER = re.compile(r"-\d+(\.\d+)?(e[-+]?\d+)?")
+"""What may follow a flag although it begins with a hyphen."""
+
+
+def _word(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, (Mapping, list, tuple)) else str(value)
 
 
 def caption(root: Path, result: Result) -> str:

@@ -75,7 +75,7 @@ def from_text(value: Any, kind: Any) -> Any:
         if NoneType in inner and isinstance(word, str) and word.strip().lower() in NULLS:
             return None
         read = [from_text(value, one) for one in inner if one is not NoneType]
-        return next((one for one in read if type(one) is not type(value)), value) if str not in inner else value
+        return next((one for one in read if one != value), value) if str not in inner else value
     if isinstance(value, str) and (origin in (list, tuple, dict) or _is_record(kind)):
         value = _json(value)
     if origin in (list, tuple) and isinstance(value, (list, tuple)):

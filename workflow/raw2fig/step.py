@@ -191,18 +191,21 @@ def run_step(function: Callable[..., Any], arguments: dict[str, Any]) -> list[Pa
     """
     kind = kind_of(function)
     outputs = {name: arguments[name] for name in roles(function, OUTPUT) if arguments.get(name) is not None}
-    written = {path.resolve(): name for name, value in outputs.items() for path in _paths(value)}
+    written = {_real(path): name for name, value in outputs.items() for path in _paths(value)}
     for name in roles(function, INPUT):
         for path in _paths(arguments.get(name)):
-            if not path.exists():
+            if not os.path.exists(path):
                 raise InputError(path, "no such file or folder", f"an existing path for {flag(name)}")
-            for place in (path.resolve(), *path.resolve().parents):  # a folder is replaced with all that lies in it
+            for place in (_real(path), *_real(path).parents):  # a folder is replaced with all that lies in it
                 if place in written:
                     raise InputError(path, f"is read as {flag(name)}", f"another path for {flag(written[place])}")
     folders = {path for name in roles(function, OUTPUT, FOLDER) for path in _paths(arguments.get(name))}
     places = [path for value in outputs.values() for path in _paths(value)]
     for path in places:
         _check_place(path, path in folders)
+        for place in _real(path).parents:
+            if place in written:
+                raise InputError(path, f"lies in what is written as {flag(written[place])}", "another path")
     for name in DRAWN:
         if arguments.get(name) is not None:
             seed_everything(int(arguments[name]))
@@ -223,13 +226,20 @@ def run_step(function: Callable[..., Any], arguments: dict[str, Any]) -> list[Pa
             if error.errno not in NO_PLACE:
                 raise
             raise InputError(
-                places[0] if places else "outputs", f"cannot be written ({error.strerror})", "a place with room"
+                places[0] if places else "outputs",
+                f"cannot be written ({os.strerror(error.errno)})",
+                "a place with room",
             ) from error
     return places
 
 
 NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG)
 """What the operating system says when the place of an output is at fault."""
+
+
+def _real(path: Path) -> Path:
+    """The path without links; `Path.resolve` raises for links that lead in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def _check_place(path: Path, folder: bool) -> None:
@@ -239,10 +249,12 @@ def _check_place(path: Path, folder: bool) -> None:
     except OSError as error:
         raise InputError(path, f"cannot be written ({error.strerror})", "another name") from error
     if not there:
+        if path.name == "..":
+            raise InputError(path, "ends with ..", "a name of its own")
         return
     if path.is_dir() and not folder:
         raise InputError(path, "is a folder, which a file would replace", "the name of a file")
-    if path.is_dir() and any(path.iterdir()):
+    if path.is_dir() and (any(path.iterdir()) or not path.name):
         raise InputError(path, "is a folder that holds something", "a new or an empty folder")
     if not path.is_dir() and (folder or not path.is_file()):
         raise InputError(path, "is no folder" if folder else "is no ordinary file", "another path")
@@ -256,7 +268,7 @@ def atomic(outputs: list[Path]) -> Iterator[dict[Path, Path]]:
     never an output that looks finished. A folder replaces an empty folder only. Under `accelerate launch` every process
     works on the same temporary paths, and the first one (RANK 0) renames.
     """
-    if len({path.resolve() for path in outputs}) != len(outputs):
+    if len(set(map(_real, outputs))) != len(outputs):
         raise InputError("outputs", "two outputs share one path", "a path for each output")
     partial = {path: path.with_name(_partial(path)) for path in outputs}
     for path in outputs:
@@ -268,8 +280,13 @@ def atomic(outputs: list[Path]) -> Iterator[dict[Path, Path]]:
         yield partial
         _wait_for_all()
         return
-    for path in partial.values():
-        _remove(path)
+    for path, other in partial.items():
+        _remove(other)
+        try:  # it is too late to find out after hours of work
+            other.touch()
+        except OSError as error:
+            raise InputError(path, f"cannot be written ({error.strerror})", "a writable place") from error
+        _remove(other)
     try:
         yield partial
         _wait_for_all()

@@ -49,9 +49,10 @@ def _read(gguf: Path, where: str) -> tuple[PreTrainedModel, PreTrainedTokenizerB
         if kind[name] not in accepted:
             raise InputError(where, f"{name} is {kind[name]!r}", " or ".join(accepted))
     # transformers reads this format, dequantised, but refuses to save a model that it read so
-    read, info = AutoModelForCausalLM.from_pretrained(
+    found: Any = AutoModelForCausalLM.from_pretrained(
         gguf.parent, gguf_file=gguf.name, dtype=torch.float32, output_loading_info=True
     )
+    read, info = found
     if info["missing_keys"]:  # they would be random numbers
         missing = sorted(info["missing_keys"])
         raise InputError(where, f"the weights lack {len(missing)} tensors, such as {missing[0]}", "all of them")

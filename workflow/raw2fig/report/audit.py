@@ -37,8 +37,7 @@ def audit(*, claims: Input, other: Input, markdown: Output) -> None:
     if lone := sorted(set(first) ^ set(second)):
         raise InputError(other, f"{', '.join(lone)} are claims of one run alone", f"the claims of {claims}")
     pairs = [(claim, second[name]) for name, claim in first.items()]
-    found = [(difference(a, b), a, b) for a, b in pairs if a["verdict"] != b["verdict"]]
-    found.sort(key=lambda row: (DEFECT, LOST, OTHER).index(row[0]))
+    found = differences(one, two)
     decided = sum(a["verdict"] in DECIDED for a, _ in pairs)
     summary = (
         f"{len(found)} of {len(pairs)} verdicts differ, {sum(kind == DEFECT for kind, *_ in found)} of them from "
@@ -53,6 +52,16 @@ def audit(*, claims: Input, other: Input, markdown: Output) -> None:
     lines = [f"# {one['title']}: two runs", "", f"{one['scale']} scale against {two['scale']} scale. {summary}", ""]
     table = [columns, ["---"] * len(columns), *rows] if rows else []
     markdown.write_text("\n".join([*lines, *map(markdown_row, table)]).rstrip() + "\n", encoding="utf-8")
+
+
+def differences(
+    one: Mapping[str, Any], two: Mapping[str, Any]
+) -> list[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    """The claims of two runs whose verdicts differ: what kind of difference it is, and both entries; defects first."""
+    second = {claim["id"]: claim for claim in two["claims"]}
+    pairs = [(claim, second[claim["id"]]) for claim in one["claims"]]
+    found = [(difference(a, b), a, b) for a, b in pairs if a["verdict"] != b["verdict"]]
+    return sorted(found, key=lambda row: (DEFECT, LOST, OTHER).index(row[0]))
 
 
 def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:

@@ -15,14 +15,12 @@ OffPolicy = Literal["on", "ppo", "pipeline"]
 Overlong = Literal["none", "mask", "shape", "penalise_correct"]
 
 
-class Recipe(Record):
-    """A run of reinforcement learning. What every choice means stands in `raw2fig.rl.losses`, `aggregation`,
-    `advantages`, `filters`, `length` and `stream`."""
+class Method(Record):
+    """How a policy is trained by reinforcement, however long and fast. What every choice means stands in
+    `raw2fig.rl.losses`, `aggregation`, `advantages`, `filters`, `length` and `stream`."""
 
-    steps: int = Field(ge=1, description="Updates.")
     prompts: int = Field(ge=1, description="Groups of completions in an update, per process.")
     generations: int = Field(ge=2, description="Completions of a group.")
-    lr: float = Field(gt=0, description="Learning rate after the warm-up.")
     loss: Loss = Field(
         description="clip: clipped ratios, as in PPO; gspo: the same for whole completions; cispo: weights up to "
         "eps_max; reinforce: no ratios, with or without eps_max."
@@ -57,13 +55,10 @@ class Recipe(Record):
     )
     temperature: float = Field(gt=0, description="Temperature of sampling.")
     max_new_tokens: int = Field(ge=1, description="Longest completion, in tokens.")
-    accumulate: int = Field(ge=1, description="Micro-batches of an update.")
     warmup: int = Field(ge=0, description="Updates in which the learning rate rises.")
     weight_decay: float = Field(ge=0, description="Weight decay of AdamW.")
     adam_epsilon: float = Field(ge=0, description="Epsilon of AdamW.")
     max_grad_norm: float = Field(ge=0, description="Longer gradients are scaled down to this norm; 0: never.")
-    checkpoint_every: int = Field(ge=0, description="Updates between checkpoints; 0: none.")
-    gradient_checkpointing: bool = Field(description="Compute activations again instead of keeping them in memory.")
     vllm: Vllm | None = Field(
         description="Draw completions with vLLM in each process of the training (colocate), or from a server on "
         "GPUs of its own (server)."
@@ -76,7 +71,6 @@ class Recipe(Record):
             # trl's own default would clamp every weight to 0.2
             "eps_max": self.loss != "cispo" if self.eps_max is None else self.loss in ("cispo", "reinforce"),
             "dual": self.dual is None or self.loss == "clip",
-            "accumulate": self.prompts * self.generations % self.accumulate == 0,
             "k": (self.off_policy != "on" or self.k == 1)
             and (self.off_policy != "pipeline" or self.k <= self.max_new_tokens),
             "cache": 0 < self.cache < self.max_new_tokens if costly else self.cache == 0,
@@ -90,10 +84,25 @@ class Recipe(Record):
         return self
 
 
+class Recipe(Method):
+    """A run of reinforcement learning."""
+
+    steps: int = Field(ge=1, description="Updates.")
+    lr: float = Field(gt=0, description="Learning rate after the warm-up.")
+    accumulate: int = Field(ge=1, description="Micro-batches of an update.")
+    checkpoint_every: int = Field(ge=0, description="Updates between checkpoints; 0: none.")
+    gradient_checkpointing: bool = Field(description="Compute activations again instead of keeping them in memory.")
+
+    @model_validator(mode="after")
+    def _whole_micro_batches(self) -> Any:
+        if self.prompts * self.generations % self.accumulate:
+            raise impossible("accumulate", f"is {self.accumulate}", "a divisor of prompts x generations")
+        return self
+
+
 MEANT = {
     "eps_max": "a bound above 1 on the weights of cispo (4 to 8) or reinforce, and none with another loss",
     "dual": "a bound above 1, with the clip loss",
-    "accumulate": "a divisor of prompts x generations",
     "k": "1 when on-policy, and at most max_new_tokens batches in a pipeline",
     "cache": "with overlong shape or penalise_correct more than 0 and fewer than max_new_tokens tokens, otherwise 0",
     "interrupt": "two numbers of tokens, in order, below max_new_tokens",

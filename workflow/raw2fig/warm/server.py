@@ -45,7 +45,7 @@ def server() -> Iterator[None]:
             yield
         finally:
             os.environ.pop(ADDRESS, None)
-            if not select.select([process.stdout], [], [], 0)[0]:
+            if process.stdout is not None and not select.select([process.stdout], [], [], 0)[0]:
                 process.terminate()  # a run so short that the libraries are still being imported
 
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.lm.generate import Engine, load_completer
+from raw2fig.lm.generate import load_completer
 from raw2fig.papers.c2s.corpus import sentences_of
 from raw2fig.papers.c2s.counts import median_total, normalise, read_cells
-from raw2fig.papers.c2s.generate import answer_tokens
-from raw2fig.papers.c2s.prompts import Style, draw
-from raw2fig.papers.c2s.sentences import rank_genes, to_sentences
+from raw2fig.papers.c2s.generate import Generation, answer_tokens
+from raw2fig.papers.c2s.prompts import Wording, draw
+from raw2fig.papers.c2s.sentences import Sentence, rank_genes, to_sentences
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 METHOD, EXPRESSION = "C2S", "log-expression"
 """Whose vectors are compared: the model's embeddings, and the cells themselves."""
+
+
+class Pseudobulks(Record):
+    """Sums of cells that single cells are matched with."""
+
+    bulk_size: int = Field(ge=1, description="Cells of a pseudobulk, the matched single cell not counted.")
 
 
 def pseudobulks(kinds: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -38,12 +45,11 @@ def annotate(
     cells: Input,
     predictions: Output,
     pairs: Output,
-    top: int = 32,
-    bulk_size: int = 10,
-    style: Style = "terse",
-    organism: str = "human",
-    engine: Engine = "sampler",
-    seed: int = 0,
+    bulks: Pseudobulks,
+    sentence: Sentence,
+    wording: Wording,
+    generation: Generation,
+    seed: Seed = 0,
 ) -> None:
     """Predict the type of every held-out cell, and embed cells and pseudobulks.
 
@@ -58,8 +64,6 @@ def annotate(
     pairs
         Table with method (C2S, or log-expression without a model), pair, cell_type, and two vectors: single, of one
         cell of a pseudobulk, and bulk, of the sum of its others.
-    bulk_size
-        Cells per pseudobulk, the matched single cell not counted.
     """
     import pandas as pd
 
@@ -71,15 +75,15 @@ def annotate(
     rows = np.flatnonzero(data.obs["split"] == "test")
     kinds = data.obs["cell_type"].to_numpy()
 
+    top, common = sentence.top, {"organism": wording.organism, "cell_type": ""}
+
     def prompts(texts: list[str]) -> list[str]:
-        return [
-            draw(style, "annotation", {"cell": t, "n": len(t.split()), "organism": organism, "cell_type": ""}, rng)[0]
-            for t in texts
-        ]
+        fields = [{"cell": text, "n": len(text.split()), **common} for text in texts]
+        return [draw(wording.style, "annotation", of_cell, rng)[0] for of_cell in fields]
 
     asked = prompts(sentences_of(data, rows, top, seed))
     length = answer_tokens(load_tokenizer(str(model)), [f"{kind}." for kind in set(kinds)])
-    predicted = load_completer(str(model), engine)(asked, length, None)
+    predicted = load_completer(str(model), generation.engine)(asked, length, None)
     network, words = load(str(model))
     vectors = embed(network, words, asked)
     table = pd.DataFrame({"method": METHOD, "cell": data.obs_names[rows], "cell_type": kinds[rows]})
@@ -87,7 +91,7 @@ def annotate(
     table["embedding"] = list(vectors)
     write_table(table, predictions)
 
-    groups = pseudobulks(kinds[rows], bulk_size + 1, rng)
+    groups = pseudobulks(kinds[rows], bulks.bulk_size + 1, rng)
     # the matched cell is not part of its bulk: a match must come from the type and state, not from shared counts
     singles = rows[[group[0] for group in groups]]
     bulk = bulk_expression(data.X, data.layers["counts"], [rows[group[1:]] for group in groups])
@@ -95,8 +99,8 @@ def annotate(
     one, other = (embed(network, words, prompts(t)) for t in (sentences_of(data, singles, top, seed), bulk_texts))
     vectors_of = {METHOD: (one, other), EXPRESSION: (data.X[singles].toarray(), bulk.toarray())}
     tables = [
-        pd.DataFrame({"method": method, "cell_type": kinds[singles], "single": list(single), "bulk": list(bulks)})
-        for method, (single, bulks) in vectors_of.items()
+        pd.DataFrame({"method": method, "cell_type": kinds[singles], "single": list(single), "bulk": list(summed)})
+        for method, (single, summed) in vectors_of.items()
     ]
     write_table(pd.concat([table.reset_index(names="pair") for table in tables], ignore_index=True), pairs)
 

@@ -19,9 +19,11 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.embedder import fit_pca, through_sentences
-from raw2fig.papers.c2s.predictions import write_predictions
+from raw2fig.papers.c2s.embedder import Embedding, fit_pca, through_sentences
+from raw2fig.papers.c2s.predictions import Evaluated, write_predictions
+from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.papers.c2s.simulate import condition_rng
+from raw2fig.settings import Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
@@ -157,43 +159,37 @@ def perturbation_baseline(
     cells: Input,
     fit: Input,
     generated: Output,
-    top: int = 32,
-    n: int = 64,
-    dim: int = 20,
-    seed: int = 0,
+    evaluation: Evaluated,
+    sentence: Sentence,
+    embedding: Embedding,
+    seed: Seed = 0,
 ) -> None:
     """Predict every treated test condition by no_change, additive_shift and gaussian_monge.
 
     Parameters
     ----------
     cells
-        cells file (.h5ad) with obs cell_type, cytokine, exposure, tier, split; cytokine "none" is untreated
+        Cells file (.h5ad) with obs cell_type, cytokine, exposure, tier, split; untreated cells have cytokine "none".
     fit
-        rank fit (.json) that turns sentences into expression
+        Rank fit (.json), which turns sentences into expression.
     generated
-        predicted cells (.parquet)
-    top
-        genes per sentence
-    n
-        predicted cells per method and condition
-    dim
-        principal axes of the Gaussian map
+        Table of predicted cells (`raw2fig.papers.c2s.predictions` says its form).
     seed
-        seed of tie-breaking and of the choice of untreated cells
+        Seed of the order among genes of equal expression and of the choice of untreated cells.
     """
     import pandas as pd
 
     data = read_cells(cells, columns=("cytokine", "exposure", "tier"))
-    expression = through_sentences(data.X, fit, top, seed).astype(np.float64)
+    expression = through_sentences(data.X, fit, sentence.top, seed).astype(np.float64)
     obs = {name: data.obs[name].astype(str).to_numpy() for name in (*Condition._fields, "tier", "split")}
     train = obs["split"] == "train"
     seen = {condition: expression[rows] for condition, rows in _by_condition(obs, train).items()}
     tests = _by_condition(obs, ~train)
-    axes = fit_pca(expression[train], dim).components
+    axes = fit_pca(expression[train], embedding.dim).components
     none = axes[:0]
     additive, monge = fit_moves(seen, none), fit_moves(seen, axes)
 
-    frames, blocks = [], []
+    frames, blocks, n = [], [], evaluation.n
     for condition, rows in tests.items():
         if condition.cytokine == CONTROL:
             continue
@@ -217,17 +213,17 @@ def perturbation_baseline(
 
 
 @step
-def annotation_baselines(*, cells: Input, predictions: Output, seed: int = 0) -> None:
+def annotation_baselines(*, cells: Input, predictions: Output, seed: Seed = 0) -> None:
     """Predict the type of test cells from log expression: logistic regression, nearest neighbours, majority.
 
     Parameters
     ----------
     cells
-        cells file (.h5ad) with training and test cells
+        Cells file (.h5ad) with training and test cells.
     predictions
-        method, cell, cell_type, predicted for every method and test cell (.parquet)
+        Table with method, cell, cell_type, predicted: a row for each method and test cell.
     seed
-        seed of the classifiers
+        Seed of the classifiers.
     """
     import pandas as pd
     from sklearn.linear_model import LogisticRegression

@@ -6,20 +6,25 @@ joined by spaces) and the labels that evaluation needs. Every draw of a cell bre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.prompts import Style, draw
 from raw2fig.papers.c2s.sentences import rank_genes, to_sentences
+from raw2fig.settings import Field, impossible
 from raw2fig.tables import write_table
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+CORPUS = {"task": "string", "prompt": "string", "response": "string", "split": "string"}
+"""Columns that every corpus has, and their kinds."""
+T = TypeVar("T", bound=str)
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Rows = list[dict[str, Any]]
 Maker = Callable[[np.ndarray, int, np.random.Generator], Rows]
 """`make(pool, n, rng)`: n rows from the cells whose indices are in `pool`."""
@@ -30,20 +35,16 @@ def sentences_of(cells: AnnData, rows: np.ndarray, top: int, seed: int) -> list[
     return to_sentences(rank_genes(cells.X[rows], top, seed=seed), list(cells.var_names))
 
 
-def parse_samples(samples: Sequence[str], allowed: Sequence[str]) -> dict[str, int]:
-    """`['annotation=600']` → `{'annotation': 600}`. Raises `InputError` for another form or an unknown task."""
-    counts = {}
-    for item in samples:
-        task, _, number = item.partition("=")
-        if task not in allowed or not number.isdigit():
-            raise InputError("samples", f"{item!r}", f"task=number with a task of {', '.join(allowed)}")
-        counts[task] = int(number)
-    return counts
+def some_samples(samples: dict[T, int]) -> dict[T, int]:
+    """For records: refuse a corpus without a sample."""
+    if not sum(samples.values()):
+        raise impossible("", f"is {samples}", "at least one sample of a task")
+    return samples
 
 
 def build(
     cells: AnnData,
-    samples: dict[str, int],
+    samples: Mapping[T, int],
     makers: dict[str, Maker],
     test_samples: int,
     seed: int,

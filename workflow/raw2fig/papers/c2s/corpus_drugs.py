@@ -6,7 +6,9 @@ import numpy as np
 
 from raw2fig.papers.c2s.corpus import Rows, build, draw_matching, draw_seed, sample, sentences_of, write_corpus
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.prompts import Style
+from raw2fig.papers.c2s.prompts import Wording
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 
 UNNAMED = "unnamed"
@@ -14,30 +16,31 @@ UNNAMED = "unnamed"
 then knows of the drug is its target class."""
 
 
+class DrugSamples(Record):
+    """Samples of the drug corpus."""
+
+    samples: int = Field(ge=1, le=1_000_000_000, description="Training samples.")
+    name_dropout: float = Field(ge=0, le=1, description="Share of training samples without the drug's name.")
+
+
 @step
 def corpus_drugs(
     *,
     cells: Input,
     corpus: Output,
-    samples: int,
-    name_dropout: float = 0.3,
-    top: int = 32,
-    style: Style = "terse",
-    organism: str = "human",
-    seed: int = 0,
+    size: DrugSamples,
+    sentence: Sentence,
+    wording: Wording,
+    seed: Seed = 0,
 ) -> None:
-    """Control cell → treated cell samples over drugs, contexts and types; vehicle counts as a drug.
+    """Make prompts and responses of control → treated cell over drugs, contexts and types; vehicle counts as a drug.
 
     Parameters
     ----------
     cells
         Processed cells with obs cell_type, drug, drug_class, context, split.
-    samples
-        Training samples.
-    name_dropout
-        Share of training samples without the drug's name.
-    top
-        Genes per sentence.
+    corpus
+        Table of samples: task, prompt, response, split, cell and the labels of the cell.
     """
     data = read_cells(cells, columns=("cell_type", "drug", "drug_class", "context", "split"))
     obs = {name: data.obs[name].to_numpy() for name in ("cell_type", "drug", "drug_class", "context")}
@@ -47,15 +50,15 @@ def corpus_drugs(
     def make(pool: np.ndarray, n: int, rng: np.random.Generator) -> Rows:
         rows = rng.choice(pool, n)
         controls = draw_matching(group, rows, pool[obs["drug"][pool] == "vehicle"], rng)
-        texts = sentences_of(data, rows, top, draw_seed(rng))
-        control_texts = sentences_of(data, controls, top, draw_seed(rng))
+        texts = sentences_of(data, rows, sentence.top, draw_seed(rng))
+        control_texts = sentences_of(data, controls, sentence.top, draw_seed(rng))
         made = []
         for row, text, control in zip(rows, texts, control_texts, strict=True):
             labels = {name: str(values[row]) for name, values in obs.items()}
-            unnamed = labels["drug"] != "vehicle" and rng.random() < name_dropout
+            unnamed = labels["drug"] != "vehicle" and rng.random() < size.name_dropout
             fields = {**labels, "drug": UNNAMED if unnamed else labels["drug"], "control": control, "cell": text}
-            fields |= {"n": str(len(text.split())), "organism": organism}
-            made.append(sample(style, "drug_response", fields, {"cell": names[row], **labels}, rng))
+            fields |= {"n": str(len(text.split())), "organism": wording.organism}
+            made.append(sample(wording.style, "drug_response", fields, {"cell": names[row], **labels}, rng))
         return made
 
-    write_corpus(build(data, {"drug_response": samples}, {"drug_response": make}, 0, seed), corpus)
+    write_corpus(build(data, {"drug_response": size.samples}, {"drug_response": make}, 0, seed), corpus)

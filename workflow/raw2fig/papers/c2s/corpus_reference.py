@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import numpy as np
+from pydantic import AfterValidator
 
-from raw2fig.papers.c2s.corpus import Maker, Rows, build, draw_seed, parse_samples, sample, sentences_of, write_corpus
+from raw2fig.papers.c2s.corpus import (
+    Count,
+    Maker,
+    Rows,
+    build,
+    draw_seed,
+    sample,
+    sentences_of,
+    some_samples,
+    write_corpus,
+)
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.prompts import Style, cell_block
+from raw2fig.papers.c2s.prompts import Wording, cell_block
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json
 
@@ -18,15 +31,33 @@ if TYPE_CHECKING:
 TISSUES = ("tissue_A", "tissue_B", "tissue_C")
 """Procedural sample labels, for references without a tissue column: each favours a third of the cell types."""
 
-SINGLE_CELL = ("cell_language", "annotation", "generation")
-MULTI_CELL = (
+SingleCellTask = Literal["cell_language", "annotation", "generation"]
+MultiCellTask = Literal[
     "multi_cell_language",
     "tissue_annotation",
     "tissue_generation",
     "cell_types_annotation",
     "cell_types_generation",
-)
-GENE_SET = ("gene_set_naming", "gene_set_enumeration")
+]
+GeneSetTask = Literal["gene_set_naming", "gene_set_enumeration"]
+
+
+class ReferenceSamples(Record):
+    """Samples of the reference corpus."""
+
+    samples: Annotated[dict[SingleCellTask | MultiCellTask | GeneSetTask, Count], AfterValidator(some_samples)] = Field(
+        description="Training samples of each task."
+    )
+    test_samples: int = Field(ge=1, description="Held-out samples over all tasks.")
+
+
+class MultiCell(Record):
+    """Samples of several cells."""
+
+    multi_top: int = Field(ge=1, description="Genes of each cell's sentence in a sample of several cells.")
+    multi_cells: list[Annotated[int, Field(ge=1)]] = Field(
+        min_length=1, description="Numbers of cells that such a sample may have."
+    )
 
 
 def tissue_weights(types: list[str]) -> np.ndarray:
@@ -60,16 +91,13 @@ def corpus_reference(
     cells: Input,
     panel: Input,
     corpus: Output,
-    samples: list[str],
-    top: int = 32,
-    multi_top: int = 10,
-    multi_cells: list[int] | None = None,
-    test_samples: int = 500,
-    style: Style = "terse",
-    organism: str = "human",
-    seed: int = 0,
+    size: ReferenceSamples,
+    sentence: Sentence,
+    multi_cell: MultiCell,
+    wording: Wording,
+    seed: Seed = 0,
 ) -> None:
-    """Single-cell, multi-cell and gene-set samples of the reference (Table 1).
+    """Make prompts and responses of the single-cell, multi-cell and gene-set tasks (Table 1).
 
     Parameters
     ----------
@@ -77,29 +105,19 @@ def corpus_reference(
         Processed cells with obs cell_type and split.
     panel
         The gene panel with its programmes.
-    samples
-        Training samples per task, as task=number.
-    top
-        Genes per sentence in single-cell samples.
-    multi_top
-        Genes per sentence in multi-cell samples.
-    multi_cells
-        Numbers of cells a multi-cell sample may have.
-    test_samples
-        Held-out samples over all tasks.
-    style
-        Wording of the prompts.
+    corpus
+        Table of samples: task, prompt, response, split, cell and labels of the cells.
     """
     data = read_cells(cells, columns=("cell_type", "split"))
     programmes = {name: genes for name, genes in read_json(panel)["programmes"].items() if genes}
     kinds = data.obs["cell_type"].to_numpy()
     names = data.obs_names.to_numpy()
-    sizes = multi_cells or [1, 2, 4]
+    style, organism = wording.style, wording.organism
 
     def single(task: str) -> Maker:
         def make(pool: np.ndarray, n: int, rng: np.random.Generator) -> Rows:
             rows = rng.choice(pool, n)
-            texts = sentences_of(data, rows, top, draw_seed(rng))
+            texts = sentences_of(data, rows, sentence.top, draw_seed(rng))
             made = []
             for row, text in zip(rows, texts, strict=True):
                 fields = {"cell": text, "n": len(text.split()), "cell_type": kinds[row], "organism": organism}
@@ -110,16 +128,17 @@ def corpus_reference(
 
     def multi(task: str) -> Maker:
         def make(pool: np.ndarray, n: int, rng: np.random.Generator) -> Rows:
-            drawn = [draw_sample(data, pool, int(rng.choice(sizes)), rng) for _ in range(n)]
-            texts = iter(sentences_of(data, np.concatenate([rows for _, rows in drawn]), multi_top, draw_seed(rng)))
+            drawn = [draw_sample(data, pool, int(rng.choice(multi_cell.multi_cells)), rng) for _ in range(n)]
+            every = np.concatenate([rows for _, rows in drawn])
+            texts = iter(sentences_of(data, every, multi_cell.multi_top, draw_seed(rng)))
             made = []
             for tissue, rows in drawn:
-                sentences = [next(texts) for _ in rows]
+                shown = [next(texts) for _ in rows]
                 fields = {
-                    "cells": cell_block(sentences, style),
+                    "cells": cell_block(shown, style),
                     "cell_types": ", ".join(kinds[rows]),
                     "count": len(rows),
-                    "n": max(len(sentence.split()) for sentence in sentences),
+                    "n": max(len(text.split()) for text in shown),
                     "tissue": tissue,
                     "organism": organism,
                 }
@@ -133,15 +152,15 @@ def corpus_reference(
         def make(pool: np.ndarray, n: int, rng: np.random.Generator) -> Rows:
             made = []
             for name in rng.choice(sorted(programmes), n):
-                fields = {"genes": " ".join(rng.permutation(programmes[name])[:top]), "programme": str(name)}
+                fields = {"genes": " ".join(rng.permutation(programmes[name])[: sentence.top]), "programme": str(name)}
                 made.append(sample(style, task, fields, {"cell": "", "programme": str(name)}, rng))
             return made
 
         return make
 
     makers = (
-        {task: single(task) for task in SINGLE_CELL}
-        | {task: multi(task) for task in MULTI_CELL}
-        | {task: gene_set(task) for task in GENE_SET}
+        {task: single(task) for task in get_args(SingleCellTask)}
+        | {task: multi(task) for task in get_args(MultiCellTask)}
+        | {task: gene_set(task) for task in get_args(GeneSetTask)}
     )
-    write_corpus(build(data, parse_samples(samples, list(makers)), makers, test_samples, seed), corpus)
+    write_corpus(build(data, size.samples, makers, size.test_samples, seed), corpus)

@@ -8,18 +8,33 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s.corpus import Maker, Rows, build, draw_seed, parse_samples, sentences_of, write_corpus
+from raw2fig.papers.c2s.corpus import Count, Maker, Rows, build, draw_seed, sentences_of, some_samples, write_corpus
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.neighbourhood_sets import neighbours_of_cells, sample_neighbourhoods, sample_niches
-from raw2fig.papers.c2s.prompts import Style, cell_block, draw, interaction_block
-from raw2fig.papers.c2s.tissue import interaction_prior, read_tissue_effects
+from raw2fig.papers.c2s.prompts import Wording, cell_block, draw, interaction_block
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.papers.c2s.tissue import Neighbourhood, Prior, interaction_prior, read_tissue_effects
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 
-TISSUE_TASKS = ("niche", "neighbour", "same_neighbourhood", "same_niche")
+TissueTask = Literal["niche", "neighbour", "same_neighbourhood", "same_niche"]
+
+
+class TissueSamples(Record):
+    """Samples of the spatial corpus."""
+
+    samples: Annotated[dict[TissueTask, Count], AfterValidator(some_samples)] = Field(
+        description="Training samples of each task."
+    )
+    test_samples: int = Field(ge=1, description="Held-out samples over all tasks.")
+    count: int = Field(ge=2, le=1000, description="Cells of a prompt.")
+    multi_top: int = Field(ge=1, description="Genes of each cell's sentence where a prompt holds several cells.")
 
 
 def statements(sentences: Sequence[str], prior: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -40,19 +55,15 @@ def corpus_tissue(
     *,
     cells: Input,
     effects: Input,
-    priors: list[str],
+    priors: list[Prior],
     corpora: list[Output],
-    samples: list[str],
-    radius: float = 20.0,
-    count: int = 3,
-    top: int = 32,
-    multi_top: int = 16,
-    test_samples: int = 500,
-    style: Style = "terse",
-    organism: str = "human",
-    seed: int = 0,
+    size: TissueSamples,
+    neighbourhood: Neighbourhood,
+    sentence: Sentence,
+    wording: Wording,
+    seed: Seed = 0,
 ) -> None:
-    """Samples of the four spatial tasks, the same for each prior but for the interaction statements.
+    """Make prompts and responses of the four spatial tasks, with the interaction statements of each prior.
 
     Parameters
     ----------
@@ -61,20 +72,11 @@ def corpus_tissue(
     effects
         Table with the interaction priors.
     priors
-        Interaction statements: none, cpdb, biogrid or both.
+        Interaction statements in the prompts: none, cpdb, biogrid or both.
     corpora
-        Corpus tables, one for each prior.
-    samples
-        Training samples per task, as task=number.
-    radius
-        Radius of a neighbourhood, in the unit of the coordinates (micrometres).
-    count
-        Cells per prompt.
-    top
-        Genes per sentence of a cell alone.
-    multi_top
-        Genes per sentence where a prompt holds several cells.
+        Corpus tables, one for each prior; they differ in nothing but the statements.
     """
+    radius, count, multi_top, style = neighbourhood.radius, size.count, size.multi_top, wording.style
     if len(priors) != len(corpora):
         raise InputError("priors", f"{len(priors)} priors for {len(corpora)} corpora", "one for each")
     data = read_cells(cells, columns=("cell_type", "niche", "split"))
@@ -90,11 +92,11 @@ def corpus_tissue(
 
     def drawn(task: str, fields: Mapping[str, object], texts: Sequence[str], rng: np.random.Generator) -> dict:
         """Response, and the prompt with each prior's statements on `texts`, all in one wording."""
-        wording, prompts = draw_seed(rng), {}
+        same, prompts = draw_seed(rng), {}
         for prior in priors:
             block = interaction_block(statements(texts, pairs[prior]), style)
-            every = {**fields, "interactions": block, "organism": organism}
-            prompts[prior], response = draw(style, task, every, np.random.default_rng(wording))
+            every = {**fields, "interactions": block, "organism": wording.organism}
+            prompts[prior], response = draw(style, task, every, np.random.default_rng(same))
         return {"prompt": prompts, "response": response}
 
     def niche(pool: np.ndarray, n: int, rng: np.random.Generator) -> Rows:
@@ -102,7 +104,7 @@ def corpus_tissue(
         return [
             drawn("niche", {"cell": text, "n": len(text.split()), "niche": str(niches[row])}, (), rng)
             | {"cell": names[row], "niche": niches[row]}
-            for row, text in zip(rows, texts_of(rows, top, rng), strict=True)
+            for row, text in zip(rows, texts_of(rows, sentence.top, rng), strict=True)
         ]
 
     def neighbour(pool: np.ndarray, n: int, rng: np.random.Generator) -> Rows:
@@ -136,6 +138,6 @@ def corpus_tissue(
         "same_neighbourhood": yes_or_no("same_neighbourhood"),
         "same_niche": yes_or_no("same_niche"),
     }
-    rows = build(data, parse_samples(samples, TISSUE_TASKS), makers, test_samples, seed)
+    rows = build(data, size.samples, makers, size.test_samples, seed)
     for prior, corpus in zip(priors, corpora, strict=True):
         write_corpus([{**row, "prompt": row["prompt"][prior]} for row in rows], corpus)

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from raw2fig.errors import InputError
+from raw2fig.settings import Field, Record
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -39,6 +40,12 @@ PBMC68K_TYPES: dict[str, str | None] = {
     "CD34+": None,
 }
 """Labels of pbmc68k → merged cell types; None: cells dropped (13 progenitors). C2S sheet 4.1."""
+
+
+class Split(Record):
+    """Cells that are kept for testing."""
+
+    test_share: float = Field(gt=0, lt=1, description="Share of each cell type that is kept for testing.")
 
 
 def count_fault(values: np.ndarray) -> str:

@@ -25,8 +25,19 @@ from raw2fig.papers.c2s.simulate import (
     well_formed,
 )
 from raw2fig.papers.c2s.tiers import CONTROL, cytokine_name
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_json
+
+
+class Treatment(Record):
+    """How many cytokine-treated cells are simulated, and how strong the effects are."""
+
+    n_train: int = Field(ge=1, description="Cells of a condition that are drawn from training cells.")
+    n_test: int = Field(
+        ge=1, description="Cells of a condition that are drawn from test cells, and fresh ones of the oracle."
+    )
+    effect_scale: float = Field(ge=0, le=100, description="Factor of all planted effects; 0 plants none.")
 
 
 class CytokineEffects(NamedTuple):
@@ -102,33 +113,23 @@ def simulate_cytokines(
     cytokine: Output,
     oracle: Output,
     truth: Output,
-    n_train: int = 200,
-    n_test: int = 64,
-    effect_scale: float = 1.0,
-    seed: int = 0,
+    simulation: Treatment,
+    seed: Seed = 0,
 ) -> None:
     """Simulate cytokine-treated and untreated cells of every type of a reference.
 
     Parameters
     ----------
     raw
-        reference counts (.h5ad: X integer counts, obs cell_type and split); source of each split's cells
+        Reference counts, from which the cells of each split are drawn (.h5ad: X integer counts, obs cell_type, split).
     effects
-        planted effects (YAML, section cytokines)
+        Planted effects (YAML, section cytokines).
     cytokine
-        simulated counts (.h5ad: obs cell_type, cytokine, exposure, split; cytokine and exposure "none" = control)
+        Simulated counts (.h5ad: obs cell_type, cytokine, exposure, split; untreated cells have "none").
     oracle
-        fresh cells of the same conditions from the training sources: a model that knows the truth exactly (.h5ad)
+        Fresh cells of the same conditions from training cells: a model that knows the truth exactly (.h5ad).
     truth
-        planted log fold change of each condition, non-zero genes only (.json)
-    n_train
-        cells per condition drawn from training cells
-    n_test
-        cells per condition drawn from test cells, and oracle cells per condition
-    effect_scale
-        multiplies every planted effect; 0 gives the null
-    seed
-        seed of every draw
+        Planted log fold change of each condition, non-zero genes only (.json).
     """
     from raw2fig.papers.c2s.counts import write_cells
 
@@ -142,12 +143,12 @@ def simulate_cytokines(
     for cell_type in reference.types:
         for name, exposure in [(CONTROL, CONTROL), *treatments]:
             condition = {"cell_type": cell_type, "cytokine": name, "exposure": exposure}
-            fold = effect_scale * log_fold_change(cell_type, name, exposure, table, reference.genes)
+            fold = simulation.effect_scale * log_fold_change(cell_type, name, exposure, table, reference.genes)
             # (destination, split of the source cells, label): the oracle has seen no test cell
             parts = [
-                (cells, "train", "train", n_train),
-                (cells, "test", "test", n_test),
-                (fresh, "train", "oracle", n_test),
+                (cells, "train", "train", simulation.n_train),
+                (cells, "test", "test", simulation.n_test),
+                (fresh, "train", "oracle", simulation.n_test),
             ]
             for destination, part, label, n in parts:
                 rng = condition_rng(seed, *condition.values(), label)
@@ -157,7 +158,7 @@ def simulate_cytokines(
             planted.append({**condition, "log_fold": nonzero})
     write_cells(assemble(cells, reference.genes), cytokine)
     write_cells(assemble(fresh, reference.genes), oracle)
-    write_json({"effect_scale": effect_scale, "conditions": planted}, truth)
+    write_json({"effect_scale": simulation.effect_scale, "conditions": planted}, truth)
 
 
 def combine(strength: Mapping[str, float], gene_sets: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

@@ -7,13 +7,12 @@ pbmc68k_reduced it is a surrogate without the genes of MHC class I.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from raw2fig.errors import InputError
 from raw2fig.papers.c2s.cytokines import CytokineEffects, read_effects
-from raw2fig.papers.c2s.screen import NEUTRAL, POSITIVE, VEHICLE
+from raw2fig.papers.c2s.programmes import NEUTRAL, POSITIVE, VEHICLE, Scored, read_programme
 from raw2fig.papers.c2s.simulate import (
     assemble,
     condition_rng,
@@ -25,8 +24,19 @@ from raw2fig.papers.c2s.simulate import (
     require_genes,
     well_formed,
 )
-from raw2fig.step import Input, Output, step
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_json
+
+
+class DrugTreatment(Record):
+    """How many drug-treated cells are simulated, and how strong the effects are."""
+
+    n_train: int = Field(ge=0, description="Training cells of a drug, context and cell type (none of an unseen drug).")
+    n_test: int = Field(ge=1, description="Test cells of a drug, context and cell type.")
+    effect_scale: float = Field(
+        ge=0, le=100, description="Factor of the effects of the drugs, not of the interferon tone; 0 plants none."
+    )
 
 
 class DrugClass(NamedTuple):
@@ -100,17 +110,6 @@ def context_fold_change(
     return cytokines.sensitivity.get(cell_type, cytokines.default_sensitivity) * tone
 
 
-def read_programme(programmes: Path, name: str, genes: Sequence[str]) -> list[str]:
-    """The genes of programme `name` that are among `genes`; InputError when there is no such programme or gene."""
-    from raw2fig.papers.c2s.preprocess import read_programmes
-
-    listed = read_programmes(programmes)
-    if name not in listed:
-        raise InputError(programmes, f"no programme {name!r}", f"one of {', '.join(listed)}")
-    require_genes({name: listed[name]}, genes, programmes)
-    return [gene for gene in genes if gene in set(listed[name])]
-
-
 @step
 def simulate_drugs(
     *,
@@ -119,42 +118,31 @@ def simulate_drugs(
     programmes: Input,
     drugs: Output,
     truth: Output,
-    programme: str = "antigen_presentation",
-    n_train: int = 24,
-    n_test: int = 16,
-    effect_scale: float = 1.0,
-    seed: int = 0,
+    simulation: DrugTreatment,
+    scored: Annotated[Scored, At("screen.scored")],
+    seed: Seed = 0,
 ) -> None:
     """Simulate a drug screen: every drug and vehicle on every cell type in a neutral and a low-interferon context.
 
     Parameters
     ----------
     raw
-        reference counts (.h5ad: X integer counts, obs cell_type and split); source of each split's cells
+        Reference counts, from which the cells of each split are drawn (.h5ad: X integer counts, obs cell_type, split).
     effects
-        planted effects (YAML, sections drugs and cytokines)
+        Planted effects (YAML, sections drugs and cytokines).
     programmes
-        gene programmes (YAML: name, then source and genes)
+        Gene programmes (YAML: name, then source and genes).
     drugs
-        simulated counts (.h5ad: obs cell_type, drug, drug_class, context, seen, split; "vehicle" = control)
+        Simulated counts (.h5ad: obs cell_type, drug, drug_class, context, seen, split; untreated cells have "vehicle").
     truth
-        class, strength, planted hit and log fold change of the programme in each context of every drug (.json)
-    programme
-        name of the antigen programme
-    n_train
-        training cells per drug, context and cell type (none of an unseen drug)
-    n_test
-        test cells per drug, context and cell type
-    effect_scale
-        multiplies the effects of the drugs, not the interferon tone; 0 gives the null
-    seed
-        seed of every draw
+        Class, strength, planted hit and log fold change of the programme in each context of every drug (.json).
     """
     from raw2fig.papers.c2s.counts import write_cells
 
+    effect_scale = simulation.effect_scale
     table, cytokines = read_drug_effects(effects), read_effects(effects)
     reference = read_reference(raw, seed)
-    antigen = read_programme(programmes, programme, reference.genes)
+    antigen = read_programme(programmes, scored.programme, reference.genes)
     require_genes({name: kind.genes for name, kind in table.classes.items() if kind.genes}, reference.genes, raw)
     blocks = []
     for cell_type in reference.types:
@@ -170,7 +158,10 @@ def simulate_drugs(
                     "context": context,
                     "seen": drug.seen if drug else True,
                 }
-                for part, n in (("train", n_train if labels["seen"] else 0), ("test", n_test)):
+                for part, n in (
+                    ("train", simulation.n_train if labels["seen"] else 0),
+                    ("test", simulation.n_test),
+                ):
                     rng = condition_rng(seed, cell_type, name, context, part)
                     counts = draw(reference.sources[cell_type, part], tone + effect_scale * change, n, rng)
                     blocks.append((counts, {**labels, "split": part}))

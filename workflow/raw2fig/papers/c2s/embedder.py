@@ -13,13 +13,20 @@ from numpy.typing import ArrayLike
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.inverse import reconstruct
-from raw2fig.papers.c2s.sentences import rank_genes
+from raw2fig.papers.c2s.reconstruction import reconstruct
+from raw2fig.papers.c2s.sentences import Sentence, rank_genes
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+
+class Embedding(Record):
+    """The space in which cells are compared."""
+
+    dim: int = Field(ge=1, description="Principal axes of the embedding, and of the Gaussian map.")
 
 
 class Embedder(NamedTuple):
@@ -97,27 +104,25 @@ def through_sentences(X: "csr_matrix", fit: Path, top: int, seed: int) -> np.nda
 
 
 @step
-def embedder(*, cells: Input, fit: Input, model: Output, top: int = 32, dim: int = 20, seed: int = 0) -> None:
+def embedder(
+    *, cells: Input, fit: Input, model: Output, sentence: Sentence, embedding: Embedding, seed: Seed = 0
+) -> None:
     """Fit the PCA embedder on training cells.
 
     Parameters
     ----------
     cells
-        cells file (.h5ad); its training split is used
+        Cells file (.h5ad), of which the training cells are used.
     fit
-        rank fit (.json) that turns sentences into expression
+        Rank fit (.json), which turns sentences into expression.
     model
-        the embedder (.npz: mean, components)
-    top
-        genes per sentence
-    dim
-        dimensions of the embedding
+        The embedder (.npz: mean, components).
     seed
-        seed of tie-breaking
+        Seed of the order among genes of equal expression.
     """
     data = read_cells(cells)
     training = data.X[(data.obs["split"] == "train").to_numpy()]
-    save_embedder(fit_pca(through_sentences(training, fit, top, seed), dim), model)
+    save_embedder(fit_pca(through_sentences(training, fit, sentence.top, seed), embedding.dim), model)
 
 
 def _matrix(X: ArrayLike) -> np.ndarray:

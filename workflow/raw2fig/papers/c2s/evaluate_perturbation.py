@@ -6,18 +6,21 @@ Every metric is computed within a condition (type x stimulus x exposure) and ave
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.c2s.conditions import COLUMNS, Condition, conditions, members
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.embedder import load_embedder, project, through_sentences
 from raw2fig.papers.c2s.metrics import kendall, mmd, pearson, scfid, spread_ratio, wasserstein2
-from raw2fig.papers.c2s.perturbation import COLUMNS, Condition, conditions, members
-from raw2fig.papers.c2s.predictions import CONDITION, read_predictions
-from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_json, write_table
+from raw2fig.papers.c2s.predictions import CONDITION, Evaluated, read_predictions
+from raw2fig.papers.c2s.programmes import Scored, programme_columns
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.settings import Seed
+from raw2fig.step import At, Input, Output, step
+from raw2fig.tables import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,11 +59,10 @@ def evaluate_perturbation(
     embedder: Input,
     scores: Output,
     oracle: Input | None = None,
-    programme: str = "interferon",
-    n: int = 64,
-    seen: int = 10,
-    top: int = 32,
-    seed: int = 0,
+    scored: Annotated[Scored, At("perturbation.scored")],
+    evaluation: Evaluated,
+    sentence: Sentence,
+    seed: Seed = 0,
 ) -> None:
     """Score every method on every condition, beside the floor (other real cells) and the oracle.
 
@@ -69,7 +71,7 @@ def evaluate_perturbation(
     predictions
         Tables of predicted cells.
     cells
-        Processed cytokine cells: the first n test cells of a condition are the target, the next n the floor.
+        Processed cytokine cells. Of a condition's test cells the first half is the target, the other half the floor.
     fit
         The rank fit.
     panel
@@ -80,30 +82,22 @@ def evaluate_perturbation(
         Table with method, training seed, condition, metric, value, n.
     oracle
         Fresh cells of the simulator, processed.
-    programme
-        Genes of the programme metrics.
-    n
-        Cells per condition and method.
-    seen
-        Number of training conditions.
     """
     import pandas as pd
 
     data, space = read_cells(cells, columns=COLUMNS), load_embedder(embedder)
-    chosen = np.flatnonzero(np.isin(data.var_names, read_json(panel)["programmes"].get(programme, [])))
-    if len(chosen) < 2:
-        raise InputError(panel, f"{len(chosen)} genes of programme {programme!r}", "at least 2")
+    chosen, n = programme_columns(panel, scored.programme, list(data.var_names)), evaluation.n
     fresh = read_cells(oracle, columns=COLUMNS) if oracle else None
     if fresh is not None:
         fresh.obs["split"] = "test"  # fresh cells of the simulator are in no split
     tables = [read_predictions(path) for path in predictions]
 
     def expression(source: AnnData, rows: np.ndarray) -> np.ndarray:
-        return through_sentences(source.X[rows], fit, top, seed)
+        return through_sentences(source.X[rows], fit, sentence.top, seed)
 
     rows = []
     # half of the cells are the target, the other half the floor
-    for condition in conditions(data, seen, 2 * n):
+    for condition in conditions(data, evaluation.seen, 2 * n):
         real = members(data, condition, "test")
         control = expression(data, members(data, condition, "test", control=True))
         candidates = {("floor", 0): expression(data, real[n : 2 * n])}

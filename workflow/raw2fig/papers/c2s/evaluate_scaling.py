@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from raw2fig.lm.generate import Engine, draw_seeds, load_completer
+from raw2fig.papers.c2s.corpus import CORPUS
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.generate import answer_tokens, normalise_answer, sentence_tokens
+from raw2fig.papers.c2s.generate import Generation, answer_tokens, normalise_answer, sentence_tokens
 from raw2fig.papers.c2s.metrics import gene_overlap
-from raw2fig.papers.c2s.train import CORPUS
+from raw2fig.papers.c2s.sentences import Sentence, clean
+from raw2fig.papers.c2s.train import Encoding
+from raw2fig.settings import Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
 
@@ -26,11 +29,12 @@ def evaluate_scaling(
     corpus: Input,
     cells: Input,
     scores: Output,
-    top: int = 32,
-    engine: Engine = "sampler",
-    seed: int = 0,
+    sentence: Sentence,
+    generation: Generation,
+    encoding: Encoding,
+    seed: Seed,
 ) -> None:
-    """Score models of several sizes on the held-out samples of the corpus.
+    """Score models of several sizes on the held-out samples of a corpus.
 
     Parameters
     ----------
@@ -53,12 +57,13 @@ def evaluate_scaling(
     genes = list(read_cells(cells).var_names)
     rows = []
     for source, size in zip(models, sizes, strict=True):
-        rows += [{"size": size, "seed": seed, **row} for row in _score(str(source), engine, frame, genes, top, seed)]
+        found = _score(str(source), generation.engine, frame, genes, sentence.top, encoding.max_length, seed)
+        rows += [{"size": size, "seed": seed, **row} for row in found]
     write_table(pd.DataFrame(rows), scores)
 
 
 def _score(
-    source: str, engine: Engine, frame: pd.DataFrame, genes: list[str], top: int, seed: int
+    source: str, engine: Engine, frame: pd.DataFrame, genes: list[str], top: int, max_length: int, seed: int
 ) -> list[dict[str, Any]]:
     """Rows of one model; nothing of it stays on the GPU."""
     import torch
@@ -69,7 +74,7 @@ def _score(
 
     model, words = load(source)
     parameters = model.num_parameters()
-    examples = encode(words, frame["prompt"], frame["response"], 8192)
+    examples = encode(words, frame["prompt"], frame["response"], max_length)
     tokens = [len(example.ids) - example.prompt_length for example in examples]
     # per word, not per token: models with different tokenizers compare
     losses = sample_losses(model, words, examples) * tokens / frame["response"].str.split().str.len()
@@ -97,8 +102,6 @@ def _score(
 
 def _genes(texts: list[str], genes: list[str]) -> list[list[int]]:
     """Genes of sentences, by the cleaning rule."""
-    from raw2fig.papers.c2s.sentences import clean
-
     index = {gene: position for position, gene in enumerate(genes)}
     return [clean(text, index).genes for text in texts]
 

@@ -11,16 +11,15 @@ from raw2fig.errors import InputError
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
+    Drawing,
     bars_with_intervals,
-    figure,
-    footnote,
+    canvas,
     legend_above,
     line_with_band,
     points_with_intervals,
-    save,
 )
 from raw2fig.stats import SEED, Estimate, Z, bootstrap_mean, proportion
-from raw2fig.step import Input, Output, step
+from raw2fig.step import Input, figure
 from raw2fig.tables import read_json, read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ NAMES = {"annotation": "cell type", "tissue_annotation": "tissue"} | {
 """What figures call the tasks and priors of the tables."""
 
 
-@step
-def fig_rank(*, fit: Input, pairs: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_rank(*, fit: Input, pairs: Input) -> Drawing:
     """Fig. 9: expression against rank with the fitted line, and original against reconstructed expression.
 
     Parameters
@@ -53,7 +52,7 @@ def fig_rank(*, fit: Input, pairs: Input, svg: Output, png: Output, csv: Output,
     score = line["test"]
     if frame.empty or score is None:
         raise InputError(pairs, "no held-out pair", "a rank fit with test cells")
-    fig, (left, right) = figure(8.4, 4.1, cols=2)
+    fig, (left, right) = canvas(8.4, 4.1, cols=2)
     dots = {"s": 3, "alpha": 0.25, "linewidths": 0, "rasterized": True}
     left.scatter(frame["log_rank"], frame["log_expression"], color=PALETTE[5], **dots)
     ends = np.array([0, frame["log_rank"].max()])
@@ -69,11 +68,11 @@ def fig_rank(*, fit: Input, pairs: Input, svg: Output, png: Output, csv: Output,
     right.set_title(f"Pearson {score['pearson']:.3f}, Spearman {score['spearman']:.3f}")
     legend_above(fig, (left, right))
     items = f"{score['pairs']} pairs of {score['cells']} held-out cells ({len(frame)} drawn)"
-    save(fig, svg, png, csv, frame, footnote(scale, items, intervals="95 % interval of R² over cells"))
+    return Drawing(fig, frame, items, intervals="95 % interval of R² over cells")
 
 
-@step
-def fig_scaling(*, scores: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_scaling(*, scores: list[Input]) -> Drawing:
     """Fig. 4C: held-out loss, accuracy and gene overlap against model size.
 
     Parameters
@@ -90,7 +89,7 @@ def fig_scaling(*, scores: list[Input], svg: Output, png: Output, csv: Output, s
         "accuracy": ("accuracy", {name: name for name in ("annotation", "tissue_annotation")}),
         "overlap": ("gene overlap of generated cells", {"generation": "generation"}),
     }
-    fig, axes = figure(10, 3.6, cols=3)
+    fig, axes = canvas(10, 3.6, cols=3)
     rows = []
     for ax, (metric, (label, tasks)) in zip(axes, panels.items(), strict=True):
         for index, (name, task) in enumerate(tasks.items()):
@@ -109,12 +108,12 @@ def fig_scaling(*, scores: list[Input], svg: Output, png: Output, csv: Output, s
         ax.xaxis.set_major_formatter(EngFormatter(places=0, sep=""))
         ax.set(xlabel="parameters", title=label)
     legend_above(fig, axes)
-    note = footnote(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
-    save(fig, svg, png, csv, pd.DataFrame(rows), note + " over samples and seeds; loss of responses, all tasks")
+    intervals = "95 % intervals over samples and replicates; loss of responses, all tasks"
+    return Drawing(fig, pd.DataFrame(rows), _items(frame), frame["seed"].nunique(), intervals)
 
 
-@step
-def fig_samples(*, logs: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_samples(*, logs: list[Input]) -> Drawing:
     """Fig. 4E: held-out loss against training samples seen, for each model size.
 
     Parameters
@@ -135,7 +134,7 @@ def fig_samples(*, logs: list[Input], svg: Output, png: Output, csv: Output, sca
             probes[-1] |= {"samples": record["step"] * log["batch"], "loss": record["held_out_loss"]}
             probes[-1] |= {"error": record["held_out_error"], "n": int(record["held_out_samples"])}
     frame = pd.DataFrame(probes).sort_values(["parameters", "samples", "run"], ignore_index=True)
-    fig, ax = figure(5.6, 4.0)
+    fig, ax = canvas(5.6, 4.0)
     rows = []
     for index, (parameters, part) in enumerate(frame.groupby("parameters")):
         means = {}
@@ -152,14 +151,12 @@ def fig_samples(*, logs: list[Input], svg: Output, png: Output, csv: Output, sca
     ax.set(xlabel="training samples seen", ylabel="held-out loss of whole texts (nats per token)")
     legend_above(fig, [ax])
     table = pd.DataFrame(rows)
-    note = footnote(scale, f"{table['n'].max()} held-out samples", int(table["seeds"].max()))
-    save(fig, svg, png, csv, table, note + " over samples; rings: single seeds")
+    intervals = "95 % intervals over samples; rings: single replicates"
+    return Drawing(fig, table, f"{table['n'].max()} held-out samples", int(table["seeds"].max()), intervals)
 
 
-@step
-def fig_tissue(
-    *, scores: list[Input], baselines: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop"
-) -> None:
+@figure
+def fig_tissue(*, scores: list[Input], baselines: Input) -> Drawing:
     """Accuracy of the sample label by the number of cells in the prompt.
 
     Parameters
@@ -178,7 +175,7 @@ def fig_tissue(
         raise InputError(scores[0], "no accuracy of tissue_annotation", "scores of that task")
     guesses = read_table(baselines, {"method": "string", "task": "string", "value": "number"})
     guesses = guesses[guesses["task"] == "tissue_annotation"]
-    fig, ax = figure(5.6, 4.0)
+    fig, ax = canvas(5.6, 4.0)
     rows: list[dict[str, Any]] = []
     for index, (parameters, part) in enumerate(frame.groupby("parameters")):
         counts = {}
@@ -193,12 +190,12 @@ def fig_tissue(
         rows.append({"method": method, "value": values.mean(), "n": len(values)})
     ax.set(xlabel="cells in the prompt", ylabel="accuracy of the sample label", xticks=sorted(frame["count"].unique()))
     legend_above(fig, [ax])
-    note = footnote(scale, f"{frame['cell'].nunique()} held-out samples", frame["seed"].nunique())
-    save(fig, svg, png, csv, pd.DataFrame(rows), note + " over samples and seeds")
+    intervals = "95 % intervals over samples and replicates"
+    return Drawing(fig, pd.DataFrame(rows), _items(frame), frame["seed"].nunique(), intervals)
 
 
-@step
-def fig_spatial(*, answers: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_spatial(*, answers: Input) -> Drawing:
     """Fig. 6C: accuracy of the spatial tasks with each prior knowledge of interactions.
 
     Parameters
@@ -226,7 +223,7 @@ def fig_spatial(*, answers: Input, svg: Output, png: Output, csv: Output, scale:
             rows.append({"prior": prior, "task": task, "chance": _chance(frame, task)} | share._asdict())
             # 1: the model gives one answer to every question
             rows[-1]["most_common_answer"] = float(part["predicted"].value_counts(normalize=True).iloc[0])
-    fig, ax = figure(6.6, 4.1)
+    fig, ax = canvas(6.6, 4.1)
     bars_with_intervals(ax, [task.replace("_", " ") for task in tasks], series)
     for place, task in enumerate(tasks):
         label = "chance" if place == 0 else None
@@ -239,13 +236,17 @@ def fig_spatial(*, answers: Input, svg: Output, png: Output, csv: Output, scale:
     )
     constant = table[table["most_common_answer"] == 1].groupby("task", sort=False)["prior"].apply(list)
     cases = "; ".join(f"{t.replace('_', ' ')} ({', '.join(NAMES[p] for p in these)})" for t, these in constant.items())
-    note = footnote(scale, f"{counts} questions") + " (Wilson)"
-    save(fig, svg, png, csv, table, note + (f" · one answer to every question: {cases}" if cases else ""))
+    intervals = "95 % intervals (Wilson)" + (f" · one answer to every question: {cases}" if cases else "")
+    return Drawing(fig, table, f"{counts} questions", intervals=intervals)
 
 
 def _mean(scores: pd.DataFrame) -> Estimate:
     """Mean over samples, the scores of a sample staying together, and seeds."""
     return bootstrap_mean(scores["value"], SEED, scores["cell"].tolist(), scores["seed"].tolist())
+
+
+def _items(scores: pd.DataFrame) -> str:
+    return f"{scores['cell'].nunique()} held-out samples"
 
 
 def _chance(frame: pd.DataFrame, task: str) -> float:

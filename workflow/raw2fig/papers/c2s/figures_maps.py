@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s import foscttm
+from raw2fig.papers.c2s.measures import RANDOM, matching
 from raw2fig.papers.c2s.predictions import CONDITION, read_annotations
-from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, bars_with_intervals, figure, footnote, legend_above, save
+from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above
 from raw2fig.stats import proportion
-from raw2fig.step import Input, Output, step
+from raw2fig.step import Input, figure
 from raw2fig.tables import read_table
 
 if TYPE_CHECKING:
@@ -29,17 +29,13 @@ OTHER = "other"
 """A predicted type that there is not."""
 
 
-@step
+@figure
 def fig_annotation(
     *,
     predictions: list[Input],
     matches: Input,
     coordinates: Input,
-    svg: Output,
-    png: Output,
-    csv: Output,
-    scale: str = "laptop",
-) -> None:
+) -> Drawing:
     """Fig. 3 and 5B: annotation and matching to pseudobulks beside baselines, and a map of the model's embeddings.
 
     Parameters
@@ -59,10 +55,10 @@ def fig_annotation(
         for method, part in frame.groupby("method", sort=False)
     }
     pairs = read_table(matches, {"method": "string", "pair": "integer", "value": "number"})
-    fractions = {str(method): foscttm.estimate(pairs, method) for method in pairs["method"].unique()}
+    fractions = {str(method): matching(pairs, method) for method in pairs["method"].unique()}
     cells = read_table(coordinates, {"cell_type": "string", "predicted": "string", **COORDINATES})
 
-    fig, (maps, bars) = figure(8.6, 7.8, rows=2, cols=2)
+    fig, (maps, bars) = canvas(8.6, 7.8, rows=2, cols=2)
     types = sorted(set(cells["cell_type"]))
     known = {name.lower(): name for name in types}
     cells["predicted"] = cells["predicted"].str.lower().map(known).fillna(OTHER)
@@ -77,19 +73,19 @@ def fig_annotation(
     bars_with_intervals(bars[0], [NAMES.get(name, name) for name in shares], {"accuracy": list(shares.values())})
     bars[0].set(ylabel="accuracy on held-out cells", ylim=(0, 1), title="cell type annotation (higher is better)")
     bars_with_intervals(bars[1], list(fractions), {"FOSCTTM": list(fractions.values())})
-    bars[1].axhline(foscttm.RANDOM, color=NEUTRAL, linestyle="--")
-    bars[1].text(-0.45, foscttm.RANDOM + 0.01, "random matches", color=NEUTRAL, fontsize=8)
+    bars[1].axhline(RANDOM, color=NEUTRAL, linestyle="--")
+    bars[1].text(-0.45, RANDOM + 0.01, "random matches", color=NEUTRAL, fontsize=8)
     bars[1].set(ylabel="FOSCTTM", ylim=(0, 0.6), title="cells to their pseudobulks (lower is better)")
     rows = [{"panel": "accuracy", "method": name, **share._asdict()} for name, share in shares.items()]
     rows += [{"panel": "foscttm", "method": name, **value._asdict()} for name, value in fractions.items()]
     table = pd.concat([pd.DataFrame(rows), cells.assign(panel="umap")], ignore_index=True)
     n = next(iter(fractions.values())).n
-    note = footnote(scale, f"{len(cells)} held-out cells, {n} pairs of a cell and a pseudobulk")
-    save(fig, svg, png, csv, table, note + " (accuracy: Wilson; FOSCTTM: over pairs)")
+    items = f"{len(cells)} held-out cells, {n} pairs of a cell and a pseudobulk"
+    return Drawing(fig, table, items, intervals="95 % intervals (accuracy: Wilson; FOSCTTM: over pairs)")
 
 
-@step
-def fig_cells(*, coordinates: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_cells(*, coordinates: Input) -> Drawing:
     """Fig. 8D: real and predicted cells of held-out conditions on one map.
 
     Parameters
@@ -110,7 +106,7 @@ def fig_cells(*, coordinates: Input, svg: Output, png: Output, csv: Output, scal
     singles = (held_out[held_out["tier"] == tiers[0]].iloc[0], held_out[held_out["tier"] == tiers[:2][-1]].iloc[-1])
     panels: dict[str, Any] = {f"all {len(held_out)} held-out conditions": None}
     panels |= {" ".join(row[CONDITION]): row for row in singles}
-    fig, grid = figure(2.7 * len(methods), 2.7 * len(panels), rows=len(panels), cols=len(methods))
+    fig, grid = canvas(2.7 * len(methods), 2.7 * len(panels), rows=len(panels), cols=len(methods))
     grid = np.reshape(grid, (len(panels), len(methods)))
     points = []
     for line, (panel, row) in zip(grid, panels.items(), strict=True):
@@ -130,8 +126,8 @@ def fig_cells(*, coordinates: Input, svg: Output, png: Output, csv: Output, scal
     legend_above(fig, grid[1:2].flat)
     n = cells.groupby(["source", *CONDITION]).size().max()
     items = f"{n} cells x {len(held_out)} held-out conditions, real and per method"
-    note = footnote(scale, items, intervals="every cell a point; the panels of a row show one part of one map")
-    save(fig, svg, png, csv, pd.concat(points, ignore_index=True), note)
+    intervals = "every cell a point; the panels of a row show one part of one map"
+    return Drawing(fig, pd.concat(points, ignore_index=True), items, intervals=intervals)
 
 
 def _limits(values: pd.Series) -> tuple[float, float]:

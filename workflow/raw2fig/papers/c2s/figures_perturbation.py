@@ -9,10 +9,10 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.predictions import CONDITION
-from raw2fig.papers.c2s.screen import context_split
-from raw2fig.plotting import NEUTRAL, PALETTE, bars_with_intervals, figure, footnote, legend_above, save
+from raw2fig.papers.c2s.screen import Hits, context_split
+from raw2fig.plotting import NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above
 from raw2fig.stats import SEED, Estimate, bootstrap_mean
-from raw2fig.step import Input, Output, step
+from raw2fig.step import Input, figure
 from raw2fig.tables import read_json, read_table
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ METRICS = {
 }
 
 
-@step
-def fig_perturbation(*, scores: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_perturbation(*, scores: Input) -> Drawing:
     """Fig. 8E: distances of predicted from real cells, by method and by how far a condition is from training.
 
     Parameters
@@ -66,7 +66,7 @@ def fig_perturbation(*, scores: Input, svg: Output, png: Output, csv: Output, sc
 
     frame = _read_scores(scores)
     methods, tiers = _methods(frame), [tier for tier in TIERS if tier in set(frame["tier"])]
-    fig, axes = figure(11, 6.6, rows=2, cols=2)
+    fig, axes = canvas(11, 6.6, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for ax, metric in zip(axes.flat, ("scfid", "scfid_programme", "mmd", "wasserstein"), strict=True):
         rows += _bars(ax, frame, metric, tiers, methods)
@@ -74,12 +74,12 @@ def fig_perturbation(*, scores: Input, svg: Output, png: Output, csv: Output, sc
     table = pd.DataFrame(rows)
     counts = table.groupby("tier", sort=False)["n"].max()
     items = _items(frame, counts.items())
-    note = footnote(scale, items, len(set(frame["seed"]))) + " over conditions and seeds; lower is better"
-    save(fig, svg, png, csv, table, note + "; methods without training have one seed")
+    intervals = "95 % intervals over conditions and replicates; lower is better; methods without training have one"
+    return Drawing(fig, table, items, len(set(frame["seed"])), intervals)
 
 
-@step
-def fig_grpo(*, scores: Input, logs: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_grpo(*, scores: Input, logs: list[Input]) -> Drawing:
     """Fig. 8G: the fine-tuned model before and after GRPO with each reward, and the course of GRPO.
 
     Parameters
@@ -99,7 +99,7 @@ def fig_grpo(*, scores: Input, logs: list[Input], svg: Output, png: Output, csv:
         raise InputError(scores, f"no scores of {', '.join(absent)}", "scores of SFT and of every reward")
     tiers = [tier for tier in ("tier1", "seen") if tier in set(frame["tier"])]
     cols = max(3, len(rewards))
-    fig, grid = figure(3.6 * cols, 8.6, rows=3, cols=cols)
+    fig, grid = canvas(3.6 * cols, 8.6, rows=3, cols=cols)
     rows: list[dict[str, Any]] = []
     for ax, metric in zip(grid[0], ("kendall", "pearson_delta", "scfid_programme"), strict=False):
         rows += _bars(ax, frame, metric, tiers, methods)
@@ -111,24 +111,13 @@ def fig_grpo(*, scores: Input, logs: list[Input], svg: Output, png: Output, csv:
     legend_above(fig, grid.flat)
     conditions = frame[frame["tier"].isin(tiers)].groupby("tier")[CONDITION].apply(lambda t: len(t.drop_duplicates()))
     items = _items(frame, ((tier, conditions[tier]) for tier in tiers))
-    seeds = len(set(frame["seed"]))
-    note = footnote(scale, items, seeds) + (
-        " over conditions and seeds (bars); curves: one line per seed, training conditions only"
-    )
-    save(fig, svg, png, csv, pd.DataFrame(rows), note)
+    curves = "curves: a line for each replicate, training conditions only"
+    intervals = f"95 % intervals over conditions and replicates (bars); {curves}"
+    return Drawing(fig, pd.DataFrame(rows), items, len(set(frame["seed"])), intervals)
 
 
-@step
-def fig_screen(
-    *,
-    screen: Input,
-    truth: Input,
-    svg: Output,
-    png: Output,
-    csv: Output,
-    margin: float = 0.25,
-    scale: str = "laptop",
-) -> None:
+@figure
+def fig_screen(*, screen: Input, truth: Input, hits: Hits) -> Drawing:
     """Late Fig. 7: effect of every drug in both contexts, and the drugs ranked by the context split.
 
     Parameters
@@ -137,9 +126,8 @@ def fig_screen(
         Scores of the drug screen.
     truth
         What the drug simulator planted.
-    margin
-        Largest effect of a hit in the neutral context.
     """
+    margin = hits.margin
     kinds = {"drug": "string", "context": "string", "cell": "string", "score": "number"}
     scores, planted = read_table(screen, kinds), read_json(truth)["drugs"]
     summary = context_split(scores, np.random.default_rng(SEED), margin)
@@ -148,7 +136,7 @@ def fig_screen(
         raise InputError(truth, f"nothing about {', '.join(sorted(unknown))}", "every screened drug")
     summary["kind"] = [_kind(planted[drug]) for drug in summary["drug"]]
     summary["drug_class"] = [planted[drug]["drug_class"] for drug in summary["drug"]]
-    fig, (left, right) = figure(10, max(4.8, 0.12 * len(summary)), cols=2)
+    fig, (left, right) = canvas(10, max(4.8, 0.12 * len(summary)), cols=2)
     left.axvspan(-margin, margin, color=NEUTRAL, alpha=0.12, linewidth=0, label="margin of a hit")
     left.axline((0, 0), slope=1, color=NEUTRAL, linestyle="--", linewidth=1, label="no context split")
     summary["rank"] = np.arange(1, len(summary) + 1)
@@ -171,8 +159,8 @@ def fig_screen(
     right.set(xlabel="context split S = positive - neutral", title="ranked by S (* hit)")
     cells = scores.groupby(["drug", "context"]).size().max()
     items = f"{len(summary)} drugs x 2 contexts x {cells} cells"
-    note = footnote(scale, items) + " over cells; scores: mean log10 expression of the programme"
-    save(fig, svg, png, csv, summary, note)
+    intervals = "95 % intervals over cells; scores: mean log10 expression of the programme"
+    return Drawing(fig, summary, items, intervals=intervals)
 
 
 def _whiskers(table: pd.DataFrame, name: str) -> np.ndarray:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from raw2fig.papers.c2s import foscttm
-from raw2fig.papers.c2s.claims import method_pairs
+from raw2fig.claims import Absent
+from raw2fig.papers.c2s.measures import RANDOM, matching, relative
 from raw2fig.papers.c2s.predictions import read_annotations
-from raw2fig.papers.c2s.screen import context_split
-from raw2fig.plotting import PALETTE, WHISKER, figure, legend_above, save
-from raw2fig.stats import SEED, Estimate, auroc_interval, bootstrap_mean, proportion, relative_change
-from raw2fig.step import Input, Output, step
+from raw2fig.papers.c2s.screen import Hits, context_split
+from raw2fig.plotting import PALETTE, WHISKER, Drawing, canvas, legend_above
+from raw2fig.stats import SEED, Estimate, auroc_interval, bootstrap_mean, proportion
+from raw2fig.step import Input, figure
 from raw2fig.tables import read_json, read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Panel(NamedTuple):
     limits: tuple[float | None, float | None] = SHARE
 
 
-@step
+@figure
 def fig_summary(
     *,
     annotation: list[Input],
@@ -57,15 +57,11 @@ def fig_summary(
     baselines: Input,
     spatial: Input,
     perturbation: Input,
-    svg: Output,
-    png: Output,
-    csv: Output,
     screen: Input | None = None,
     truth: Input | None = None,
-    size: str = "M",
-    margin: float = 0.25,
-    scale: str = "laptop",
-) -> None:
+    size: str,
+    hits: Hits,
+) -> Drawing:
     """Fig. 3: one score of every task family beside its baselines and chance.
 
     Parameters
@@ -87,9 +83,7 @@ def fig_summary(
     truth
         What the drug simulator planted.
     size
-        Model size that is shown for the tasks of pretraining: the one that is fine-tuned for the others.
-    margin
-        Largest effect of a hit in the neutral context.
+        Model that is shown for the tasks of pretraining: the one that is fine-tuned for the others.
     """
     import pandas as pd
 
@@ -105,9 +99,9 @@ def fig_summary(
         _pretrained(pretraining, "generation of a cell of a type", "generation", "overlap"),
         _neighbourhood(spatial),
         *_unseen(perturbation),
-        *([_screen(screen, truth, margin)] if screen and truth else []),
+        *([_screen(screen, truth, hits.margin)] if screen and truth else []),
     ]
-    fig, grid = figure(9.4, 9.0, rows=4, cols=2)
+    fig, grid = canvas(9.4, 9.0, rows=4, cols=2)
     for ax, panel in zip(grid.flat, panels, strict=False):
         _draw(ax, panel)
     for ax in grid.flat[len(panels) :]:
@@ -120,8 +114,11 @@ def fig_summary(
         for name, value in panel.bars.items()
     ]
     table = pd.DataFrame(rows)
-    note = f"{scale} scale · n in each panel, of one of at most {table['seeds'].max()} training seeds · 95 % intervals"
-    save(fig, svg, png, csv, table, note + " over held-out items and training seeds")
+    note = (
+        f"n in each panel, of one of at most {table['seeds'].max()} replicates · 95 % intervals over held-out items "
+        "and replicates"
+    )
+    return Drawing(fig, table, "", note=note)
 
 
 def _annotation(paths: list[Path]) -> Panel:
@@ -135,8 +132,8 @@ def _annotation(paths: list[Path]) -> Panel:
 
 def _matching(path: Path) -> Panel:
     frame = read_table(path, {"method": "string", "pair": "integer", "value": "number"})
-    bars = {str(method): foscttm.estimate(frame, method) for method in frame["method"].unique()}
-    return Panel("matching cells to pseudobulks", "FOSCTTM", bars, foscttm.RANDOM, "lower")
+    bars = {str(method): matching(frame, method) for method in frame["method"].unique()}
+    return Panel("matching cells to pseudobulks", "FOSCTTM", bars, RANDOM, "lower")
 
 
 def _pretrained(scores: pd.DataFrame, title: str, task: str, metric: str) -> Panel:
@@ -168,10 +165,10 @@ def _unseen(path: Path) -> list[Panel]:
     scores = read_table(path, kinds | {"seed": "integer", "value": "number"})
     bars = {}
     for method in ("SFT", "additive_shift", "gaussian_monge", "floor"):
-        pairs = method_pairs(scores, "no_change", method, "scfid_programme")
-        if isinstance(pairs, str):
+        try:
+            change = relative(scores, "no_change", method)
+        except Absent:
             return []
-        change = relative_change(pairs.a, pairs.b, SEED, pairs.groups, pairs.seeds)
         bars[NAMES[method]] = change._replace(value=1 + change.value, low=1 + change.low, high=1 + change.high)
     return [Panel("unseen cytokine combination", "relative scFID", bars, 1.0, "lower", (0.0, None))]
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.metrics import foscttm as fraction
-from raw2fig.stats import SEED, Estimate, bootstrap_mean, difference
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-RANDOM = 0.5
-"""FOSCTTM of vectors that say nothing."""
 LEAST = 3
 """Pairs: without one of them there must still be a fraction."""
 
@@ -36,18 +28,6 @@ def pseudovalues(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     whole = fraction(first, second)
     without = [fraction(np.delete(first, i, axis=0), np.delete(second, i, axis=0)) for i in range(n)]
     return n * whole - (n - 1) * np.array(without)
-
-
-def estimate(scores: pd.DataFrame, method: str) -> Estimate:
-    """FOSCTTM of a method, from a table of scores, with an interval over pairs within 0 and 1."""
-    mean = bootstrap_mean(scores.loc[scores["method"] == method, "value"], SEED)
-    return mean._replace(low=max(mean.low, 0.0), high=min(mean.high, 1.0))
-
-
-def change(scores: pd.DataFrame, base: str, method: str) -> Estimate:
-    """FOSCTTM of `method` minus that of `base` on the same pairs."""
-    values = scores.pivot(index="pair", columns="method", values="value")
-    return difference(values[base], values[method], SEED, paired=True)
 
 
 @step

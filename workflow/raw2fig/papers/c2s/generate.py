@@ -10,13 +10,21 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine, load_completer
 from raw2fig.lm.models import load_tokenizer
-from raw2fig.papers.c2s.inverse import reconstruct
+from raw2fig.papers.c2s.corpus import CORPUS
+from raw2fig.papers.c2s.reconstruction import reconstruct
 from raw2fig.papers.c2s.sentences import Ranked, clean
+from raw2fig.settings import Field, Record
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+class Generation(Record):
+    """What generates text."""
+
+    engine: Engine = Field(description="What generates text: the sampler of this repository, or vLLM.")
 
 
 def normalise_answer(text: str) -> str:
@@ -56,9 +64,9 @@ def answer(
     corpora: list[Input],
     answers: Output,
     tasks: list[str],
-    engine: Engine = "sampler",
+    generation: Generation,
 ) -> None:
-    """Greedy answers of models to the held-out prompts of corpora.
+    """Let models answer the held-out prompts of corpora, greedily.
 
     Parameters
     ----------
@@ -70,8 +78,6 @@ def answer(
         Table with model, the corpus columns, and the predicted text.
     tasks
         Tasks of the corpora to answer.
-    engine
-        What generates: our sampler or vLLM.
     """
     import pandas as pd
 
@@ -79,12 +85,12 @@ def answer(
         raise InputError("corpora", f"{len(corpora)} corpora for {len(models)} models", "one, or one for each model")
     tables = []
     for model, corpus in zip(models, corpora * (len(models) // len(corpora)), strict=True):
-        frame = read_table(corpus, {"task": "string", "prompt": "string", "response": "string", "split": "string"})
+        frame = read_table(corpus, CORPUS)
         frame = frame[(frame["split"] == "test") & frame["task"].isin(tasks)].reset_index(drop=True)
         if frame.empty:
             raise InputError(corpus, "no held-out sample of the tasks", ", ".join(tasks))
         length = answer_tokens(load_tokenizer(str(model)), frame["response"].tolist())
-        predicted = load_completer(str(model), engine)(frame["prompt"].tolist(), length, None)
+        predicted = load_completer(str(model), generation.engine)(frame["prompt"].tolist(), length, None)
         correct = [
             normalise_answer(one) == normalise_answer(other)
             for one, other in zip(predicted, frame["response"], strict=True)

@@ -11,22 +11,25 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import draw_seeds
+from raw2fig.papers.c2s.conditions import COLUMNS, CONTROL, Condition, members
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.embedder import through_sentences
 from raw2fig.papers.c2s.generate import sentence_tokens, to_expression
 from raw2fig.papers.c2s.metrics import kendall, scfid, spread_ratio
-from raw2fig.papers.c2s.perturbation import COLUMNS, CONTROL, Condition, members, prompts_for
-from raw2fig.papers.c2s.prompts import Style
+from raw2fig.papers.c2s.perturbation import Family, prompts_for
+from raw2fig.papers.c2s.programmes import Scored, programme_columns
+from raw2fig.papers.c2s.prompts import Wording
 from raw2fig.papers.c2s.rewards import rewards_kendall, rewards_mmd, rewards_mse_pair
-from raw2fig.rl.vllm_server import Vllm
-from raw2fig.step import Input, Output, step
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.rl.recipe import Recipe
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import read_json, write_json
 
 if TYPE_CHECKING:
@@ -39,6 +42,29 @@ Reward = Literal["mse_pair", "kendall", "mmd"]
 VALIDATION_EVERY = 5
 MEANT = {"mse_pair": ("validation_scfid", 1), "kendall": ("validation_kendall", -1), "mmd": ("validation_scfid", 1)}
 """What a reward is meant to improve (the metric that the paper reports for it), and 1 where lower is better."""
+
+
+class Scoring(Record):
+    """What generated cells are rewarded for."""
+
+    rewards: list[Reward] = Field(min_length=1, description="Rewards, each of which trains a model of its own.")
+    partners: int = Field(
+        ge=1, description="Real cells that the kendall and mmd rewards compare a prompt's cells with."
+    )
+
+
+class Selection(Record):
+    """How the weights that are kept are chosen."""
+
+    other_lrs: list[Annotated[float, Field(gt=0)]] = Field(
+        description="Learning rates that are tried besides the recipe's, in a run each."
+    )
+    snapshot_every: int = Field(
+        ge=0,
+        description="Updates between validations; 0: none, and the last weights at the recipe's learning rate stay.",
+    )
+    validation_conditions: int = Field(ge=1, description="Training conditions of a validation.")
+    validation_cells: int = Field(ge=2, description="Cells of each that are generated.")
 
 
 def training_conditions(cells: AnnData) -> list[Condition]:
@@ -143,30 +169,20 @@ def grpo(
     cells: Input,
     fit: Input,
     panel: Input,
-    rewards: list[Reward],
-    models: list[Output],
+    models: list[OutputFolder],
     logs: list[Output],
-    steps: int,
-    lrs: list[float],
-    beta: float = 0.02,
-    programme: str = "interferon",
-    prompts_per_step: int = 8,
-    generations: int = 12,
-    partners: int = 32,
-    accumulate: int = 1,
-    snapshot_every: int = 10,
-    validation_conditions: int = 12,
-    validation_cells: int = 24,
-    top: int = 32,
-    family: str = "perturbation_generation",
-    style: Style = "terse",
-    organism: str = "human",
-    checkpoint_every: int = 100,
-    gradient_checkpointing: bool = False,
-    vllm: Vllm | None = None,
-    seed: int = 0,
+    scoring: Scoring,
+    scored: Annotated[Scored, At("perturbation.scored")],
+    selection: Selection,
+    recipe: Annotated[Recipe, At("grpo.recipe")],
+    asked: Family,
+    sentence: Sentence,
+    wording: Wording,
+    seed: Seed,
 ) -> None:
-    """GRPO from an SFT model, with each reward by itself.
+    """Train an SFT model by GRPO, with each reward by itself.
+
+    A completion may have as many tokens as the longest sentence needs, whatever the recipe says.
 
     Parameters
     ----------
@@ -178,84 +194,58 @@ def grpo(
         The rank fit.
     panel
         The gene panel with its programmes.
-    rewards
-        mse_pair, kendall, mmd.
     models
         Model folders, one for each reward.
     logs
         Rewards, KL and validation of every run, and which was kept; one for each reward.
-    lrs
-        Learning rates, one run each.
-    beta
-        Weight of the KL penalty.
-    programme
-        Gene programme that the reward sees.
-    partners
-        Real cells per prompt that the kendall and mmd rewards compare with.
-    snapshot_every
-        Steps between validations; 0 keeps the last step of the first learning rate.
-    checkpoint_every
-        Steps between checkpoints of runs without validations; a killed job resumes from the last one.
-    vllm
-        Generate by vLLM in the training's processes (colocate), or by a server on GPUs that these leave (server).
     """
     import torch
 
     from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.models import load, save
-    from raw2fig.rl.recipe import Recipe
     from raw2fig.rl.trainer import grpo as train
 
+    rewards, partners, snapshot_every = scoring.rewards, scoring.partners, selection.snapshot_every
     if not len(rewards) == len(models) == len(logs):
         raise InputError(
             "rewards", f"{len(rewards)} rewards, {len(models)} models, {len(logs)} logs", "as many of each"
         )
     data = read_cells(cells, columns=COLUMNS)
     genes = list(data.var_names)
-    chosen = np.flatnonzero(np.isin(genes, read_json(panel)["programmes"].get(programme, [])))
-    if len(chosen) < 2:
-        raise InputError(panel, f"{len(chosen)} genes of programme {programme!r}", "at least 2")
+    chosen = programme_columns(panel, scored.programme, genes)
     known = training_conditions(data)
     rng = np.random.default_rng(seed)
-    prompts = [prompts_for(data, c, 1, top, family, style, organism, rng, "train")[0] for c in known]
+    prompts = [prompts_for(data, c, 1, sentence, asked, wording, rng, "train")[0] for c in known]
     task = Task(prompts, [], [], genes, chosen, read_json(fit))
     for condition in known:
         rows = members(data, condition, "train")
-        expression = through_sentences(data.X[rows], fit, top, seed)[:, chosen]
+        expression = through_sentences(data.X[rows], fit, sentence.top, seed)[:, chosen]
         kept_back = np.arange(len(rows)) % VALIDATION_EVERY == 0
         task.real.append(expression[~kept_back])
         task.held_out.append(expression[kept_back])
     seen = hashlib.sha256(b"".join([chosen.tobytes(), *(values.tobytes() for values in task.real)])).hexdigest()
     network, words = load(str(base), train=True)
-    length = sentence_tokens(words, genes, top)
-    validate = validation(task, words, length, validation_conditions, validation_cells, seed)
+    length = sentence_tokens(words, genes, sentence.top)
+    validate = validation(task, words, length, selection.validation_conditions, selection.validation_cells, seed)
     if snapshot_every and torch.cuda.is_available():
         cast(Any, network).cuda()
     before = validate(network) if snapshot_every else {}
-    recipe = Recipe(
-        steps=steps,
-        prompts=prompts_per_step,
-        generations=generations,
-        beta=beta,
-        max_new_tokens=length,
-        accumulate=accumulate,
-        gradient_checkpointing=gradient_checkpointing,
-        # validated runs keep their best weights in memory: they are short, and start again when killed
-        checkpoint_every=0 if snapshot_every else checkpoint_every,
-        vllm=vllm,
-        seed=seed,
-    )
+    # validated runs keep their best weights in memory: they are short, and start again when killed
+    checkpoint_every = 0 if snapshot_every else recipe.checkpoint_every
+    fitted = recipe.model_copy(update={"max_new_tokens": length, "checkpoint_every": checkpoint_every})
+    lrs = [recipe.lr, *(selection.other_lrs if snapshot_every else ())]
     for reward, model, log in zip(rewards, models, logs, strict=True):
         best: dict[str, Any] = {}
         runs = []
-        for lr in lrs[: None if snapshot_every else 1]:
-            scorer = reward_function(task, reward, generations, partners, seed)
+        for lr in lrs:
+            scorer = reward_function(task, reward, recipe.generations, partners, seed)
             records = train(
                 base,
                 prompts,
                 scorer,
-                replace(recipe, lr=lr),
+                fitted.model_copy(update={"lr": lr}),
                 model,
+                seed,
                 genes,
                 snapshot_every,
                 keep_best(best, validate, reward, lr),
@@ -265,6 +255,7 @@ def grpo(
         if best:
             network.load_state_dict(best["weights"])
             save(network, words, model)
-        write_json({"reward": reward, "beta": beta, "before": before, "kept": best.get("kept", {}), "runs": runs}, log)
+        course = {"before": before, "kept": best.get("kept", {}), "runs": runs}
+        write_json({"reward": reward, "beta": recipe.beta, **course}, log)
     for model in models:
         discard(model)

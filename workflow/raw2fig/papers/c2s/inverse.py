@@ -12,12 +12,23 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s.sentences import Ranked, rank_genes
+from raw2fig.papers.c2s.reconstruction import ranks_within
+from raw2fig.papers.c2s.sentences import rank_genes
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.stats import RESAMPLES, Estimate
 from raw2fig.step import Input, Output, step
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class LineFit(Record):
+    """Which pairs of a cell and a gene are fitted, and how many are kept for the figure."""
+
+    max_log_rank: float = Field(
+        gt=0, description="Only pairs with log10(1 + rank) below this are fitted; all are judged."
+    )
+    sample: int = Field(ge=1, description="Pairs that are kept for the figure, over both splits.")
 
 
 class RankFit(NamedTuple):
@@ -53,7 +64,7 @@ def rank_pairs(X: csr_matrix, seed: int = 0) -> Pairs:
     place = entries.row.astype(np.int64) * n_genes + entries.col
     order = np.argsort(place, kind="stable")
     found = order[np.searchsorted(place, cells * n_genes + ranked.genes, sorter=order)]
-    return Pairs(cells, np.log10(1.0 + _ranks_within(ranked)), entries.data[found].astype(np.float64))
+    return Pairs(cells, np.log10(1.0 + ranks_within(ranked)), entries.data[found].astype(np.float64))
 
 
 def fit_line(pairs: Pairs, max_log_rank: float = 3.0) -> tuple[float, float]:
@@ -118,26 +129,8 @@ def bootstrap_r2(pairs: Pairs, slope: float, intercept: float, seed: int, resamp
     return Estimate(float(r2(*sums.sum(axis=1))), float(low), float(high), n)
 
 
-def reconstruct(ranked: Ranked, n_genes: int, slope: float, intercept: float, clip: bool = True) -> np.ndarray:
-    """Expression of each cell's sentence by the line: float32 (n_cells, n_genes), absent genes 0.
-
-    The gene at 0-based position p gets intercept + slope * log10(1 + p), with `clip` not below 0; placeholders of
-    unknown words (negative genes) take a position and give nothing.
-    """
-    values = intercept + slope * np.log10(1.0 + _ranks_within(ranked))
-    if clip:
-        values = np.maximum(values, 0)
-    cells = np.repeat(np.arange(len(ranked.indptr) - 1), np.diff(ranked.indptr))
-    known = ranked.genes >= 0
-    expression = np.zeros((len(ranked.indptr) - 1, n_genes), np.float32)
-    expression[cells[known], ranked.genes[known]] = values[known]
-    return expression
-
-
 @step
-def rank_fit(
-    *, cells: Input, fit: Output, pairs: Output, max_log_rank: float = 3.0, seed: int = 0, sample: int = 20_000
-) -> None:
+def rank_fit(*, cells: Input, fit: Output, pairs: Output, settings: LineFit, seed: Seed = 0) -> None:
     """Fit log-expression on log-rank over the training cells, and judge the line on the held-out ones.
 
     Parameters
@@ -149,29 +142,25 @@ def rank_fit(
         held-out cells (null without any). zero_rank is null if the line does not fall.
     pairs
         Parquet: sampled (cell, gene) pairs with log_rank, log_expression, reconstructed and the cell's split.
-    max_log_rank
-        Only pairs with log10(1 + rank) below this enter the fit; all are evaluated.
     seed
         Seed of tie-breaking, sampling and bootstrap.
-    sample
-        Number of pairs to sample, over both splits.
     """
     from raw2fig.papers.c2s.counts import read_cells
     from raw2fig.tables import write_json, write_table
 
-    if sample < 1:
-        raise InputError("sample", str(sample), "at least 1 pair")
     adata = read_cells(cells)
     split = adata.obs["split"].to_numpy()
     everything = rank_pairs(adata.X, seed)
     train, test = (_select(everything, split[everything.cells] == part) for part in ("train", "test"))
     if not len(train.cells):
         raise InputError(cells, "no training cell has an expressed gene", "obs 'split' with train cells")
-    slope, intercept = fit_line(train, max_log_rank)
+    slope, intercept = fit_line(train, settings.max_log_rank)
     report = _report(train, slope, intercept, seed)
     report["test"] = _report(test, slope, intercept, seed) if len(test.cells) else None
     write_json(report, fit)
-    write_table(_sample(everything, adata.obs_names.to_numpy(), split, (slope, intercept), sample, seed), pairs)
+    write_table(
+        _sample(everything, adata.obs_names.to_numpy(), split, (slope, intercept), settings.sample, seed), pairs
+    )
 
 
 def _select(pairs: Pairs, keep: np.ndarray) -> Pairs:
@@ -207,11 +196,6 @@ def _sample(
             "reconstructed": np.maximum(line[1] + line[0] * drawn.log_rank, 0),
         }
     )
-
-
-def _ranks_within(ranked: Ranked) -> np.ndarray:
-    """0-based position of every gene in its cell's sentence."""
-    return np.arange(len(ranked.genes)) - np.repeat(ranked.indptr[:-1], np.diff(ranked.indptr))
 
 
 def _average_ranks(values: np.ndarray) -> np.ndarray:

@@ -1,89 +1,61 @@
-"""Perturbation prediction: the conditions, their real cells, and the cells a model generates for them."""
+"""Perturbation prediction: what a model is asked for a condition, and the cells that it generates."""
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.lm.generate import Engine, draw_seeds, load_completer
+from raw2fig.lm.generate import draw_seeds, load_completer
 from raw2fig.lm.models import load_tokenizer
+from raw2fig.papers.c2s.conditions import COLUMNS, Condition, conditions, members
 from raw2fig.papers.c2s.corpus import sentences_of
 from raw2fig.papers.c2s.corpus_cytokines import stimulus_text
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.generate import sentence_tokens, to_expression
-from raw2fig.papers.c2s.predictions import write_predictions
-from raw2fig.papers.c2s.prompts import Style, draw
+from raw2fig.papers.c2s.generate import Generation, sentence_tokens, to_expression
+from raw2fig.papers.c2s.predictions import Evaluated, write_predictions
+from raw2fig.papers.c2s.prompts import Wording, draw
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-COLUMNS = ("cell_type", "cytokine", "exposure", "tier", "split")
-CONTROL = "none"
 
+class Family(Record):
+    """What a model is asked."""
 
-class Condition(NamedTuple):
-    """A cell type under a stimulus, and the tier of the held-out design that it belongs to."""
-
-    cell_type: str
-    cytokine: str
-    exposure: str
-    tier: str
-
-
-def conditions(cells: AnnData, seen: int, least: int, seed: int = 0) -> list[Condition]:
-    """Every held-out condition with at least `least` test cells, and `seen` of the training ones (drawn by `seed`),
-    sorted; the log names those with fewer. Raises `InputError` when none has as many."""
-    test = cells.obs[(cells.obs["split"] == "test") & (cells.obs["cytokine"] != CONTROL)]
-    there = Counter(Condition(*row) for row in test[list(Condition._fields)].itertuples(index=False))
-    found = sorted(condition for condition, count in there.items() if count >= least)
-    few = sorted(" ".join(condition[:3]) for condition in there.keys() - set(found))
-    if few:
-        logging.info("left out, with fewer than %d test cells: %s", least, ", ".join(few))
-    if not found:
-        raise InputError("cells", f"no condition with {least} test cells", "twice as many as are evaluated of each")
-    trained = [condition for condition in found if condition.tier == "seen"]
-    kept = np.random.default_rng(seed).permutation(len(trained))[:seen]
-    chosen = {trained[index] for index in kept}
-    return [condition for condition in found if condition.tier != "seen" or condition in chosen]
-
-
-def members(cells: AnnData, condition: Condition, split: str, control: bool = False) -> np.ndarray:
-    """Indices of a condition's cells in `split`, in file order; with `control`, of the untreated cells of its type."""
-    obs = cells.obs
-    mask = (obs["split"] == split) & (obs["cell_type"] == condition.cell_type)
-    if control:
-        return np.flatnonzero(mask & (obs["cytokine"] == CONTROL))
-    return np.flatnonzero(mask & (obs["cytokine"] == condition.cytokine) & (obs["exposure"] == condition.exposure))
+    family: Literal["perturbation_generation", "perturbation_paired"] = Field(
+        description="perturbation_generation: a cell from its labels; perturbation_paired: a treated cell from an "
+        "untreated one."
+    )
 
 
 def prompts_for(
     cells: AnnData,
     condition: Condition,
     n: int,
-    top: int,
-    family: str,
-    style: Style,
-    organism: str,
+    sentence: Sentence,
+    asked: Family,
+    wording: Wording,
     rng: np.random.Generator,
     split: str = "test",
 ) -> list[str]:
     """`n` generation prompts of a condition; in the paired family each holds another control cell of `split`."""
     controls = [""] * n
-    if family == "perturbation_paired":
+    if asked.family == "perturbation_paired":
         pool = members(cells, condition, split, control=True)
         if not len(pool):
             raise InputError(
                 "cells", f"no untreated {split} cell of type {condition.cell_type}", "controls for each type"
             )
-        controls = sentences_of(cells, rng.choice(pool, n), top, int(rng.integers(2**31)))
-    fields = {**condition._asdict(), "stimulus": stimulus_text(condition.cytokine), "cell": "", "n": top}
-    return [draw(style, family, {**fields, "control": text, "organism": organism}, rng)[0] for text in controls]
+        controls = sentences_of(cells, rng.choice(pool, n), sentence.top, int(rng.integers(2**31)))
+    fields = {**condition._asdict(), "stimulus": stimulus_text(condition.cytokine), "cell": "", "n": sentence.top}
+    fields["organism"] = wording.organism
+    return [draw(wording.style, asked.family, {**fields, "control": text}, rng)[0] for text in controls]
 
 
 @step
@@ -94,14 +66,12 @@ def generate_perturbed(
     cells: Input,
     fit: Input,
     predictions: Output,
-    n: int = 64,
-    seen: int = 10,
-    top: int = 32,
-    family: str = "perturbation_generation",
-    style: Style = "terse",
-    organism: str = "human",
-    engine: Engine = "sampler",
-    seed: int = 0,
+    evaluation: Evaluated,
+    asked: Family,
+    sentence: Sentence,
+    wording: Wording,
+    generation: Generation,
+    seed: Seed,
 ) -> None:
     """Generate cells for every held-out condition and some seen ones; all models get the same prompts and seeds.
 
@@ -115,29 +85,25 @@ def generate_perturbed(
         Processed cytokine cells.
     fit
         The rank fit, which turns sentences back into expression.
-    n
-        Cells per condition.
-    seen
-        Number of training conditions to evaluate.
-    family
-        perturbation_generation (from labels) or perturbation_paired (from a control cell).
+    predictions
+        Table of predicted cells (`raw2fig.papers.c2s.predictions` says its form).
     """
     import pandas as pd
 
     if len(models) != len(methods):
         raise InputError("methods", f"{len(methods)} names for {len(models)} models", "one for each")
     data, line = read_cells(cells, columns=COLUMNS), read_json(fit)
-    genes = list(data.var_names)
+    genes, n = list(data.var_names), evaluation.n
     prompts, labels = [], []
-    for number, condition in enumerate(conditions(data, seen, 2 * n)):
+    for number, condition in enumerate(conditions(data, evaluation.seen, 2 * n)):
         rng = np.random.default_rng([seed, number])
-        prompts += prompts_for(data, condition, n, top, family, style, organism, rng)
+        prompts += prompts_for(data, condition, n, sentence, asked, wording, rng)
         labels.append(pd.DataFrame({**condition._asdict(), "sample": np.arange(n)}))
     seeds = draw_seeds(len(prompts), seed)
     frames, blocks = [], []
     for model, method in zip(models, methods, strict=True):
-        length = sentence_tokens(load_tokenizer(str(model)), genes, top)
-        texts = load_completer(str(model), engine, genes)(prompts, length, seeds)
+        length = sentence_tokens(load_tokenizer(str(model)), genes, sentence.top)
+        texts = load_completer(str(model), generation.engine, genes)(prompts, length, seeds)
         blocks.append(to_expression(texts, genes, line["slope"], line["intercept"])[0])
         frames.append(pd.concat(labels, ignore_index=True).assign(method=method, seed=seed))
     write_predictions(pd.concat(frames, ignore_index=True), np.concatenate(blocks), predictions)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.settings import Field, Record
 from raw2fig.tables import read_table, read_tables, write_table
 
 if TYPE_CHECKING:
@@ -41,6 +42,13 @@ def read_annotations(paths: Sequence[Path]) -> "DataFrame":
     """Predicted cell types of several methods; the column `correct` says whether a type is right, whatever its case."""
     frame = read_tables(paths, ANNOTATIONS)
     return frame.assign(correct=frame["predicted"].str.lower() == frame["cell_type"].str.lower())
+
+
+class Evaluated(Record):
+    """On what predictions are judged."""
+
+    n: int = Field(ge=2, description="Cells of each condition and method.")
+    seen: int = Field(ge=0, description="Conditions seen in training that are judged besides all held-out ones.")
 
 
 class Predictions(NamedTuple):

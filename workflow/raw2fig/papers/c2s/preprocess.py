@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import (
+    Split,
     check_split,
     median_total,
     normalise,
@@ -17,13 +18,29 @@ from raw2fig.papers.c2s.counts import (
     split_cells,
     write_cells,
 )
-from raw2fig.papers.c2s.tiers import SEEN, assign_tiers, read_design
+from raw2fig.papers.c2s.programmes import read_programmes
+from raw2fig.papers.c2s.tiers import SEEN, HeldOut, assign_tiers, read_design
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_json, read_yaml, write_json
+from raw2fig.tables import read_json, write_json
+
+
+class PanelSize(Record):
+    """How many genes a model knows."""
+
+    size: int = Field(ge=0, description="Number of genes of the panel; 0 takes all.")
+
+
+class Filters(Record):
+    """Which cells and genes are kept, and how counts are normalised."""
+
+    min_genes: int = Field(ge=0, description="Cells with fewer genes expressed are dropped.")
+    min_cells: int = Field(ge=0, description="Genes expressed in fewer cells are dropped, unless the panel has them.")
+    target: float = Field(ge=0, description="Counts of a cell after normalisation, over all genes kept; 0: the median.")
 
 
 @step
-def panel(*, raw: Input, programmes: Input, panel: Output, size: int = 128) -> None:
+def panel(*, raw: Input, programmes: Input, panel: Output, choice: PanelSize) -> None:
     """Choose the genes of a small panel: those of the programmes, then the most abundant.
 
     Parameters
@@ -34,14 +51,12 @@ def panel(*, raw: Input, programmes: Input, panel: Output, size: int = 128) -> N
         Gene programmes, a YAML file: name, then source and genes.
     panel
         The .json file to write: genes, programmes (those of their genes that the data have), absent.
-    size
-        Number of genes; 0 takes all.
     """
     adata = read_counts(raw)
     totals = np.asarray(adata.X.sum(axis=0, dtype=np.float64)).ravel()
     abundance = dict(zip(adata.var_names, totals.tolist(), strict=True))
     wanted = read_programmes(programmes)
-    chosen = choose_panel(abundance, wanted, size)
+    chosen = choose_panel(abundance, wanted, choice.size)
     for name, genes in chosen.absent.items():
         there = len(chosen.programmes[name])
         logging.info("programme %s: %d of %d genes in the data", name, there, len(wanted[name]))
@@ -56,26 +71,6 @@ class Panel(NamedTuple):
     genes: list[str]
     programmes: dict[str, list[str]]
     absent: dict[str, list[str]]
-
-
-def read_programmes(path: Path) -> dict[str, list[str]]:
-    """Programme → upper-case gene names. Raises `InputError` for a file of another form or a gene named
-    twice."""
-    read: Any = read_yaml(path)
-    expected = "name: {source: text, genes: [names]}"
-    if not isinstance(read, dict) or not read:
-        raise InputError(path, "no programmes", expected)
-    programmes = {}
-    for name, entry in read.items():
-        genes = entry.get("genes") if isinstance(entry, dict) else None
-        if not isinstance(genes, list) or not all(isinstance(gene, str) for gene in genes) or not genes:
-            raise InputError(path, f"programme {name!r} has no list of gene names", expected)
-        upper = [gene.upper() for gene in genes]
-        if len(set(upper)) < len(upper):
-            twice = next(gene for gene in upper if upper.count(gene) > 1)
-            raise InputError(path, f"programme {name!r} names {twice} twice", "each gene once")
-        programmes[str(name)] = upper
-    return programmes
 
 
 def choose_panel(abundance: Mapping[str, float], programmes: Mapping[str, Sequence[str]], size: int) -> Panel:
@@ -108,13 +103,11 @@ def preprocess(
     panel: Input | None = None,
     cells: Output,
     vocabulary: Output,
-    min_genes: int = 200,
-    min_cells: int = 3,
-    target: float = 0.0,
-    test_share: float = 0.2,
     tiers: Input | None = None,
-    design: str = "laptop",
-    seed: int = 0,
+    filters: Filters,
+    split: Split,
+    held_out: HeldOut,
+    seed: Seed = 0,
 ) -> None:
     """Filter cells and genes, normalise, take the logarithm (base 10), restrict to the panel, split.
 
@@ -128,21 +121,12 @@ def preprocess(
         The .h5ad file to write.
     vocabulary
         The .json file to write: the genes kept, in their order.
-    min_genes
-        Cells with fewer genes expressed are dropped.
-    min_cells
-        Genes expressed in fewer cells are dropped, unless the panel has them.
-    target
-        Counts per cell after normalisation, over all genes kept; 0 takes the median.
-    test_share
-        Share of each cell type that is kept for testing, unless the raw counts have an obs column split.
     tiers
         Held-out conditions, a YAML file; needs obs cell_type, cytokine and exposure, and makes obs tier.
-    design
-        Which design of the tiers file.
     seed
-        Seed of the split.
+        Seed of the split; raw counts with an obs column split keep their own.
     """
+    min_genes, min_cells = filters.min_genes, filters.min_cells
     adata = read_counts(raw)
     genes = None if panel is None else panel_genes(panel, list(adata.var_names))
     kept_cells, kept_genes = kept(adata.X, list(adata.var_names), min_genes, min_cells, genes or ())
@@ -156,7 +140,7 @@ def preprocess(
             f"cells with at least {min_genes} genes, genes in at least {min_cells} cells (min_genes, min_cells)",
         )
     adata = adata[kept_cells, kept_genes].copy()
-    goal = target or median_total(adata.X)
+    goal = filters.target or median_total(adata.X)
     adata.layers["counts"] = adata.X
     adata.X = normalise(adata.X, goal)
     if genes is not None:
@@ -168,9 +152,9 @@ def preprocess(
     if "split" in adata.obs:
         check_split(adata.obs, raw)
     else:
-        adata.obs["split"] = split_cells(list(adata.obs["cell_type"]), test_share, np.random.default_rng(seed))
+        adata.obs["split"] = split_cells(list(adata.obs["cell_type"]), split.test_share, np.random.default_rng(seed))
     if tiers is not None:
-        tier = np.array(assign_tiers(adata.obs, read_design(tiers, design)), dtype=object)
+        tier = np.array(assign_tiers(adata.obs, read_design(tiers, held_out.design)), dtype=object)
         adata.obs["tier"] = tier
         adata.obs["split"] = np.where(tier == SEEN, adata.obs["split"].to_numpy(dtype=object), "test")
     parameters = {"target": goal, "base": 10, "min_genes": min_genes, "min_cells": min_cells, "seed": seed}

@@ -10,7 +10,18 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from raw2fig.settings import Field, Record
+
 Style = Literal["terse", "natural"]
+
+
+class Wording(Record):
+    """How prompts put it."""
+
+    organism: str = Field(min_length=1, description="The organism, as prompts call it.")
+    style: Style = Field(
+        description="Wording of the prompts: natural, for pretrained language models, or terse, for tiny models."
+    )
 
 
 class Template(NamedTuple):

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -19,6 +19,7 @@ from raw2fig.papers.c2s.backed import reading
 from raw2fig.papers.c2s.counts import (
     LOGGED,
     Z_SCORED,
+    Split,
     check_split,
     coordinate_split,
     count_fault,
@@ -30,7 +31,8 @@ from raw2fig.papers.c2s.counts import (
     write_cells,
 )
 from raw2fig.papers.c2s.labels import read_labels, relabel
-from raw2fig.step import Input, Output, step
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import regular_file
 
 if TYPE_CHECKING:
@@ -51,69 +53,64 @@ TENX_NAMES = ("features/name", "gene_names", "features/gene_names", "features/id
 """Where the versions of the 10x format keep gene names, best first."""
 
 
+class Reading(Record):
+    """Where a .h5ad file has what."""
+
+    cell_type_col: str = Field(min_length=1, description="Column of obs that holds the cell types.")
+    gene_col: str | None = Field(
+        min_length=1,
+        description="Column of var that holds the gene symbols; null: the names, or where these are Ensembl "
+        "ids a column with symbols, if there is one.",
+    )
+    layer: str | None = Field(
+        min_length=1, description="Layer that holds raw counts; null: X, the layer counts and .raw are tried."
+    )
+
+
 @step
 def reference(
     *,
     raw: Output,
-    source: Literal["package", "path"] = "package",
     path: Input | None = None,
-    cell_type_col: str = "cell_type",
-    gene_col: str | None = None,
-    layer: str | None = None,
     labels: Input | None = None,
     sha256: str | None = None,
-    radius: float = 0.0,
-    organism: str = "human",
-    test_share: float = 0.2,
-    seed: int = 0,
+    radius: Annotated[float, Field(ge=0)] = 0.0,
+    reading: Annotated[Reading, At("reference.reading")],
+    split: Split,
+    seed: Seed = 0,
 ) -> None:
-    """Take real cells as raw counts: the data inside scanpy, or your own .h5ad or 10x .h5 file.
+    """Take real cells as raw counts: your own .h5ad or 10x .h5 file, or without --path the data inside scanpy.
+
+    The data inside scanpy are pbmc68k_reduced, 687 cells of 5 types x 765 genes.
 
     Parameters
     ----------
     raw
         The .h5ad file to write: integer counts in X, obs cell_type and split, upper-case gene names.
-    source
-        package: pbmc68k_reduced, 687 cells of 5 types x 765 genes; path: the file given by --path.
     path
-        A .h5ad file, or a 10x .h5 file (which has no cell types: all are called unknown).
-    cell_type_col
-        The obs column of a .h5ad file that holds the cell types.
-    gene_col
-        The var column that holds the gene symbols; found by itself when the names are Ensembl ids.
-    layer
-        The layer of a .h5ad file that holds raw counts. Without it X, the layer counts and .raw are tried.
+        A .h5ad file, or a 10x .h5 file, which has no cell types: all are called unknown.
     labels
-        From the file's columns and words to ours, a YAML file (form: `raw2fig.papers.c2s.labels`).
+        Translates the file's columns and words, a YAML file (`raw2fig.papers.c2s.labels` says its form).
     sha256
         What the SHA-256 of the file must be.
     radius
-        Of a neighbourhood. Cells with coordinates (obsm spatial) are then split by place, not at random.
-    organism
-        The organism, as prompts call it.
-    test_share
-        Share of each cell type that is kept for testing (obs split), unless the file has an obs column split.
-    seed
-        Seed of the split.
+        Radius of a neighbourhood. With it, cells with coordinates (obsm spatial) are split by place; without it, all
+        cells are split at random. A file with an obs column split keeps its own.
     """
-    if (source == "path") != (path is not None):
-        raise InputError(
-            "source", f"{source} {'without' if path is None else 'with'} --path", "--source path --path FILE"
-        )
     if path is None:
         adata, matrix = merge_types(recover_pbmc68k()), "raw"
     else:
         if sha256:
             check_sha256(path, sha256, path)
-        adata, matrix = read_reference(path, cell_type_col, gene_col, layer, labels)
+        adata, matrix = read_reference(path, **reading.model_dump(), labels=labels)
     if "split" in adata.obs:
         check_split(adata.obs, path or "pbmc68k_reduced")
     elif radius and SPATIAL in adata.obsm:
         adata.obs["split"] = coordinate_split(np.asarray(adata.obsm[SPATIAL]), radius)
         adata = adata[adata.obs["split"] != ""].copy()
     else:
-        adata.obs["split"] = split_cells(list(adata.obs["cell_type"]), test_share, np.random.default_rng(seed))
-    adata.uns["reference"] = {"source": source, "organism": organism, "matrix": matrix}
+        adata.obs["split"] = split_cells(list(adata.obs["cell_type"]), split.test_share, np.random.default_rng(seed))
+    adata.uns["reference"] = {"source": "package" if path is None else "path", "matrix": matrix}
     logging.info("%d cells x %d genes, %.0f counts", adata.n_obs, adata.n_vars, adata.X.sum(dtype=np.float64))
     write_cells(adata, raw)
 

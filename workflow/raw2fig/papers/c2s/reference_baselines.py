@@ -9,6 +9,8 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.metrics import gene_overlap
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.settings import Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, rows_where, write_table
 
@@ -19,7 +21,7 @@ CHANCE = "chance"
 
 
 @step
-def reference_baselines(*, corpus: Input, scores: Output, top: int = 32, seed: int = 0) -> None:
+def reference_baselines(*, corpus: Input, scores: Output, sentence: Sentence, seed: Seed = 0) -> None:
     """Score guesses that need no model on the held-out samples of the reference corpus.
 
     Sample label: the most common label of the training samples (majority), and the expectation of a random one
@@ -32,8 +34,6 @@ def reference_baselines(*, corpus: Input, scores: Output, top: int = 32, seed: i
         The multi-task corpus.
     scores
         Table with method, metric, task, cell and value: a row for each method and held-out sample.
-    top
-        Genes per sentence.
     """
     import pandas as pd
 
@@ -43,7 +43,7 @@ def reference_baselines(*, corpus: Input, scores: Output, top: int = 32, seed: i
         if set(frame["split"][frame["task"] == task]) != {"train", "test"}:
             raise InputError(corpus, f"no {task} of both splits", "training and held-out samples of the task")
     rng = np.random.default_rng(seed)
-    write_table(pd.DataFrame(_label_rows(frame) + _generation_rows(frame, top, rng)), scores)
+    write_table(pd.DataFrame(_label_rows(frame) + _generation_rows(frame, sentence.top, rng)), scores)
 
 
 def _label_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -13,27 +13,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from raw2fig.errors import InputError
+from raw2fig.papers.c2s.programmes import NEUTRAL, POSITIVE, VEHICLE
+from raw2fig.settings import Field, Record
 from raw2fig.stats import RESAMPLES, auroc
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-VEHICLE, NEUTRAL, POSITIVE = "vehicle", "neutral", "positive"
 
+class Hits(Record):
+    """Which drugs of the screen are hits."""
 
-def programme_score(expression: np.ndarray, programme: ArrayLike) -> np.ndarray:
-    """Mean expression (n_cells,) of the genes `programme` (column indices) in `expression` (n_cells, n_genes).
-
-    InputError when the programme has no gene: a score of nothing would rank drugs by noise.
-    """
-    index = np.asarray(programme, dtype=np.int64)
-    if index.size == 0:
-        raise InputError("programme", "no gene of the programme is in the data", "at least one")
-    return np.asarray(expression[:, index].mean(axis=1), dtype=np.float64).ravel()
+    margin: float = Field(gt=0, description="Largest effect of a hit in the neutral context, in units of the score.")
 
 
 def context_split(
-    scores: "DataFrame", rng: np.random.Generator, margin: float = 0.25, resamples: int = RESAMPLES
+    scores: "DataFrame", rng: np.random.Generator, margin: float, resamples: int = RESAMPLES
 ) -> "DataFrame":
     """Effect of every drug in both contexts, and whether it is a hit.
 

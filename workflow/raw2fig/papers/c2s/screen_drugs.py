@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.lm.generate import Engine, draw_seeds, load_completer
+from raw2fig.lm.generate import draw_seeds, load_completer
 from raw2fig.lm.models import load_tokenizer
 from raw2fig.papers.c2s.corpus import sentences_of
 from raw2fig.papers.c2s.corpus_drugs import UNNAMED
 from raw2fig.papers.c2s.counts import read_cells
-from raw2fig.papers.c2s.generate import sentence_tokens, to_expression
-from raw2fig.papers.c2s.prompts import Style, draw
-from raw2fig.papers.c2s.screen import programme_score
-from raw2fig.step import Input, Output, step
+from raw2fig.papers.c2s.generate import Generation, sentence_tokens, to_expression
+from raw2fig.papers.c2s.programmes import Scored, programme_columns, programme_score
+from raw2fig.papers.c2s.prompts import Wording, draw
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import read_json, write_table
+
+
+class Screened(Record):
+    """On what drugs are judged."""
+
+    n: int = Field(ge=1, description="Cells of each drug, context and cell type.")
 
 
 @step
@@ -25,13 +35,12 @@ def screen(
     fit: Input,
     panel: Input,
     scores: Output,
-    programme: str = "antigen_presentation",
-    n: int = 32,
-    top: int = 32,
-    style: Style = "terse",
-    organism: str = "human",
-    engine: Engine = "sampler",
-    seed: int = 0,
+    scored: Annotated[Scored, At("screen.scored")],
+    evaluation: Screened,
+    sentence: Sentence,
+    wording: Wording,
+    generation: Generation,
+    seed: Seed = 0,
 ) -> None:
     """Generate each drug's effect on untreated test cells of both contexts, and score the programme.
 
@@ -50,17 +59,14 @@ def screen(
         The gene panel with its programmes.
     scores
         Table with drug, drug_class, context, cell_type, cell, score.
-    programme
-        Genes of the score.
-    n
-        Cells per drug, context and type.
     """
     import pandas as pd
 
     data = read_cells(cells, columns=("cell_type", "drug", "drug_class", "context", "split", "seen"))
     line, genes = read_json(fit), list(data.var_names)
-    chosen = np.flatnonzero(np.isin(genes, read_json(panel)["programmes"].get(programme, [])))
-    complete = load_completer(str(model), engine, genes)
+    chosen = programme_columns(panel, scored.programme, genes, least=1)
+    complete = load_completer(str(model), generation.engine, genes)
+    n, top = evaluation.n, sentence.top
     length = sentence_tokens(load_tokenizer(str(model)), genes, top)
     obs = data.obs
     drugs = list(obs[["drug", "drug_class", "seen"]].drop_duplicates().sort_values("drug").itertuples(index=False))
@@ -78,8 +84,8 @@ def screen(
             # wording and random numbers start from the same state for each drug: pairs differ in the drug alone
             rng = np.random.default_rng([seed, number])
             fields = {"context": context, "cell_type": kind, "drug": drug if seen else UNNAMED, "cell": "", "n": top}
-            fields |= {"drug_class": drug_class, "organism": organism}
-            prompts += [draw(style, "drug_response", {**fields, "control": text}, rng)[0] for text in texts]
+            fields |= {"drug_class": drug_class, "organism": wording.organism}
+            prompts += [draw(wording.style, "drug_response", {**fields, "control": text}, rng)[0] for text in texts]
             seeds += draw_seeds(n, seed, number)
             names = {"drug": drug, "drug_class": drug_class, "context": context, "cell_type": kind}
             labels.append(pd.DataFrame({**names, "cell": [f"{kind}-{i}" for i in range(n)]}))

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from raw2fig.errors import InputError
+from raw2fig.settings import Field, Record
 
 if TYPE_CHECKING:
     import pyarrow
@@ -29,6 +30,12 @@ LEVEL_BITS = 31
 
 GOLDEN, MIX_1, MIX_2 = (np.uint64(x) for x in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 """Constants of SplitMix64 (Steele, Lea and Flood 2014)."""
+
+
+class Sentence(Record):
+    """A cell as the model sees it."""
+
+    top: int = Field(ge=1, description="Genes of a cell sentence.")
 
 
 class Ranked(NamedTuple):

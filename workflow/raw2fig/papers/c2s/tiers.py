@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import require_column
+from raw2fig.settings import Field, Record
 from raw2fig.tables import read_yaml
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 SEEN = "seen"
 TIERS = ("tier1", "tier2", "tier3")
 CONTROL = "none"
+
+
+class HeldOut(Record):
+    """What training never sees."""
+
+    design: str = Field(min_length=1, description="Name of the design in the file of held-out conditions.")
 
 
 class Design(NamedTuple):

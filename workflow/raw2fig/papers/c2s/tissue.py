@@ -8,7 +8,7 @@ express, not by name.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -25,11 +25,38 @@ from raw2fig.papers.c2s.simulate import (
     read_section,
     well_formed,
 )
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 
-PRIORS = {"none": (), "cpdb": ("cpdb",), "biogrid": ("biogrid",), "both": ("cpdb", "biogrid")}
-"""Variants of prior knowledge, and the lists of the effects file in each."""
+Prior = Literal["none", "cpdb", "biogrid", "both"]
+"""What prior knowledge of interactions a prompt tells."""
+PRIORS: dict[Prior, tuple[str, ...]] = {
+    "none": (),
+    "cpdb": ("cpdb",),
+    "biogrid": ("biogrid",),
+    "both": ("cpdb", "biogrid"),
+}
+"""Prior knowledge, and the lists of the effects file in it."""
 SPACING = 0.6  # mean distance between cells, in radii: about nine cells within one radius
+
+
+class Tissue(Record):
+    """Size of the simulated tissue, and how strong its signals are."""
+
+    cells: int = Field(
+        ge=100,
+        le=10_000_000,
+        description="Cells that are placed; about 3 in 100, between the training and the test region, are dropped.",
+    )
+    effect_scale: float = Field(
+        ge=0, le=100, description="Factor of the planted shifts of ligands and targets; 0 plants no signals."
+    )
+
+
+class Neighbourhood(Record):
+    """Which cells are neighbours."""
+
+    radius: float = Field(gt=0, description="Radius of a neighbourhood, in the unit of the coordinates (micrometres).")
 
 
 class Interaction(NamedTuple):
@@ -78,15 +105,13 @@ def read_tissue_effects(effects: Path) -> TissueEffects:
         )
 
 
-def interaction_prior(effects: TissueEffects, variant: str, genes: Sequence[str]) -> list[tuple[str, str]]:
-    """The gene pairs a model is told of: `variant` is none, cpdb, biogrid or both; pairs outside `genes` are left out.
+def interaction_prior(effects: TissueEffects, prior: Prior, genes: Sequence[str]) -> list[tuple[str, str]]:
+    """The gene pairs a model is told of: `prior` is none, cpdb, biogrid or both; pairs outside `genes` are left out.
 
     Each list is a partial and noisy view of what is planted: it lacks planted pairs and holds decoys.
     """
-    if variant not in PRIORS:
-        raise InputError("prior", f"{variant!r}", f"one of {', '.join(PRIORS)}")
     known = set(genes)
-    pairs = [pair for name in PRIORS[variant] for pair in effects.priors[name] if known.issuperset(pair)]
+    pairs = [pair for name in PRIORS[prior] for pair in effects.priors[name] if known.issuperset(pair)]
     return list(dict.fromkeys(pairs))
 
 
@@ -189,32 +214,23 @@ def simulate_tissue(
     raw: Input,
     effects: Input,
     spatial: Output,
-    cells: int = 2400,
-    radius: float = 20.0,
-    effect_scale: float = 1.0,
-    seed: int = 0,
+    simulation: Tissue,
+    neighbourhood: Neighbourhood,
+    seed: Seed = 0,
 ) -> None:
     """Simulate a tissue section of cells of a reference, with niches and signals between neighbours.
 
     Parameters
     ----------
     raw
-        reference counts (.h5ad: X integer counts, obs cell_type and split); source of each split's cells
+        Reference counts, from which the cells of each split are drawn (.h5ad: X integer counts, obs cell_type, split).
     effects
-        planted niches and interactions (YAML, section tissue)
+        Planted niches and interactions (YAML, section tissue).
     spatial
-        simulated counts (.h5ad: obs cell_type, niche, split; obsm spatial in micrometres, sent and received as planted)
-    cells
-        cells placed; those between the training and the test region are dropped (about 3 in 100)
-    radius
-        radius of a neighbourhood in micrometres
-    effect_scale
-        multiplies the planted shifts of ligands and targets; 0 gives a tissue without signals
-    seed
-        seed of every draw
+        Simulated counts (.h5ad: obs cell_type, niche, split; obsm spatial, sent, received: where cells lie, what
+        was planted).
     """
-    if cells < 100 or not radius > 0:
-        raise InputError("cells, radius", f"{cells} cells, radius {radius}", "at least 100 cells, a radius above 0")
+    cells, radius = simulation.cells, neighbourhood.radius
     table = read_tissue_effects(effects)
     reference = read_reference(raw, seed)
     interactions = planted_interactions(table, reference.genes)
@@ -237,7 +253,7 @@ def simulate_tissue(
     for name in reference.types:
         for part in ("train", "test"):
             rows = np.flatnonzero((cell_type == name) & (split == part))
-            fold = effect_scale * (signals.sent[rows] @ ligands + signals.received[rows] @ targets)
+            fold = simulation.effect_scale * (signals.sent[rows] @ ligands + signals.received[rows] @ targets)
             counts = draw(reference.sources[name, part], fold, len(rows), condition_rng(seed, "tissue", name, part))
             blocks.append((counts, {"cell_type": name, "split": part}))
             order.append(rows)

@@ -1,38 +1,50 @@
-"""Training on corpora: the tokenizer, pretraining from random weights, and supervised fine-tuning (SFT)."""
+"""Training on corpora: pretraining from random weights, and supervised fine-tuning (SFT)."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
-from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_json, read_table, write_json
+from raw2fig.lm.finetune import Training
+from raw2fig.lm.models import parse_size
+from raw2fig.papers.c2s.corpus import CORPUS
+from raw2fig.settings import Field, Record, Seed, impossible
+from raw2fig.step import At, Input, Output, OutputFolder, step
+from raw2fig.tables import read_table, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
+    from transformers import PreTrainedTokenizerBase
 
-CORPUS = {"task": "string", "prompt": "string", "response": "string", "split": "string"}
+    from raw2fig.lm.examples import Example
 
 
-@step
-def tokenizer(*, corpora: list[Input], panel: Input, tokenizer: Output) -> None:
-    """Word-level tokenizer over the panel's genes and every word of the corpora.
+def _possible(shape: str) -> str:
+    try:
+        parse_size(shape)
+    except InputError:
+        expected = "hidden/layers/heads, such as 64/3/4, with an even width of each head"
+        raise impossible("", f"is {shape!r}", expected) from None
+    return shape
 
-    Parameters
-    ----------
-    corpora
-        Corpus tables.
-    panel
-        The gene panel: each of its genes is one token, whether or not a corpus holds it.
-    """
-    from raw2fig.lm.tokenizer import save_word_tokenizer
 
-    texts = [" ".join(read_json(panel)["genes"])]
-    for corpus in corpora:
-        frame = read_table(corpus, CORPUS)
-        texts += [*frame["prompt"], *frame["response"]]
-    save_word_tokenizer(texts, tokenizer)
+Shape = Annotated[str, AfterValidator(_possible)]
+"""Shape of a model, hidden/layers/heads."""
+
+
+class Encoding(Record):
+    """How texts become tokens."""
+
+    max_length: int = Field(ge=2, description="Tokens of a sample; a longer one is cut at its end.")
+
+
+class Probing(Record):
+    """When the course of a pretraining is looked at."""
+
+    probes: int = Field(ge=1, description="Evenly spaced steps after which the loss on held-out samples is logged.")
 
 
 @step
@@ -40,46 +52,46 @@ def pretrain(
     *,
     corpus: Input,
     tokenizer: Input,
-    sizes: list[str],
-    models: list[Output],
+    shapes: list[Shape],
+    models: list[OutputFolder],
     logs: list[Output],
-    steps: int,
-    batch: int = 64,
-    lr: float = 3e-3,
-    probes: int = 4,
-    seed: int = 0,
+    training: Annotated[Training, At("pretrain.training")],
+    probing: Probing,
+    encoding: Encoding,
+    seed: Seed,
 ) -> None:
     """Train GPT-NeoX models of several sizes from random weights on the whole text of the corpus.
+
+    The learning rate is that of a model of width 64; others have it times sqrt(64 / width).
 
     Parameters
     ----------
     corpus
         The multi-task corpus.
-    sizes
+    tokenizer
+        Folder of the tokenizer.
+    shapes
         Shapes as hidden/layers/heads, one model each.
     models
-        Model folders, in the order of the sizes.
+        Model folders, in the order of the shapes.
     logs
-        Training logs, in the order of the sizes.
-    lr
-        Peak learning rate at a hidden width of 64; scaled by sqrt(64 / width).
-    probes
-        Evenly spaced steps at which the loss on held-out samples is logged.
+        Training logs, in the order of the shapes.
     """
-    from raw2fig.lm.finetune import Recipe, fine_tune
-    from raw2fig.lm.models import build_gpt_neox, load_tokenizer, parse_size
+    from raw2fig.lm.finetune import fine_tune
+    from raw2fig.lm.models import build_gpt_neox, load_tokenizer
 
-    if not len(sizes) == len(models) == len(logs):
-        raise InputError("sizes", f"{len(sizes)} sizes, {len(models)} models, {len(logs)} logs", "as many of each")
+    if not len(shapes) == len(models) == len(logs):
+        raise InputError("shapes", f"{len(shapes)} shapes, {len(models)} models, {len(logs)} logs", "as many of each")
     words = load_tokenizer(str(tokenizer))
-    train, held_out = (_examples(words, read_table(corpus, CORPUS), split) for split in ("train", "test"))
-    for text, folder, log in zip(sizes, models, logs, strict=True):
-        size = parse_size(text)
+    frame = read_table(corpus, CORPUS)
+    train, held_out = (_examples(words, frame, split, encoding.max_length) for split in ("train", "test"))
+    probe_at = [round(training.steps * (index + 1) / probing.probes) for index in range(probing.probes)]
+    for shape, folder, log in zip(shapes, models, logs, strict=True):
+        size = parse_size(shape)
         model = build_gpt_neox(size, words, max(len(example.ids) for example in train + held_out), seed)
-        recipe = Recipe(steps=steps, batch=batch, lr=lr * (64 / size.hidden) ** 0.5, prompt_loss=True, seed=seed)
-        probe_at = [round(steps * (index + 1) / probes) for index in range(probes)]
-        records = fine_tune(model, words, train, recipe, folder, held_out, probe_at)
-        write_json({"size": text, "parameters": model.num_parameters(), "batch": batch, "log": records}, log)
+        scaled = training.model_copy(update={"lr": training.lr * (64 / size.hidden) ** 0.5})
+        records = fine_tune(model, words, train, scaled, folder, seed, held_out, probe_at)
+        write_json({"size": shape, "parameters": model.num_parameters(), "batch": training.batch, "log": records}, log)
     _discard(models)
 
 
@@ -88,20 +100,14 @@ def sft(
     *,
     corpora: list[Input],
     base: Input,
-    models: list[Output],
+    models: list[OutputFolder],
     logs: list[Output],
-    steps: int,
     tasks: list[str] | None = None,
-    batch: int = 64,
-    accumulate: int = 1,
-    lr: float = 3e-3,
-    weight_decay: float = 0.01,
-    max_length: int = 8192,
-    checkpoint_every: int = 500,
-    gradient_checkpointing: bool = False,
-    seed: int = 0,
+    training: Annotated[Training, At("annotation.training")],
+    encoding: Encoding,
+    seed: Seed = 0,
 ) -> None:
-    """Supervised fine-tuning: next-token loss on the responses only, end-of-sequence included.
+    """Fine-tune a model on the responses of corpora (SFT), the end of the text included.
 
     Parameters
     ----------
@@ -115,45 +121,26 @@ def sft(
         Training logs, one for each arm.
     tasks
         Only these tasks of the corpora.
-    batch
-        Samples per process and step.
-    accumulate
-        Steps over which gradients are accumulated.
-    lr
-        Peak learning rate, cosine decay after 5 % warm-up.
-    max_length
-        Tokens; longer samples are cut at the end.
-    checkpoint_every
-        Steps between checkpoints; a killed job resumes from the last one.
     """
-    from raw2fig.lm.finetune import Recipe, fine_tune
+    from raw2fig.lm.finetune import fine_tune
     from raw2fig.lm.models import load
 
     if not len(corpora) == len(models) == len(logs):
         raise InputError(
             "corpora", f"{len(corpora)} corpora, {len(models)} models, {len(logs)} logs", "as many of each"
         )
-    recipe = Recipe(
-        steps=steps,
-        batch=batch,
-        accumulate=accumulate,
-        lr=lr,
-        weight_decay=weight_decay,
-        gradient_checkpointing=gradient_checkpointing,
-        checkpoint_every=checkpoint_every,
-        seed=seed,
-    )
     for corpus, folder, log in zip(corpora, models, logs, strict=True):
         model, words = load(str(base), train=True)
         frame = read_table(corpus, CORPUS)
         if tasks:
             frame = frame[frame["task"].isin(tasks)]
-        records = fine_tune(model, words, _examples(words, frame, "train", max_length), recipe, folder)
-        write_json({"parameters": model.num_parameters(), "batch": batch, "log": records}, log)
+        examples = _examples(words, frame, "train", encoding.max_length)
+        records = fine_tune(model, words, examples, training, folder, seed)
+        write_json({"parameters": model.num_parameters(), "batch": training.batch, "log": records}, log)
     _discard(models)
 
 
-def _examples(words, frame: pd.DataFrame, split: str, max_length: int = 8192):  # type: ignore[no-untyped-def]
+def _examples(words: PreTrainedTokenizerBase, frame: pd.DataFrame, split: str, max_length: int) -> list[Example]:
     from raw2fig.lm.examples import encode
 
     part = frame[frame["split"] == split]

@@ -15,6 +15,8 @@ from raw2fig.errors import InputError
 from raw2fig.papers.c2s.counts import read_cells
 from raw2fig.papers.c2s.embedder import fit_pca, load_embedder, project, through_sentences
 from raw2fig.papers.c2s.predictions import CONDITION, read_predictions
+from raw2fig.papers.c2s.sentences import Sentence
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
 
@@ -33,6 +35,16 @@ EXTENT = 10.0
 BISECTIONS = 64
 BLOCK = 1024
 COORDINATES = ["umap1", "umap2"]
+
+
+class Maps(Record):
+    """What the maps show."""
+
+    methods: list[str] = Field(
+        min_length=1, description="Methods whose predicted cells are shown beside the real ones."
+    )
+    n: int = Field(ge=1, description="Cells of each condition and method that are shown.")
+    neighbours: int = Field(ge=2, description="Neighbours of a cell in the graph of UMAP.")
 
 
 def nearest(X: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -124,20 +136,18 @@ def umap(
     embedder: Input,
     annotated: Output,
     perturbed: Output,
-    methods: list[str] | None = None,
-    top: int = 32,
-    n: int = 32,
-    neighbours: int = 15,
-    seed: int = 0,
+    maps: Maps,
+    sentence: Sentence,
+    seed: Seed = 0,
 ) -> None:
-    """Maps of annotated cells, by the model's embeddings, and of real and predicted cells of held-out conditions.
+    """Map annotated cells by the model's embeddings, and real and predicted cells of held-out conditions.
 
     Parameters
     ----------
     annotation
         Predicted types with embeddings.
     cells
-        Processed cytokine cells; the first n test cells of a condition are shown, as in the evaluation.
+        Processed cytokine cells; the first test cells of a condition are shown, as in the evaluation.
     predictions
         Tables of predicted cells, of one training seed.
     fit
@@ -148,23 +158,15 @@ def umap(
         Table with cell, cell_type, predicted, umap1, umap2.
     perturbed
         Table with source (real, or a method), tier, cell_type, cytokine, exposure, umap1, umap2.
-    methods
-        Methods to show; SFT and the three baselines if left out.
-    top
-        Genes of a sentence.
-    n
-        Cells for each condition.
-    neighbours
-        Neighbours of a cell in the graph of UMAP.
     """
     import pandas as pd
 
     kinds = {"cell": "string", "cell_type": "string", "predicted": "string", "embedding": "list"}
     typed = read_table(annotation, kinds)
-    typed[COORDINATES] = layout(np.stack(typed["embedding"].to_list()).astype(float), neighbours, seed=seed)
+    typed[COORDINATES] = layout(np.stack(typed["embedding"].to_list()).astype(float), maps.neighbours, seed=seed)
     write_table(typed[["cell", "cell_type", "predicted", *COORDINATES]], annotated)
 
-    shown = methods or ["SFT", "no_change", "additive_shift", "gaussian_monge"]
+    shown, n = maps.methods, maps.n
     tables = [read_predictions(path) for path in predictions]
     labels = pd.concat([table.labels for table in tables], ignore_index=True)
     first = labels.groupby(["method", *CONDITION]).cumcount() < n
@@ -178,7 +180,7 @@ def umap(
     obs = data.obs.assign(row=np.arange(data.n_obs), source="real")
     held_out = labels[CONDITION].drop_duplicates()
     real = obs[obs["split"] == "test"].merge(held_out, on=CONDITION).groupby(CONDITION, observed=True).head(n)
-    vectors = np.concatenate([through_sentences(data.X[real["row"].to_numpy()], fit, top, seed), expression])
+    vectors = np.concatenate([through_sentences(data.X[real["row"].to_numpy()], fit, sentence.top, seed), expression])
     table = pd.concat([real, labels], ignore_index=True)[["source", "tier", *CONDITION]]
-    table[COORDINATES] = layout(project(load_embedder(embedder), vectors), neighbours, seed=seed)
+    table[COORDINATES] = layout(project(load_embedder(embedder), vectors), maps.neighbours, seed=seed)
     write_table(table, perturbed)

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from raw2fig.papers.coordination.game import Answer, Reply, Request, Respond
+from raw2fig.papers.coordination.engine import Answer, Reply, Request, Respond
 
 
 def cached(respond: Respond, folder: Path, identity: str) -> Respond:

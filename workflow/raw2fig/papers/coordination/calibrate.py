@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator, model_validator
 
-from raw2fig.errors import InputError
-from raw2fig.papers.coordination.differentiation import either, ends_test, likelihood_ratios, prewhiten
-from raw2fig.papers.coordination.group_tests import LEVEL
-from raw2fig.papers.coordination.measures import CRITERIA, NAMES, measure, summarise
+from raw2fig.papers.coordination.differentiation import (
+    LEAST_ROUNDS,
+    either,
+    ends_test,
+    likelihood_ratios,
+    prewhiten,
+)
+from raw2fig.papers.coordination.group_tests import LEVEL, Surrogates
+from raw2fig.papers.coordination.measures import CRITERIA, measure, summarise
 from raw2fig.papers.coordination.nulls import (
     FUNCTIONAL,
-    LEAST_NULL,
     SHUFFLES,
     functional,
     generator,
@@ -23,87 +28,86 @@ from raw2fig.papers.coordination.nulls import (
 )
 from raw2fig.papers.coordination.processes import PROCESSES, make
 from raw2fig.papers.coordination.rule_agents import RULES
+from raw2fig.settings import Field, Record, Seed, impossible, one_of
 from raw2fig.stats import proportion
-from raw2fig.step import Input, Output, progress, step
-from raw2fig.tables import read_tables, rows_where, write_table
+from raw2fig.step import At, Output, progress, step
+from raw2fig.tables import write_table
 from raw2fig.workers import in_processes
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DIFFERENTIATION = "likelihood ratio"
 """Stands in the column of null models for the tests of agent differentiation, which have none."""
 TESTS = ("differentiated", "differentiated_robust", "ends")
-PROCESS_NAMES = {
-    "iid": "independent, no memory",
-    "identity": "independent, own levels",
-    "ar": "independent, AR(0.7)",
-    "ar_own": "independent, own AR",
-    "driver": "common driver",
-    "flip": "common flip (planted synergy)",
-    "correct": "one agent corrects (planted control)",
-    "steered": "steered sum (planted control)",
-    "parity": "parity of three (planted triple)",
-    "random": "rule: random",
-    "sync": "rule: sync",
-    "plain": "rule: plain",
-    "persona": "rule: persona",
-    "tom": "rule: tom",
-}
-"""What figures call the processes."""
+KNOWN_PROCESSES = (*PROCESSES, *RULES)
+KNOWN_NULLS = (*SHUFFLES, *FUNCTIONAL, DIFFERENTIATION)
+
+
+def _process(name: str) -> str:
+    one_of("", name, KNOWN_PROCESSES)
+    return name
+
+
+def _null(name: str) -> str:
+    one_of("", name, KNOWN_NULLS)
+    return name
+
+
+class Calibration(Record):
+    """Groups with known truth, and the tests that they are put to."""
+
+    processes: list[Annotated[str, AfterValidator(_process)]] = Field(
+        min_length=1,
+        description=f"Synthetic processes ({', '.join(PROCESSES)}) and rules of agents ({', '.join(RULES)}).",
+    )
+    nulls: list[Annotated[str, AfterValidator(_null)]] = Field(
+        min_length=1,
+        description=f"Null models: {', '.join(SHUFFLES)}; for rules also {' and '.join(FUNCTIONAL)}; "
+        f"'{DIFFERENTIATION}' stands for the tests of agent differentiation.",
+    )
+    rounds: list[Annotated[int, Field(ge=LEAST_ROUNDS, le=1000)]] = Field(
+        min_length=1, description="Lengths of the games, in rounds."
+    )
+    agents: int = Field(ge=2, le=1000, description="Agents of a group.")
+    reps: int = Field(
+        ge=1, le=1_000_000, description="Games of each process and length, the same ones under every null model."
+    )
+    surrogates: Surrogates = Field(description="Surrogates of each game and null model.")
+
+    @model_validator(mode="after")
+    def _together(self) -> Any:
+        if any(null in FUNCTIONAL for null in self.nulls):
+            for name in self.processes:
+                if name in PROCESSES:
+                    raise impossible(
+                        "nulls", f"are {self.nulls} for the process {name}", "functional nulls for rules only"
+                    )
+        return self
 
 
 @step
 def calibrate(
     *,
     table: Output,
-    processes: tuple[str, ...] = tuple(PROCESSES),
-    nulls: tuple[str, ...] = SHUFFLES,
-    rounds: tuple[int, ...] = (20,),
-    agents: int = 10,
-    reps: int = 200,
-    surrogates: int = 99,
+    calibration: Annotated[Calibration, At("calibration.memoryless")],
     workers: int = 1,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
-    """Rejection rates of every criterion for groups with known truth: false positives and power.
+    """Measure how often each criterion rejects for groups whose truth is known: false positives and power.
 
     Parameters
     ----------
     table
-        CSV, a row per process, null, rounds and criterion: truth, planted, reps, surrogates, rejected, rate, low, high
-        (Wilson), mean_p.
-    processes
-        Synthetic processes, and rules of agents.
-    nulls
-        row, column, block; for rules also sync and matched; "likelihood ratio" for the tests of agent differentiation.
-    rounds
-        Lengths of the games.
-    agents
-        Of a group.
-    reps
-        Games of each process and length, the same ones under every null.
-    surrogates
-        Of each game and null.
+        CSV, a row for each process, null model, length and criterion: truth, planted, reps, surrogates, rejected, rate,
+        low, high (Wilson), mean_p.
+    workers
+        Processes that work at the same time.
     """
     import pandas as pd
 
-    if reps < 1 or surrogates < LEAST_NULL:
-        raise InputError("calibrate", f"{reps} reps, {surrogates} surrogates", f"1 and {LEAST_NULL} at least")
-    for name, chosen, known in (
-        ("processes", processes, (*PROCESSES, *RULES)),
-        ("nulls", nulls, (*SHUFFLES, *FUNCTIONAL, DIFFERENTIATION)),
-    ):
-        unknown = [one for one in chosen if one not in known]
-        if unknown:
-            raise InputError(name, f"no {unknown[0]!r}", f"some of {', '.join(known)}")
-    for name in processes:
-        if name in PROCESSES and any(null in FUNCTIONAL for null in nulls):
-            raise InputError("nulls", f"process {name} is no play for a target", "functional nulls for rules only")
-    cells = [(process, null, length) for process in processes for null in nulls for length in rounds]
-    one = partial(rejections, agents=agents, reps=reps, surrogates=surrogates, seed=seed)
-    rows = [row for found in progress(in_processes(one, cells, workers), "cells", len(cells)) for row in found]
-    write_table(pd.DataFrame(rows), table)
+    given = calibration
+    cells = [(process, null, length) for process in given.processes for null in given.nulls for length in given.rounds]
+    one = partial(rejections, agents=given.agents, reps=given.reps, surrogates=given.surrogates, seed=seed)
+    found = progress(in_processes(one, cells, workers), "cells", len(cells))
+    write_table(pd.DataFrame([row for rows in found for row in rows]), table)
 
 
 def rejections(cell: tuple[str, str, int], agents: int, reps: int, surrogates: int, seed: int) -> list[dict[str, Any]]:
@@ -155,56 +159,3 @@ def _differentiated(guesses: np.ndarray, rng: np.random.Generator) -> tuple[floa
     """0 or 1 for the two kinds of likelihood-ratio tests (whether "either" rejects: 1 is not to), and p of the ends."""
     plain, robust = likelihood_ratios(guesses), likelihood_ratios(prewhiten(guesses)[0])
     return float(not either(plain)), float(not either(robust)), ends_test(guesses, rng, 199)
-
-
-@step
-def fig_calibration(*, calibration: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
-    """Rejection rates of the criteria, process by process: which null is a valid test, and what power there is.
-
-    Parameters
-    ----------
-    calibration
-        Tables of the step calibrate.
-    """
-
-    from raw2fig.plotting import NEUTRAL, figure, footnote, legend_above, save
-
-    kinds = dict.fromkeys(("process", "null", "criterion"), "string") | dict.fromkeys(
-        ("rounds", "agents", "reps", "surrogates"), "integer"
-    )
-    numbers = dict.fromkeys(("rate", "low", "high"), "number")
-    frame = read_tables(calibration, kinds | numbers, allow_nan=tuple(numbers))
-    frame = frame[frame["criterion"].isin(CRITERIA)].dropna(subset=["rate"]).reset_index(drop=True)
-    if frame.empty:
-        raise InputError(calibration[0], "no rejection rates of criteria", "a table of the step calibrate")
-    frame["what"] = [
-        f"{PROCESS_NAMES.get(p, p)}, T = {t}" for p, t in zip(frame["process"], frame["rounds"], strict=True)
-    ]
-    what, nulls = list(dict.fromkeys(frame["what"])), list(dict.fromkeys(frame["null"]))
-    fig, axes = figure(11, 1.4 + 0.27 * len(what), cols=len(CRITERIA))
-    for ax, criterion in zip(axes, CRITERIA, strict=True):
-        ax.axvline(LEVEL, color=NEUTRAL, linestyle="--", linewidth=1, label=f"level {LEVEL:g}")
-        for index, null in enumerate(nulls):
-            part = rows_where(frame, criterion=criterion, null=null)
-            at = [what.index(name) + 0.7 * ((index + 0.5) / len(nulls) - 0.5) for name in part["what"]]
-            _sideways(ax, part, at, f"{null} null", index)
-        ax.set(xlim=(-0.03, 1.03), ylim=(len(what) - 0.4, -0.6), title=NAMES[criterion], xlabel="share rejected")
-        ax.set_yticks(range(len(what)), what if ax is axes[0] else [""] * len(what))
-    legend_above(fig, axes)
-    items = f"{_range(frame['reps'])} games per row, {_range(frame['agents'])} agents, {_range(frame['surrogates'])}"
-    save(fig, svg, png, csv, frame, footnote(scale, f"{items} surrogates", intervals="95 % intervals (Wilson)"))
-
-
-def _sideways(ax: Any, part: pd.DataFrame, at: Sequence[float], label: str, index: int) -> None:
-    """Rates with their intervals, lying."""
-    from raw2fig.plotting import MARKERS, PALETTE
-
-    rate = part["rate"]
-    whiskers = np.clip(np.stack([rate - part["low"], part["high"] - rate]), 0, None)
-    style: dict[str, Any] = {"color": PALETTE[index % len(PALETTE)], "fmt": MARKERS[index % len(MARKERS)]}
-    ax.errorbar(rate, at, xerr=whiskers, label=label, markersize=3, elinewidth=0.9, capsize=0, **style)
-
-
-def _range(values: pd.Series) -> str:
-    low, high = int(values.min()), int(values.max())
-    return f"{low}" if low == high else f"{low} to {high}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from raw2fig.claims import decide_all, load_published, write_claims
+from raw2fig.claims import Absent
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION
 from raw2fig.papers.coordination.compare import (
-    Absent,
     between,
     differentiated,
     effect,
@@ -36,13 +35,14 @@ from raw2fig.papers.coordination.results import (
     read_outcomes,
     read_pooled,
 )
+from raw2fig.settings import Field, Record
 from raw2fig.stats import Estimate, proportion
-from raw2fig.step import Input, Output, step
+from raw2fig.step import At, Input, claims
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from raw2fig.claims import Measured, Said
+    from raw2fig.claims import Measurement
 
 LANGUAGE = ("C1", "C1b", "C2", "C5", "C6", "C7", "C9")
 """Claims on what language models do."""
@@ -55,10 +55,20 @@ VARIANTS = {MAIN: "main", "redundancy=mmi": "MMI", "estimator=plugin": "plug-in"
 """Variants of C10e and the names of their parts."""
 
 
-@step
-def claims(
+class Roles(Record):
+    """Players that the claims are about."""
+
+    main: str = Field(description="The player that most claims are about.")
+    larger: list[str] = Field(min_length=1, description="Players of the larger model, one for each training seed.")
+    smaller: list[str] = Field(min_length=1, description="Players of the smaller model, one for each training seed.")
+    looping: str | None = Field(
+        description="The player whose replies do not come to an end without a further line in the prompt."
+    )
+
+
+@claims
+def measurements(
     *,
-    published: Input,
     criteria: list[Input],
     pooled: Input,
     calibration: list[Input],
@@ -69,29 +79,23 @@ def claims(
     regression: Input,
     mediation: Input,
     planted: Input,
-    claims: Output,
-    main: str,
-    larger: list[str],
-    smaller: list[str],
-    looping: str = "",
-    scale: str = "laptop",
-) -> None:
-    """Decide every claim by the criterion fixed in the published file.
+    roles: Annotated[Roles, At("roles")],
+    language: bool = False,
+) -> Mapping[str, Measurement]:
+    """Decide every claim by its criterion.
 
     Parameters
     ----------
-    published
-        The paper's claims and criteria.
     criteria
-        Tests of groups against all nulls.
+        Tests of groups against all null models.
     pooled
-        The same pooled by condition.
+        The same tests pooled by condition.
     calibration
         Rejection rates for groups with known truth.
     differentiation
         Tests of agent differentiation of each group.
     outcomes
-        Outcomes of the games of all players compared.
+        Outcomes of the games of all players that are compared.
     odds
         Odds ratios over group size, then those over temperature.
     reports
@@ -102,23 +106,17 @@ def claims(
         Mediated effects.
     planted
         What both recover of what was planted.
-    main
-        The player that most claims are about.
-    larger
-        Players of the larger model, one for each training seed.
-    smaller
-        Players of the smaller model.
-    looping
-        The player that does not come to an end without a further line in its prompt.
+    language
+        Whether the main player is a pretrained language model. Without one, claims on language models are out of scale.
     """
 
-    paper = load_published(published, scale)
+    main, larger, smaller = roles.main, roles.larger, roles.smaller
     tests = read_criteria(criteria)
     tests, groups = tests[tests["model"] == main], read_pooled(pooled)
     groups = groups[groups["model"] == main]
     known, played = read_calibration(calibration), read_outcomes(outcomes)
     likelihood = {"plain": "differentiated", "prewhitened": "differentiated_robust"}
-    measures: dict[str, Callable[[], Measured]] = {
+    measured: dict[str, Measurement] = {
         "C1": lambda: {
             part: {f"{TITLES[c]}, {null}": mean_of(groups, name, null, c) for c in CONDITIONS for null in SHUFFLED}
             for part, name in (("capacity", "capacity"), ("practical criterion", "s_macro"))
@@ -145,7 +143,7 @@ def claims(
             "success": {TITLES[c]: success_of(played, smaller, c) for c in CONDITIONS},
             "ToM minus Plain": gain(played, smaller, "plain", "tom"),
         },
-        "C9": lambda: truncated(reports, looping),
+        "C9": lambda: truncated(reports, roles.looping or ""),
         "C10": lambda: {
             "no memory": {
                 f"{c}, {null}": rate(known, "iid", null, c) for null in (*SHUFFLED, "block") for c in CRITERIA
@@ -169,17 +167,8 @@ def claims(
         "P1": lambda: {"": odds_of(odds[0], "agents")},
         "P2": lambda: {"": odds_of(odds[-1], "temperature")},
     }
-    unplayed = LANGUAGE if scale != "paper" else ()
-    said = {name: NO_LANGUAGE if name in unplayed else said_by(measure) for name, measure in measures.items()}
-    write_claims(claims, "coordination", paper, scale, decide_all(paper, said))
-
-
-def said_by(measure: Callable[[], Measured]) -> Said:
-    """What is measured, or why it cannot be."""
-    try:
-        return measure()
-    except Absent as reason:
-        return str(reason)
+    unplayed = () if language else LANGUAGE
+    return measured | {name: Absent(NO_LANGUAGE) for name in unplayed}
 
 
 def p_values(tests: pd.DataFrame, criterion: str, null: str) -> pd.Series:

@@ -1,5 +1,5 @@
 """Estimates with intervals from the tables of this paper: means, shares and medians over groups, gains between
-conditions. `Absent` says why one cannot be made."""
+conditions. `Absent` says why one cannot be made (`raw2fig.claims`)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from raw2fig.claims import Absent
 from raw2fig.papers.coordination.group_tests import MAIN
 from raw2fig.papers.coordination.results import CONDITIONS, read_effects, read_odds, title_of
 from raw2fig.stats import LEVEL, SEED, Estimate, bootstrap_mean, difference, proportion, within_unit
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HORIZON = 10
-"""Rounds on which regression and mediation are judged."""
-
-
-class Absent(Exception):
-    """Why there is no estimate."""
+"""Number of first rounds that the claims on regression and mediation are about."""
 
 
 def mean_of(pooled: pd.DataFrame, criterion: str, null: str, condition: str, variant: str = MAIN) -> Estimate:

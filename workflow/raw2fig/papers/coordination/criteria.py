@@ -3,15 +3,63 @@
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import model_validator
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.games import MIN_ROUNDS, Game, read_series, usable
-from raw2fig.papers.coordination.group_tests import MAIN, against_nulls
-from raw2fig.papers.coordination.nulls import BLOCK
-from raw2fig.papers.coordination.rule_agents import HIGH, LOW
-from raw2fig.step import Input, Output, step
+from raw2fig.papers.coordination.group_tests import Surrogates, Variant, against_nulls
+from raw2fig.papers.coordination.logs import MIN_ROUNDS, Game, read_series, usable
+from raw2fig.settings import Field, Record, Seed, impossible
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_table
+
+Groups = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class Shuffles(Record):
+    """Tests of groups against shuffles of their own guesses."""
+
+    nulls: list[Literal["row", "column", "block"]] = Field(
+        min_length=1,
+        description="Null models. row: identities are lost; column: the series of each agent is shifted in a circle, "
+        "alignment between agents is lost; block: the same by blocks of rounds.",
+    )
+    variants: list[Variant] = Field(
+        min_length=1,
+        description="main, or changed settings such as bins=3, redundancy=mmi, estimator=miller_madow, lag=2, "
+        "detrend=yes, several of them joined by commas.",
+    )
+    surrogates: Surrogates = Field(description="Shuffles of each game and null model.")
+    groups: Groups = Field(
+        description="Usable games of each model and condition that are tested, the first ones; 0: all."
+    )
+    block: int = Field(ge=1, le=100_000, description="Rounds of a block, for the null model block.")
+
+
+class Functional(Record):
+    """Tests of groups against simulated groups that react to the shared feedback without coordination."""
+
+    nulls: list[Literal["sync", "matched"]] = Field(
+        min_length=1,
+        description="Null models. sync: all agents follow one step-halving search; matched: each agent has the start, "
+        "step size, step noise, inaction and obedience of one agent of the game.",
+    )
+    variants: list[Variant] = Field(min_length=1, description="main, or changed settings as in the step criteria.")
+    surrogates: Surrogates = Field(
+        description="Simulated groups of each game and null model, that last as many rounds as the game."
+    )
+    groups: Groups = Field(
+        description="Usable games of each model and condition that are tested, the first ones; 0: all."
+    )
+    low: float = Field(description="Least guess that an agent can make.")
+    high: float = Field(description="Largest guess that an agent can make.")
+
+    @model_validator(mode="after")
+    def _range(self) -> Any:
+        if self.low >= self.high:
+            raise impossible("low", f"is {self.low:g}", f"less than high, which is {self.high:g}")
+        return self
 
 
 @step
@@ -19,35 +67,25 @@ def criteria(
     *,
     series: Input,
     table: Output,
-    nulls: tuple[Literal["row", "column", "block"], ...] = ("row", "column"),
-    variants: tuple[str, ...] = (MAIN,),
-    surrogates: int = 200,
-    groups: int = 0,
-    block: int = BLOCK,
+    shuffles: Annotated[Shuffles, At("tests.shuffles")],
     workers: int = 1,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
-    """Criteria of every game against shuffles of its guesses: observed, null median, p, per null and variant.
+    """Measure the criteria of every game against shuffles of its guesses: observed, null median and p, for each null
+    model and variant.
 
     Parameters
     ----------
     series
-        Games, as the step series writes them; those that are not usable are left out.
+        Games, as the step series writes them. Games that are not usable are left out.
     table
-        A row per game, null, variant and criterion.
-    nulls
-        row: identities lost. column: circular shifts, alignment between agents lost. block: the same by blocks.
-    variants
-        main, or changed settings such as bins=3, redundancy=mmi, estimator=miller_madow, lag=2, detrend=yes, several of
-        them joined by commas.
-    surrogates
-        Shuffles of each game and null.
-    groups
-        Usable games of each model and condition that are tested, the first ones; 0: all.
-    block
-        Rounds of a block, for the null block.
+        A row for each game, null model, variant and criterion.
+    workers
+        Processes that test games at the same time.
     """
-    write_table(against_nulls(_games(series, groups), nulls, variants, surrogates, seed, workers, block), table)
+    tested = _games(series, shuffles.groups)
+    given = shuffles.model_dump(include={"nulls", "variants", "surrogates", "block"})
+    write_table(against_nulls(tested, seed=seed, workers=workers, **given), table)
 
 
 @step
@@ -55,39 +93,26 @@ def functional_null(
     *,
     series: Input,
     table: Output,
-    nulls: tuple[Literal["sync", "matched"], ...] = ("sync", "matched"),
-    variants: tuple[str, ...] = (MAIN,),
-    surrogates: int = 200,
-    groups: int = 0,
-    low: float = LOW,
-    high: float = HIGH,
+    functional: Annotated[Functional, At("tests.functional")],
     workers: int = 1,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
-    """Criteria of every game against simulated groups that react to the shared feedback without coordinating.
+    """Measure the criteria of every game against simulated groups that react to the shared feedback without
+    coordination.
 
     Parameters
     ----------
     series
-        Games, as the step series writes them, each with its target; those that are not usable are left out.
+        Games, as the step series writes them, each with its target. Games that are not usable are left out.
     table
-        A row per game, null, variant and criterion, as of the step criteria.
-    nulls
-        sync: one step-halving search for all agents. matched: each agent with start, step size, step noise, inaction
-        and obedience of one agent of the game.
-    variants
-        main, or changed settings as in the step criteria.
-    surrogates
-        Simulated groups of each game and null that last as many rounds as it.
-    groups
-        Usable games of each model and condition that are tested, the first ones; 0: all.
-    low
-        Least guess that the agents could make.
-    high
-        Largest guess that the agents could make.
+        A row for each game, null model, variant and criterion, as of the step criteria.
+    workers
+        Processes that test games at the same time.
     """
-    found = against_nulls(_games(series, groups), nulls, variants, surrogates, seed, workers, low=low, high=high)
-    few = found[found["surrogates"] < surrogates].drop_duplicates(["game", "condition", "model", "null"])
+    tested = _games(series, functional.groups)
+    given = functional.model_dump(exclude={"groups"})
+    found = against_nulls(tested, seed=seed, workers=workers, **given)
+    few = found[found["surrogates"] < functional.surrogates].drop_duplicates(["game", "condition", "model", "null"])
     if len(few):
         logging.warning("%d tests have fewer simulated groups than asked: games of that length are rare", len(few))
     write_table(found, table)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import model_validator
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.differentiation import either, likelihood_ratios, prewhiten
-from raw2fig.papers.coordination.games import MIN_ROUNDS, Columns, Game, read_games, usable
 from raw2fig.papers.coordination.group_tests import LEVEL, against_nulls
+from raw2fig.papers.coordination.logs import Columns, Game, read_games, usable
 from raw2fig.papers.coordination.measures import CRITERIA
 from raw2fig.papers.coordination.nulls import FUNCTIONAL
 from raw2fig.papers.coordination.pooling import pool_tests, share_of
@@ -19,10 +21,11 @@ from raw2fig.papers.coordination.verdicts import (
     LEAST_GROUPS,
     NOT_TESTED,
     VERDICTS,
-    judge_groups,
-    judge_pooled,
+    group_verdicts,
+    pooled_verdicts,
 )
-from raw2fig.step import Input, Output, step
+from raw2fig.settings import Field, Record, Seed, impossible
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import distinct_columns, read_header, write_table
 
 if TYPE_CHECKING:
@@ -42,6 +45,26 @@ LEAST_SURROGATES = round(len(CRITERIA) / LEVEL) - 1
 """The smallest p, 1 / (B + 1), must be below the level after adjustment for all criteria."""
 
 
+class Diagnosis(Record):
+    """Which groups are tested, and how finely."""
+
+    min_rounds: int = Field(
+        ge=5, le=100_000, description="Groups with fewer whole rounds in a row are not tested; at least 5."
+    )
+    surrogates: int = Field(
+        le=100_000,
+        description=f"Surrogates of each group under each null model; at least {LEAST_SURROGATES}. More take longer "
+        "and give finer p values.",
+    )
+
+    @model_validator(mode="after")
+    def _enough(self) -> Any:
+        if self.surrogates < LEAST_SURROGATES:
+            expected = f"at least {LEAST_SURROGATES}: with fewer no test can reject"
+            raise impossible("surrogates", f"is {self.surrogates}", expected)
+        return self
+
+
 @step
 def diagnose(
     *,
@@ -55,8 +78,7 @@ def diagnose(
     condition_col: str = "",
     low: float | None = None,
     high: float | None = None,
-    min_rounds: int = MIN_ROUNDS,
-    surrogates: int = 200,
+    diagnosis: Annotated[Diagnosis, At("diagnose")],
     groups: Output = Path("coordination-groups.csv"),
     pooled: Output = Path("coordination-pooled.csv"),
     page: Output = Path("coordination.html"),
@@ -64,78 +86,90 @@ def diagnose(
     png: Output = Path("coordination.png"),
     csv: Output = Path("coordination-figure.csv"),
     workers: int = 1,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
-    """Tell for each group of a log, and for all together: independent, synchronised or coordinated.
+    """Diagnose a log of groups: is each group independent, synchronised or coordinated?
 
-    A group is independent unless it beats shuffles in time of its agents' series (column null); what does is
-    coordinated if it also beats two kinds of simulated groups that merely react to shared feedback (functional nulls),
-    and synchronised if not. The functional nulls need a target that the sum of the values aims at, or a signal.
+    The log is a CSV or Parquet table with a row for each game, round and agent, and a column with the number that the
+    agent chose. Columns with usual names (game, round, agent, guess, target, ...) are found by themselves. Example:
+    raw2fig coordination diagnose --games my_log.csv
+
+    A group is independent unless it beats the column null: shuffles that shift the series of each agent in time. A
+    group that does is coordinated if it also beats two kinds of simulated groups whose agents merely react to shared
+    feedback; otherwise it is synchronised. The simulations need a target that the sum of the agents' values aims at
+    (--target-col), or what the group was told after each round (--signal-col). Without either, such a group is called
+    dependent: synchronised or coordinated, the log cannot say.
+
+    The command prints the verdicts and writes a page to read (coordination.html), a figure, and tables of all tests
+    into the current folder.
 
     Parameters
     ----------
     games
-        CSV or Parquet, a row per game, round and agent.
+        The log: CSV or Parquet, a row for each game, round and agent.
     game_col
-        Column of the game; not needed for usual names (game, group, run_id, ...).
+        Column that names the game. Not needed for a usual name (game, game_id, group, run_id, team, ...).
     round_col
-        Column of the round, consecutive integers; not needed for usual names (round, turn, step, ...).
+        Column of the round, consecutive integers. Not needed for a usual name (round, t, turn, step, tick).
     agent_col
-        Column of the agent; not needed for usual names (agent, player, ...).
+        Column of the agent. Not needed for a usual name (agent, agent_id, player, member, participant).
     value_col
-        Column of what the agent did, a number; not needed for usual names (value, guess, action, choice).
+        Column of the number that the agent chose. Not needed for a usual name (value, guess, action, choice).
     target_col
-        Column of the sum that the group aims at, one number per game; not needed if named target.
+        Column of the sum that the group aims at, one number for each game. Not needed if it is named target.
     signal_col
-        Column of what the whole group was told after a round: positive for too high, negative for too low. Used in
-        place of a target; simulated groups are then told the same.
+        Column of what the whole group was told after the round: positive for too high, negative for too low. It takes
+        the place of a target: the simulated groups are told the same.
     condition_col
-        Column of the condition, one per game, by which groups are pooled; not needed if named condition, arm,
-        treatment.
+        Column of the condition, one for each game. The groups of a condition also get a verdict together. Not needed
+        for a usual name (condition, arm, treatment).
     low
-        Least value that an agent can choose; without it 0 if all values are within 0 to 50, else the least in the log.
+        Least number that an agent can choose. If it is not given: 0 if all values are from 0 to 50, otherwise the least
+        value in the log.
     high
-        Largest value that an agent can choose; without it 50 if all values are within 0 to 50, else the largest.
-    min_rounds
-        Groups with fewer whole rounds in a row are not tested.
-    surrogates
-        Of each group and null model.
+        Largest number that an agent can choose. If it is not given: 50 if all values are from 0 to 50, otherwise the
+        largest value in the log.
     groups
-        CSV, a row per group: verdict, which null models decided, on which criterion, p of every test.
+        CSV with a row for each group: its verdict, which null models and which criterion decided, and p of every test.
     pooled
-        CSV, a row per condition, null and criterion: Fisher, Wilcoxon, share of groups with p < .05.
+        CSV with a row for each condition, null model and criterion: p of Fisher and of Wilcoxon, and the share of
+        groups with p < .05.
     page
-        One page to read and to pass on, complete in itself.
+        The page to read and to pass on. It needs no other file.
+    svg
+        The figure of the page as SVG.
+    png
+        The figure of the page as PNG.
+    csv
+        The values in the figure.
+    workers
+        Processes that test groups at the same time. The result does not depend on it.
+    seed
+        Seed of all shuffles and simulations. Equal seeds give equal results.
     """
     from raw2fig.papers.coordination.diagnose_page import draw, write_page
 
-    if min_rounds < 5:
-        raise InputError("min-rounds", f"is {min_rounds}", "at least 5, for 4 transitions")
-    if surrogates < LEAST_SURROGATES:
-        raise InputError(
-            "surrogates", f"is {surrogates}", f"at least {LEAST_SURROGATES}: with fewer no test can reject"
-        )
-    flags = {"game": game_col, "round": round_col, "agent": agent_col, "value": value_col}
-    flags |= {"target": target_col, "signal": signal_col, "condition": condition_col}
-    columns = find_columns(games, flags)
-    found = read_games(games, columns, min_rounds)
+    columns = {"game": game_col, "round": round_col, "agent": agent_col, "value": value_col}
+    columns |= {"target": target_col, "signal": signal_col, "condition": condition_col}
+    found_columns = find_columns(games, columns)
+    found = read_games(games, found_columns, diagnosis.min_rounds)
     tested = usable(found)
     if not tested:
         reasons = sorted({one.reason for one in found})
         raise InputError(games, f"none of {len(found)} groups can be tested ({', '.join(reasons)})", "longer games")
-    nulls = [COLUMN, *FUNCTIONAL] if columns.target or columns.signal else [COLUMN]
+    nulls = [COLUMN, *FUNCTIONAL] if found_columns.target or found_columns.signal else [COLUMN]
     if len(nulls) == 1:
-        logging.warning("no target and no signal: what is synchronised cannot be told from what is coordinated")
+        logging.warning("no target and no signal: synchronised and coordinated groups cannot be told apart")
     range_low, range_high = (LOW, HIGH) if len(nulls) == 1 else _range(tested, low, high)
     tests = against_nulls(
-        tested, nulls, surrogates=surrogates, seed=seed, workers=workers, low=range_low, high=range_high
+        tested, nulls, surrogates=diagnosis.surrogates, seed=seed, workers=workers, low=range_low, high=range_high
     )
-    of_groups = with_others(judge_groups(tests), found)
+    of_groups = with_others(group_verdicts(tests), found)
     table = pool_tests(tests, seed)
-    of_pool = judge_pooled(table)
+    of_pool = pooled_verdicts(table)
     shares = verdict_shares(of_groups)
-    note = f"n = {len(tested)} groups tested · {surrogates} surrogates per null · 95 % intervals (Clopper-Pearson)"
-    draw(shares, tests, note, svg, png, csv)
+    note = f"n = {len(tested)} groups tested · {diagnosis.surrogates} surrogates per null"
+    draw(shares, tests, f"{note} · 95 % intervals (Clopper-Pearson)", svg, png, csv)
     write_page(page, games.name, of_groups, of_pool, table, shares, nulls, svg)
     write_table(of_groups, groups)
     write_table(table, pooled)

@@ -19,7 +19,7 @@ from raw2fig.papers.coordination.verdicts import (
     NOT_TESTED,
     SYNCHRONISED,
 )
-from raw2fig.plotting import NEUTRAL, PALETTE, bars_with_intervals, figure, legend_above, save
+from raw2fig.plotting import NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above, save
 from raw2fig.stats import Estimate
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def draw(shares: pd.DataFrame, tests: pd.DataFrame, note: str, svg: Path, png: P
     """Shares of verdicts by condition, and the p values of all groups under each null model."""
     import pandas as pd
 
-    fig, (left, right) = figure(9.6, 3.8, cols=2)
+    fig, (left, right) = canvas(9.6, 3.8, cols=2)
     conditions = list(dict.fromkeys(shares["condition"]))
     shown = [name for name in COLOURS if shares.loc[shares["verdict"] == name, "groups"].sum() > 0]
     series: dict[str, list[Estimate]] = {}
@@ -76,7 +76,7 @@ def draw(shares: pd.DataFrame, tests: pd.DataFrame, note: str, svg: Path, png: P
         left.set_title(f"verdicts: {shown[0]}")
     legend_above(fig, handles)
     values = pd.concat([shares.assign(panel="verdicts"), pd.DataFrame(rows)], ignore_index=True)
-    save(fig, svg, png, csv, values, note)
+    save(Drawing(fig, values, "", note=note), "", svg, png, csv)
 
 
 def write_page(

@@ -16,14 +16,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import chi2
-from scipy.stats import f as f_distribution
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.games import Game, read_series, usable
 from raw2fig.papers.coordination.group_tests import LEVEL
+from raw2fig.papers.coordination.logs import Game, read_series, usable
 from raw2fig.papers.coordination.nulls import generator
 from raw2fig.papers.coordination.pooling import share_of
+from raw2fig.settings import Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 from raw2fig.workers import in_processes
@@ -58,19 +57,22 @@ NOTHING = Tests(0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 
 
 @step
-def differentiation(*, series: Input, table: Output, shares: Output, workers: int = 1, seed: int = 0) -> None:
-    """Agent differentiation of every game: likelihood-ratio tests, plain and prewhitened, and a permutation test.
+def differentiation(*, series: Input, table: Output, shares: Output, workers: int = 1, seed: Seed = 0) -> None:
+    """Test in every game whether its agents differ: likelihood-ratio tests, plain and prewhitened, and a permutation
+    test.
 
     Parameters
     ----------
     series
-        Games, as the step series writes them; those that are not usable are left out.
+        Games, as the step series writes them. Games that are not usable are left out.
     table
-        A row per game. plain_*: white residuals; robust_*: after AR(1) prewhitening; p_ends: permutation test;
+        A row for each game. plain_*: white residuals; robust_*: after AR(1) prewhitening; p_ends: permutation test;
         differentiated and differentiated_robust: intercept or slope with p < .05.
     shares
-        CSV, a row per model, condition and test (plain, naive, robust, ends): groups, share of differentiated ones,
-        low, high (Clopper-Pearson). naive: plain, with the chi-square references that software prints.
+        CSV, a row for each model, condition and test (plain, naive, robust, ends): groups, share of differentiated
+        ones, low, high (Clopper-Pearson). naive: plain, with the chi-square references that software prints.
+    workers
+        Processes that test games at the same time.
     """
     import pandas as pd
 
@@ -116,6 +118,9 @@ def likelihood_ratios(values: np.ndarray) -> Tests:
     constant direction a variance of its own, m2 the plane of constant and slope a free covariance; a variance that
     would be below that of the noise is pooled with it.
     """
+    from scipy.stats import chi2
+    from scipy.stats import f as f_distribution
+
     rounds, agents = values.shape
     z = values - values.mean(axis=1, keepdims=True)
     total = float((z**2).sum())

@@ -8,14 +8,15 @@ probability to be observed at H, given condition and the course of the first rou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.games import Game, read_series
-from raw2fig.papers.coordination.group_tests import MAIN, parse_variant
+from raw2fig.papers.coordination.group_tests import Variant, parse_variant
+from raw2fig.papers.coordination.logs import Game, read_series
 from raw2fig.papers.coordination.measures import Options, measure, summarise
+from raw2fig.settings import Field, Record
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
@@ -27,36 +28,39 @@ TRIM = (0.01, 0.99)
 """Quantiles to which the weights are trimmed."""
 
 
+class Early(Record):
+    """Which first rounds of a game are measured, and how."""
+
+    horizons: list[Annotated[int, Field(ge=START, le=100_000)]] = Field(
+        min_length=1, description="Numbers of first rounds."
+    )
+    variant: Variant = Field(description="main, or changed settings as in the step criteria.")
+
+
 @step
-def early(*, series: Input, table: Output, horizons: tuple[int, ...] = (10, 15), variant: str = MAIN) -> None:
-    """Synergy, redundancy and I3 of the first rounds of each game, with weights for the games that ended before.
+def early(*, series: Input, table: Output, early: Early) -> None:
+    """Measure synergy, redundancy and I3 in the first rounds of each game, with weights for games that ended earlier.
 
     Parameters
     ----------
     series
-        Games, as the step series writes them, short ones too; of groups of several agents.
+        Games of several agents, as the step series writes them. Short games count too.
     table
-        A row per game and horizon: game, condition, model, success, horizon, observed, synergy, redundancy, i3, ipw.
-        The last four are missing where the game ended before the horizon.
-    horizons
-        Numbers of first rounds.
-    variant
-        main, or changed settings as in the step criteria.
+        A row for each game and horizon: game, condition, model, success, horizon, observed, synergy, redundancy, i3,
+        ipw. The last four are missing where the game ended before the horizon.
     """
     import pandas as pd
 
     games = [one for one in read_series(series) if one.guesses.shape[1] > 1 and len(one.guesses)]
     if not games:
         raise InputError(series, "no group of several agents", "games of at least 2 agents")
-    options = parse_variant(variant)
-    tables = [_at(games, horizon, options) for horizon in horizons]
+    options = parse_variant(early.variant)
+    tables = [_at(games, horizon, options) for horizon in early.horizons]
     write_table(pd.DataFrame([row for rows in tables for row in rows]), table)
 
 
 def _at(games: Sequence[Game], horizon: int, options: Options) -> list[dict[str, Any]]:
     """Rows of one horizon; weights are those within a model."""
-    if horizon < START:
-        raise InputError("horizons", f"{horizon} rounds", f"at least {START}")
     observed = np.array([len(one.guesses) >= horizon for one in games])
     weights = np.full(len(games), np.nan)
     for model in sorted({one.model for one in games}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,20 +19,20 @@ from raw2fig.papers.coordination.results import (
     read_calibration,
     read_pooled,
     read_shares,
+    span_of,
     title_of,
 )
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
+    Drawing,
     bars_with_intervals,
-    figure,
-    footnote,
+    canvas,
     legend_above,
     points_with_intervals,
-    save,
 )
 from raw2fig.stats import Estimate
-from raw2fig.step import Input, Output, step
+from raw2fig.step import Input, figure
 from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
@@ -51,35 +52,16 @@ VARIANTS = {
 }
 TITLES = NAMES | {"s_macro_max": "practical, less the best agent", "stability": "Total Stability (ratio)"}
 SPREAD = 0.5
-"""Of the places of one condition's nulls."""
+"""Width over which the null models of one condition are spread."""
 
 
-@step
-def fig_criteria(
-    *,
-    pooled: Input,
-    models: list[str],
-    panels: list[str],
-    svg: Output,
-    png: Output,
-    csv: Output,
-    scale: str = "laptop",
-) -> None:
-    """Figure 3, A.5, A.8: mean bias-corrected criteria by condition and null model.
-
-    Parameters
-    ----------
-    pooled
-        Tests pooled by condition.
-    models
-        Players, a row of panels for each.
-    panels
-        criterion, or criterion:variant such as capacity:bins=3; a column for each.
-    """
+def _criteria(pooled: Path, models: Sequence[str], panels: Sequence[str]) -> Drawing:
+    """Mean bias-corrected criteria by condition and null model: a row of panels for each player, and a column for each
+    of `panels`, which are criteria, or criterion:variant such as capacity:bins=3."""
     import pandas as pd
 
     frame = read_pooled(pooled)
-    fig, grid = figure(2.9 * len(panels), 0.5 + 2.7 * len(models), rows=len(models), cols=len(panels))
+    fig, grid = canvas(2.9 * len(panels), 0.5 + 2.7 * len(models), rows=len(models), cols=len(panels))
     rows: list[pd.DataFrame] = []
     axes = np.reshape(grid, (len(models), len(panels)))
     for model, line in zip(models, axes, strict=True):
@@ -95,7 +77,50 @@ def fig_criteria(
     if table.empty:
         raise InputError(pooled, f"no groups of {', '.join(models)}", "tested players")
     legend_above(fig, axes.ravel())
-    save(fig, svg, png, csv, table, footnote(scale, f"{span_of(table['groups'])} groups per point"))
+    return Drawing(fig, table, f"{span_of(table['groups'])} groups per point")
+
+
+@figure
+def fig_capacity(*, pooled: Input, model: str) -> Drawing:
+    """Figure 3a: emergence capacity and practical criterion by condition, less the median of each null model.
+
+    Parameters
+    ----------
+    pooled
+        Tests pooled by condition.
+    model
+        The player.
+    """
+    return _criteria(pooled, [model], ["capacity", "capacity:bins=3", "s_macro", "s_macro_max"])
+
+
+@figure
+def fig_coalition(*, pooled: Input, models: list[str]) -> Drawing:
+    """Figure 3b and 3c: I3, G3 and Total Stability by condition, less the median of each null model.
+
+    Parameters
+    ----------
+    pooled
+        Tests pooled by condition.
+    models
+        Players, a row of panels for each.
+    """
+    return _criteria(pooled, models, ["i3", "g3", "stability"])
+
+
+@figure
+def fig_robustness(*, pooled: Input, model: str) -> Drawing:
+    """Appendix A.5 and A.8: criteria with another redundancy measure, with other estimators, and without time trend.
+
+    Parameters
+    ----------
+    pooled
+        Tests pooled by condition.
+    model
+        The player.
+    """
+    panels = ["capacity:redundancy=mmi", "capacity:estimator=plugin", "i3:detrend=yes", "i3:estimator=miller_madow"]
+    return _criteria(pooled, [model], panels)
 
 
 def _against_nulls(ax: Axes, pooled: pd.DataFrame) -> pd.DataFrame:
@@ -115,18 +140,10 @@ def _against_nulls(ax: Axes, pooled: pd.DataFrame) -> pd.DataFrame:
     return pooled.sort_values(["null", "condition"], kind="stable")
 
 
-@step
-def fig_pvalues(
-    *,
-    criteria: list[Input],
-    model: str,
-    svg: Output,
-    png: Output,
-    csv: Output,
-    null: str = "column",
-    scale: str = "laptop",
-) -> None:
-    """Where the p values of groups lie, beside Fisher's p of all: a small one needs no group that is significant.
+@figure
+def fig_pvalues(*, criteria: list[Input], model: str) -> Drawing:
+    """Where the p values of groups lie under the column null, beside Fisher's p of all groups, which can be small
+    without any group that is significant.
 
     Parameters
     ----------
@@ -134,17 +151,17 @@ def fig_pvalues(
         Tests of groups.
     model
         The player.
-    null
-        The null model.
     """
     import pandas as pd
 
+    null = "column"
+
     frame = read_criteria(criteria)
-    frame = rows_where(frame, model=model, null=null, variant=MAIN).dropna(subset=["p"])
+    frame = frame[(frame["model"] == model) & (frame["null"] == null) & (frame["variant"] == MAIN)].dropna(subset=["p"])
     if frame.empty:
         raise InputError(criteria[0], f"no groups of {model} under the {null} null", "a tested player")
     conditions, edges = in_order(frame["condition"].tolist()), np.linspace(0, 1, 21)
-    fig, axes = figure(11, 3.6, cols=len(CRITERIA))
+    fig, axes = canvas(11, 3.6, cols=len(CRITERIA))
     rows = []
     for ax, criterion in zip(axes, CRITERIA, strict=True):
         ax.axhline(LEVEL, color=NEUTRAL, linewidth=1, linestyle="--")
@@ -164,21 +181,12 @@ def fig_pvalues(
         ax.set_ylim(0, 1.45 * ax.get_ylim()[1])
     axes[0].set_ylabel("share of groups")
     table = pd.DataFrame(rows)
-    note = footnote(scale, f"{span_of(table['groups'])} groups per condition", intervals="dashed: uniform p")
-    save(fig, svg, png, csv, table, f"{note}; {model}, {null} null")
+    groups = f"{span_of(table['groups'])} groups per condition"
+    return Drawing(fig, table, groups, intervals=f"dashed: uniform p; {model}, {null} null")
 
 
-@step
-def fig_differentiation(
-    *,
-    shares: list[Input],
-    calibration: list[Input],
-    models: list[str],
-    svg: Output,
-    png: Output,
-    csv: Output,
-    scale: str = "laptop",
-) -> None:
+@figure
+def fig_differentiation(*, shares: list[Input], calibration: list[Input], models: list[str]) -> Drawing:
     """Figure 3d: share of groups whose agents differ, by plain and by prewhitened tests, beside groups of known truth.
 
     Parameters
@@ -194,7 +202,7 @@ def fig_differentiation(
 
     found, known = read_shares(shares), read_calibration(calibration)
     known = known[known["null"] == DIFFERENTIATION]
-    fig, grid = figure(3.4 * (len(models) + 1), 3.4, cols=len(models) + 1)
+    fig, grid = canvas(3.4 * (len(models) + 1), 3.4, cols=len(models) + 1)
     axes = np.reshape(grid, -1)
     tests = {"plain": "plain mixed model", "robust": "prewhitened", "ends": "first against last rounds"}
     truth = {"iid": "no\nmemory", "ar": "AR(0.7)", "identity": "own\nlevels", "plain": "rule\nplain"}
@@ -225,7 +233,7 @@ def fig_differentiation(
         ax.axhline(LEVEL, color=NEUTRAL, linewidth=1, linestyle="--")
     legend_above(fig, axes)
     table = pd.DataFrame(rows)
-    save(fig, svg, png, csv, table, footnote(scale, f"{span_of(table['n'])} groups per bar") + "; dashed: .05")
+    return Drawing(fig, table, f"{span_of(table['n'])} groups per bar", intervals="95 % intervals; dashed: .05")
 
 
 def _row(panel: str, group: str, test: str, found: Estimate) -> dict[str, Any]:
@@ -234,9 +242,3 @@ def _row(panel: str, group: str, test: str, found: Estimate) -> dict[str, Any]:
 
 def _short(p: float) -> str:
     return "0" if p == 0 else f"{p:.2g}" if p >= 0.001 else f"1e{int(np.floor(np.log10(p)))}"
-
-
-def span_of(values: Sequence[int] | pd.Series) -> str:
-    """`25 to 100` of the least and the largest number."""
-    low, high = int(min(values)), int(max(values))
-    return f"{low}" if low == high else f"{low} to {high}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from raw2fig.claims import published_numbers
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.compare import HORIZON
-from raw2fig.papers.coordination.figures import span_of
 from raw2fig.papers.coordination.regression import read_early
 from raw2fig.papers.coordination.results import (
     estimates,
@@ -17,35 +18,33 @@ from raw2fig.papers.coordination.results import (
     read_odds,
     read_rates,
     seeds_of,
+    span_of,
     title_of,
 )
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
+    Drawing,
     bars_with_intervals,
-    figure,
-    footnote,
+    canvas,
     legend_above,
     line_with_band,
     points_with_intervals,
-    save,
 )
 from raw2fig.stats import SEED, Estimate, proportion, relative_change
-from raw2fig.step import Input, Output, step
+from raw2fig.step import Input, figure
 from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-PAPER_BETA, PAPER_ACME = 0.24, Estimate(0.034, 0.0, 0.07, 0)
-"""The paper's interaction and mediated effect."""
 PARTS = 3
-"""Of the groups with little and those with much redundancy each, by synergy."""
+"""Parts by synergy that the groups with little and those with much redundancy are each divided into."""
 
 
-@step
-def fig_success(*, rates: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_success(*, rates: list[Input]) -> Drawing:
     """Figure 2a: success rates by condition and player.
 
     Parameters
@@ -55,7 +54,7 @@ def fig_success(*, rates: list[Input], svg: Output, png: Output, csv: Output, sc
     """
     frame = read_rates(rates)
     conditions, models = in_order(frame["condition"].tolist()), list(dict.fromkeys(frame["model"]))
-    fig, ax = figure(8.4, 4.0)
+    fig, ax = canvas(8.4, 4.0)
     series = {}
     for model in models:
         of = frame[frame["model"] == model].set_index("condition")
@@ -65,14 +64,11 @@ def fig_success(*, rates: list[Input], svg: Output, png: Output, csv: Output, sc
     ax.set(ylabel="share of groups that find the number", ylim=(0, 1))
     legend_above(fig, [ax])
     groups = f"{span_of(frame['games'])} groups per bar"
-    note = footnote(scale, groups, seeds_of(models), "95 % intervals (Wilson)")
-    save(fig, svg, png, csv, frame, note)
+    return Drawing(fig, frame, groups, seeds_of(models), "95 % intervals (Wilson)")
 
 
-@step
-def fig_sweep(
-    *, rates: list[Input], odds: list[Input], svg: Output, png: Output, csv: Output, scale: str = "laptop"
-) -> None:
+@figure
+def fig_sweep(*, rates: list[Input], odds: list[Input]) -> Drawing:
     """The preliminary sweep: success over group size and over temperature, with the odds ratios of its logit.
 
     Parameters
@@ -85,7 +81,7 @@ def fig_sweep(
     import pandas as pd
 
     frame, ratios = read_rates(rates), read_odds(odds)
-    fig, axes = figure(9.6, 4.0, cols=2)
+    fig, axes = canvas(9.6, 4.0, cols=2)
     rows: list[dict[str, Any]] = []
     for ax, (over, label) in zip(axes, (("agents", "agents"), ("temperature", "sampling temperature")), strict=True):
         number = 0
@@ -95,9 +91,9 @@ def fig_sweep(
             if len(cells) < 2:
                 continue
             found = [proportion(int(solved), int(games)) for games, solved in cells.itertuples(index=False)]
-            ratio = rows_where(ratios, model=model, condition=condition, over=over)
-            told = "".join(f": {r.odds_ratio:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in ratio.itertuples())
-            line_with_band(ax, list(cells.index), found, f"{model}, {title_of(condition)}{told}", number)
+            ratio = ratios[(ratios["model"] == model) & (ratios["condition"] == condition) & (ratios["over"] == over)]
+            ratio_text = "".join(f": {r.odds_ratio:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in ratio.itertuples())
+            line_with_band(ax, list(cells.index), found, f"{model}, {title_of(condition)}{ratio_text}", number)
             names = {"over": over, "model": model, "condition": condition}
             rows += [names | {"at": at, **one._asdict()} for at, one in zip(cells.index, found, strict=True)]
             number += 1
@@ -108,23 +104,13 @@ def fig_sweep(
     if not rows:
         raise InputError(rates[0], "neither group size nor temperature varies", "several of one of them")
     table = pd.DataFrame(rows)
-    save(
-        fig, svg, png, csv, table, footnote(scale, f"{span_of(table['n'])} groups per point", seeds_of(table["model"]))
-    )
+    return Drawing(fig, table, f"{span_of(table['n'])} groups per point", seeds_of(table["model"]))
 
 
-@step
+@figure
 def fig_interaction(
-    *,
-    early: list[Input],
-    regression: Input,
-    mediation: Input,
-    model: str,
-    svg: Output,
-    png: Output,
-    csv: Output,
-    scale: str = "laptop",
-) -> None:
+    *, early: list[Input], regression: Input, mediation: Input, published: Input, model: str
+) -> Drawing:
     """Section 4.3: success over early synergy at low and high redundancy, interaction, and mediated effect.
 
     Parameters
@@ -135,6 +121,8 @@ def fig_interaction(
         Logit of success.
     mediation
         Mediated effects.
+    published
+        The paper's claims with their numbers, config/published/coordination.yaml.
     model
         The player of the first panel.
     """
@@ -144,29 +132,27 @@ def fig_interaction(
     first = rows_where(first, model=model, horizon=HORIZON)
     logit = read_effects(regression, ("model", "term"), ("horizon", "beta", "low", "high", "n"))
     mediated = read_effects(mediation, ("model", "method", "effect"), ("horizon", "estimate", "low", "high", "n"))
-    fig, (left, middle, right) = figure(11, 3.8, cols=3)
-    rows = _predicted(left, first, rows_where(logit, model=model, horizon=HORIZON))
+    fig, (left, middle, right) = canvas(11, 3.8, cols=3)
+    rows = _predicted(left, first, logit[(logit["model"] == model) & (logit["horizon"] == HORIZON)])
     left.set(xlabel="synergy (z)", ylabel="success", ylim=(0, 1), title=f"{model}, first {HORIZON} rounds")
     terms = logit[logit["term"] == "interaction"].rename(columns={"beta": "estimate"})
     rows += _effects(middle, terms, "interaction")
-    middle.axhline(PAPER_BETA, color=NEUTRAL, linestyle="--", linewidth=1, label="paper (GPT-4.1)")
+    middle.axhline(_in_the_paper(published, "C5"), color=NEUTRAL, linestyle="--", linewidth=1, label="paper (GPT-4.1)")
     middle.set(title="synergy x redundancy", ylabel="beta (logit of success)")
     chosen = rows_where(mediated, method="simulation", effect="acme")
     rows += _effects(right, chosen, "acme")
-    right.axhline(PAPER_ACME.value, color=NEUTRAL, linestyle="--", linewidth=1)
+    right.axhline(_in_the_paper(published, "C6"), color=NEUTRAL, linestyle="--", linewidth=1)
     right.set(title="ToM through synergy", ylabel="ACME (probability)")
     legend_above(fig, [left, middle, right])
     table = pd.DataFrame(rows)
     groups = f"{len(first)} groups (left), {span_of(table['n'].dropna())} per estimate"
-    note = footnote(scale, groups, seeds_of(logit["model"]))
-    save(
-        fig,
-        svg,
-        png,
-        csv,
-        table,
-        f"{note}; lines: fitted at the mean condition, redundancy -1 and +1 SD; points: observed, thirds by synergy",
-    )
+    lines = "lines: fitted at the mean condition, redundancy -1 and +1 SD; points: observed, thirds by synergy"
+    return Drawing(fig, table, groups, seeds_of(logit["model"]), f"95 % intervals; {lines}")
+
+
+def _in_the_paper(published: Path, claim: str) -> float:
+    """The number that the paper gives for a claim."""
+    return next(float(row["value"]) for row in published_numbers(published, claim) if row["value"] is not None)
 
 
 def _predicted(ax: Axes, first: pd.DataFrame, logit: pd.DataFrame) -> list[dict[str, Any]]:
@@ -216,8 +202,8 @@ def _effects(ax: Axes, frame: pd.DataFrame, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-@step
-def fig_early(*, early: list[Input], model: str, svg: Output, png: Output, csv: Output, scale: str = "laptop") -> None:
+@figure
+def fig_early(*, early: list[Input], model: str) -> Drawing:
     """A.11 and A.12: synergy, redundancy and I3 of the first rounds by condition, weighted for the games that ended.
 
     Parameters
@@ -234,7 +220,7 @@ def fig_early(*, early: list[Input], model: str, svg: Output, png: Output, csv: 
     if frame.empty:
         raise InputError(early[0], f"no groups of {model}", "a tested player")
     conditions = in_order(frame["condition"].tolist())
-    fig, axes = figure(9.6, 3.4, cols=3)
+    fig, axes = canvas(9.6, 3.4, cols=3)
     rows: list[dict[str, Any]] = []
     for ax, name in zip(axes, ("synergy", "redundancy", "i3"), strict=True):
         for index, (horizon, part) in enumerate(frame.groupby("horizon", sort=True)):
@@ -250,8 +236,9 @@ def fig_early(*, early: list[Input], model: str, svg: Output, png: Output, csv: 
     axes[0].set_ylabel("raw value (bit)")
     legend_above(fig, axes)
     table = pd.DataFrame(rows)
-    note = footnote(scale, f"{span_of(table['n'])} groups per point")
-    save(fig, svg, png, csv, table, f"{note}; {model}; raw values prove nothing: compare conditions only")
+    groups = f"{span_of(table['n'])} groups per point"
+    advice = f"95 % intervals; {model}; raw values prove nothing: compare conditions only"
+    return Drawing(fig, table, groups, intervals=advice)
 
 
 def _weighted(groups: pd.DataFrame, name: str) -> Estimate:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import numpy as np
+from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.games import Game
+from raw2fig.papers.coordination.logs import Game
 from raw2fig.papers.coordination.measures import Measured, Options, measure, summarise
 from raw2fig.papers.coordination.nulls import (
     BLOCK,
@@ -26,6 +27,7 @@ from raw2fig.papers.coordination.nulls import (
     shuffle,
 )
 from raw2fig.papers.coordination.rule_agents import HIGH, LOW
+from raw2fig.settings import Field, impossible
 from raw2fig.step import progress
 from raw2fig.workers import in_processes
 
@@ -65,6 +67,22 @@ def parse_variant(text: str) -> Options:
     return Options(**chosen)
 
 
+def _known(text: str) -> str:
+    try:
+        parse_variant(text)
+    except InputError as error:
+        _, _, rest = str(error).partition(": ")
+        problem, _, expected = rest.partition("; expected ")
+        raise impossible("", f"is {text!r}: {problem}", expected) from None
+    return text
+
+
+Variant = Annotated[str, AfterValidator(_known)]
+"""A variant in the configuration."""
+Surrogates = Annotated[int, Field(ge=LEAST_NULL, le=100_000)]
+"""Number of surrogates of a group and null model: with fewer than the least no test can reject."""
+
+
 def against_nulls(
     games: Sequence[Game],
     nulls: Sequence[str],
@@ -98,7 +116,7 @@ def against_nulls(
         _check_playable(games, low, high)
     options = {name: parse_variant(name) for name in variants}
     one = partial(_test, nulls=nulls, options=options, n=surrogates, seed=seed, block=block, low=low, high=high)
-    rows = [row for found in progress(in_processes(one, games, workers), "games", len(games)) for row in found]
+    rows = [row for found in progress(in_processes(one, games, workers), "groups", len(games)) for row in found]
     return pd.DataFrame(rows, columns=[*LABELS, *NUMBERS])
 
 

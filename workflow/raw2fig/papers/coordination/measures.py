@@ -25,7 +25,7 @@ NAMES = {"capacity": "emergence capacity", "s_macro": "practical criterion", "i3
 """What figures and pages call the criteria that are tested; the others are sensitivities of these."""
 CRITERIA = tuple(NAMES)
 CELLS = 100_000
-"""Of the tables that are counted at once: bounds the memory, and keeps it near the processor."""
+"""Cells of the tables that are counted at once: this bounds the memory and keeps it near the processor."""
 TRIPLES = 500
 """A larger group's triples are a sample of so many, the same in every game of that size."""
 

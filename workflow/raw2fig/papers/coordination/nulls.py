@@ -78,16 +78,16 @@ def functional(
     scale = (HIGH - LOW) / (high - low)
     mapped = (guesses - low) * scale + LOW
     aim = round((target - agents * low) * scale + agents * LOW) if feedback is None else 0
-    told = signs(mapped.sum(axis=1) - aim if feedback is None else feedback)
-    own = habits(mapped, told) if null == "matched" else Traits()
+    signal = signs(mapped.sum(axis=1) - aim if feedback is None else feedback)
+    own = habits(mapped, signal) if null == "matched" else Traits()
     ends = bool((guesses % 1 == 0).all()) and (guesses[:-1].sum(axis=1) != target).all()
     found: list[np.ndarray] = []
     wanted = n
     for _ in range(ATTEMPTS):
         draw = drawing(rng, agents) if null == "sync" else _from_own_start(rng, agents)
         rule: Rule = "sync" if null == "sync" else "persona"
-        told_now = None if feedback is None else told
-        played = simulate(rule, np.full(n, aim), own, rounds, agents, draw, told_now, ends)
+        given = None if feedback is None else signal
+        played = simulate(rule, np.full(n, aim), own, rounds, agents, draw, given, ends)
         # a game that ends with this very round counts: so may the real one
         found.append(played.guesses[played.rounds == rounds][:wanted])
         wanted -= len(found[-1])
@@ -96,15 +96,15 @@ def functional(
     return np.concatenate(found)
 
 
-def habits(guesses: np.ndarray, told: np.ndarray) -> Traits:
+def habits(guesses: np.ndarray, signal: np.ndarray) -> Traits:
     """Traits (agents,) of rule agents that start, pause and step as those of a game (rounds, agents) on the rule's
-    scale that were `told` +1 or -1 after each round.
+    scale that got the `signal` +1 or -1 after each round.
 
     Inaction is the share of rounds without a step; scale the median of the steps relative to the halving step of the
     rule, noise their standard deviation relative to it, and contrary the share of steps with the feedback.
     """
-    moves = -np.diff(guesses, axis=0) * told[:-1, None]
-    rule_step = np.maximum(FIRST_STEP * 0.5 ** np.arange(len(moves)), 1)
+    moves = -np.diff(guesses, axis=0) * signal[:-1, None]
+    rule_step = np.maximum(FIRST_STEP / 2.0 ** np.arange(len(moves)), 1)
     scale, noise, contrary = np.ones(guesses.shape[1]), np.zeros(guesses.shape[1]), np.zeros(guesses.shape[1])
     for agent, own in enumerate(moves.T):
         steps = own != 0
@@ -124,9 +124,9 @@ def p_value(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(observed) | (len(null) < LEAST_NULL), np.nan, p)
 
 
-def signs(told: np.ndarray) -> np.ndarray:
+def signs(feedback: np.ndarray) -> np.ndarray:
     """Signs +1 or -1 of feedback (rounds,): a zero takes the sign before it, a leading one the first (or +1)."""
-    found = np.sign(told.astype(np.float64))
+    found = np.sign(feedback.astype(np.float64))
     there = np.flatnonzero(found)
     if not len(there):
         return np.ones_like(found)

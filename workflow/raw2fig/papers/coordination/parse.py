@@ -4,6 +4,7 @@ import re
 from typing import Literal
 
 from raw2fig.papers.coordination.rule_agents import HIGH, LOW
+from raw2fig.settings import Field, Record
 
 Parser = Literal["final", "compat"]
 Source = Literal["final", "final_clipped", "last", "first", "clipped", "default"]
@@ -12,6 +13,18 @@ one clipped, or nothing: then it is the middle of the range."""
 REGULAR: dict[Parser, tuple[Source, ...]] = {"final": ("final",), "compat": ("last",)}
 """Sources of a reply in the form asked for; all others are fallbacks."""
 MIDDLE = 25
+
+
+class Replies(Record):
+    """How long a reply may be, and how a guess is read from it."""
+
+    parser: Parser = Field(
+        description="final: the number after the last FINAL GUESS, otherwise as compat; compat: the rule of the "
+        "paper's code, which takes the last number."
+    )
+    max_tokens: int = Field(ge=1, le=100_000, description="Longest reply of a language model, in tokens.")
+
+
 # markup, brackets, a minus sign may stand between; a word other than `is` may not
 FINAL = re.compile(r"FINAL GUESS\W*(?:is\b\W*)?([0-9]+)", re.IGNORECASE)
 INTEGER = re.compile(r"[0-9]+")

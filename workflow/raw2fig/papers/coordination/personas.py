@@ -19,8 +19,8 @@ def personas(*, attributes: Input, personas: Output) -> None:
     Parameters
     ----------
     attributes
-        YAML file: seed, personas (their number), ages (first and last), sentence with a place {name} for each table,
-        and the tables.
+        YAML file: seed, personas (their number), ages (lowest and highest), sentence with a place {name} for each
+        table, and the tables.
     personas
         JSON list of sentences; a persona's number is its place.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from raw2fig.papers.coordination.regression import acme_of, interaction, mediate
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.stats import Z, proportion
 from raw2fig.step import Output, step
 from raw2fig.tables import write_table
@@ -15,39 +16,39 @@ from raw2fig.tables import write_table
 BETA = 0.24
 """The paper's interaction."""
 SLOPE, DIRECT, SHIFT = 0.35, 0.1, 0.4
-"""Of the planted mediation: success on synergy (logit), success on treatment (logit), synergy on treatment (standard
-deviations); about the paper's mediated effect, 0.034."""
+"""The planted mediation: effects of synergy on success (logit), of treatment on success (logit), and of treatment on
+synergy (standard deviations); together about the paper's mediated effect, 0.034."""
 ERRORS = 2
 """Standard errors within which an estimate has found the truth: 95 % of them, if the errors are right."""
 
 
+class Planted(Record):
+    """How many tables are simulated, and how large they are."""
+
+    tables: int = Field(ge=1, le=100_000, description="Simulated tables of each kind.")
+    groups: int = Field(ge=20, le=10_000_000, description="Rows of a table with an interaction.")
+    mediated_groups: int = Field(ge=20, le=10_000_000, description="Rows of a table with a mediated effect.")
+    draws: int = Field(ge=2, le=1_000_000, description="Draws of the simulation that estimates a mediated effect.")
+
+
 @step
-def planted(
-    *, table: Output, tables: int = 100, groups: int = 2000, mediated_groups: int = 600, draws: int = 200, seed: int = 0
-) -> None:
-    """Share of simulated tables in which the analyses find the planted interaction and mediated effect.
+def planted(*, table: Output, planted: Planted, seed: Seed = 0) -> None:
+    """Measure in how many simulated tables the analyses find the planted interaction and mediated effect.
 
     Parameters
     ----------
     table
-        CSV, a row per analysis (interaction, acme): truth, mean of the estimates, groups, tables, within (2 standard
-        errors), share with its Wilson interval low and high.
-    tables
-        Simulated of each kind.
-    groups
-        Rows of a table with an interaction.
-    mediated_groups
-        Rows of a table with a mediated effect.
-    draws
-        Of the simulation that estimates a mediated effect.
+        CSV, a row for each analysis (interaction, acme): truth, mean of the estimates, groups, tables, within (2
+        standard errors), share with its Wilson interval low and high.
     """
     import pandas as pd
 
+    tables, groups, mediated_groups = planted.tables, planted.groups, planted.mediated_groups
     rng = np.random.default_rng(seed)
     effect = acme_of((0.0, DIRECT, SLOPE), 0.0, SHIFT, 1.0)
     found = {
         "interaction": (BETA, groups, [_interaction(groups, rng) for _ in range(tables)]),
-        "acme": (effect, mediated_groups, [_mediation(mediated_groups, draws, rng) for _ in range(tables)]),
+        "acme": (effect, mediated_groups, [_mediation(mediated_groups, planted.draws, rng) for _ in range(tables)]),
     }
     rows: list[dict[str, Any]] = []
     for name, (truth, size, estimates) in found.items():

@@ -1,19 +1,22 @@
-"""The step that plays games of a plan, whoever plays them."""
+"""The step that plays scheduled games, whoever plays them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from raw2fig.errors import InputError
+from raw2fig.papers.coordination.backends.endpoint import Endpoint, load_endpoint
+from raw2fig.papers.coordination.backends.model import Generation, load_model
 from raw2fig.papers.coordination.cache import cached
-from raw2fig.papers.coordination.game import Line, Outcome, Respond, Turn
-from raw2fig.papers.coordination.game import play as play_games
-from raw2fig.papers.coordination.parse import Parser
+from raw2fig.papers.coordination.engine import Line, Outcome, Respond, Turn
+from raw2fig.papers.coordination.engine import play as play_games
+from raw2fig.papers.coordination.parse import Replies
 from raw2fig.papers.coordination.personas import read_personas
-from raw2fig.papers.coordination.plan import read_plan
+from raw2fig.papers.coordination.schedule import read_schedule
+from raw2fig.settings import Field, Record
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
@@ -23,130 +26,102 @@ if TYPE_CHECKING:
 Backend = Literal["rules", "policy", "model", "endpoint", "replay"]
 
 
+class Player(Record):
+    """A player as the configuration names it: `backend` and `source` of the step `play`, and for a language model how
+    it is asked, where that is not as in the section `generation` or `endpoint`."""
+
+    backend: Backend = Field(description="Who plays.")
+    source: str = Field(min_length=1, description="What the backend loads.")
+    generation: Generation | None = Field(default=None, description="How a model on this machine draws replies.")
+    endpoint: Endpoint | None = Field(default=None, description="How a model behind an interface is asked.")
+
+
 @step
 def play(
     *,
-    plan: Input,
+    schedule: Input,
     personas: Input,
     backend: Backend,
     source: str,
     games: Output,
     transcripts: Output,
     outcomes: Output,
+    replies: Replies,
+    generation: Generation,
+    endpoint: Endpoint,
     models: list[str] | None = None,
     conditions: list[str] | None = None,
-    shard: int = 0,
-    shards: int = 1,
-    parser: Parser = "final",
-    max_tokens: int = 200,
+    shard: Annotated[int, Field(ge=0)] = 0,
+    shards: Annotated[int, Field(ge=1)] = 1,
     cache: Path | None = None,
-    revision: str | None = None,
-    engine: Literal["sampler", "vllm"] = "sampler",
-    batch: int = 64,
-    url: str = "",
-    key_variable: str = "OPENAI_API_KEY",
-    per_minute: float = 0.0,
     limit_file: Path | None = None,
-    concurrency: int = 8,
-    attempts: int = 6,
-    timeout: float = 60.0,
-    backoff: float = 1.0,
-    send_seed: bool = False,
 ) -> None:
-    """Play games of a plan: agents get prompts and give text, whoever they are.
+    """Play scheduled games. Agents get a prompt and reply with text, whoever they are.
 
     Parameters
     ----------
-    plan
-        Table of games.
+    schedule
+        Table of games, as the step `schedule` writes it.
     personas
         JSON list of personas.
     backend
-        Who plays. rules: agents that follow a rule; policy: a model of train-policy; model: a causal language model on
-        this machine; endpoint: one behind an OpenAI-compatible interface; replay: stored transcripts.
+        Who plays. rules: agents that follow a written rule; policy: a model of the step train-policy; model: a causal
+        language model on this machine; endpoint: a model behind an OpenAI-compatible interface; replay: stored
+        transcripts.
     source
-        For rules the rule, or condition for the one of each game's condition; for policy the model folder; for model a
-        folder or hub id; for endpoint the model's id; for replay the table of transcripts.
+        What the backend loads. rules: the name of the rule, or condition for the rule of each game's condition; policy:
+        the model folder; model: a folder or a hub id; endpoint: the model's id; replay: the table of transcripts.
     games
-        Table with a row per guess: game, condition, model, agents, temperature, round, agent, persona, guess, target,
-        feedback, parse_source, success, complete.
+        Table with a row for each guess: game, condition, model, agents, temperature, round, agent, persona, guess,
+        target, feedback, parse_source, success, complete.
     transcripts
-        Table with a row per reply: game, round, agent, prompt_sha, reply, finish_reason, tokens_in, tokens_out.
+        Table with a row for each reply: game, round, agent, prompt_sha, reply, finish_reason, tokens_in, tokens_out.
     outcomes
-        Table with a row per game: game, condition, model, agents, temperature, target, rounds, success, complete,
+        Table with a row for each game: game, condition, model, agents, temperature, target, rounds, success, complete,
         problem.
     models
-        Only these models of the plan.
+        Play only the games of these players.
     conditions
-        Only these conditions of the plan.
+        Play only the games in these conditions.
     shard
         Number of this shard, from 0.
     shards
-        Into how many the games are divided.
-    parser
-        final: the last FINAL GUESS, else as compat; compat: the official rule.
-    max_tokens
-        Longest reply.
+        Number of shards that the games are divided into.
     cache
-        Folder of replies (model and endpoint); a run that is started again goes on from there.
-    revision
-        Of a hub model.
-    engine
-        What generates (model): our sampler or vLLM.
-    batch
-        Prompts at a time (model).
-    url
-        Address of the endpoint, up to and with /v1.
-    key_variable
-        Environment variable with the endpoint's key.
-    per_minute
-        Requests per minute, of all processes that share the limit file; 0: no limit.
+        Folder that keeps the replies of models and endpoints. A run that starts again goes on from there.
     limit_file
-        File that counts requests.
-    concurrency
-        Requests at a time (endpoint).
-    attempts
-        After which a request counts as failed, and its game as incomplete.
-    timeout
-        Seconds without an answer after which an attempt has failed.
-    backoff
-        Seconds before the second attempt; doubled for each further one.
-    send_seed
-        Send the seed of each reply (endpoint): not all of them know seeds.
+        File that counts the requests to an endpoint, for --per-minute.
     """
-    planned, told = read_plan(plan, models, conditions, shard, shards), read_personas(personas)
-    if any(number >= len(told) for game in planned for number in game.personas):
-        raise InputError(personas, f"has {len(told)} personas", "those that the plan was made with")
+    games_here, sentences = read_schedule(schedule, models, conditions, shard, shards), read_personas(personas)
+    if any(number >= len(sentences) for game in games_here for number in game.personas):
+        raise InputError(personas, f"has {len(sentences)} personas", "those that the schedule was made with")
     respond: Respond
     if backend == "rules":
         from raw2fig.papers.coordination.backends.rules import load_rules
 
-        respond = load_rules(source, told)
+        respond = load_rules(source, sentences)
     elif backend == "policy":
         from raw2fig.papers.coordination.backends.policy import load_policy
 
         respond = load_policy(Path(source))
     elif backend == "model":
-        from raw2fig.papers.coordination.backends.model import load_model
-
-        respond = load_model(source, revision, engine, max_tokens, batch)
+        respond = load_model(source, generation, replies.max_tokens)
     elif backend == "endpoint":
-        from raw2fig.papers.coordination.backends.endpoint import Patience, load_endpoint
         from raw2fig.papers.coordination.backends.limit import Limit
 
-        if (per_minute > 0) != (limit_file is not None):
-            raise InputError("per_minute", f"is {per_minute:g} with limit file {limit_file}", "both or none")
-        limit = Limit(limit_file, per_minute) if limit_file else None
-        patience = Patience(attempts, timeout, backoff)
-        respond = load_endpoint(source, url, key_variable, max_tokens, patience, concurrency, limit, send_seed)
+        if (endpoint.per_minute > 0) != (limit_file is not None):
+            found = f"is {endpoint.per_minute:g} with limit file {limit_file}"
+            raise InputError("per_minute", found, "both or none")
+        limit = Limit(limit_file, endpoint.per_minute) if limit_file else None
+        respond = load_endpoint(source, endpoint, replies.max_tokens, limit)
     else:
         from raw2fig.papers.coordination.backends.replay import load_transcripts
 
         respond = load_transcripts(Path(source))
     if cache is not None:
-        identity = [backend, source, revision, engine, max_tokens, _files(Path(source))]
+        identity = [backend, source, generation.revision, generation.engine, replies.max_tokens, _files(Path(source))]
         respond = cached(respond, cache, json.dumps(identity))
-    played = play_games(planned, told, respond, parser)
+    played = play_games(games_here, sentences, respond, replies.parser)
     if not any(outcome.complete for outcome in played.outcomes):
         raise InputError(source, f"no game is complete ({played.outcomes[0].problem})", "replies to every request")
     write_table(table(played.turns, Turn), games)

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
+from raw2fig.lm.finetune import Training, fine_tune
 from raw2fig.papers.coordination.personas import read_personas
 from raw2fig.papers.coordination.prompts import CORRECT, HIGH, LOW, condition_of, prompt, read
 from raw2fig.papers.coordination.rule_agents import HIGH as LARGEST
-from raw2fig.step import Input, Output, step
+from raw2fig.settings import Field, Record, Seed, impossible
+from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import read_tables, write_json
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ COLUMNS = {
     "feedback": "string",
     "complete": "boolean",
 }
-TOLD = {1: "too_HIGH", -1: "too_LOW"}
+FEEDBACK = {1: "too_HIGH", -1: "too_LOW"}
 """Feedback as words."""
 
 
@@ -54,7 +57,34 @@ def _lines(text: str) -> tuple[str, ...]:
 
 
 def _turn(guess: int, feedback: int) -> tuple[str, str]:
-    return str(guess), TOLD[feedback]
+    return str(guess), FEEDBACK[feedback]
+
+
+def _shape(text: str) -> str:
+    from raw2fig.lm.models import parse_size
+
+    try:
+        parse_size(text)
+    except InputError:
+        raise impossible(
+            "", f"is {text!r}", "hidden/layers/heads with an even hidden width for each head, such as 64/3/4"
+        ) from None
+    return text
+
+
+class Network(Record):
+    """The Llama model of a policy."""
+
+    shape: Annotated[str, AfterValidator(_shape)] = Field(
+        description="Shape of the Llama model: hidden width/layers/heads."
+    )
+
+
+class Validation(Record):
+    """How the training of a policy is watched."""
+
+    held_out: float = Field(gt=0, lt=1, description="Share of the games that the validation loss is measured on.")
+    probes: int = Field(ge=1, le=1000, description="Evenly spaced updates after which that is done.")
 
 
 @step
@@ -62,64 +92,43 @@ def train_policy(
     *,
     games: list[Input],
     personas: Input,
-    models: list[Output],
-    logs: list[Output],
-    shapes: list[str] | None = None,
-    lrs: list[float] | None = None,
-    steps: int = 600,
-    batch: int = 32,
-    held_out: float = 0.1,
-    probes: int = 4,
-    seed: int = 0,
+    model: OutputFolder,
+    train_log: Output,
+    network: Annotated[Network, At("policies.sizes.large.network")],
+    training: Annotated[Training, At("policies.sizes.large.training")],
+    validation: Annotated[Validation, At("policies.validation")],
+    seed: Seed = 0,
 ) -> None:
-    """Train policies of several sizes on games, by the loss on each agent's own guesses.
+    """Train a policy on played games, by the loss on each agent's own guesses.
 
     Parameters
     ----------
     games
-        Tables of games, all conditions of which are learned together.
+        Tables of games. The policy learns all their conditions together.
     personas
         JSON list of personas.
-    models
-        Model folders, in the order of the shapes.
-    logs
-        Training logs, in the order of the shapes: parameters, numbers of agents trained on and held out, losses (nats
-        per guess).
-    shapes
-        Of Llama models, as hidden/layers/heads; by default 48/2/4 and 8/1/2.
-    lrs
-        Peak learning rates, one for each shape; by default 0.003 and 0.024, chosen by the validation loss, which is
-        higher at half and at twice these rates.
-    batch
-        Agents of a step, each with all its rounds.
-    held_out
-        Share of the games on which the validation loss is measured.
-    probes
-        Evenly spaced steps at which that is done.
+    model
+        The model folder.
+    train_log
+        JSON: shape, peak learning rate, number of parameters, numbers of agents trained on and held out, and the losses
+        in nats per guess.
     """
     from raw2fig.lm.checkpoint import discard
-    from raw2fig.lm.finetune import Recipe, fine_tune
     from raw2fig.lm.models import build_llama, load_tokenizer, parse_size
     from raw2fig.lm.tokenizer import save_word_tokenizer
 
-    sizes, peaks = shapes or ["48/2/4", "8/1/2"], lrs or [0.003, 0.024]
-    if not len(sizes) == len(peaks) == len(models) == len(logs):
-        given = f"{len(sizes)} shapes, {len(peaks)} learning rates, {len(models)} models, {len(logs)} logs"
-        raise InputError("shapes", given, "as many of each")
-    if not 0 < held_out < 1:
-        raise InputError("held_out", f"is {held_out:g}", "a share between 0 and 1")
-    train, validation, vocabulary = _trajectories(games, read_personas(personas), held_out, seed)
-    probe_at = [round(steps * (index + 1) / probes) for index in range(probes)]
-    for shape, lr, folder, log in zip(sizes, peaks, models, logs, strict=True):
-        save_word_tokenizer([" ".join(vocabulary)], folder)
-        words = load_tokenizer(str(folder))
-        shown, kept = (_examples(part, words.get_vocab()) for part in (train, validation))
-        network = build_llama(parse_size(shape), words, max(len(one.ids) for one in shown + kept) + 2, seed)
-        recipe = Recipe(steps=steps, batch=batch, lr=lr, seed=seed, checkpoint_every=steps)
-        records = fine_tune(network, words, shown, recipe, folder, kept, probe_at)
-        told = {"shape": shape, "lr": lr, "parameters": network.num_parameters(), "trained_on": len(shown)}
-        write_json({**told, "held_out": len(kept), "log": records}, log)
-        discard(folder)
+    train, kept, vocabulary = _trajectories(games, read_personas(personas), validation.held_out, seed)
+    probes = validation.probes
+    probe_at = [round(training.steps * (index + 1) / probes) for index in range(probes)]
+    save_word_tokenizer([" ".join(vocabulary)], model)
+    words = load_tokenizer(str(model))
+    shown, unseen = (_examples(part, words.get_vocab()) for part in (train, kept))
+    longest = max(len(one.ids) for one in shown + unseen)
+    llama = build_llama(parse_size(network.shape), words, longest + 2, seed)
+    losses = fine_tune(llama, words, shown, training, model, seed, unseen, probe_at)
+    facts = {"shape": network.shape, "lr": training.lr, "parameters": llama.num_parameters()}
+    write_json({**facts, "trained_on": len(shown), "held_out": len(unseen), "log": losses}, train_log)
+    discard(model)
 
 
 Trajectory = tuple[list[str], list[str]]
@@ -139,16 +148,16 @@ def _trajectories(
         raise InputError(tables[0], f"{len(names)} complete games", "at least two")
     kept = set(np.random.default_rng(seed).permutation(names)[:number])
     parts: tuple[list[Trajectory], list[Trajectory]] = [], []
-    told = {HIGH: TOLD[1], LOW: TOLD[-1], CORRECT: ""}
+    results = {HIGH: FEEDBACK[1], LOW: FEEDBACK[-1], CORRECT: ""}
     for (game, _), rows in frame.groupby(["game", "agent"], sort=False):
         condition, persona = rows["condition"].iloc[0], rows["persona"].iloc[0]
         constant = compact(prompt(condition_of(condition), personas[persona] if persona >= 0 else "", ""))
         turns = zip(rows["guess"], rows["feedback"], strict=True)
-        spoken = [word for guess, feedback in turns for word in (str(guess), told[feedback])][:-1]
+        spoken = [word for guess, feedback in turns for word in (str(guess), results[feedback])][:-1]
         parts[game in kept].append((constant, spoken))
     constants = {word for constant, _ in parts[0] + parts[1] for word in constant}
     vocabulary = {*constants, *(line for text in personas for line in _lines(text))}
-    return *parts, [*sorted(vocabulary), *map(str, range(LARGEST + 1)), *TOLD.values()]
+    return *parts, [*sorted(vocabulary), *map(str, range(LARGEST + 1)), *FEEDBACK.values()]
 
 
 def _examples(trajectories: Sequence[Trajectory], vocabulary: dict[str, int]) -> list[Example]:

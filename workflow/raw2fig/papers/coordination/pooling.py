@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from raw2fig.papers.coordination.group_tests import LABELS, LEVEL, NUMBERS
+from raw2fig.settings import Seed
 from raw2fig.stats import Estimate, bootstrap_mean
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_tables, write_table
@@ -30,7 +31,7 @@ MAY_MISS = ("condition", "model", "observed", "null_median", "bias_corrected", "
 
 
 @step
-def pool(*, criteria: list[Input], table: Output, seed: int = 0) -> None:
+def pool(*, criteria: list[Input], table: Output, seed: Seed = 0) -> None:
     """Pool the tests of games within each condition and over all: Fisher, Wilcoxon, share with p < .05.
 
     Parameters
@@ -38,9 +39,9 @@ def pool(*, criteria: list[Input], table: Output, seed: int = 0) -> None:
     criteria
         Tables of the steps criteria and functional-null.
     table
-        A row per model, condition, null, variant and criterion: groups, fisher_p, wilcoxon_p, share, share_low,
-        share_high (Clopper-Pearson), share_p (that the share is above .10), mean, mean_low, mean_high (bias-corrected
-        value, bootstrap), median.
+        A row for each model, condition, null model, variant and criterion: groups, fisher_p, wilcoxon_p, share,
+        share_low, share_high (Clopper-Pearson), share_p (that the share is above .10), mean, mean_low, mean_high
+        (bias-corrected value, bootstrap), median.
     """
     write_table(pool_tests(read_criteria(criteria), seed), table)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
 
 from raw2fig.papers.coordination.rule_agents import (
     RULES,
@@ -110,6 +109,8 @@ def parity(games: int, rounds: int, agents: int, rng: np.random.Generator) -> np
 
 def _ar(noise: np.ndarray, phi: float) -> np.ndarray:
     """Stationary AR(1) series along axis 1 from unit noise."""
+    from scipy.signal import lfilter
+
     started = noise.copy()
     started[:, 0] /= np.sqrt(1 - phi**2)
     return lfilter([1.0], [1.0, -phi], started, axis=1)

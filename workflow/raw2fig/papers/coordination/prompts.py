@@ -6,10 +6,13 @@ the interface. Nothing tells the number of agents, the sum, or what others guess
 
 import re
 from functools import cache
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination import rule_agents
+from raw2fig.settings import impossible
 
 HIGH, LOW, CORRECT = "too HIGH", "too LOW", "CORRECT"
 """Feedback of a round, to all agents."""
@@ -53,6 +56,19 @@ def condition_of(name: str) -> Condition:
     return CONDITIONS[base]._replace(repeat=bool(plus))
 
 
+def _known(name: str) -> str:
+    try:
+        condition_of(name)
+    except InputError:
+        known = f"one of {', '.join(CONDITIONS)}, or one of them with +repeat"
+        raise impossible("", f"is {name!r}", known) from None
+    return name
+
+
+ConditionName = Annotated[str, AfterValidator(_known)]
+"""The name of a condition in the configuration."""
+
+
 def past(round_: int, guess: int, feedback: str) -> str:
     """Lines of the history for one past round."""
     return f"Round {round_}: Your guess: {guess}\nResult: {feedback}\n\n"
@@ -90,7 +106,7 @@ def read(text: str) -> Seen:
         opening,
         question + closing,
         tuple(int(guess) for guess, _ in rounds),
-        tuple(1 if told == HIGH else -1 for _, told in rounds),
+        tuple(1 if result == HIGH else -1 for _, result in rounds),
     )
 
 

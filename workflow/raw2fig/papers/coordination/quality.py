@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.parse import REGULAR, Parser
-from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_tables, rows_where, write_json
+from raw2fig.papers.coordination.parse import REGULAR, Replies
+from raw2fig.settings import Field, Record
+from raw2fig.step import At, Input, Output, step
+from raw2fig.tables import read_tables, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,17 @@ OUTCOMES = {"game": "string", "condition": "string", "model": "string", "complet
 RATES = ("fallback", "no_number", "truncated", "incomplete")
 
 
+class Quality(Record):
+    """What replies must be like."""
+
+    highest: float = Field(
+        ge=0,
+        le=1,
+        description="The step fails where a larger share of replies than this is no plain guess, or of games has no "
+        "end; 1: never.",
+    )
+
+
 @step
 def qc(
     *,
@@ -27,10 +39,10 @@ def qc(
     transcripts: list[Input],
     outcomes: list[Input],
     report: Output,
-    parser: Parser = "final",
-    highest: float = 0.02,
+    replies: Replies,
+    quality: Annotated[Quality, At("experiments.rules.quality")],
 ) -> None:
-    """Check the replies of played games; stops where too many were not in the form asked for.
+    """Check the replies of played games, and stop where too many are not in the form that the prompt asks for.
 
     Parameters
     ----------
@@ -41,26 +53,24 @@ def qc(
     outcomes
         Tables of outcomes.
     report
-        JSON: for each model and condition the number of replies and games, and the rates fallback (guesses not read
-        from where they should stand, those without any number included), no_number, truncated (replies cut at the
+        JSON: for each model and condition the number of replies and games, and the rates fallback (guesses that do
+        not stand where they should, those without any number included), no_number, truncated (replies cut at the
         longest length) and incomplete (games that lack a reply).
-    parser
-        By which the games were played.
-    highest
-        Rate above which the step fails; 1: never.
     """
     report_rows = rates(
-        _read(games, GAMES), _read(transcripts, TRANSCRIPTS), _read(outcomes, OUTCOMES), REGULAR[parser]
+        _read(games, GAMES), _read(transcripts, TRANSCRIPTS), _read(outcomes, OUTCOMES), REGULAR[replies.parser]
     )
     for row in report_rows:
         for name in RATES:
             logging.info("%s, %s: %s %.4f", row["model"], row["condition"], name, row[name])
-    worst = [(row[name], name, row) for row in report_rows for name in RATES if row[name] > highest]
+    worst = [(row[name], name, row) for row in report_rows for name in RATES if row[name] > quality.highest]
     if worst:
         rate, name, row = max(worst, key=lambda one: one[0])
         more = f", and {len(worst) - 1} further rates" if len(worst) > 1 else ""
         raise InputError(
-            outcomes[0], f"{row['model']}, {row['condition']}: {name} is {rate:.3f}{more}", f"at most {highest:g}"
+            outcomes[0],
+            f"{row['model']}, {row['condition']}: {name} is {rate:.3f}{more}",
+            f"at most {quality.highest:g}",
         )
     write_json(report_rows, report)
 
@@ -72,16 +82,16 @@ def rates(
     replies = transcripts.merge(outcomes[["game", "model", "condition"]], on="game")
     rows = []
     for (model, condition), ended in outcomes.groupby(["model", "condition"]):
-        guessed = rows_where(games, model=model, condition=condition)
-        said = rows_where(replies, model=model, condition=condition)
+        guessed = games[(games["model"] == model) & (games["condition"] == condition)]
+        answered = replies[(replies["model"] == model) & (replies["condition"] == condition)]
         shares = {
             "fallback": ~guessed["parse_source"].isin(regular),
             "no_number": guessed["parse_source"] == "default",
-            "truncated": said["finish_reason"] == "length",
+            "truncated": answered["finish_reason"] == "length",
             "incomplete": ~ended["complete"],
         }
         found = {name: float(share.mean()) if len(share) else 0.0 for name, share in shares.items()}
-        rows.append({"model": model, "condition": condition, "replies": len(said), "games": len(ended), **found})
+        rows.append({"model": model, "condition": condition, "replies": len(answered), "games": len(ended), **found})
     return rows
 
 

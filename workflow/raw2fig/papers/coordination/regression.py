@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from raw2fig.errors import InputError
+from raw2fig.papers.coordination.prompts import ConditionName
+from raw2fig.settings import Field, Record, Seed, impossible
 from raw2fig.stats import Z
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_tables, write_table
@@ -28,20 +31,40 @@ MOST_REPETITIONS = 100_000
 """More change no digit of an interval."""
 
 
+class Regression(Record):
+    """The regressors."""
+
+    redundancy: Literal["redundancy", "i3"] = Field(
+        description="What counts as redundancy: the median pairwise redundant information, or i3."
+    )
+
+
+class Mediation(Record):
+    """The treatment whose effect is mediated."""
+
+    treatment: ConditionName = Field(description="Condition whose effect is in question.")
+    controls: list[ConditionName] = Field(min_length=1, description="Conditions that it is compared with.")
+    repetitions: int = Field(ge=2, le=1_000_000, description="Repetitions of the simulation.")
+
+    @model_validator(mode="after")
+    def _compared(self) -> Any:
+        if self.treatment in self.controls:
+            raise impossible("controls", f"are {self.controls}", f"other conditions than {self.treatment}")
+        return self
+
+
 @step
-def regression(*, early: list[Input], table: Output, redundancy: Literal["redundancy", "i3"] = "redundancy") -> None:
-    """Logit of success on early synergy, redundancy and their product, with condition dummies and robust errors.
+def regression(*, early: list[Input], table: Output, regression: Regression) -> None:
+    """Fit a logit of success on early synergy, redundancy and their product, with condition dummies and robust errors.
 
     Parameters
     ----------
     early
         Tables of the step early.
     table
-        A row per model, horizon and term: beta (per standard deviation), se (HC1), low, high, p, odds_ratio, n; NaN
-        with the reason in note where there is no estimate. Conditions all of whose games ended alike are left out: they
-        say nothing about what success depends on.
-    redundancy
-        What counts as redundancy: the median pairwise redundant information, or i3.
+        A row for each model, horizon and term: beta (per standard deviation), se (HC1), low, high, p, odds_ratio, n;
+        NaN with the reason in note where there is no estimate. Conditions in which all games ended alike are left out:
+        they say nothing about what success depends on.
     """
     import pandas as pd
 
@@ -52,7 +75,7 @@ def regression(*, early: list[Input], table: Output, redundancy: Literal["redund
         mixed = outcomes.index[outcomes["min"] < outcomes["max"]]
         for name in outcomes.index.difference(mixed):
             logging.warning("%s, horizon %s: all games of condition %s ended alike; left out", model, horizon, name)
-        rows += [labels | row for row in interaction(part[part["condition"].isin(mixed)], redundancy)]
+        rows += [labels | row for row in interaction(part[part["condition"].isin(mixed)], regression.redundancy)]
     write_table(pd.DataFrame(rows), table)
 
 
@@ -61,28 +84,23 @@ def mediation(
     *,
     early: list[Input],
     table: Output,
-    treatment: str = "tom",
-    controls: tuple[str, ...] = ("plain",),
-    repetitions: int = 1000,
-    seed: int = 0,
+    mediation: Mediation,
+    seed: Seed = 0,
 ) -> None:
-    """Mediation of a condition's effect on success by early synergy: average causal mediated effect, direct, total.
+    """Estimate how early synergy mediates the effect of a condition on success: mediated, direct and total effect.
 
     Parameters
     ----------
     early
         Tables of the step early.
     table
-        A row per model, horizon, method and effect: estimate, low, high, p, n; NaN with the reason in note where there
-        is no estimate. Methods: simulation (statsmodels), linear (a * b, Sobel's error), quadrature (logit outcome).
-    treatment
-        The condition whose effect is in question.
-    controls
-        Conditions that it is compared with.
-    repetitions
-        Of the simulation.
+        A row for each model, horizon, method and effect: estimate, low, high, p, n; NaN with the reason in note where
+        there is no estimate. Methods: simulation (statsmodels), linear (a * b, Sobel's error), quadrature (logit
+        outcome).
     """
     import pandas as pd
+
+    treatment, controls, repetitions = mediation.treatment, mediation.controls, mediation.repetitions
 
     frame = read_early(early)
     absent = {treatment, *controls} - set(frame["condition"])

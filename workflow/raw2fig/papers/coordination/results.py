@@ -40,6 +40,12 @@ def estimates(frame: pd.DataFrame, labels: Sequence[str], columns: Sequence[str]
     return [Estimate(value, low, high, 0 if n != n else int(n)) for value, low, high, n in found]
 
 
+def span_of(values: Sequence[int] | pd.Series) -> str:
+    """`25 to 100` for the least and the largest number, one number where they are equal."""
+    low, high = int(min(values)), int(max(values))
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def seeds_of(models: Sequence[str]) -> int:
     """Training seeds among players: `large-0` and `large-1` are two, players that are not trained here count as one."""
     return max(1, len({name.rpartition("-")[2] for name in models if re.search(r"-\d+$", name)}))

@@ -130,8 +130,8 @@ def observe(state: State, guess: ArrayLike, feedback: ArrayLike) -> State:
 def memory(guesses: Sequence[int], feedback: Sequence[int]) -> State:
     """The state of an agent that guessed `guesses` and was told `feedback`, one entry for each round played."""
     state = START
-    for guess, told in zip(guesses, feedback, strict=True):
-        state = observe(state, guess, told)
+    for guess, result in zip(guesses, feedback, strict=True):
+        state = observe(state, guess, result)
     return state
 
 
@@ -142,14 +142,14 @@ def simulate(
     rounds: int,
     agents: int,
     draw: Callable[[int, np.ndarray], Draws],
-    told: np.ndarray | None = None,
+    signal: np.ndarray | None = None,
     ends: bool = True,
 ) -> Played:
     """Play one game for each of `targets` (games,) until the sum of the guesses is the target, or for `rounds` rounds.
 
     `draw(round, games)` gives the numbers of a round (from 1) for the games still on, a vector of their positions in
     `targets`; each of its arrays has the shape (games still on, agents) or one that broadcasts to it. Traits are
-    numbers or of a shape that broadcasts to (all games, agents). With `told` (rounds,) the agents are told that
+    numbers or of a shape that broadcasts to (all games, agents). With `signal` (rounds,) the agents get that as
     feedback, +1 or -1, whatever they guess, and all games last. So they do without `ends`: a sum that is the target
     then repeats the last feedback.
     """
@@ -161,7 +161,7 @@ def simulate(
     for t in range(rounds):
         guess = decide(rule, state, Traits(*(np.asarray(item)[on] for item in traits)), draw(t + 1, on))
         guesses[on, t] = guess
-        feedback = np.sign(guess.sum(axis=1) - targets[on]) if told is None else np.full(len(on), told[t])
+        feedback = np.sign(guess.sum(axis=1) - targets[on]) if signal is None else np.full(len(on), signal[t])
         if not ends:
             before = np.broadcast_to(state.feedback, guess.shape)[:, 0]
             feedback = np.where(feedback == 0, np.where(before == 0, 1, before), feedback)

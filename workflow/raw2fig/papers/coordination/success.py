@@ -47,21 +47,21 @@ class Odds(NamedTuple):
 
 @step
 def success(*, outcomes: list[Input], rates: Output, odds: Output) -> None:
-    """Success rates of all cells, and odds ratios of success over group size and temperature.
+    """Compute the success rates of all cells, and the odds ratios of success over group size and temperature.
 
-    Incomplete games are left out, and counted.
+    Incomplete games are left out and counted.
 
     Parameters
     ----------
     outcomes
         Tables of outcomes.
     rates
-        CSV with a row per model, condition, group size and temperature: games, solved, rate with its Wilson interval
-        low and high, median_rounds of the solved games, incomplete.
+        CSV with a row for each model, condition, group size and temperature: games, solved, rate with its Wilson
+        interval low and high, median_rounds of the solved games, incomplete.
     odds
         CSV of logistic regressions of success on what varies of size and temperature, with a row for each model,
         condition and regressor: over (agents or temperature), n, odds_ratio per agent or unit of temperature with
-        its Wald interval low and high, p. Without rows where there is no finite estimate.
+        its Wald interval low and high, p. There are no rows where there is no finite estimate.
     """
     import pandas as pd
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from raw2fig.claims import published_numbers
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION
 from raw2fig.papers.coordination.group_tests import MAIN
 from raw2fig.papers.coordination.results import (
-    CONDITIONS,
     in_order,
     read_calibration,
     read_pooled,
@@ -15,26 +15,19 @@ from raw2fig.papers.coordination.results import (
     read_shares,
     title_of,
 )
-from raw2fig.step import Input, Output, step
-from raw2fig.tables import rows_where, write_table
+from raw2fig.step import Input, table
+from raw2fig.tables import Table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PUBLISHED = {
-    "Llama-3.1-8B": ((11, 14, 5.5), (86, 92, 80)),
-    "Llama-3.1-70B": ((53, 59, 61), (68, 77, 86)),
-    "Gemini 2.0 Flash": ((60, 75, 71), (64, 77, 86)),
-    "Qwen3 235B A22B": ((51, 71, 58), (89, 94, 97)),
-}
-"""Success and differentiated groups in percent, Plain, Persona, ToM: Table A2 of v4, from reading notes."""
 TESTS = {"capacity": "capacity", "s_macro": "practical", "i3": "I3", "g3": "G3"}
 
 
-@step
+@table
 def table_models(
-    *, rates: list[Input], shares: list[Input], pooled: Input, calibration: list[Input], csv: Output, markdown: Output
-) -> None:
+    *, rates: list[Input], shares: list[Input], pooled: Input, calibration: list[Input], published: Input
+) -> Table:
     """Players and conditions: success, differentiation by two tests, and groups below .05 under each null.
 
     Parameters
@@ -47,6 +40,8 @@ def table_models(
         Tests pooled by condition.
     calibration
         Rejection rates for groups with known truth.
+    published
+        The paper's claims with their numbers, config/published/coordination.yaml.
     """
     import pandas as pd
 
@@ -67,13 +62,12 @@ def table_models(
             row |= {"tested": str(chosen["groups"].max()) if len(chosen) else ""}
             row |= {label: _by_null(chosen, criterion) for criterion, label in TESTS.items()}
             rows.append(row)
-    for model, (success, differentiated) in PUBLISHED.items():
-        for name, solved, apart in zip(CONDITIONS, success, differentiated, strict=True):
-            row = {"source": "paper (v4, notes)", "model": model, "condition": title_of(name), "games": 100}
-            rows.append(row | {"success": f"{solved:g}", "differentiated": f"{apart:g}"})
-    table = pd.DataFrame(rows).fillna("")
-    write_table(table, csv)
-    markdown.write_text(_markdown(table, read_calibration(calibration)), encoding="utf-8")
+    for given in published_numbers(published, "table A2"):
+        row = {"source": f"paper ({given['source']}, notes)", "model": given["model"], "games": given["games"]}
+        row |= {"condition": title_of(given["condition"]), "success": f"{given['success']:g}"}
+        rows.append(row | {"differentiated": f"{given['differentiated']:g}"})
+    frame = pd.DataFrame(rows).fillna("")
+    return Table(frame, _markdown(frame, read_calibration(calibration)))
 
 
 def _interval(value: float, low: float, high: float) -> str:
@@ -87,9 +81,9 @@ def _by_null(pooled: pd.DataFrame, criterion: str) -> str:
     return " / ".join(f"{100 * of[null]:.0f}" for null in ("row", "column", "sync", "matched") if null in of.index)
 
 
-def _markdown(table: pd.DataFrame, calibration: pd.DataFrame) -> str:
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
-    known = rows_where(calibration, null=DIFFERENTIATION, process="ar")
+def _markdown(frame: pd.DataFrame, calibration: pd.DataFrame) -> str:
+    lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).to_numpy().tolist()]
+    known = calibration[(calibration["null"] == DIFFERENTIATION) & (calibration["process"] == "ar")]
     rate = known.set_index("criterion")["rate"]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return (

@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     p_all: float
 
 
-def judge(p: Mapping[str, ArrayLike]) -> Verdict:
+def verdict_of(p: Mapping[str, ArrayLike]) -> Verdict:
     """The verdict on p values by null model ("column", and "sync" and "matched" if there are), each in the order of
     `CRITERIA`; NaN where a criterion does not exist or a null could not be simulated."""
     column = np.asarray(p[COLUMN], dtype=np.float64)
@@ -77,7 +77,7 @@ def judge(p: Mapping[str, ArrayLike]) -> Verdict:
     return Verdict(SYNCHRONISED, decided, CRITERIA[best], float(against_column[best]), float(against_all[best]))
 
 
-def judge_groups(tests: pd.DataFrame) -> pd.DataFrame:
+def group_verdicts(tests: pd.DataFrame) -> pd.DataFrame:
     """A row per game with its verdict and all p: game, condition, model, rounds, agents, fields of `Verdict`, and
     p_<null>_<criterion>; `tests` is a table of `against_nulls`."""
     import pandas as pd
@@ -86,11 +86,11 @@ def judge_groups(tests: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for names, part in _main(tests).groupby(keys, sort=False):
         p = {str(null): _in_order(values, "p") for null, values in part.groupby("null", sort=False)}
-        rows.append(dict(zip(keys, names, strict=True)) | judge(p)._asdict() | _flat(p))
+        rows.append(dict(zip(keys, names, strict=True)) | verdict_of(p)._asdict() | _flat(p))
     return pd.DataFrame(rows)
 
 
-def judge_pooled(pooled: pd.DataFrame) -> pd.DataFrame:
+def pooled_verdicts(pooled: pd.DataFrame) -> pd.DataFrame:
     """A row per condition with the verdict on its groups together ("not tested" for fewer than `LEAST_GROUPS`), from a
     table of `pool_tests`."""
     import pandas as pd
@@ -103,7 +103,7 @@ def judge_pooled(pooled: pd.DataFrame) -> pd.DataFrame:
             if null == COLUMN:
                 p[str(null)] = np.maximum(p[str(null)], _in_order(values, "share_p"))
         groups = int(part["groups"].max())
-        found = judge(p) if groups >= LEAST_GROUPS else Verdict(NOT_TESTED, "", "", np.nan, np.nan)
+        found = verdict_of(p) if groups >= LEAST_GROUPS else Verdict(NOT_TESTED, "", "", np.nan, np.nan)
         rows.append({"model": model, "condition": condition, "groups": groups} | found._asdict() | _flat(p))
     return pd.DataFrame(rows)
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.claims import decide_all, load_published, write_claims
+from raw2fig.claims import Absent, Undecided
 from raw2fig.papers.scalerl.compare import RUN, common_budget, gain, mean_gain, read_rates
-from raw2fig.papers.scalerl.fits import CURVES, FORECAST, of_run, read_fits
-from raw2fig.rl.recipe import Recipe
+from raw2fig.papers.scalerl.fit_runs import CURVES, FORECAST, of_run, read_fits
 from raw2fig.stats import RESAMPLES, SEED, Estimate, bootstrap_mean, deviation, proportion, within_unit
-from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_table
+from raw2fig.step import Input, claims
+from raw2fig.tables import read_json, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from raw2fig.claims import Said
+    from raw2fig.claims import Measured, Measurement, Unmeasured
 
 DAPO_CLIPS, CISPO_CLIPS = ("clip-0.05", "clip-0.2", "dapo", "clip-1.0"), ("cispo-4", "minimax", "cispo-8")
 """Arms of the two sweeps, by clip."""
@@ -26,28 +27,27 @@ LEAVE_ONE_OUT = ("dapo", "fp32", "lp", "plan", "batch", "8op", "savg", "npr")
 ESTIMATED = "estimated"
 JOINT = "joint"
 """The arm that is trained on both domains."""
+LAWS = ("S1", "S2", "S3", "S4", "S5")
+"""Claims on the law, which are measured together."""
 
 
-@step
-def claims(
+@claims
+def measurements(
     *,
-    published: Input,
     runs: Input,
     problems: Input,
     updates: Input,
     fits: Input,
     half: Input,
     forecasts: Input,
-    claims: Output,
-    budget: int = 2560,
-    scale: str = "laptop",
-) -> None:
-    """Decide every claim by the criterion fixed in the published file.
+    warm_start: Input | None = None,
+    budget: int,
+    max_grad_norm: float,
+) -> Mapping[str, Measurement]:
+    """Decide every claim by its criterion.
 
     Parameters
     ----------
-    published
-        The paper's claims and criteria.
     runs
         Points of all runs.
     problems
@@ -60,65 +60,89 @@ def claims(
         Laws fitted to the first half of the runs.
     forecasts
         Forecasts from the first half.
+    warm_start
+        Log of the warm start, where the policy that RL starts from was trained here. Nothing is decided where it missed
+        its target.
     budget
         Rollouts of the runs that the law is judged on; shorter ones have too few points.
+    max_grad_norm
+        Norm to which longer gradients were scaled down; 0: never.
     """
-    paper = load_published(published, scale)
     rates, points = read_rates(problems), read_table(runs, CURVES)
     log = read_table(updates, {"arm": "string", "seed": "integer", "rollouts": "integer"})
     whole, first = read_fits(fits), read_fits(half)
     ahead = read_table(forecasts, FORECAST, allow_empty=True)
     last = points[points["arm"] != JOINT].groupby(RUN)["rollouts"].max()
     long = last[last >= budget].index
-    measured: dict[str, Said] = {
-        **law(points, whole, first, ahead, long),
-        "S6": {f"minus {arm}": gain(rates, arm, "scalerl") for arm in ("grpo", "dapo", "magistral")},
-        "S6b": {
+    laws = cache(lambda: law(points, whole, first, ahead, long))
+    measured: dict[str, Measurement] = {
+        **{name: partial(lambda name: laws()[name], name) for name in LAWS},
+        "S6": lambda: {f"minus {arm}": gain(rates, arm, "scalerl") for arm in ("grpo", "dapo", "magistral")},
+        "S6b": lambda: {
             "minus minimax": gain(rates, "minimax", "scalerl"),
             "minus minimax on the way": mean_gain(rates, "minimax", "scalerl"),
         },
-        "S7": {"CISPO minus DAPO": gain(rates, "dapo", "minimax"), "GSPO minus DAPO": gain(rates, "dapo", "gspo")},
-        "S8": gain(rates, "dapo-bf16", "dapo"),
-        "S8b": mismatch(log),
-        "S9": {"on the way": mean_gain(rates, "dapo", "magistral"), "at the end": gain(rates, "dapo", "magistral")},
-        "S9b": logged_change(log, "dapo", "magistral", "ratio_gap"),
-        "S10": {f"loo-{name}": gain(rates, "scalerl", f"loo-{name}") for name in LEAVE_ONE_OUT},
-        "S10b": {f"minus loo-{name}": mean_gain(rates, f"loo-{name}", "scalerl") for name in ("dapo", "fp32")},
-        "S11": {f"minus {how} average": gain(rates, f"average-{how}", "dapo") for how in ("sample", "token")},
-        "S12": {how: gain(rates, "dapo", f"scale-{how}") for how in ("batch", "none")},
-        "S13": clipped(log, ("scalerl", "loo-batch")) or gain(rates, "loo-batch", "scalerl"),
-        "S13a": gain(rates, "loo-npr", "scalerl"),
-        "S13b": without_variance(log),
-        "S14": spread(rates, CISPO_CLIPS, DAPO_CLIPS),
-        "S15": {
+        "S7": lambda: {
+            "CISPO minus DAPO": gain(rates, "dapo", "minimax"),
+            "GSPO minus DAPO": gain(rates, "dapo", "gspo"),
+        },
+        "S8": lambda: gain(rates, "dapo-bf16", "dapo"),
+        "S8b": lambda: mismatch(log),
+        "S9": lambda: {
+            "on the way": mean_gain(rates, "dapo", "magistral"),
+            "at the end": gain(rates, "dapo", "magistral"),
+        },
+        "S9b": lambda: logged_change(log, "dapo", "magistral", "ratio_gap"),
+        "S10": lambda: {f"loo-{name}": gain(rates, "scalerl", f"loo-{name}") for name in LEAVE_ONE_OUT},
+        "S10b": lambda: {f"minus loo-{name}": mean_gain(rates, f"loo-{name}", "scalerl") for name in ("dapo", "fp32")},
+        "S11": lambda: {f"minus {how} average": gain(rates, f"average-{how}", "dapo") for how in ("sample", "token")},
+        "S12": lambda: {how: gain(rates, "dapo", f"scale-{how}") for how in ("batch", "none")},
+        "S13": clipped(log, ("scalerl", "loo-batch"), max_grad_norm) or (lambda: gain(rates, "loo-batch", "scalerl")),
+        "S13a": lambda: gain(rates, "loo-npr", "scalerl"),
+        "S13b": lambda: without_variance(log),
+        "S14": lambda: spread(rates, CISPO_CLIPS, DAPO_CLIPS),
+        "S15": lambda: {
             "at the end": gain(rates, "scalerl", "batch-large"),
             "at the first policy": gain(rates, "scalerl", "batch-large", first_kept(rates)),
         },
-        "S16": {"half": gain(rates, "scalerl", "generations-few"), "twice": gain(rates, "scalerl", "generations-many")},
-        "S17": gain(rates, "scalerl", "long"),
-        "S18": few_truncated(log),
-        "S19": entropy_change(log),
-        "S21": by_domain(points, whole, first, ahead),
+        "S16": lambda: {
+            "half": gain(rates, "scalerl", "generations-few"),
+            "twice": gain(rates, "scalerl", "generations-many"),
+        },
+        "S17": lambda: gain(rates, "scalerl", "long"),
+        "S18": lambda: few_truncated(log),
+        "S19": lambda: entropy_change(log),
+        "S21": lambda: by_domain(points, whole, first, ahead),
     }
-    write_claims(claims, "scalerl", paper, scale, decide_all(paper, measured))
+    missed = missed_start(warm_start)
+    return dict.fromkeys(measured, missed) if missed else measured
+
+
+def missed_start(log: Path | None) -> Undecided | None:
+    """Why nothing is decided about runs that start from a policy which has not learned enough, None where it has. Logs
+    without `reached` are of warm starts that ended at their target."""
+    start = read_json(log) if log else {}
+    if start.get("reached", True):
+        return None
+    return Undecided(f"the warm start reached a pass rate of {start['best']:.3f} of {start['target']:g}")
 
 
 def law(
     points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, forecasts: pd.DataFrame, long: pd.MultiIndex
-) -> dict[str, Said]:
+) -> dict[str, Measured | Unmeasured]:
     """S1 to S5: the fits of runs that learn; `long` names those of the whole budget. What is said about A is about runs
     whose points identify it."""
     fitted, early = (table.set_index(RUN).dropna(subset=["a"]) for table in (whole, half))
     judged, begun = fitted[fitted.index.isin(long)], early[early.index.isin(long)]
     if judged.empty or begun.empty:
-        return dict.fromkeys(("S1", "S2", "S3", "S4", "S5"), "no run learns")
+        return dict.fromkeys(LAWS, Absent("no run learns"))
     ends = endings(points, forecasts, list(begun.index))
     known, foreseen = fitted[fitted["verdict"] == ESTIMATED], begun[begun["verdict"] == ESTIMATED]
     sure = ends.loc[foreseen.index]
     same = early[early["verdict"] == ESTIMATED].join(known[["a"]], rsuffix="_whole", how="inner")
     same = same[same.index.get_level_values("arm") == "scalerl"]
     asymptotes = known["a"][known.index.get_level_values("arm") == "scalerl"]
-    unknown = "A is identified in no run or one"
+    unknown = Absent("A is identified in no run or one")
     return {
         "S1": {
             "R2": within_unit(over_runs(judged["r2"])),
@@ -151,23 +175,25 @@ def endings(points: pd.DataFrame, forecasts: pd.DataFrame, runs: Sequence[tuple[
     return pd.DataFrame(rows, columns=["error", "power_error", "covered"], index=index)
 
 
-def by_domain(points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, forecasts: pd.DataFrame) -> Said:
+def by_domain(
+    points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, forecasts: pd.DataFrame
+) -> Measured | Unmeasured:
     """S21: how well each domain's own sigmoid describes the curves of joint runs, and what its first half foretells. A
     curve without learning has no sigmoid: R2 is 0, and it is foretold to stay at R_0."""
     fitted, early = (table[table["arm"] == JOINT].set_index(RUN) for table in (whole, half))
     if seeds_of(fitted) < 2:
-        return "one run"
+        return Absent("one run")
     learned = early.dropna(subset=["a"])
     errors = (last_rates(points)[early.index] - early["r0"]).abs()
     if len(learned):
         errors.update(endings(points, forecasts, list(learned.index))["error"])
-    said: dict[str, Estimate] = {}
+    found: dict[str, Estimate] = {}
     for domain, r2 in fitted["r2"].fillna(0.0).groupby("domain", sort=False):
-        said |= {
+        found |= {
             f"{domain} R2": within_unit(over_runs(r2)),
             f"{domain} error": within_unit(over_runs(errors[r2.index])),
         }
-    return said
+    return found
 
 
 def last_rates(points: pd.DataFrame) -> pd.Series:
@@ -205,7 +231,7 @@ def over_seeds(values: pd.Series) -> Estimate:
     return bootstrap_mean(values, SEED)._replace(seeds=len(values))
 
 
-def mismatch(log: pd.DataFrame) -> Said:
+def mismatch(log: pd.DataFrame) -> Estimate:
     """S8b: mean |ratio - 1| over updates whose tokens all come from the current weights, of the BF16 head."""
     return over_seeds(by_seed(log[log["staleness/max"] == 0], "dapo-bf16", "ratio_gap"))
 
@@ -215,13 +241,14 @@ def logged_change(log: pd.DataFrame, base: str, arm: str, name: str) -> Estimate
     return over_seeds((by_seed(log, arm, name) - by_seed(log, base, name)).dropna())
 
 
-def clipped(log: pd.DataFrame, arms: Sequence[str]) -> str:
-    """Why arms that differ by a factor of the update cannot be told apart, or nothing."""
+def clipped(log: pd.DataFrame, arms: Sequence[str], max_grad_norm: float) -> Absent | None:
+    """Why arms that differ by a factor of the update cannot be told apart, None where they can."""
     norms = log[log["arm"].isin(arms)]["grad_norm"]
-    share = float((norms > Recipe.max_grad_norm).mean())
+    share = float((norms > max_grad_norm).mean()) if max_grad_norm else 0.0
     if share <= 0.5:
-        return ""
-    return f"{share:.0%} of the gradients are clipped, which undoes what the filter changes: the length of an update"
+        return None
+    problem = f"{share:.0%} of the gradients are clipped"
+    return Absent(f"{problem}, which undoes what the filter changes: the length of an update")
 
 
 def without_variance(log: pd.DataFrame) -> dict[str, Estimate]:

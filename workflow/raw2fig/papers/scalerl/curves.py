@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.fitting import Curve
+from raw2fig.papers.scalerl.least_squares import Curve
 from raw2fig.tables import check_magnitudes, distinct_columns, read_header, read_table, row_name
 
 if TYPE_CHECKING:

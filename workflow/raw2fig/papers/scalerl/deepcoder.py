@@ -19,12 +19,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.splits import HOLE, ROWS, Unusable, first_of_each, read_prompt, split_ids
-from raw2fig.step import Input, Output, progress, step
+from raw2fig.papers.scalerl.splits import HOLE, ROWS, Splits, Unusable, first_of_each, read_prompt, split_ids
+from raw2fig.step import At, Input, Output, progress, step
 from raw2fig.tables import write_json
 from raw2fig.tasks.code import TESTS
 from raw2fig.tasks.problems import VERIFIER
@@ -49,12 +49,9 @@ def deepcoder(
     rows: list[Input],
     sha256: list[str] | None = None,
     template: Input,
-    train: int = 0,
-    validation: int = 500,
-    held_out: int = 1000,
+    splits: Annotated[Splits, At("problems.code.splits")],
     problems: Output,
     manifest: Output,
-    seed: int = 0,
 ) -> None:
     """Split programming problems at random, without those that have no usable tests and those that come again.
 
@@ -67,12 +64,6 @@ def deepcoder(
         What the SHA-256 of each must be, in the same order.
     template
         Text file: the prompt, with {problem} in it.
-    train
-        Problems for RL; 0: all that the other splits leave.
-    validation
-        Problems on which hyper-parameters are chosen.
-    held_out
-        Problems on which runs are evaluated.
     problems
         A row per problem, in the order of the files: prompt, answer (its tests), split, verifier.
     manifest
@@ -86,9 +77,9 @@ def deepcoder(
     names = [name for name, *_ in first_of_each(progress(read_rows(rows), "rows"), usable, counts)]
     total, dropped = counts.pop(ROWS, 0), dict(counts)
     logging.info("%d rows: %d problems; dropped: %s", total, len(names), dropped)
-    split = split_ids(names, {"held_out": held_out, "validation": validation, "train": train}, seed)
+    split = split_ids(names, splits.sizes(), splits.seed)
     write_rows(split_rows(read_rows(rows), prompt, split), problems)
-    write_json({"sha256": found, "seed": seed, "rows": total, "dropped": dropped, "split": split}, manifest)
+    write_json({"sha256": found, "seed": splits.seed, "rows": total, "dropped": dropped, "split": split}, manifest)
 
 
 def read_rows(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine
 from raw2fig.scratch import scratch_folder
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, write_table
 from raw2fig.tasks.problems import judge_of, pass_rates, read_problems, shares
@@ -22,19 +23,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class Sampling(Record):
+    """How policies are evaluated."""
+
+    samples: int = Field(
+        ge=1,
+        description="Completions of each problem, without interruption, with the same random numbers for every policy "
+        "and run.",
+    )
+    engine: Engine = Field(description="What draws completions.")
+
+
 @step
 def evaluate(
     *,
     models: list[Input],
     logs: list[Input],
     problems: Input,
-    domain: str = "math",
+    domain: str,
     split: Literal["validation", "held_out"] = "held_out",
-    samples: int = 16,
-    engine: Engine = "sampler",
+    sampling: Sampling,
     curves: Output,
     rates: Output,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """Evaluate the policies that `train` kept: the curves that `raw2fig scalerl fit` reads.
 
@@ -47,13 +58,9 @@ def evaluate(
     problems
         Table of problems.
     domain
-        What they are called.
+        Name of these problems in the results, such as math.
     split
         held_out for what is reported; validation for choosing hyper-parameters.
-    samples
-        Completions of each problem, without interruption, with the same random numbers for every policy and run.
-    engine
-        sampler or vllm.
     curves
         CSV with a row per policy: arm, domain, seed, update, rollouts, compute (FLOPs since the first update: 2 per
         weight and token drawn, 6 per weight and token trained on), pass_rate.
@@ -65,28 +72,28 @@ def evaluate(
     if len(models) != len(logs):
         raise InputError("models", f"{len(models)} and {len(logs)} logs", "a log for each")
     frame = read_problems([problems], split)
-    rates_of = {"sampler": rates_by_sampler, "vllm": rates_by_vllm}[engine]
+    rates_of = {"sampler": rates_by_sampler, "vllm": rates_by_vllm}[sampling.engine]
     begun: dict[tuple[str, int], np.ndarray] = {}  # runs start from one policy, whose rates are needed once
     rows, parts = [], []
     for model, log in zip(models, logs, strict=True):
-        told = read_json(log)
+        run = read_json(log)
         kept = sorted((model / "policies").glob("*.safetensors"), key=lambda path: int(path.stem))
         if not kept:
             raise InputError(model, "has no folder policies", "a model folder of `raw2fig scalerl train`")
-        run, recipe = {"arm": told["arm"], "domain": domain, "seed": told["seed"]}, told["recipe"]
-        spent = compute_of(told["updates"], told["parameters"])
+        named, recipe = {"arm": run["arm"], "domain": domain, "seed": run["seed"]}, run["recipe"]
+        spent = compute_of(run["updates"], run["parameters"])
         longest = recipe["max_new_tokens"]
         start = (check_sha256(kept[0], None, kept[0]), longest)
         known = [begun[start]] if start in begun else []
-        measured = [*known, *rates_of(model, kept[len(known) :], frame, samples, longest, seed)]
+        measured = [*known, *rates_of(model, kept[len(known) :], frame, sampling.samples, longest, seed)]
         begun[start] = measured[0]
         for path, found in zip(kept, measured, strict=True):
             update = int(path.stem)
             rollouts = update * recipe["prompts"] * recipe["generations"]
             rows.append(
-                run | {"update": update, "rollouts": rollouts, "compute": spent[update], "pass_rate": found.mean()}
+                named | {"update": update, "rollouts": rollouts, "compute": spent[update], "pass_rate": found.mean()}
             )
-            parts.append(pd.DataFrame(run | {"rollouts": rollouts, "problem": frame["prompt"], "pass_rate": found}))
+            parts.append(pd.DataFrame(named | {"rollouts": rollouts, "problem": frame["prompt"], "pass_rate": found}))
     write_table(pd.DataFrame(rows), curves)
     write_table(pd.concat(parts, ignore_index=True), rates)
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.compare import common_budget, gain, read_rates
-from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, figure, footnote, legend_above, points_with_intervals, save
-from raw2fig.step import Input, Output, step
+from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above, points_with_intervals
+from raw2fig.step import Input, figure
 from raw2fig.tables import read_table, read_yaml
 
 if TYPE_CHECKING:
@@ -29,27 +29,16 @@ SMOOTH = 5
 """Updates over which a quantity of the log is averaged."""
 
 
-@step
-def fig_arms(
-    *,
-    figures: Input,
-    name: str,
-    runs: Input,
-    problems: Input,
-    updates: Input,
-    svg: Output,
-    png: Output,
-    csv: Output,
-    scale: str = "laptop",
-) -> None:
+@figure
+def fig_arms(*, figures: Input, panels: str, runs: Input, problems: Input, updates: Input) -> Drawing:
     """Draw one of the figures that compare arms (2, 4, 5, 6, 9, 10, 14, 16, 19, 20).
 
     Parameters
     ----------
     figures
-        YAML file: figure → panels of title, metric and arms.
-    name
-        Of the figure.
+        YAML file: name of a figure → its panels, each with title, metric and arms.
+    panels
+        Name of the figure in that file.
     runs
         Points of all runs.
     problems
@@ -59,19 +48,19 @@ def fig_arms(
     """
     import pandas as pd
 
-    panels = read_panels(figures, name)
+    chosen = read_panels(figures, panels)
     points = read_table(runs, {"arm": "string", "seed": "integer", "rollouts": "integer", "compute": "number"})
     rates, log = read_rates(problems), read_table(updates, {"arm": "string", "seed": "integer", "rollouts": "integer"})
     # an arm has one colour throughout a figure
-    order = {arm: place for place, arm in enumerate(dict.fromkeys(arm for panel in panels for arm in panel["arms"]))}
+    order = {arm: place for place, arm in enumerate(dict.fromkeys(arm for panel in chosen for arm in panel["arms"]))}
     absent = [arm for arm in order if arm not in set(points["arm"])]
     if absent:
-        raise InputError(runs, f"no run of {', '.join(absent)}", f"the arms of figure {name}")
-    places = sum(2 if panel["metric"] == PASS_RATE else 1 for panel in panels)
-    fig, grid = figure(9.6, 0.6 + 2.9 * -(-places // 2), rows=-(-places // 2), cols=2)
+        raise InputError(runs, f"no run of {', '.join(absent)}", f"the arms of figure {panels}")
+    places = sum(2 if panel["metric"] == PASS_RATE else 1 for panel in chosen)
+    fig, grid = canvas(9.6, 0.6 + 2.9 * -(-places // 2), rows=-(-places // 2), cols=2)
     axes = iter(list(np.reshape(grid, -1)))
     drawn, rows = [], []
-    for panel in sorted(panels, key=lambda panel: panel["metric"] != PASS_RATE):
+    for panel in sorted(chosen, key=lambda panel: panel["metric"] != PASS_RATE):
         ax = next(axes)
         ax.set_title(panel["title"])
         drawn.append(ax)
@@ -83,12 +72,13 @@ def fig_arms(
     for ax in axes:
         ax.set_visible(False)
     legend_above(fig, drawn)
-    chosen = rates[rates["arm"].isin(list(order))]
-    note = footnote(scale, f"{chosen['problem'].nunique()} held-out problems", chosen["seed"].nunique())
-    note += (
-        " over problems and seeds (right); thin lines: single seeds; FLOPs: 2 N per token drawn, 6 N per token trained"
+    shown = rates[rates["arm"].isin(list(order))]
+    items = f"{shown['problem'].nunique()} held-out problems"
+    intervals = (
+        "95 % intervals over problems and seeds (right); thin lines: single seeds; FLOPs: 2 N per token drawn, 6 N per "
+        "token trained"
     )
-    save(fig, svg, png, csv, pd.DataFrame(rows), note)
+    return Drawing(fig, pd.DataFrame(rows), items, shown["seed"].nunique(), intervals)
 
 
 def read_panels(path: Path, name: str) -> list[dict[str, Any]]:

@@ -9,11 +9,11 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.compare import RUN
 from raw2fig.papers.scalerl.figures_arms import compute_axis
-from raw2fig.papers.scalerl.fits import CURVES, EFFICIENCY, FORECAST, of_run, read_fits
+from raw2fig.papers.scalerl.fit_runs import CURVES, EFFICIENCY, FORECAST, of_run, read_fits
 from raw2fig.papers.scalerl.law import log_f, sigmoid
-from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, figure, footnote, legend_above, points_with_intervals, save
+from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above, points_with_intervals
 from raw2fig.stats import Estimate, deviation
-from raw2fig.step import Input, Output, step
+from raw2fig.step import Input, figure
 from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
@@ -24,18 +24,8 @@ EXAMPLE = {"r0": 0.25, "a": 0.61, "b": 1.92, "c_mid": 2542.0}
 """ScaleRL of Table 1, around which the parameters are varied; R_0 is ours."""
 
 
-@step
-def fig_forecast(
-    *,
-    runs: Input,
-    fits: Input,
-    forecasts: Input,
-    arms: list[str],
-    svg: Output,
-    png: Output,
-    csv: Output,
-    scale: str = "laptop",
-) -> None:
+@figure
+def fig_forecast(*, runs: Input, fits: Input, forecasts: Input, arms: list[str]) -> Drawing:
     """Figures 1, 2 and 11: laws fitted to the first half of the compute, forecast to the end.
 
     Parameters
@@ -57,7 +47,7 @@ def fig_forecast(
     if chosen.empty:
         raise InputError(fits, f"no run of {', '.join(arms)}", "arms of the comparison")
     cols = 3
-    fig, grid = figure(10.5, 0.7 + 2.5 * -(-len(chosen) // cols), rows=-(-len(chosen) // cols), cols=cols)
+    fig, grid = canvas(10.5, 0.7 + 2.5 * -(-len(chosen) // cols), rows=-(-len(chosen) // cols), cols=cols)
     axes, rows = list(np.reshape(grid, -1)), []
     for ax, (_, fit) in zip(axes, chosen.iterrows(), strict=False):
         rows += _forecast(ax, of_run(points, fit[RUN]), fit, of_run(ahead, fit[RUN]))
@@ -67,8 +57,9 @@ def fig_forecast(
     table = pd.concat(rows, ignore_index=True)
     drawn = int((table["kind"] != "forecast").sum())
     bands = "90 % bands, dark of the curve, light of a measured point"
-    note = footnote(scale, f"{drawn} points", chosen["seed"].nunique(), bands)
-    save(fig, svg, png, csv, table, f"{note}; fitted to the filled points only")
+    return Drawing(
+        fig, table, f"{drawn} points", chosen["seed"].nunique(), f"{bands}; fitted to the filled points only"
+    )
 
 
 def _order(arms: list[str]) -> Any:
@@ -103,10 +94,8 @@ def _forecast(ax: Axes, points: pd.DataFrame, fit: Any, ahead: pd.DataFrame) -> 
     return [part.reindex(columns=columns) for part in (shown, lines)]
 
 
-@step
-def fig_leave_one_out(
-    *, range: Input, efficiency: Input, svg: Output, png: Output, csv: Output, scale: str = "laptop"
-) -> None:
+@figure
+def fig_leave_one_out(*, range: Input, efficiency: Input) -> Drawing:
     """Figure 7: ln F over ln C at the arms' mean A, where the law is a line of slope B, and B of each arm.
 
     Parameters
@@ -121,7 +110,7 @@ def fig_leave_one_out(
     points = read_table(range, CURVES)
     found = read_fits(efficiency, EFFICIENCY)
     arms = list(found["arm"].unique())
-    fig, (left, right) = figure(10.5, 4.6, cols=2)
+    fig, (left, right) = canvas(10.5, 4.6, cols=2)
     rows: list[dict[str, Any]] = []
     for index, arm in enumerate(arms):
         colour, marker = PALETTE[index % len(PALETTE)], MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
@@ -149,14 +138,12 @@ def fig_leave_one_out(
     right.grid(axis="x", visible=False)
     right.set(ylabel="B", yscale="log", title="efficiency B at that A, by seed")
     legend_above(fig, [left])
-    note = footnote(scale, f"{drawn} points", found["seed"].nunique())
-    save(fig, svg, png, csv, pd.DataFrame(rows), f"{note} over points; {masked} points outside R_0 to A are left out")
+    intervals = f"95 % intervals over points; {masked} points outside R_0 to A are left out"
+    return Drawing(fig, pd.DataFrame(rows), f"{drawn} points", found["seed"].nunique(), intervals)
 
 
-@step
-def fig_seeds(
-    *, runs: Input, fits: Input, arm: str, svg: Output, png: Output, csv: Output, scale: str = "laptop"
-) -> None:
+@figure
+def fig_seeds(*, runs: Input, fits: Input, arm: str) -> Drawing:
     """Figure 8: the same recipe with several seeds, and the asymptote of each.
 
     Parameters
@@ -174,7 +161,7 @@ def fig_seeds(
     found = found[found["arm"] == arm]
     if found.empty:
         raise InputError(fits, f"no run of {arm}", "an arm of the comparison")
-    fig, (left, right) = figure(9.6, 3.6, cols=2)
+    fig, (left, right) = canvas(9.6, 3.6, cols=2)
     rows: list[dict[str, Any]] = []
     for index, (_, fit) in enumerate(found.iterrows()):
         run = of_run(points, fit[RUN])
@@ -203,19 +190,18 @@ def fig_seeds(
     right.set(ylabel="A", title=title)
     legend_above(fig, [left])
     drawn = sum(row["kind"] == "point" for row in rows)
-    note = footnote(scale, f"{drawn} points", found["seed"].nunique())
-    save(fig, svg, png, csv, pd.DataFrame(rows), f"{note} over points")
+    return Drawing(fig, pd.DataFrame(rows), f"{drawn} points", found["seed"].nunique(), "95 % intervals over points")
 
 
-@step
-def fig_parameters(*, svg: Output, png: Output, csv: Output) -> None:
+@figure
+def fig_parameters() -> Drawing:
     """Figures 12 and 13: what each parameter of the law does, exactly."""
     import pandas as pd
 
     varied = {"a": (0.5, 0.61, 0.7), "b": (1.0, 1.92, 3.0), "c_mid": (1000.0, 2542.0, 6000.0)}
     names = {"a": "A", "b": "B", "c_mid": "C_mid"}
     compute = np.geomspace(50, 100_000, 200)
-    fig, axes = figure(10.5, 3.4, cols=3)
+    fig, axes = canvas(10.5, 3.4, cols=3)
     parts = []
     for ax, (name, values) in zip(axes, varied.items(), strict=True):
         for index, value in enumerate(values):
@@ -226,17 +212,17 @@ def fig_parameters(*, svg: Output, png: Output, csv: Output) -> None:
         ax.set(xscale="log", xlabel="GPU-hours", ylabel="pass rate", title=f"{names[name]} varied")
         ax.legend(title=names[name])
     note = "the law exactly, no run · around ScaleRL of Table 1: A = 0.61, B = 1.92, C_mid = 2542, with R_0 = 0.25"
-    save(fig, svg, png, csv, pd.concat(parts, ignore_index=True), note)
+    return Drawing(fig, pd.concat(parts, ignore_index=True), n="", note=note)
 
 
-@step
-def fig_robustness(*, table: Input, svg: Output, png: Output, csv: Output) -> None:
+@figure
+def fig_robustness(*, table: Input) -> Drawing:
     """Appendix A.4 and A.7: the asymptote by fitted range, sigmoid and power law, on curves of known law.
 
     Parameters
     ----------
     table
-        Of `robustness`.
+        What `robustness` fitted.
     """
     import pandas as pd
 
@@ -251,7 +237,7 @@ def fig_robustness(*, table: Input, svg: Output, png: Output, csv: Output) -> No
     frame = read_table(table, kinds)
     truth = frame[(frame["law"] == "sigmoid") & (frame["repetition"] < 0)]["a"].mean()
     ranges = list(frame[["start", "end"]].drop_duplicates().itertuples(index=False, name=None))
-    fig, axes = figure(9.6, 3.8, cols=2)
+    fig, axes = canvas(9.6, 3.8, cols=2)
     rows: list[dict[str, Any]] = []
     for ax, name in zip(axes, ("a", "b"), strict=True):
         for index, law in enumerate(("sigmoid", "power law")):
@@ -274,4 +260,4 @@ def fig_robustness(*, table: Input, svg: Output, png: Output, csv: Output) -> No
         f"curves of known law (A = {truth:.3f}, dotted), no run · markers without noise, whiskers 95 % of "
         f"{repetitions} curves with noise"
     )
-    save(fig, svg, png, csv, pd.DataFrame(rows), note)
+    return Drawing(fig, pd.DataFrame(rows), n="", note=note)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.assessment import UNFIT, against, assess, unfit
+from raw2fig.papers.scalerl.assessment import forecast as forecast_of
 from raw2fig.papers.scalerl.curves import binned, read_curve, split
-from raw2fig.papers.scalerl.fitting import (
+from raw2fig.papers.scalerl.law import log_f
+from raw2fig.papers.scalerl.least_squares import (
+    MOST_RESAMPLES,
     PAPER_A,
     PAPER_C_PRINTED,
     PAPER_C_USED,
@@ -22,15 +26,26 @@ from raw2fig.papers.scalerl.fitting import (
     noise,
     scaled_grid,
 )
-from raw2fig.papers.scalerl.judge import UNFIT, against, judged, unfit
-from raw2fig.papers.scalerl.judge import forecast as forecast_of
-from raw2fig.papers.scalerl.law import log_f
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import LARGEST, write_json, write_table
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from raw2fig.plotting import Drawing
+
 Grid = Literal["scaled", "used", "printed"]
-MOST_RESAMPLES = 100_000
-"""More change no digit of an interval, and the memory they need has no bound."""
+
+
+class Reported(Record):
+    """What is reported of a fit."""
+
+    grid: Grid = Field(
+        description="Grid of the paper's own procedure, whose result is reported beside the free fit: scaled to this "
+        "curve, or in GPU-hours as the paper used it or printed it."
+    )
+    resamples: int = Field(ge=100, le=MOST_RESAMPLES, description="Bootstrap resamples of the curve.")
 
 
 @step
@@ -43,54 +58,66 @@ def fit(
     start: float | None = None,
     end: float | None = None,
     a: float | None = None,
-    grid: Grid = "scaled",
     until: float | None = None,
-    resamples: int = 1000,
+    reported: Reported,
     parameters: Output = Path("scalerl-fit.json"),
     forecast: Output = Path("scalerl-forecast.csv"),
     svg: Output = Path("scalerl-fit.svg"),
     png: Output = Path("scalerl-fit.png"),
     csv: Output = Path("scalerl-fit.csv"),
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
-    """Fit the scaling law to the curve of a run and forecast it.
+    """Fit the scaling law to the curve of your own run, and forecast how the run would go on.
+
+    The law is R = R_0 + (A - R_0) / (1 + (C_mid / C)^B). R is the pass rate on held-out prompts and C the compute. R_0
+    is the pass rate before training, A the one that the run approaches, B how steeply it rises, and C_mid the compute
+    at which half of the gain is made.
+
+    An example: `raw2fig scalerl fit --curve my_run.csv --end 4000`, where my_run.csv begins with the line
+    `gpu_hours,pass_rate`. The rows up to 4000 GPU-hours are fitted, the later ones are compared with the forecast.
+
+    The result also says whether the range can tell the parameters at all. It cannot where it ends before 2 C_mid: A
+    then tends to come out too large.
 
     Parameters
     ----------
     curve
-        CSV or Parquet, a row per validation: compute in any unit, and the pass rate on held-out prompts.
+        The curve as CSV or Parquet, with a row for each validation: the compute in any unit, and the pass rate on
+        held-out prompts, from 0 to 1 or in percent.
     compute_column
-        Column of the compute; not needed for usual names (compute, gpu_hours, flops, tokens, step, ...).
+        Column of the compute. Usual names (compute, gpu_hours, flops, tokens, step, ...) are found without it.
     score_column
-        Column of the pass rate; not needed for usual names (pass_rate, reward, accuracy, score, ...).
+        Column of the pass rate. Usual names (pass_rate, reward, accuracy, score, ...) are found without it.
     r0
-        Pass rate before training; not needed when a row has compute 0.
+        Pass rate before training. A row with compute 0 says it too.
     start
-        Smallest compute that is fitted: the paper leaves out the first epoch.
+        Smallest compute that is fitted. The paper leaves out the first epoch.
     end
-        Largest compute that is fitted; the mean of the points beyond it is compared with the forecast.
+        Largest compute that is fitted. The mean of the points beyond it is compared with the forecast.
     a
-        Asymptote to be kept fixed: runs whose asymptotes differ by less than 0.02 are compared by B at their mean.
-    grid
-        Grid of the paper's own procedure, which is reported beside the free fit: scaled to this curve, or in GPU-hours
-        as the paper used it or as it printed it.
+        Keep the asymptote A at this value, to compare the efficiency B of runs whose asymptotes are alike (the paper:
+        less than 0.02 apart).
     until
-        Compute of the forecast's end: twice the largest of the curve without it.
-    resamples
-        Of the curve, for the intervals.
+        Compute up to which the run is forecast. Without it, twice the largest compute of the curve.
     parameters
-        JSON with A, B, C_mid, their 95 % intervals, what the range can tell, and the forecast of what lies beyond it.
+        A, B and C_mid with 95 % intervals, what the range can tell, and the forecast of the points beyond it, as JSON.
     forecast
-        CSV with a row per compute: compute, score, and 95 % bands of the curve (low, high) and of a further measured
-        point (point_low, point_high).
+        The forecast as CSV: compute, score, and 95 % bands of the curve (low, high) and of one more measured point
+        (point_low, point_high).
+    svg
+        The figure as SVG.
+    png
+        The figure as PNG.
+    csv
+        The plotted values.
     """
     import pandas as pd
+
+    from raw2fig.plotting import save
 
     whole = read_curve(curve, compute_column, score_column, r0)
     last = float(whole.compute[-1]) if len(whole.compute) else 0.0
     before, fitted, beyond = (binned(part) for part in split(whole, start, end))
-    if not 100 <= resamples <= MOST_RESAMPLES:
-        raise InputError("resamples", f"is {resamples}", f"at least 100, at most {MOST_RESAMPLES}")
     if a is not None and not whole.r0 < a <= 1:
         raise InputError("a", f"is {a:g}", f"an asymptote above R_0 = {whole.r0:g}, at most 1")
     if until is not None and not last <= until <= LARGEST:
@@ -103,16 +130,16 @@ def fit(
         "validations": int(fitted.weights.sum()),
         "range": [float(fitted.compute[0]), float(fitted.compute[-1])],
         "noise": noise(fitted),
-        "resamples": resamples,
+        "resamples": reported.resamples,
     }
     verdict = unfit(fitted)
     if verdict:
         report |= {"verdict": verdict, "warnings": [UNFIT[verdict]]}
         table = pd.DataFrame(columns=["compute", "score", "low", "high", "point_low", "point_high"], dtype=float)
     else:
-        samples = bootstrap_fits(fitted, found, resamples, np.random.default_rng(seed), a is not None)
-        report |= judged(fitted, found, samples, a is not None) | {
-            "grid": {"kind": grid, **_on_grid(fitted, grid)._asdict()}
+        samples = bootstrap_fits(fitted, found, reported.resamples, np.random.default_rng(seed), a is not None)
+        report |= assess(fitted, found, samples, a is not None) | {
+            "grid": {"kind": reported.grid, **_on_grid(fitted, reported.grid)._asdict()}
         }
         if len(beyond.compute):
             report["beyond"] = against(found, samples, beyond)
@@ -121,7 +148,7 @@ def fit(
         logging.warning("%s", warning)
     write_json(report, parameters)
     write_table(table, forecast)
-    _draw((before, fitted, beyond), report, table, svg, png, csv)
+    save(_draw((before, fitted, beyond), report, table), "", svg, png, csv)
     print(_summary(report))
 
 
@@ -132,15 +159,13 @@ def _on_grid(curve: Curve, grid: Grid) -> Fit:
     return fit_grid(curve, PAPER_A, PAPER_C_USED if grid == "used" else PAPER_C_PRINTED)
 
 
-def _draw(
-    parts: tuple[Curve, Curve, Curve], report: dict[str, Any], table: Any, svg: Path, png: Path, csv: Path
-) -> None:
+def _draw(parts: tuple[Curve, Curve, Curve], report: dict[str, Any], table: pd.DataFrame) -> Drawing:
     """The points before, in and beyond the fitted range with the law, and on the straight line of Figure 7."""
     import pandas as pd
 
-    from raw2fig.plotting import NEUTRAL, PALETTE, figure, legend_above, save
+    from raw2fig.plotting import NEUTRAL, PALETTE, Drawing, canvas, legend_above
 
-    fig, (left, right) = figure(9.6, 4.2, cols=2)
+    fig, (left, right) = canvas(9.6, 4.2, cols=2)
     compute, score, weights = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("compute", "score", "weights")
     )
@@ -176,7 +201,7 @@ def _draw(
         f"n = {report['points']} points fitted · 1 run · 95 % intervals from {report['resamples']} resampled curves · "
         "bands: dark of the curve, light of a measured point"
     )
-    save(fig, svg, png, csv, values, note)
+    return Drawing(fig, values, n="", note=note)
 
 
 def _summary(report: dict[str, Any]) -> str:

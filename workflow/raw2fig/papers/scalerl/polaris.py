@@ -7,11 +7,12 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.splits import HOLE, REPEATED, ROWS, Unusable, first_of_each, read_prompt, split_ids
-from raw2fig.step import Input, Output, progress, step
+from raw2fig.papers.scalerl.splits import HOLE, REPEATED, ROWS, Splits, Unusable, first_of_each, read_prompt, split_ids
+from raw2fig.step import At, Input, Output, progress, step
 from raw2fig.tables import write_json, write_table
 from raw2fig.tasks.mathematics import is_readable
 from raw2fig.tasks.problems import VERIFIER
@@ -25,12 +26,9 @@ def polaris(
     rows: Input,
     sha256: str | None = None,
     template: Input,
-    train: int = 0,
-    validation: int = 500,
-    held_out: int = 1000,
+    splits: Annotated[Splits, At("problems.math.splits")],
     problems: Output,
     manifest: Output,
-    seed: int = 0,
 ) -> None:
     """Split problems at random, without those whose answer cannot be read and those that come again.
 
@@ -42,12 +40,6 @@ def polaris(
         What its SHA-256 must be.
     template
         Text file: the prompt, with {problem} in it.
-    train
-        Problems for RL; 0: all that the other splits leave.
-    validation
-        Problems on which hyper-parameters are chosen.
-    held_out
-        Problems on which runs are evaluated.
     problems
         A row per problem: prompt, answer, split, verifier.
     manifest
@@ -61,15 +53,15 @@ def polaris(
     kept = {name: row for name, row, *_ in first_of_each(progress(read_rows(rows), "answers"), usable, counts)}
     total, unread, again = counts[ROWS], counts[UNREADABLE], counts[REPEATED]
     logging.info("%d rows: %d answers cannot be read, %d problems come again", total, unread, again)
-    split = split_ids(list(kept), {"held_out": held_out, "validation": validation, "train": train}, seed)
+    split = split_ids(list(kept), splits.sizes(), splits.seed)
     table = [
         (prompt.replace(HOLE, kept[name][0]), kept[name][1], part, "math")
         for part, names in split.items()
         for name in names
     ]
     write_table(pd.DataFrame(table, columns=["prompt", "answer", "split", VERIFIER]), problems)
-    told = {ROWS: total, UNREADABLE: unread, REPEATED: again}
-    write_json({"sha256": found, "seed": seed, **told, "split": split}, manifest)
+    counted = {ROWS: total, UNREADABLE: unread, REPEATED: again}
+    write_json({"sha256": found, "seed": splits.seed, **counted, "split": split}, manifest)
 
 
 def usable(row: tuple[str, str]) -> tuple[str, str]:

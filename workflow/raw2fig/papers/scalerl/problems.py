@@ -7,73 +7,67 @@ from pathlib import Path
 
 import numpy as np
 
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Output, step
 from raw2fig.tables import write_table
 from raw2fig.tasks.arithmetic import draw_problems
-from raw2fig.tasks.problems import VERIFIER, sizes_of
+from raw2fig.tasks.problems import SPLITS, VERIFIER
 from raw2fig.tasks.programs import draw_programs
 
 
+class Drawn(Record):
+    """How many problems are drawn for each split."""
+
+    warm_start: int = Field(ge=1, description="Problems with demonstrations, for supervised training.")
+    train: int = Field(ge=1, description="Problems for RL.")
+    validation: int = Field(ge=1, description="Problems on which hyper-parameters are chosen.")
+    held_out: int = Field(ge=1, description="Problems on which runs are evaluated.")
+    seed: Seed = Field(description="Seed of the draw of the problems.")
+
+    def sizes(self) -> dict[str, int]:
+        """Problems of each split, in the order of the splits."""
+        return {split: getattr(self, split) for split in SPLITS}
+
+
+class Sums(Drawn):
+    """Sums of two numbers."""
+
+    digits: int = Field(ge=1, le=9, description="Digits of the two numbers.")
+
+
+class Programs(Drawn):
+    """Programs by example."""
+
+    operations: int = Field(ge=1, description="Operations of the longest program.")
+    examples: int = Field(ge=1, le=10, description="Digits of which a prompt shows what the program makes.")
+
+
 @step
-def sums(
-    *,
-    problems: Output,
-    digits: int = 2,
-    warm_start: int = 4600,
-    train: int = 240,
-    validation: int = 200,
-    held_out: int = 200,
-    seed: int = 0,
-) -> None:
+def sums(*, problems: Output, settings: Sums) -> None:
     """Draw sums, none of them in two splits.
 
     Parameters
     ----------
     problems
         A row per problem: prompt, answer, split, verifier.
-    digits
-        Of the two numbers.
-    warm_start
-        Problems with demonstrations, for supervised training.
-    train
-        Problems for RL.
-    validation
-        Problems on which hyper-parameters are chosen.
-    held_out
-        Problems on which runs are evaluated.
     """
-    sizes = sizes_of(warm_start, train, validation, held_out)
-    drawn = draw_problems(sum(sizes.values()), digits, seed)
+    sizes = settings.sizes()
+    drawn = draw_problems(sum(sizes.values()), settings.digits, settings.seed)
     write_problems([(problem.prompt(), problem.answer()) for problem in drawn], sizes, "sums", problems)
 
 
 @step
-def programs(
-    *,
-    problems: Output,
-    operations: int = 3,
-    examples: int = 4,
-    warm_start: int = 1500,
-    train: int = 240,
-    validation: int = 200,
-    held_out: int = 200,
-    seed: int = 0,
-) -> None:
+def programs(*, problems: Output, settings: Programs) -> None:
     """Draw programs by example, no examples in two splits; a program can come again with others.
 
     Parameters
     ----------
     problems
         A row per problem: prompt, answer (a right program), split, verifier.
-    operations
-        Of the longest program.
-    examples
-        Digits of which a prompt shows what the program makes.
-    warm_start
-        As in `sums`, like what follows.
     """
-    sizes = sizes_of(warm_start, train, validation, held_out)
-    write_problems(draw_programs(sum(sizes.values()), operations, examples, seed), sizes, "programs", problems)
+    sizes = settings.sizes()
+    drawn = draw_programs(sum(sizes.values()), settings.operations, settings.examples, settings.seed)
+    write_problems(drawn, sizes, "programs", problems)
 
 
 def write_problems(drawn: Sequence[tuple[str, str]], sizes: Mapping[str, int], verifier: str, path: Path) -> None:

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from raw2fig.papers.scalerl.fitting import PAPER_A, PAPER_C_PRINTED, PAPER_C_USED, Curve, fit_free, fit_grid, fit_power
 from raw2fig.papers.scalerl.law import sigmoid
+from raw2fig.papers.scalerl.least_squares import (
+    PAPER_A,
+    PAPER_C_PRINTED,
+    PAPER_C_USED,
+    Curve,
+    fit_free,
+    fit_grid,
+    fit_power,
+)
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Output, step
 from raw2fig.tables import write_table
 
@@ -17,25 +26,28 @@ RANGES = ((1_500, 50_000), (0, 100_000), (0, 50_000), (5_000, 50_000), (30_000, 
 """GPU-hours that are fitted, in the order of the paper's table; the power law recovers on the last."""
 
 
+class Noisy(Record):
+    """Curves of known law with noise."""
+
+    repetitions: int = Field(ge=2, description="Curves with noise.")
+    noise: float = Field(gt=0, description="Standard deviation of a point about the law.")
+
+
 @step
-def robustness(*, table: Output, noise: float = 0.004, repetitions: int = 20, seed: int = 0) -> None:
+def robustness(*, table: Output, noisy: Noisy, seed: Seed = 0) -> None:
     """Fit sigmoid and power law to parts of a curve with the paper's parameters, without noise and with it.
 
     Parameters
     ----------
     table
         A row per range, law and repetition: a, b, c_mid; repetition -1 is without noise.
-    noise
-        Standard deviation of a point.
-    repetitions
-        Curves with noise.
     """
     import pandas as pd
 
     compute = np.linspace(LAST / POINTS, LAST, POINTS)
     exact = sigmoid(compute, LAW["r0"], LAW["a"], LAW["b"], LAW["c_mid"])
     rng = np.random.default_rng(seed)
-    curves = {-1: exact} | {i: exact + rng.normal(0, noise, POINTS) for i in range(repetitions)}
+    curves = {-1: exact} | {i: exact + rng.normal(0, noisy.noise, POINTS) for i in range(noisy.repetitions)}
     rows = []
     for repetition, score in curves.items():
         for low, high in RANGES:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.settings import Field, Record, Seed
 
 HOLE = "{problem}"
 """Where a problem stands in a prompt."""
@@ -18,6 +19,20 @@ SIGNS = 16
 """Hexadecimal digits of a problem's id."""
 ROWS, REPEATED = "rows", "repeated_problems"
 """What `first_of_each` counts besides the reasons of `Unusable`."""
+
+
+class Splits(Record):
+    """How many problems of a pool each split has."""
+
+    train: int = Field(ge=0, description="Problems for RL; 0: all that the other splits leave.")
+    validation: int = Field(ge=1, description="Problems on which hyper-parameters are chosen.")
+    held_out: int = Field(ge=1, description="Problems on which runs are evaluated.")
+    seed: Seed = Field(description="Seed of the draw of the splits.")
+
+    def sizes(self) -> dict[str, int]:
+        """Problems of each split; the last one may take what is left."""
+        return {name: getattr(self, name) for name in ("held_out", "validation", "train")}
+
 
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")

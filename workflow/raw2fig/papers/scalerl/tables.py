@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from raw2fig.claims import published_numbers
 from raw2fig.papers.scalerl.compare import level, read_rates
-from raw2fig.papers.scalerl.fits import read_fits
-from raw2fig.step import Input, Output, step
-from raw2fig.tables import read_json, read_table, rows_where, write_table
+from raw2fig.papers.scalerl.fit_runs import read_fits
+from raw2fig.step import Input, table
+from raw2fig.tables import Table, read_json, read_table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,17 +20,8 @@ WARN, UNSTABLE, MOST = 0.05, 0.10, 0.9
 """Truncation: the paper's runs stayed below 5 % for 90 % of the training; 10 to 15 % went with instability."""
 
 
-@step
-def table_runs(
-    *,
-    problems: Input,
-    updates: Input,
-    fits: Input,
-    choices: list[Input],
-    published: Input,
-    csv: Output,
-    markdown: Output,
-) -> None:
+@table
+def table_runs(*, problems: Input, updates: Input, fits: Input, choices: list[Input], published: Input) -> Table:
     """Parameters of every arm and domain, mean over seeds, with the pass rate at the end and what truncation says.
 
     Parameters
@@ -43,13 +35,13 @@ def table_runs(
     choices
         What `tune` chose for each arm.
     published
-        The paper's parameters: arm, domain, a, b, c_mid (GPU-hours), where; empty where they are not legible.
+        The paper's numbers: its parameters are those of `laws`, C_mid in GPU-hours.
     """
     import pandas as pd
 
     rates, found = read_rates(problems), read_fits(fits)
     log = read_table(updates, {"arm": "string", "seed": "integer", "truncated": "number"})
-    told = {chosen["arm"]: chosen for chosen in map(read_json, choices)}
+    tuned = {chosen["arm"]: chosen for chosen in map(read_json, choices)}
     rows: list[dict[str, Any]] = []
     for (arm, domain), fitted in found.groupby(["arm", "domain"], sort=False):
         mine = rows_where(rates, arm=arm, domain=domain)
@@ -60,7 +52,7 @@ def table_runs(
             "domain": domain,
             "seeds": len(fitted),
             "rollouts": last,
-            "lr": told[arm]["lr"],
+            "lr": tuned[arm]["lr"],
         }
         row |= {"pass_rate": end.value, "low": end.low, "high": end.high}
         for name in ("a", "b", "c_mid"):
@@ -70,33 +62,34 @@ def table_runs(
                 f"{name}_runs": ", ".join(f"{v:.3g}" for v in values),
             }
         row |= {"verdicts": ", ".join(fitted["verdict"]), "truncation": truncation(log[log["arm"] == arm])}
-        row["tuning"] = "; ".join(f"{tried['lr']:g}: {tried['pass_rate']:.3f}" for tried in told[arm]["tried"])
+        row["tuning"] = "; ".join(f"{tried['lr']:g}: {tried['pass_rate']:.3f}" for tried in tuned[arm]["tried"])
         rows.append(row)
-    paper = read_table(published, {"arm": "string", "domain": "string"})
-    names = {name: f"published_{name}" for name in ("a", "b", "c_mid", "where")}
-    table = pd.DataFrame(rows).merge(paper.rename(columns=names), on=["arm", "domain"], how="left")
-    write_table(table, csv)
-    markdown.write_text(_markdown(table), encoding="utf-8")
+    columns = ["arm", "domain", "a", "b", "c_mid", "where"]
+    paper = pd.DataFrame(published_numbers(published, "laws"), columns=columns)
+    names = {name: f"published_{name}" for name in columns[2:]}
+    whole = pd.DataFrame(rows).merge(paper.rename(columns=names), on=["arm", "domain"], how="left")
+    return Table(whole, _markdown(whole))
 
 
-@step
-def table_robustness(*, table: Input, published: Input, csv: Output, markdown: Output) -> None:
+@table
+def table_fit_robustness(*, fitted: Input, published: Input) -> Table:
     """Parameters fitted to parts of a curve of known law, beside the paper's for the same parts of its longest run.
 
     Parameters
     ----------
-    table
+    fitted
         What `robustness` fitted.
     published
-        The paper's: start, end, law, a, b; empty where it has no number.
+        The paper's numbers: its fits of parts of a run are `ranges`.
     """
-    found = read_table(table, {"law": "string", "repetition": "integer"})
+    import pandas as pd
+
+    found = read_table(fitted, {"law": "string", "repetition": "integer"})
     keys = ["start", "end", "law"]
     exact = found[found["repetition"] < 0].set_index(keys)[["a", "b", "c_mid"]]
     noisy = found[found["repetition"] >= 0].groupby(keys)["a"].agg(a_noisy="mean", a_sd="std")
-    paper = read_table(published, {"law": "string"}).set_index(keys).add_prefix("published_")
-    rows = exact.join(noisy).join(paper).reset_index()
-    write_table(rows, csv)
+    paper = pd.DataFrame(published_numbers(published, "ranges"), columns=[*keys, "a", "b"]).set_index(keys)
+    rows = exact.join(noisy).join(paper.add_prefix("published_")).reset_index()
     lines = ["| GPU-hours | law | paper: A | B | exact curve: A | B | C_mid | with noise: A |", "|---" * 8 + "|"]
     for row in rows.itertuples():
         noise = "-" if np.isnan(row.a_noisy) else f"{row.a_noisy:.3f} (sd {row.a_sd:.3f})"
@@ -104,10 +97,10 @@ def table_robustness(*, table: Input, published: Input, csv: Output, markdown: O
         cells = [f"{row.start:,} to {row.end:,}", row.law, *map(_number, numbers), noise]
         lines.append(f"| {' | '.join(cells)} |")
     text = "\n".join(lines)
-    markdown.write_text(
+    return Table(
+        rows,
         f"{text}\n\nThe curve has the law of the paper's longest run, with an R_0 of ours, so the sigmoid must find "
         "it; the paper says of the power law on 30,000 to 60,000 that it recovers the asymptote.\n",
-        encoding="utf-8",
     )
 
 
@@ -126,7 +119,7 @@ def truncation(log: pd.DataFrame) -> str:
     return "unstable" if unstable else "watch" if watch else "stable"
 
 
-def _markdown(table: pd.DataFrame) -> str:
+def _markdown(rows: pd.DataFrame) -> str:
     head = [
         "arm",
         "domain",
@@ -143,7 +136,7 @@ def _markdown(table: pd.DataFrame) -> str:
         "validation by lr",
     ]
     lines = [head, ["---"] * len(head)]
-    for row in table.itertuples():
+    for row in rows.itertuples():
         parameters = [getattr(row, f"{name}_runs") or "-" for name in ("a", "b", "c_mid")]
         rate = f"{row.pass_rate:.3f} [{row.low:.3f}, {row.high:.3f}]"
         paper = ", ".join(_number(getattr(row, f"published_{name}")) for name in ("a", "b", "c_mid"))

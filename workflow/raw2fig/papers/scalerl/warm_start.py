@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import numpy as np
 
-from raw2fig.step import Input, Output, step
+from raw2fig.lm.finetune import Training
+from raw2fig.lm.models import Shape
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import write_json
 from raw2fig.tasks.problems import VERIFIER, WORDS, judge_of, pass_rates, read_problems
 from raw2fig.tasks.thinking import demonstration
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Policy(Record):
+    """The policy before RL, and where its supervised training ends."""
+
+    shape: Shape = Field(description="Hidden width, layers and heads of the Llama model, as 64/2/4.")
+    target: float = Field(
+        gt=0,
+        lt=1,
+        description="Pass rate on validation problems at which training ends. Far below 0.3, RL does not take off; far "
+        "above, it has nothing to add.",
+    )
+    thoughts: float = Field(ge=0, description="Mean length of thinking in the demonstrations, in tokens.")
+    probe_every: int = Field(ge=1, description="Steps between two measurements of the pass rate.")
+    samples: int = Field(ge=1, description="Completions of each validation problem.")
 
 
 @step
 def warm_start(
     *,
     problems: list[Input],
-    model: Output,
+    model: OutputFolder,
     log: Output,
-    shape: str = "64/2/4",
-    target: float = 0.46,
-    thoughts: float = 1.0,
-    longest: int = 2000,
-    probe_every: int = 50,
-    samples: int = 4,
-    max_new_tokens: int = 8,
-    batch: int = 64,
-    lr: float = 4e-3,
-    seed: int = 0,
+    policy: Policy,
+    training: Annotated[Training, At("base.warm_start.training")],
+    max_new_tokens: Annotated[int, Field(ge=1)],
+    seed: Seed = 0,
 ) -> None:
     """Train on demonstrations until the pass rate on validation problems reaches a target.
 
@@ -36,21 +53,12 @@ def warm_start(
     model
         Model folder.
     log
-        Whether the target was reached, the best pass rate and its step, losses, and the pass rate after every
-        `probe_every` steps, of all problems and by their verifier.
-    shape
-        Of the Llama model: hidden/layers/heads.
-    target
-        Pass rate at which training stops. Far below 0.3, RL does not take off; far above, it has nothing to add.
-    thoughts
-        Mean length of thinking in the demonstrations.
-    longest
-        Most steps of the training. If the target is not reached by then, the best policy so far is kept.
-    samples
-        Completions of each validation problem.
+        Whether the target was reached, the best pass rate and its step, losses, and after every `probe_every` steps the
+        pass rate, of all problems and by their verifier.
+    max_new_tokens
+        Longest completion, in tokens.
     """
     from raw2fig.lm.examples import encode
-    from raw2fig.lm.finetune import Recipe
     from raw2fig.lm.models import build_llama, parse_size
     from raw2fig.lm.tokenizer import word_tokenizer
     from raw2fig.lm.warm_start import train_to_rate
@@ -58,21 +66,18 @@ def warm_start(
     words = word_tokenizer(WORDS)
     shown, measured = read_problems(problems, "warm_start"), read_problems(problems, "validation")
     rng = np.random.default_rng(seed)
-    responses = [demonstration(answer, rng, thoughts) for answer in shown["answer"]]
+    responses = [demonstration(answer, rng, policy.thoughts) for answer in shown["answer"]]
     examples = encode(words, shown["prompt"].tolist(), responses, 1 << 20)
     length = max(len(example.ids) for example in examples) + max_new_tokens
-    network = build_llama(parse_size(shape), words, length, seed)
-
+    network = build_llama(parse_size(policy.shape), words, length, seed)
     judge, prompts = judge_of(measured), measured["prompt"].tolist()
+    by_verifier: list[dict[str, float]] = []
 
-    apart: list[dict[str, float]] = []
-
-    def rate_of(policy) -> float:  # type: ignore[no-untyped-def]
-        found = pass_rates(policy, words, prompts, judge, samples, max_new_tokens, seed)
-        apart.append(measured.assign(rate=found).groupby(VERIFIER)["rate"].mean().to_dict())
+    def rate_of(network: PreTrainedModel) -> float:
+        found = pass_rates(network, words, prompts, judge, policy.samples, max_new_tokens, seed)
+        by_verifier.append(measured.assign(rate=found).groupby(VERIFIER)["rate"].mean().to_dict())
         return float(found.mean())
 
-    recipe = Recipe(steps=longest, batch=batch, lr=lr, constant=True, warmup=0.01, seed=seed)
-    found = train_to_rate(network, words, examples, recipe, model, rate_of, target, probe_every)
-    rates = [rate | parts for rate, parts in zip(found.pass_rates, apart, strict=True)]
+    found = train_to_rate(network, words, examples, training, model, seed, rate_of, policy.target, policy.probe_every)
+    rates = [rate | parts for rate, parts in zip(found.pass_rates, by_verifier, strict=True)]
     write_json({"parameters": network.num_parameters(), **found._asdict(), "pass_rates": rates}, log)

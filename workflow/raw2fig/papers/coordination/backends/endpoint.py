@@ -16,11 +16,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from email.utils import parsedate_to_datetime
 from threading import Event
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.backends.limit import Limit
-from raw2fig.papers.coordination.game import Answer, Failure, Reply, Request, Respond
+from raw2fig.papers.coordination.engine import Answer, Failure, Reply, Request, Respond
+from raw2fig.settings import Field, Record, impossible
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -35,36 +38,40 @@ PASSING = (408, 409, 429)
 """Statuses below 500 after which a request is made again."""
 
 
-class Patience(NamedTuple):
-    """Attempts at a request, seconds that one may be without an answer, and seconds before the second one."""
-
-    attempts: int = 6
-    timeout: float = 60.0
-    backoff: float = 1.0
-
-
-def load_endpoint(
-    model: str,
-    url: str,
-    key_variable: str,
-    max_tokens: int,
-    patience: Patience,
-    concurrency: int = 8,
-    limit: Limit | None = None,
-    send_seed: bool = False,
-) -> Respond:
-    """The model as a player, asked by `concurrency` threads. Raises `InputError` without a key or address."""
+def _address(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise InputError("url", f"{url!r} is not an address", "http://... or https://..., up to and with /v1")
-    for name, value in (("attempts", patience.attempts), ("concurrency", concurrency), ("max_tokens", max_tokens)):
-        if value < 1:
-            raise InputError(name, f"is {value}", "at least 1")
+        raise impossible("", f"is {url!r}", "an address: http://... or https://..., up to and with /v1")
+    return url
+
+
+class Endpoint(Record):
+    """How a model behind an OpenAI-compatible interface is asked."""
+
+    url: Annotated[str, AfterValidator(_address)] | None = Field(
+        description="Address of the endpoint, up to and with /v1."
+    )
+    key_variable: str = Field(min_length=1, description="Environment variable that holds the endpoint's key.")
+    per_minute: float = Field(
+        ge=0, description="Most requests in a minute, of all processes that share the limit file; 0: no limit."
+    )
+    concurrency: int = Field(ge=1, le=1000, description="Requests at a time.")
+    attempts: int = Field(ge=1, le=100, description="Attempts at a request; when all have failed, its game is lost.")
+    timeout: float = Field(gt=0, description="Seconds that an attempt may take.")
+    backoff: float = Field(ge=0, description="Seconds before the second attempt, doubled before each further one.")
+    send_seed: bool = Field(description="Send the seed of each reply; not all endpoints know seeds.")
+
+
+def load_endpoint(model: str, endpoint: Endpoint, max_tokens: int, limit: Limit | None = None) -> Respond:
+    """The model as a player, asked by several threads. Raises `InputError` without a key or address."""
+    if endpoint.url is None:
+        raise InputError("url", "is not given", "the address of the endpoint: https://..., up to and with /v1")
+    url, key_variable = endpoint.url, endpoint.key_variable
     key = os.environ.get(key_variable, "").strip()
     if not key:
         raise InputError(key_variable, "is not set", f"the key of {url} in this environment variable")
     if not key.isascii() or len(key.split()) > 1:  # could be no header; what refuses it would say it
         raise InputError(key_variable, "is not a key", "ASCII characters without white space")
-    client = _client(url, key, patience.timeout)
+    client = _client(url, key, endpoint.timeout)
     settings: dict[str, Any] = {"model": model, "max_tokens": max_tokens}
 
     def respond(requests: Sequence[Request]) -> Iterator[Answer]:
@@ -73,10 +80,10 @@ def load_endpoint(
         def ask(request: Request) -> Reply | Failure:
             if request.game in failed or stop.is_set():
                 return Failure("another agent got no reply")
-            seed = {"seed": request.seed % 2**31} if send_seed else {}
+            seed = {"seed": request.seed % 2**31} if endpoint.send_seed else {}
             arguments = {**settings, **seed, "temperature": request.temperature}
             try:
-                answer = _ask(client, request.prompt, arguments, patience, limit, stop, key)
+                answer = _ask(client, request.prompt, arguments, endpoint, limit, stop, key)
             except InputError:
                 stop.set()
                 raise
@@ -85,7 +92,7 @@ def load_endpoint(
                 logging.warning("%s, round %d: %s", request.game, request.round, answer.reason)
             return answer
 
-        pool = ThreadPoolExecutor(concurrency)
+        pool = ThreadPoolExecutor(endpoint.concurrency)
         try:
             # the first agents of all games first: what a lost game would still ask is then not asked any more
             order = sorted(range(len(requests)), key=lambda position: requests[position].agent)
@@ -113,7 +120,7 @@ def _ask(
     client: OpenAI,
     prompt: str,
     arguments: dict[str, Any],
-    patience: Patience,
+    endpoint: Endpoint,
     limit: Limit | None,
     stop: Event,
     key: str,
@@ -124,16 +131,16 @@ def _ask(
 
     messages = [{"role": "user", "content": prompt}]
     reason = ""
-    for attempt in range(patience.attempts):
+    for attempt in range(endpoint.attempts):
         if limit is not None:
             stop.wait(max(0.0, limit.next() - time.time()))
         if stop.is_set():
             return Failure("the run has ended")
         asked = 0.0
         try:
-            return read_completion(_body(client, {"messages": messages, **arguments}, patience.timeout))
+            return read_completion(_body(client, {"messages": messages, **arguments}, endpoint.timeout))
         except APIStatusError as error:
-            reason = _told(f"status {error.status_code}", error.message, key)
+            reason = _one_line(f"status {error.status_code}", error.message, key)
             if error.status_code in HOPELESS or error.code == "insufficient_quota":
                 raise InputError(str(client.base_url), reason, "a key and a model that it accepts") from None
             if error.status_code < 500 and error.status_code not in PASSING:
@@ -142,16 +149,16 @@ def _ask(
             if error.status_code == 429 and limit is not None:
                 limit.pause(asked)
         except (APIError, HTTPError, ValueError) as error:  # no connection, no whole answer in time, no completion
-            reason = _told(type(error).__name__, str(error), key)
-        if attempt + 1 < patience.attempts:
+            reason = _one_line(type(error).__name__, str(error), key)
+        if attempt + 1 < endpoint.attempts:
             # up to half as long again, so that shards that were refused together do not come back together
-            longer = min(LONGEST, patience.backoff * 2**attempt * random.uniform(1, 1.5))
+            longer = min(LONGEST, endpoint.backoff * 2**attempt * random.uniform(1, 1.5))
             stop.wait(max(longer, asked))
-    return Failure(f"{patience.attempts} attempts, the last: {reason}")
+    return Failure(f"{endpoint.attempts} attempts, the last: {reason}")
 
 
-def _told(what: str, message: str, key: str) -> str:
-    """One line for a table and a log, without the key, which some endpoints say back."""
+def _one_line(what: str, message: str, key: str) -> str:
+    """One line for a table and a log, without the key, which some endpoints repeat."""
     return f"{what}: {' '.join(message.split()).replace(key, '***')[:200]}"
 
 

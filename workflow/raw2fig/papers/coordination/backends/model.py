@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from raw2fig.errors import InputError
 from raw2fig.lm.generate import Engine, load_drawer
 from raw2fig.lm.models import load_tokenizer
-from raw2fig.papers.coordination.game import Answer, Reply, Request, Respond
+from raw2fig.papers.coordination.engine import Answer, Reply, Request, Respond
+from raw2fig.settings import Field, Record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def load_model(source: str, revision: str | None, engine: Engine, max_tokens: int, batch: int) -> Respond:
-    """The model as a player, asked for `batch` replies at a time. No code that comes with it is executed; its chat
-    template, a text, is filled in by transformers in a sandbox."""
-    if min(batch, max_tokens) < 1:
-        raise InputError("batch", f"{batch} prompts, {max_tokens} tokens", "at least 1 of each")
-    tokenizer, draw = load_tokenizer(source, revision), load_drawer(source, engine, revision)
+class Generation(Record):
+    """How a language model on this machine draws replies."""
+
+    revision: str | None = Field(description="Revision of a model on the hub.")
+    engine: Engine = Field(description="What generates: our own sampler, or vLLM.")
+    batch: int = Field(ge=1, le=100_000, description="Prompts at a time.")
+
+
+def load_model(source: str, generation: Generation, max_tokens: int) -> Respond:
+    """The model as a player. No code that comes with it is executed; its chat template, a text, is filled in by
+    transformers in a sandbox."""
+    revision, batch = generation.revision, generation.batch
+    tokenizer, draw = load_tokenizer(source, revision), load_drawer(source, generation.engine, revision)
 
     def respond(requests: Sequence[Request]) -> Iterator[Answer]:
         heats: dict[float, list[int]] = {}

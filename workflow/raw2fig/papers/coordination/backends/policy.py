@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.papers.coordination.game import Answer, Reply, Request, Respond
+from raw2fig.papers.coordination.engine import Answer, Reply, Request, Respond
 from raw2fig.papers.coordination.policy import compact
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.game import Answer, Failure, Reply, Request, Respond, prompt_sha
+from raw2fig.papers.coordination.engine import Answer, Failure, Reply, Request, Respond, prompt_sha
 from raw2fig.tables import read_table
 
 TRANSCRIPT = {

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.game import Answer, Reply, Request, Respond
+from raw2fig.papers.coordination.engine import Answer, Reply, Request, Respond
 from raw2fig.papers.coordination.prompts import REASONING, Seen, persona_in, read
 from raw2fig.papers.coordination.rule_agents import (
     RULES,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.assessment import assess, doubts, forecast, unfit
 from raw2fig.papers.scalerl.compare import NAMES, RATES, RUN
-from raw2fig.papers.scalerl.fitting import Curve, bootstrap_fits, fit_free, fit_grid, scaled_grid
-from raw2fig.papers.scalerl.judge import doubts, forecast, judged, unfit
 from raw2fig.papers.scalerl.law import power_law
-from raw2fig.step import Input, Output, step
+from raw2fig.papers.scalerl.least_squares import MOST_RESAMPLES, Curve, bootstrap_fits, fit_free, fit_grid, scaled_grid
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import read_json, read_table, read_tables, write_table
 
 if TYPE_CHECKING:
@@ -36,8 +37,22 @@ FORECAST = NAMES | dict.fromkeys(("compute", "score", "low", "high", "point_low"
 """Columns of the forecasts: low to high is the band of the curve, point_low to point_high that of a measured point."""
 DTYPES = {"string": "str", "integer": "int64", "number": "float64"}
 EFFICIENCY = NAMES | dict.fromkeys(("a", "r0", "b", "b_low", "b_high", "c_mid", "c_mid_low", "c_mid_high"), "number")
+AHEAD = 2.0
+"""Times the range that forecasts go to."""
 BAND = (5.0, 95.0)
 """Percentiles of a forecast's bands: 90 % of the bootstrapped curves, or of points about them."""
+
+
+class Fitted(Record):
+    """What a law is fitted to."""
+
+    start: int = Field(ge=0, description="Smallest number of rollouts: the paper leaves out the first epoch.")
+
+
+class Intervals(Record):
+    """How fits get their intervals."""
+
+    resamples: int = Field(ge=100, le=MOST_RESAMPLES, description="Bootstrap resamples of each curve.")
 
 
 @step
@@ -63,9 +78,10 @@ def collect(
     """
     import pandas as pd
 
-    told = [read_json(path) for path in logs]
+    trained = [read_json(path) for path in logs]
     log = [
-        pd.DataFrame(run["updates"]).assign(rollouts=_rollouts(run), arm=run["arm"], seed=run["seed"]) for run in told
+        pd.DataFrame(run["updates"]).assign(rollouts=_rollouts(run), arm=run["arm"], seed=run["seed"])
+        for run in trained
     ]
     write_table(read_tables(curves, CURVES), runs)
     write_table(read_tables(rates, RATES), problems)
@@ -78,7 +94,14 @@ def _rollouts(run: dict[str, Any]) -> np.ndarray:
 
 
 @step
-def cut(*, runs: Input, range: Output, start: int = 256, end: int | None = None, share: float = 1.0) -> None:
+def cut(
+    *,
+    runs: Input,
+    range: Output,
+    fitted: Fitted,
+    end: int | None = None,
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0,
+) -> None:
     """Leave only the part of the curves that a fit may see, and the point before training.
 
     Parameters
@@ -87,24 +110,20 @@ def cut(*, runs: Input, range: Output, start: int = 256, end: int | None = None,
         Points of all runs.
     range
         Those of the range.
-    start
-        Smallest number of rollouts: the paper leaves out the first epoch.
     end
         Largest number of rollouts; runs that end earlier are left out.
     share
-        Of that number, or of each run's own, up to which points are taken.
+        Share of that number, or of each run's own, up to which points are taken.
     """
     import pandas as pd
 
-    if not 0 < share <= 1:
-        raise InputError("share", f"is {share:g}", "above 0, at most 1")
     frame = read_table(runs, CURVES)
     parts = []
     for _, run in frame.groupby(RUN, sort=False):
         if end is not None and run["rollouts"].max() < end:
             continue
         last = (end or run["rollouts"].max()) * share
-        seen = run["rollouts"].between(start, last)
+        seen = run["rollouts"].between(fitted.start, last)
         parts.append(run[seen | (run["rollouts"] == 0)])
     if not parts:
         raise InputError(runs, f"no run of {end} rollouts", "longer runs, or an earlier end")
@@ -130,8 +149,13 @@ def of_run(frame: pd.DataFrame, run: Sequence[str | int]) -> pd.DataFrame:
 
 
 @step
-def fits(
-    *, range: Input, fits: Output, forecasts: Output, ahead: float = 2.0, resamples: int = 400, seed: int = 0
+def fit_runs(
+    *,
+    range: Input,
+    fits: Output,
+    forecasts: Output,
+    intervals: Annotated[Intervals, At("laws.intervals")],
+    seed: Seed = 0,
 ) -> None:
     """Fit the sigmoid and the power law to each curve: arm, domain and seed.
 
@@ -144,10 +168,8 @@ def fits(
         curve), and the power law. A run without learning, with fewer than 5 points, or with points that are all the
         same, has no parameters.
     forecasts
-        A row per curve and compute, up to `ahead` times the range: the sigmoid with 90 % bands of the curve (low, high)
+        A row per curve and compute, up to twice the range: the sigmoid with 90 % bands of the curve (low, high)
         and of a measured point (point_low, point_high), and the power law.
-    resamples
-        Of the curve, for the intervals.
     """
     import pandas as pd
 
@@ -160,14 +182,14 @@ def fits(
         if row["verdict"]:
             continue
         found = fit_free(curve)
-        samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run[-1]]))
-        said = judged(curve, found, samples)
-        power, on_grid = said["power_law"], fit_grid(curve, *scaled_grid(curve))
-        row |= {name: said[name] for name in ("verdict", *PARAMETERS, "ssr", "r2", "reach")}
-        row |= dict(zip(ENDS, (end for name in PARAMETERS for end in said["intervals"][name]), strict=True))
+        samples = bootstrap_fits(curve, found, intervals.resamples, np.random.default_rng([seed, run[-1]]))
+        assessed = assess(curve, found, samples)
+        power, on_grid = assessed["power_law"], fit_grid(curve, *scaled_grid(curve))
+        row |= {name: assessed[name] for name in ("verdict", *PARAMETERS, "ssr", "r2", "reach")}
+        row |= dict(zip(ENDS, (end for name in PARAMETERS for end in assessed["intervals"][name]), strict=True))
         row |= {f"grid_{name}": getattr(on_grid, name) for name in PARAMETERS}
         row |= {f"power_{name}": power[name] for name in ("a", "d", "b", "ssr")}
-        table = forecast(curve, found, samples, ahead * curve.compute[-1], 60, BAND)
+        table = forecast(curve, found, samples, AHEAD * curve.compute[-1], 60, BAND)
         table["power"] = power_law(table["compute"], power["a"], power["d"], power["b"])
         tables.append(pd.DataFrame(table).assign(**named))
     frame = pd.DataFrame(rows, columns=list(FIT)).astype(
@@ -184,7 +206,14 @@ def read_fits(path: Path, columns: Mapping[str, str] = FIT) -> pd.DataFrame:
 
 
 @step
-def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: int = 400, seed: int = 0) -> None:
+def efficiency(
+    *,
+    range: Input,
+    arms: list[str],
+    parameters: Output,
+    intervals: Annotated[Intervals, At("laws.intervals")],
+    seed: Seed = 0,
+) -> None:
     """Compare the efficiency of arms whose asymptotes are alike: B and C_mid at their mean A (appendix A.5).
 
     Parameters
@@ -195,8 +224,6 @@ def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: 
         Arms that are compared.
     parameters
         A row per curve: the A of all, and B and C_mid with 95 % intervals. Arms without learning have none.
-    resamples
-        Of the curve, for the intervals.
     """
     import pandas as pd
 
@@ -213,7 +240,9 @@ def efficiency(*, range: Input, arms: list[str], parameters: Output, resamples: 
         if run not in usable:
             continue
         found = fit_free(curve, a)
-        samples = bootstrap_fits(curve, found, resamples, np.random.default_rng([seed, run[-1]]), fixed_a=True)
+        samples = bootstrap_fits(
+            curve, found, intervals.resamples, np.random.default_rng([seed, run[-1]]), fixed_a=True
+        )
         low, high = np.percentile(samples, (2.5, 97.5), axis=1)
         row |= {"b": found.b, "b_low": low[1], "b_high": high[1]}
         row |= {"c_mid": found.c_mid, "c_mid_low": low[2], "c_mid_high": high[2]}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.settings import Field, Record
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import check_magnitudes, read_header, read_table, row_name, write_json, write_table
 
@@ -58,25 +59,30 @@ class Game(NamedTuple):
     reason: str = ""
 
 
+class Series(Record):
+    """Which games are long enough."""
+
+    min_rounds: int = Field(
+        ge=5, le=100_000, description="Games with fewer whole rounds in a row have no criteria; they count for success."
+    )
+
+
 @step
-def series(
-    *, games: list[Input], output: Output, counts: Output, min_rounds: int = MIN_ROUNDS, success_col: str = "success"
-) -> None:
-    """Put games in order: one row per game, with the matrix of its guesses and whether criteria can be computed.
+def series(*, games: list[Input], output: Output, counts: Output, series: Series, success_col: str = "success") -> None:
+    """Put games in order: one row for each game, with the matrix of its guesses and whether criteria can be computed.
 
     Parameters
     ----------
     games
-        Long tables of games: game, round, agent, guess, target, and if there are any condition, model, success,
-        complete. Of games that are not complete neither criteria nor success are known. A game is whole in one table.
+        Tables with a row for each game, round and agent: game, round, agent, guess, target, and optionally condition,
+        model, success and complete. Neither criteria nor success are known of games that are not complete. Each game is
+        whole in one table.
     output
-        Parquet, a row per game: game, condition, model, success, target, rounds, agents, guesses, usable, reason.
+        Parquet, a row for each game: game, condition, model, success, target, rounds, agents, guesses, usable, reason.
     counts
         JSON: how many games there are, how many are usable, and why the others are not.
-    min_rounds
-        Games with fewer rounds have no criteria; they still count for success.
     success_col
-        Column that says whether a game was solved; without it, a game is whose last sum is the target.
+        Column that says whether a game was solved. Without it, a game is solved if its last sum is the target.
     """
     import pandas as pd
 
@@ -84,7 +90,9 @@ def series(
     found: list[Game] = []
     for path in games:
         there = set(read_header(path))
-        found += read_games(path, Columns(**{key: name for key, name in optional.items() if name in there}), min_rounds)
+        found += read_games(
+            path, Columns(**{key: name for key, name in optional.items() if name in there}), series.min_rounds
+        )
     names = [one.game for one in found]
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)

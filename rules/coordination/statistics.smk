@@ -7,12 +7,12 @@ rule coordination_calibrate:
     log:
         "<results>/coordination/logs/calibrate-{calibration}.log",
     wildcard_constraints:
-        calibration="|".join(COORDINATION["calibration"]),
+        calibration=coordination_plan.names(COORDINATION["calibration"]),
     threads: threads_for(config, "data", "coordination_calibrate")
     resources:
         **resources_for(config, "data", "coordination_calibrate"),
     params:
-        code=source_digest("raw2fig.papers.coordination.calibrate"),
+        code=step_digest("coordination", "calibrate"),
         calibration=lambda wildcards: flags(COORDINATION["calibration"][wildcards.calibration]),
     shell:
         "raw2fig coordination calibrate {params.calibration} --workers {threads} --table {output.table} &> {log}"
@@ -26,7 +26,7 @@ rule coordination_planted:
     resources:
         **resources_for(config, "light", "coordination_planted"),
     params:
-        code=source_digest("raw2fig.papers.coordination.planted"),
+        code=step_digest("coordination", "planted"),
         planted=flags(COORDINATION["planted"]),
     shell:
         "raw2fig coordination planted {params.planted} --table {output.table} &> {log}"
@@ -35,7 +35,7 @@ rule coordination_planted:
 # games of which too many replies were no guesses are not tested: the report comes first
 rule coordination_series:
     input:
-        games=lambda wildcards: coordination_played("games", [wildcards.experiment]),
+        games=lambda wildcards: coordination_plan.played(COORDINATION, "games", [wildcards.experiment]),
         report="<results>/coordination/evals/{experiment}.qc.json",
     output:
         series="<results>/coordination/evals/{experiment}.series.parquet",
@@ -45,10 +45,10 @@ rule coordination_series:
     resources:
         **resources_for(config, "light", "coordination_series"),
     params:
-        code=source_digest("raw2fig.papers.coordination.games"),
-        min_rounds=COORDINATION["tests"]["min_rounds"],
+        code=step_digest("coordination", "series"),
+        settings=flags(COORDINATION["series"]),
     shell:
-        "raw2fig coordination series --games {input.games} --min-rounds {params.min_rounds} "
+        "raw2fig coordination series --games {input.games} {params.settings} "
         "--output {output.series} --counts {output.counts} &> {log}"
 
 
@@ -63,12 +63,11 @@ rule coordination_criteria:
     resources:
         **resources_for(config, "data", "coordination_criteria"),
     params:
-        code=source_digest("raw2fig.papers.coordination.criteria"),
-        surrogates=COORDINATION["tests"]["surrogates"],
-        groups=lambda wildcards: COORDINATION_EXPERIMENTS[wildcards.experiment]["groups"],
+        code=step_digest("coordination", "criteria"),
+        settings=lambda wildcards: flags(coordination_plan.tests_of(COORDINATION, "shuffles", wildcards.experiment)),
     shell:
-        "raw2fig coordination criteria --series {input.series} --nulls row column --surrogates {params.surrogates} "
-        "--groups {params.groups} --workers {threads} --table {output.table} &> {log}"
+        "raw2fig coordination criteria --series {input.series} {params.settings} "
+        "--workers {threads} --table {output.table} &> {log}"
 
 
 rule coordination_functional_null:
@@ -82,12 +81,11 @@ rule coordination_functional_null:
     resources:
         **resources_for(config, "data", "coordination_functional_null"),
     params:
-        code=source_digest("raw2fig.papers.coordination.criteria"),
-        surrogates=COORDINATION["tests"]["surrogates"],
-        groups=lambda wildcards: COORDINATION_EXPERIMENTS[wildcards.experiment]["groups"],
+        code=step_digest("coordination", "functional-null"),
+        settings=lambda wildcards: flags(coordination_plan.tests_of(COORDINATION, "functional", wildcards.experiment)),
     shell:
-        "raw2fig coordination functional-null --series {input.series} --surrogates {params.surrogates} "
-        "--groups {params.groups} --workers {threads} --table {output.table} &> {log}"
+        "raw2fig coordination functional-null --series {input.series} {params.settings} "
+        "--workers {threads} --table {output.table} &> {log}"
 
 
 # bins, estimator, redundancy measure, lag, time trend: beside the main analysis, on fewer groups and surrogates
@@ -102,10 +100,10 @@ rule coordination_robustness:
     resources:
         **resources_for(config, "data", "coordination_robustness"),
     params:
-        code=source_digest("raw2fig.papers.coordination.criteria"),
-        variants=flags(COORDINATION["robustness"]),
+        code=step_digest("coordination", "criteria"),
+        settings=flags(COORDINATION["tests"]["robustness"]),
     shell:
-        "raw2fig coordination criteria --series {input.series} --nulls column {params.variants} "
+        "raw2fig coordination criteria --series {input.series} {params.settings} "
         "--workers {threads} --table {output.table} &> {log}"
 
 
@@ -121,25 +119,15 @@ rule coordination_differentiation:
     resources:
         **resources_for(config, "data", "coordination_differentiation"),
     params:
-        code=source_digest("raw2fig.papers.coordination.differentiation"),
+        code=step_digest("coordination", "differentiation"),
     shell:
         "raw2fig coordination differentiation --series {input.series} --workers {threads} --table {output.table} "
         "--shares {output.shares} &> {log}"
 
 
-COORDINATION_CRITERIA = [
-    *expand(
-        "<results>/coordination/evals/{experiment}.{kind}.parquet",
-        experiment=COORDINATION_TESTED,
-        kind=["shuffles", "functional"],
-    ),
-    *expand("<results>/coordination/evals/{experiment}.variants.parquet", experiment=COORDINATION_ROBUST),
-]
-
-
 rule coordination_pool:
     input:
-        criteria=COORDINATION_CRITERIA,
+        criteria=coordination_plan.criteria(COORDINATION),
     output:
         table="<results>/coordination/evals/pooled.parquet",
     log:
@@ -147,7 +135,7 @@ rule coordination_pool:
     resources:
         **resources_for(config, "light", "coordination_pool"),
     params:
-        code=source_digest("raw2fig.papers.coordination.pooling"),
+        code=step_digest("coordination", "pool"),
     shell:
         "raw2fig coordination pool --criteria {input.criteria} --table {output.table} &> {log}"
 
@@ -162,15 +150,15 @@ rule coordination_early:
     resources:
         **resources_for(config, "light", "coordination_early"),
     params:
-        code=source_digest("raw2fig.papers.coordination.early"),
-        horizons=COORDINATION["tests"]["horizons"],
+        code=step_digest("coordination", "early"),
+        settings=flags(COORDINATION["early"]),
     shell:
-        "raw2fig coordination early --series {input.series} --horizons {params.horizons} --table {output.table} &> {log}"
+        "raw2fig coordination early --series {input.series} {params.settings} --table {output.table} &> {log}"
 
 
 rule coordination_regression:
     input:
-        early=expand("<results>/coordination/evals/{experiment}.early.parquet", experiment=COORDINATION_TESTED),
+        early=coordination_plan.evaluated(coordination_plan.tested(COORDINATION), "early.parquet"),
     output:
         table="<results>/coordination/evals/regression.parquet",
     log:
@@ -178,14 +166,15 @@ rule coordination_regression:
     resources:
         **resources_for(config, "light", "coordination_regression"),
     params:
-        code=source_digest("raw2fig.papers.coordination.regression"),
+        code=step_digest("coordination", "regression"),
+        settings=flags(COORDINATION["regression"]),
     shell:
-        "raw2fig coordination regression --early {input.early} --table {output.table} &> {log}"
+        "raw2fig coordination regression --early {input.early} {params.settings} --table {output.table} &> {log}"
 
 
 rule coordination_mediation:
     input:
-        early=expand("<results>/coordination/evals/{experiment}.early.parquet", experiment=COORDINATION_TESTED),
+        early=coordination_plan.evaluated(coordination_plan.tested(COORDINATION), "early.parquet"),
     output:
         table="<results>/coordination/evals/mediation.parquet",
     log:
@@ -193,17 +182,15 @@ rule coordination_mediation:
     resources:
         **resources_for(config, "light", "coordination_mediation"),
     params:
-        code=source_digest("raw2fig.papers.coordination.regression"),
-        repetitions=COORDINATION["tests"]["mediation"],
+        code=step_digest("coordination", "mediation"),
+        settings=flags(COORDINATION["mediation"]),
     shell:
-        "raw2fig coordination mediation --early {input.early} --repetitions {params.repetitions} "
-        "--table {output.table} &> {log}"
+        "raw2fig coordination mediation --early {input.early} {params.settings} " "--table {output.table} &> {log}"
 
 
 TARGETS["evals"] += [
-    *expand("<results>/coordination/evals/calibration-{name}.csv", name=COORDINATION["calibration"]),
-    *expand("<results>/coordination/evals/{experiment}.rates.csv", experiment=COORDINATION_EXPERIMENTS),
-    *expand("<results>/coordination/evals/{experiment}.qc.json", experiment=COORDINATION_EXPERIMENTS),
+    *coordination_plan.calibrated(COORDINATION),
+    *coordination_plan.evaluated(COORDINATION_EXPERIMENTS, "rates.csv", "qc.json"),
     "<results>/coordination/evals/pooled.parquet",
     "<results>/coordination/evals/regression.parquet",
     "<results>/coordination/evals/mediation.parquet",

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from raw2fig.papers.coordination.parse import Parser, Source, parse
-from raw2fig.papers.coordination.plan import Game, digest
 from raw2fig.papers.coordination.prompts import CORRECT, HIGH, LOW, condition_of, past, prompt
+from raw2fig.papers.coordination.schedule import ScheduledGame, digest
 
 
 class Request(NamedTuple):
@@ -109,19 +109,19 @@ class Played(NamedTuple):
 class _State:
     """A game that is being played."""
 
-    plan: Game
+    game: ScheduledGame
     histories: list[str]
     rounds: list[tuple[str, list[tuple[int, Source]]]] = field(default_factory=list)
     success: bool = False
     problem: str = ""
 
 
-def play(games: Sequence[Game], personas: Sequence[str], respond: Respond, parser: Parser = "final") -> Played:
+def play(games: Sequence[ScheduledGame], personas: Sequence[str], respond: Respond, parser: Parser = "final") -> Played:
     """Play `games` to their ends."""
     states = [_State(game, [""] * game.agents) for game in games]
     transcript: list[Line] = []
     for round_ in range(1, max((game.rounds for game in games), default=0) + 1):
-        on = [state for state in states if not state.success and not state.problem and round_ <= state.plan.rounds]
+        on = [state for state in states if not state.success and not state.problem and round_ <= state.game.rounds]
         if not on:
             break
         requests = [request for state in on for request in _requests(state, round_, personas)]
@@ -130,7 +130,7 @@ def play(games: Sequence[Game], personas: Sequence[str], respond: Respond, parse
             answers[position] = answer
         start = 0
         for state in on:
-            end = start + state.plan.agents
+            end = start + state.game.agents
             transcript += _advance(state, requests[start:end], answers[start:end], parser)
             start = end
         logging.info("round %d: %d games, %d solved", round_, len(on), sum(state.success for state in on))
@@ -138,7 +138,7 @@ def play(games: Sequence[Game], personas: Sequence[str], respond: Respond, parse
 
 
 def _requests(state: _State, round_: int, personas: Sequence[str]) -> list[Request]:
-    game, condition = state.plan, condition_of(state.plan.condition)
+    game, condition = state.game, condition_of(state.game.condition)
     return [
         Request(
             game.game,
@@ -168,7 +168,7 @@ def _advance(
     if state.problem:
         return
     total = sum(guess for guess, _ in guesses)
-    target = state.plan.target
+    target = state.game.target
     feedback = HIGH if total > target else LOW if total < target else CORRECT
     state.success = feedback == CORRECT
     state.rounds.append((feedback, guesses))
@@ -182,7 +182,7 @@ def prompt_sha(text: str) -> str:
 
 
 def _turns(state: _State) -> Iterator[Turn]:
-    game, complete = state.plan, not state.problem
+    game, complete = state.game, not state.problem
     shown = game.personas if condition_of(game.condition).persona else (-1,) * game.agents
     for round_, (feedback, guesses) in enumerate(state.rounds, 1):
         for agent, (guess, source) in enumerate(guesses):
@@ -205,7 +205,7 @@ def _turns(state: _State) -> Iterator[Turn]:
 
 
 def _outcome(state: _State) -> Outcome:
-    game = state.plan
+    game = state.game
     return Outcome(
         game.game,
         game.condition,

@@ -15,6 +15,8 @@ ITERATIONS, ITERATIONS_B = 80, 30
 LEAST_POINTS = 5
 BOUND = 14.0
 """Of ln((A - R_0) / (1 - A)), at which A is exactly 1."""
+MOST_RESAMPLES = 100_000
+"""More change no digit of an interval, and the memory they need has no bound."""
 BLOCK = 250
 """Resampled curves that are fitted at once."""
 PAPER_A = np.linspace(0.45, 0.8, 71)

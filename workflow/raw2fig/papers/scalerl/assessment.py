@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from raw2fig.papers.scalerl.fitting import LEAST_POINTS, Curve, Fit, fit_power, learns
 from raw2fig.papers.scalerl.law import sigmoid
+from raw2fig.papers.scalerl.least_squares import LEAST_POINTS, Curve, Fit, fit_power, learns
 
 NEEDED = 2.0
 """In units of C_mid: a range that ends earlier is not taken to identify the asymptote."""
@@ -38,22 +38,22 @@ def doubts(found: Fit, curve: Curve) -> list[str]:
     """Why the range of a curve cannot tell all parameters: it ends before 2 C_mid, begins after C_mid, or A is at its
     bound."""
     first, last = float(curve.compute[0]) / found.c_mid, float(curve.compute[-1]) / found.c_mid
-    said = []
+    reasons = []
     if last < NEEDED:
-        said.append(
+        reasons.append(
             f"the largest compute is {last:.2g} C_mid, below {NEEDED:g}: the range does not identify A, "
             "which then tends to come out too large"
         )
     if first > 1:
-        said.append(
+        reasons.append(
             f"the smallest compute is {first:.2g} C_mid, above 1: the rise that B describes is not in the range"
         )
     if found.a > BOUND:
-        said.append("A is at its bound of 1: the curve does not bend yet")
-    return said
+        reasons.append("A is at its bound of 1: the curve does not bend yet")
+    return reasons
 
 
-def judged(curve: Curve, found: Fit, samples: np.ndarray, fixed_a: bool = False) -> dict[str, Any]:
+def assess(curve: Curve, found: Fit, samples: np.ndarray, fixed_a: bool = False) -> dict[str, Any]:
     """The parameters with the intervals of bootstrapped ones (4, resamples), the power law beside them, and what the
     range can tell of A; the points must not all be the same."""
     names = ("a", "b", "c_mid")

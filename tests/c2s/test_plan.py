@@ -1,0 +1,120 @@
+"""The design of the experiment, without Snakemake: which files there are at which scale."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from clone import ROOT
+
+from raw2fig.config import SHIPPED, load, merge
+from raw2fig.papers.c2s import plan
+from raw2fig.papers.c2s.tissue import Prior
+from raw2fig.provenance import _closure, step_digest
+
+
+def section(name: str = "", **overlay: Any) -> dict[str, Any]:
+    files = [SHIPPED, *([ROOT / "config" / f"{name}.yaml"] if name else [])]
+    return merge(load(files)["c2s"], overlay)
+
+
+def test_the_laptop_simulates_everything_and_trains_its_models() -> None:
+    c2s = section()
+    assert plan.simulated(c2s) == list(plan.EXPERIMENTS)
+    assert plan.real(c2s) == plan.fetched(c2s) == []
+    assert plan.oracle(c2s) == ["<results>/c2s/data/oracle.h5ad"]
+    assert plan.truth(c2s) == ["<results>/c2s/data/drugs.truth.json"]
+    assert plan.sizes(c2s) == ["XS", "S", "M", "L"]
+    assert len(plan.all_pretrained(c2s)) == 4 * 2
+    assert plan.base(c2s) == "<results>/c2s/models/pretrain/M-s0"
+    assert plan.base(c2s, "spatial_sft") == "<results>/c2s/models/pretrain/S-s0"
+    assert plan.base(c2s, seed="{seed}") == "<results>/c2s/models/pretrain/M-s{seed}"
+    assert plan.pretraining_logs(c2s, ["M"]) == [f"<results>/c2s/models/pretrain/M-s{seed}.json" for seed in (0, 1)]
+    assert plan.scaling(c2s) == [f"<results>/c2s/evals/scaling-s{seed}.parquet" for seed in (0, 1)]
+    assert plan.data_file(c2s, "reference") == []
+    assert plan.missing_files(c2s) == {}
+    assert plan.checks(c2s, "reference") == {}
+    assert not plan.has_server(c2s)
+
+
+def test_the_paper_s_scale_fetches_models_and_data() -> None:
+    c2s = section("paper")
+    assert plan.simulated(c2s) == ["spatial"]
+    assert plan.real(c2s) == ["cytokine", "drugs"]
+    assert plan.oracle(c2s) == plan.truth(c2s) == plan.pretraining_logs(c2s, plan.sizes(c2s)) == []
+    assert plan.sizes(c2s) == ["410M", "1B", "2B", "27B"]
+    assert plan.base(c2s, seed="{seed}") == "<results>/c2s/models/base/1B"
+    assert len(plan.scaling(c2s)) == 1
+    assert plan.data_file(c2s, "cytokine") == "data/dong_2023.h5ad"
+    assert plan.data_file(c2s, "reference") == "<results>/c2s/sources/reference.h5ad"
+    assert plan.fetched(c2s) == [
+        "<results>/c2s/sources/reference.json",
+        "<results>/c2s/sources/drugs.json",
+        *(f"<results>/c2s/models/base/{size}" for size in ("410M", "1B", "2B", "27B")),
+    ]
+    assert plan.has_server(c2s)
+
+
+def test_models_that_another_file_names_can_be_left_out() -> None:
+    c2s = section(base={"shapes": {"S": None}})
+    assert plan.sizes(c2s) == ["XS", "M", "L"]
+    assert plan.shapes(c2s) == {"XS": "16/1/2", "M": "64/3/4", "L": "96/4/6"}
+
+
+def test_a_user_s_files(tmp_path: Path) -> None:
+    (tmp_path / "mine.h5ad").touch()
+    there, absent, folder = (str(tmp_path / name) for name in ("mine.h5ad", "none.h5ad", ""))
+    found = {"source": "path", "sha256": "0" * 64}
+    named = {"reference": there, "spatial": absent, "drugs": folder}
+    c2s = section(**{name: {**found, "path": path} for name, path in named.items()})
+    assert plan.missing_files(c2s) == {"c2s.spatial.path": absent, "c2s.drugs.path": folder}
+    assert plan.data_file(c2s, "reference") == there
+    assert plan.checks(c2s, "reference") == {"sha256": "0" * 64}
+    assert plan.checks(c2s, "spatial") == {"sha256": "0" * 64, "radius": 20.0}
+    # the checksum of a file that is fetched is checked there
+    assert plan.checks(section(drugs={**found, "source": "url", "url": "https://x"}), "drugs") == {}
+
+
+def test_models_of_a_seed_and_their_names_go_together() -> None:
+    c2s = section()
+    assert plan.methods(c2s) == ["SFT", "GRPO mse_pair", "GRPO kendall", "GRPO mmd"]
+    assert len(plan.predictors(c2s)) == len(plan.methods(c2s))
+    assert plan.rewarded(c2s, suffix=".json")[0] == "<results>/c2s/models/grpo/mse_pair-s{seed}.json"
+    assert plan.all_rewarded(c2s, ".json")[:3] == [
+        f"<results>/c2s/models/grpo/{name}.json" for name in ("mse_pair-s0", "mse_pair-s1", "kendall-s0")
+    ]
+    assert plan.predictions(c2s)[0].endswith("baselines.parquet")
+    assert plan.mapped(c2s) == [plan.predictions(c2s)[1], plan.predictions(c2s)[0]]
+
+
+def test_every_prior_has_a_corpus_among_all_corpora() -> None:
+    assert get_args(Prior) == plan.PRIORS
+    assert set(plan.spatial_corpora()) < set(plan.corpora()) <= set(plan.data(section()))
+    files = [*plan.data(section()), *plan.models(section()), *plan.evaluations(section())]
+    assert all(one != other for one, other in pairwise(sorted(files)))
+
+
+@pytest.mark.parametrize(
+    ("step", "module"),
+    [
+        ("simulate-drugs", "raw2fig.stats"),
+        ("foscttm", "raw2fig.stats"),
+        ("screen", "raw2fig.stats"),
+        ("grpo", "raw2fig.stats"),
+        ("corpus-tissue", "raw2fig.lm.models"),
+        ("tokenizer", "raw2fig.lm.finetune"),
+        ("perturbation-baseline", "raw2fig.lm.generate"),
+        ("evaluate-perturbation", "raw2fig.lm.generate"),
+        ("grpo", "raw2fig.plotting"),
+        ("fig-summary", "raw2fig.papers.c2s.claims"),
+    ],
+)
+def test_a_step_does_not_depend_on(step: str, module: str) -> None:
+    """What is measured, drawn or trained elsewhere makes no data or model anew."""
+    from raw2fig.cli import commands, groups
+
+    command = commands(groups()["c2s"])[step]
+    assert step_digest("c2s", step)
+    names = {entry[:-64] for entry in _closure([(command.module, command.function)])}
+    assert command.module in names
+    assert module not in names

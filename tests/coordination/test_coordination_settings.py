@@ -1,0 +1,183 @@
+"""The section of the configuration: what it refuses, and which experiments, players and files follow from it."""
+
+import ast
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from game_tools import ROOT
+
+from raw2fig import provenance
+from raw2fig.config import SHIPPED, load
+from raw2fig.errors import InputError
+from raw2fig.papers.coordination import plan
+from raw2fig.papers.coordination.settings import Settings
+from raw2fig.settings import read
+
+
+def section(*names: str) -> dict[str, Any]:
+    """The section with overlays, as the rules see it."""
+    files = [SHIPPED, *(ROOT / f"config/{name}.yaml" for name in names)]
+    values = {**load(files)["coordination"], "personas": str(ROOT / "config/coordination/personas.yaml")}
+    return read(Settings, values, "coordination").model_dump(exclude_unset=True)
+
+
+@pytest.fixture(scope="module")
+def laptop() -> dict[str, Any]:
+    return section()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("roles.main", "rulez", "roles.main: names 'rulez'; expected 'rules'"),
+        ("roles.main", "sync", "roles.main: names 'sync'; expected one of rules, large-0"),  # plays, and is not tested
+        ("roles.larger", ["large-2"], "roles.larger: names 'large-2'; expected 'large-"),
+        ("roles.larger", [], "roles.larger: is []; expected at least 1 items"),
+        ("roles.looping", "qwen", "roles.looping: names 'qwen'"),
+        ("sweeps.sizes", "size", "sweeps.sizes: names 'size'; expected 'sizes'"),
+        ("policies.teachers", "rule", "policies.teachers: names 'rule'; expected 'rules'"),
+        ("policies.seeds", [0, 0], "policies.seeds: is [0, 0]; expected different numbers"),
+        ("policies.seeds", [-1], "policies.seeds.0: is -1; expected at least 0"),
+        ("policies.sizes.large.network.shape", "33/1/2", "shape: is '33/1/2'; expected hidden/layers/heads"),
+        ("policies.sizes.large.network.shape", "0/0/0", "shape: is '0/0/0'; expected hidden/layers/heads"),
+        ("policies.sizes.large.network.shape", "64/3/5", "shape: is '64/3/5'; expected hidden/layers/heads"),
+        ("policies.sizes.large.training.lr", 0, "training.lr: is 0; expected more than 0"),
+        ("policies.sizes.../x", {}, "policies.sizes.../x: is '../x'; expected the form"),
+        ("experiments.rules.players", ["rule"], "experiments.rules.players: names 'rule'; expected 'rules'"),
+        ("experiments.rules.cells.agents", [1], "cells.agents.0: is 1; expected at least 2"),
+        ("experiments.rules.cells.conditions", ["plian"], "conditions.0: is 'plian'; expected one of plain"),
+        ("experiments.rules.cells.conditions", ["tom", "tom"], "conditions: is ['tom', 'tom']; expected each of them"),
+        ("experiments.rules.cells.games", 0, "cells.games: is 0; expected at least 1"),
+        ("experiments.rules.shards", 0, "shards: is 0; expected at least 1"),
+        ("experiments.rules.quality.highest", 2, "highest: is 2; expected at most 1"),
+        ("tests.shuffles.nulls", ["sync"], "tests.shuffles.nulls.0: is 'sync'; expected one of row, column, block"),
+        ("tests.shuffles.surrogates", 18, "tests.shuffles.surrogates: is 18; expected at least 19"),
+        ("tests.shuffles.surrogates", 10**9, "tests.shuffles.surrogates: is 1000000000; expected at most"),
+        ("tests.functional.low", 50, "tests.functional.low: is 50; expected less than high"),
+        ("tests.robustness.variants", ["bin=3"], "variants.0: is 'bin=3': no setting 'bin'; expected main, or"),
+        ("calibration.long.processes", ["iidd"], "calibration.long.processes.0: is 'iidd'; expected 'iid'"),
+        ("calibration.long.nulls", ["rows"], "calibration.long.nulls.0: is 'rows'; expected 'row'"),
+        ("calibration.long.nulls", ["sync"], "calibration.long.nulls: are ['sync'] for the process iid; expected"),
+        ("early.horizons", [3], "early.horizons.0: is 3; expected at least 5"),
+        ("mediation.controls", ["tom"], "mediation.controls: are ['tom']; expected other conditions than tom"),
+        ("diagnose.surrogates", 78, "diagnose.surrogates: is 78; expected at least 79: with fewer no test can reject"),
+        ("endpoint.url", "localhost", "endpoint.url: is 'localhost'; expected an address"),
+        ("players.rules.backend", "rule", "players.rules.backend: is 'rule'; expected one of rules"),
+        ("players.rules.souce", "sync", "players.rules.souce: unknown key; expected 'source'"),
+        ("personas", "config", "personas: is 'config'; expected a"),
+    ],
+)
+def test_what_cannot_run_is_refused_by_its_whole_name(
+    key: str, value: Any, message: str, laptop: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    changed = deepcopy(laptop)
+    parent, _, name = key.rpartition(".") if not key.endswith("../x") else ("policies.sizes", "", "../x")
+    place: Any = changed
+    for part in filter(None, parent.split(".")):
+        place = place[part]
+    place[name] = value
+    with pytest.raises(InputError) as raised:
+        read(Settings, changed, "coordination")
+    assert str(raised.value).startswith("coordination.")
+    assert message in str(raised.value)
+
+
+def test_the_design_of_the_laptop_run(laptop: dict[str, Any]) -> None:
+    policies = ["large-0", "large-1", "small-0", "small-1"]
+    assert plan.policies(laptop) == policies
+    assert set(plan.players(laptop)) == {"rules", "random", "sync", *policies}
+    assert plan.tested(laptop) == ["rules", "policies"]
+    assert plan.compared(laptop) == ["rules", "baselines", "policies"]
+    assert plan.sweeps(laptop) == ["sizes", "temperatures"]
+    assert plan.shown(laptop) == ["rules", "large-0", "small-0"]
+    assert not plan.language(laptop)
+    assert [Path(path).name for path in plan.criteria(laptop)] == [
+        "rules.shuffles.parquet",
+        "rules.functional.parquet",
+        "policies.shuffles.parquet",
+        "policies.functional.parquet",
+        "rules.variants.parquet",
+    ]
+    games = plan.played(laptop, "games", ["rules", "sizes"])
+    assert [path.partition("/games/")[2] for path in games] == [
+        "rules/rules.0.games.parquet",
+        "rules/rules.1.games.parquet",
+        "sizes/rules.0.games.parquet",
+    ]
+    assert plan.tests_of(laptop, "shuffles", "policies") == {**laptop["tests"]["shuffles"], "groups": 25}
+    assert plan.size(laptop, "small") == {"shape": "8/1/2", **laptop["policies"]["sizes"]["small"]["training"]}
+    assert plan.backed_by(laptop, "endpoint") == "(?!)"
+    assert plan.backed_by(laptop, "rules", "replay") == "rules|random|sync"
+
+
+def test_the_design_of_the_papers_run() -> None:
+    paper = section("paper")
+    assert plan.policies(paper) == []
+    assert plan.experiments(paper).keys() == {"main", "reasoning", "models", "looping", "sweep"}
+    assert plan.sweeps(paper) == ["sweep"]
+    assert plan.language(paper)
+    flags = plan.player(paper, "gpt-4.1", "main", "3", "", "replies")
+    assert flags["url"] == "https://api.openai.com/v1"
+    assert (flags["limit_file"], flags["cache"]) == ("replies/gpt-4.1.limit", "replies/main/gpt-4.1.3")
+    flags = plan.player(paper, "llama-3.1-8b", "models", "0", "", "replies")
+    assert (flags["engine"], flags["batch"], flags["cache"]) == ("vllm", 512, "replies/models/llama-3.1-8b.0")
+    assert "url" not in flags
+    assert {"smoke", "gpu"} == {name for name in ("smoke", "gpu") if section(name)}
+
+
+def test_a_policy_is_played_from_its_folder_and_keeps_no_replies(laptop: dict[str, Any]) -> None:
+    found = plan.player(laptop, "small-1", "policies", "0", "models/small-1", "replies")
+    assert found == {"backend": "policy", "source": "models/small-1"}
+
+
+def digests(monkeypatch: pytest.MonkeyPatch, module: str, function: str) -> set[str]:
+    """Commands of the paper whose digest changes when `function` of `module` does."""
+    steps = list(provenance._commands("coordination"))
+    caches = (provenance.step_digest, provenance._parts, provenance._kept, provenance._steps, provenance._needs)
+
+    def taken() -> dict[str, str]:
+        for cached in caches:
+            cached.cache_clear()
+        return {name: provenance.step_digest("coordination", name) for name in steps}
+
+    before, parse = taken(), ast.parse
+
+    def edited(text: str, *arguments: Any, **given: Any) -> ast.Module:
+        tree: ast.Module = parse(text, *arguments, **given)
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name == function and text == source:
+                node.body.append(ast.Assert(ast.Constant(True)))
+        return tree
+
+    path = provenance._path(f"raw2fig.papers.coordination.{module}")
+    assert path is not None
+    source = path.read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance.ast, "parse", edited)
+        after = taken()
+    assert taken() == before
+    return {name for name in steps if before[name] != after[name]}
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "steps"),
+    [
+        ("figures_calibration", "fig_calibration", {"fig-calibration"}),
+        ("figures_calibration", "_sideways", {"fig-calibration"}),
+        ("figures", "fig_pvalues", {"fig-pvalues"}),
+        ("calibrate", "calibrate", {"calibrate"}),
+        ("criteria", "criteria", {"criteria"}),
+        ("criteria", "functional_null", {"functional-null"}),
+        ("regression", "mediation", {"mediation"}),
+        ("policy", "train_policy", {"train-policy"}),
+        ("backends.endpoint", "_ask", {"play"}),
+        ("claims", "recovered", {"claims"}),
+    ],
+)
+def test_an_edit_restales_its_step_and_no_other(
+    module: str, function: str, steps: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert digests(monkeypatch, module, function) == steps

@@ -1,0 +1,93 @@
+"""`make audit`: other seeds and nothing else; what a difference of verdicts is."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from raw2fig import audit
+from raw2fig.config import SHIPPED, check, load, merge, papers
+from raw2fig.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+def leaves(section: dict, place: tuple = ()) -> dict:
+    """Every setting by its place."""
+    found = {}
+    for key, value in section.items():
+        found |= leaves(value, (*place, key)) if isinstance(value, dict) else {(*place, key): value}
+    return found
+
+
+@pytest.mark.parametrize("paper", sorted(papers()))
+def test_every_seed_of_a_paper_is_another_one_and_nothing_else_changes(
+    paper: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    config = check(load([SHIPPED]))
+    other = check(merge(config, {paper: audit.shifted(config[paper])}))
+    before, after = leaves(config[paper]), leaves(other[paper])
+    changed = {place for place in before if before[place] != after[place]}
+    assert changed
+    assert {place[-1] for place in changed} <= set(audit.SEEDS)
+    for place in changed:
+        old, new = (values if isinstance(values, list) else [values] for values in (before[place], after[place]))
+        assert not set(old) & set(new)
+    assert not {place for place in before if place[-1] in audit.SEEDS and place not in changed and before[place]}
+
+
+def test_seeds_are_found_at_every_depth() -> None:
+    section = {"replicates": [0, 1], "problems": {"seed": 3, "size": 5}, "budgets": {"a": {"seeds": [2], "b": 1}}}
+    assert audit.shifted(section) == {
+        "replicates": [1000, 1001],
+        "problems": {"seed": 1003},
+        "budgets": {"a": {"seeds": [1002]}},
+    }
+
+
+@pytest.mark.parametrize("words", [[], ["heroo"]])
+def test_a_paper_must_be_named(words: list[str]) -> None:
+    with pytest.raises(InputError, match="PAPER: is"):
+        audit.main(words)
+
+
+def test_an_audit_needs_a_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="the claims of a first run: snakemake hero"):
+        audit.main(["hero"])
+
+
+def test_a_verdict_that_turns_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    monkeypatch.chdir(tmp_path)
+    verdicts = {"results": ["reproduced", "reproduced"], "build/audit": ["not reproduced", "reproduced"]}
+
+    def write(folder: str, found: list[str]) -> None:
+        path = tmp_path / folder / "hero/claims.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps([folder, found]))
+
+    def run(arguments: list[str]) -> int:
+        write("build/audit", verdicts["build/audit"])
+        return 0
+
+    def read(path: Path) -> dict:
+        _, found = json.loads(path.read_text())
+        rows = [
+            {"id": name, "claim": name, "verdict": verdict, "measured": "1"}
+            for name, verdict in zip("AB", found, strict=True)
+        ]
+        return {"paper": "hero", "title": "HERO", "scale": "laptop", "claims": rows}
+
+    write("results", verdicts["results"])
+    monkeypatch.setattr(audit, "snakemake", run)
+    monkeypatch.setattr(audit, "read_claims", read)
+    monkeypatch.setattr("raw2fig.report.audit.read_claims", read)
+    assert audit.main(["hero"]) == 1
+    assert "1 of 2 verdicts differ" in capsys.readouterr().out
+    verdicts["build/audit"] = ["reproduced", "reproduced"]
+    assert audit.main(["hero"]) == 0
