@@ -43,7 +43,7 @@ def measurements(
     starts: list[Input] | None = None,
     reward_model: str,
 ) -> Mapping[str, Measurement]:
-    """Decide every claim by its criterion.
+    """Measure what every claim is about, and decide it by its criterion.
 
     Parameters
     ----------
@@ -52,15 +52,15 @@ def measurements(
     logs
         Logs of all runs.
     rollouts
-        Completions of the policies before RL, with truth and scores of that reward model, for each seed.
+        Completions of each seed's policy before RL, with their truth and their scores.
     inertness
-        Changes of the advantages by weight and band width.
+        Changes of the advantages, as `raw2fig hero inertness` writes them.
     miniature
         Table of verifiers on the policy's answers.
     benchmark
-        Table of verifiers on HardVerify-Math, where a source of it is configured.
+        Table of verifiers on HardVerify-Math, if a source of it is configured.
     starts
-        Logs of the cold starts, start-s<seed>.json for each seed, where the policies are trained here.
+        Logs of the cold starts, start-s<seed>.json, if the policies are trained here.
     reward_model
         Name of the reward model of the comparison.
     """

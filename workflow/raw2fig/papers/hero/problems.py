@@ -37,7 +37,7 @@ class Sums(Record):
 
 @step
 def problems(*, problems: Output, tokenizer: OutputFolder, sums: Sums) -> None:
-    """Draw sums, none of them in two splits, write each in both formats, and make the tokenizer of their characters.
+    """Draw sums for all splits, no sum twice, write each in both formats, and make a tokenizer of their characters.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def problems(*, problems: Output, tokenizer: OutputFolder, sums: Sums) -> None:
         A row per prompt: prompt, answer, form, candidate, split. The candidate is a right solution in the manner of the
         format; a pool of real problems has a model's.
     tokenizer
-        Tokenizer folder.
+        Folder of the tokenizer.
     """
     import pandas as pd
 
