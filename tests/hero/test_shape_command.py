@@ -134,7 +134,7 @@ def test_the_columns_by_a_slow_loop_in_the_order_of_the_rows(folder: Path, suffi
         ("--scale group", {"scale": "group"}),
         ("--scale group --epsilon 0.0001", {"scale": "group", "epsilon": 1e-4}),
         ("--arm hero_neg_only", {"beta": 0.0}),
-        ("--arm hero_pos_only --alpha 0.3", {"alpha": 0.0}),
+        ("--arm hero_pos_only --alpha 0.3", {"alpha": 0.0, "beta": 0.3}),
     ],
 )
 def test_flags(folder: Path, flags: str, changed: dict) -> None:
@@ -323,7 +323,7 @@ def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:
         (lambda f: f, "--group-col=", "no column ''; expected one of group, verifier"),
         (lambda f: f.rename(columns={"verifier": "Verifier"}), "", "Verifier, reward_model, text (did you mean 'Verif"),
         (lambda f: f.rename(columns={"verifier": " verifier"}), "", "one of group, ' verifier', reward_model, text"),
-        (lambda f: f, "--epsilon -1", "epsilon: is -1; expected a finite number"),
+        (lambda f: f, "--epsilon -1", "epsilon: is -1; expected at least 0"),
         (lambda f: f, "--epsilon nan", "epsilon: is nan; expected a finite number"),
         (lambda f: f, "--sigma z", "Invalid value"),
         (lambda f: f, "--running median", "Invalid value"),
