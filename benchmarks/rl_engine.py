@@ -13,15 +13,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import logging
 import statistics
+import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
+from recipes import recipe
+
 from raw2fig.lm.models import Size, build_gpt_neox, load_tokenizer, save
 from raw2fig.lm.tokenizer import save_word_tokenizer
-from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.trainer import grpo
 from raw2fig.tables import write_json
 
@@ -53,7 +56,7 @@ class Clock:
         return (self.times[-1] - self.times[SKIPPED - 1]) / (len(self.times) - SKIPPED)
 
 
-def ours(base: Path, output: Path, updates: int, **settings: Any) -> float:
+def ours(base: Path, output: Path, updates: int, **changes: Any) -> float:
     from transformers import Trainer
 
     clock, start = Clock(), Trainer.__init__
@@ -62,7 +65,7 @@ def ours(base: Path, output: Path, updates: int, **settings: Any) -> float:
         start(self, *arguments, **options)
         self.add_callback(clock.callback)
 
-    recipe = Recipe(
+    settings = recipe(
         steps=updates,
         prompts=PROMPTS,
         generations=GENERATIONS,
@@ -73,11 +76,11 @@ def ours(base: Path, output: Path, updates: int, **settings: Any) -> float:
         drop_zero_variance=True,
         max_new_tokens=TOKENS,
         checkpoint_every=0,
-        **settings,
+        **changes,
     )
     Trainer.__init__ = init  # type: ignore[method-assign]
     try:
-        grpo(base, TEXTS, rewards, recipe, output)
+        grpo(base, TEXTS, rewards, settings, output, 0)
     finally:
         Trainer.__init__ = start  # type: ignore[method-assign]
     return clock.per_update()

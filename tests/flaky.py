@@ -2,23 +2,25 @@
 
 Rounds differ in the number of threads (1, 2), in the processor's instructions (ATEN_CPU_CAPABILITY default, avx2), in a
 jitter of the first weights by a millionth, and, after the first four rounds, in the seed of these weights. No round
-begins after `--minutes`, and one that is at work then is stopped. Exit status 1 if any test failed in any round, or
-none was finished.
+begins after `--minutes`, and one that is at work then is stopped: it is "not finished", and the tests that it has run
+until then count. Exit status 1 if any test failed in any round, or a round was not finished.
 
     make flaky ARGS="--rounds 20 tests/lm"      # other words are pytest's
 """
 
 import argparse
+import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
-from xml.etree import ElementTree
 
-from perturbed import JITTER, SHIFT, THREADS
+from perturbed import JITTER, OUTCOMES, SHIFT, THREADS
 
 CAPABILITIES = ("default", "avx2")
 FIXED_SEEDS = 4
@@ -35,27 +37,31 @@ def perturbation(number: int) -> dict[str, str]:
     }
 
 
-def outcomes(number: int, words: list[str], limit: float) -> dict[str, str]:
-    """What a round found: the first line of each test's failure, "" for one that held. None of a round that has not
-    ended after `limit` seconds."""
+def outcomes(number: int, words: list[str], limit: float) -> tuple[dict[str, str], str]:
+    """What a round found, the first line of each test's failure, "" for one that held; and why it did not come to its
+    end, "" where it did. It is stopped after `limit` seconds."""
     tests = Path(__file__).parent
     path = os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.xml")
-        command = [sys.executable, "-m", "pytest", "-p", "perturbed", f"--junitxml={report}", *words]
-        environment = {**os.environ, **perturbation(number), "PYTHONPATH": path}
+        found = Path(folder, "outcomes.jsonl")
+        found.touch()
+        environment = {**os.environ, **perturbation(number), "PYTHONPATH": path, OUTCOMES: str(found)}
+        command = [sys.executable, "-m", "pytest", "-p", "perturbed", *words]
+        # a session of its own, whose processes end together
+        running = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, cwd=tests.parent, start_new_session=True
+        )
         try:
-            subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, timeout=limit, cwd=tests.parent)
+            status = running.wait(limit)
+            cut = "" if status in (0, 1) else f"pytest ended with status {status}"
         except subprocess.TimeoutExpired:
-            return {}
-        cases = ElementTree.parse(report).getroot().iter("testcase")
-    found = {}
-    for case in cases:
-        failures = [*case.iter("failure"), *case.iter("error")]
-        told = (failures[0].get("message") or "failed").splitlines()[0] if failures else ""
-        if not list(case.iter("skipped")):
-            found[f"{case.get('classname')}::{case.get('name')}"] = told
-    return found
+            cut = "the limit was reached"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+        lines = found.read_text(encoding="utf-8").splitlines()
+    return dict(json.loads(line) for line in lines), cut
 
 
 def main() -> int:
@@ -67,13 +73,17 @@ def main() -> int:
     end = time.monotonic() + 60 * options.minutes
     failures: dict[str, list[str]] = defaultdict(list)
     runs: dict[str, int] = defaultdict(int)
+    whole = 0
     for number in range(options.first, options.first + options.rounds):
         if time.monotonic() > end:
+            print(f"round {number}: not begun, the limit was reached", flush=True)
             break
-        found = outcomes(number, ["-m", "training", *words], end - time.monotonic())
+        found, cut = outcomes(number, ["-m", "training", *words], end - time.monotonic())
         failed = {test: message for test, message in found.items() if message}
         told = " ".join(f"{name}={value}" for name, value in perturbation(number).items())
-        print(f"round {number} ({told}): {len(failed)} of {len(found)} tests failed", flush=True)
+        end_of_round = f"; not finished: {cut}" if cut else ""
+        print(f"round {number} ({told}): {len(failed)} of {len(found)} tests failed{end_of_round}", flush=True)
+        whole += not cut
         for test in found:
             runs[test] += 1
         for test, message in failed.items():
@@ -81,8 +91,8 @@ def main() -> int:
             print(f"    {test}: {message[:200]}", flush=True)
     for test, messages in sorted(failures.items(), key=lambda item: -len(item[1])):
         print(f"{len(messages)} of {runs[test]}  {test}")
-    print(f"{len(failures)} of {len(runs)} tests failed in some of {max(runs.values(), default=0)} rounds")
-    return bool(failures) or not runs
+    print(f"{len(failures)} of {len(runs)} tests failed; {whole} of {options.rounds} rounds were finished")
+    return bool(failures) or whole < options.rounds
 
 
 if __name__ == "__main__":

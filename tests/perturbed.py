@@ -3,18 +3,22 @@
 Every model that starts from random weights is changed by a millionth, in the way that `RAW2FIG_JITTER` (a whole number)
 seeds; with `RAW2FIG_SHIFT` its weights are drawn from another seed. Training is chaotic: after some steps all weights
 and all samples are other ones, as they would be on another processor. `RAW2FIG_THREADS` threads do the sums, whatever
-a test asks for.
+a test asks for. How each test ended is written to the file `RAW2FIG_OUTCOMES`, as soon as it has.
 """
 
 import functools
+import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-JITTER, SHIFT, THREADS = (f"RAW2FIG_{name}" for name in ("JITTER", "SHIFT", "THREADS"))
+JITTER, SHIFT, THREADS, OUTCOMES = (f"RAW2FIG_{name}" for name in ("JITTER", "SHIFT", "THREADS", "OUTCOMES"))
 SIZE = 1e-6
 """Of the change, relative to each weight."""
 
@@ -29,6 +33,27 @@ def pytest_configure() -> None:
         setattr(module, name, perturbed(getattr(module, name)))
     torch.set_num_threads(int(os.environ.get(THREADS, "1")))
     torch.set_num_threads = lambda _: None
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed or (report.when == "call" and report.passed):
+        note(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.failed:  # a file that cannot be imported
+        note(report)
+
+
+def note(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Write a line [test, first line of its failure], "" for a test that held."""
+    told = ""
+    if report.failed:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        told = next(iter((crash.message if crash else report.longreprtext).strip().splitlines()), "failed")
+    if path := os.environ.get(OUTCOMES):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps([report.nodeid, told]) + "\n")
 
 
 def perturbed(build: Callable[..., Any]) -> Callable[..., Any]:

@@ -69,7 +69,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"problems": {"digits": 1}}, "problems.digits: is 1, of which there are 100 sums; expected 5320 sums or more"),
     ({"problems": {"held_out": 1}}, "problems.held_out: is 1; expected at least 2"),
     ({"regimes": {"size": 321}}, "regimes.size: is 321; expected at most problems.train, 320"),
-    ({"cold_start": {"policy": {"shape": "33/1/2"}}}, "cold_start.policy.shape: '33/1/2': hidden width per head is not"),
+    (
+        {"cold_start": {"policy": {"shape": "33/1/2"}}},
+        "cold_start.policy.shape: '33/1/2': hidden width per head is not",
+    ),
     ({"cold_start": {"policy": {"shape": "0/0/0"}}}, "cold_start.policy.shape: '0/0/0' is not a model shape"),
     ({"cold_start": {"policy": {"target": 1}}}, "cold_start.policy.target: is 1; expected less than 1"),
     ({"checking": {"verifier": "sympy"}}, "checking.verifier: is 'sympy'; expected one of string, normalised"),

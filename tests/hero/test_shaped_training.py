@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hero_settings import record as shipped
+from recipes import changed, recipe
 from toy_language import GENES, PROMPTS, Killed, weights
 
 from raw2fig.papers.hero.shaping import Parameters, Running, Shaper, advantages, shape_batch
@@ -14,11 +14,7 @@ from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.trainer import grpo
 
 pytestmark = pytest.mark.training
-RECIPE = shipped(
-    Recipe,
-    **{"steps": 5, "prompts": 2, "generations": 4, "lr": 1e-2, "warmup": 0, "scale": "none"},
-    **{"max_new_tokens": 8, "checkpoint_every": 2},
-)
+RECIPE = recipe(steps=5, prompts=2, generations=4, lr=1e-2, scale="none", max_new_tokens=8, checkpoint_every=2)
 PARAMETERS = Parameters()
 
 
@@ -52,14 +48,14 @@ def shaper(arm: Any = "hero", **options: Any) -> Seen:
     return Seen(arm, replace(PARAMETERS, **options), others=("genes",))
 
 
-def run(base: Path, output: Path, shaping: Shaper | None, recipe: Recipe = RECIPE, kill: int = -1) -> Any:
+def run(base: Path, output: Path, shaping: Shaper | None, settings: Recipe = RECIPE, kill: int = -1) -> Any:
     def rewards(completions: list[str], _: list[int], step: int) -> np.ndarray | list[float]:
         if step == kill:
             raise Killed
         found = signals_of(completions)
         return found if shaping else found[:, 0].tolist()
 
-    return grpo(base, PROMPTS, rewards, recipe, output, GENES, shaping=shaping)
+    return grpo(base, PROMPTS, rewards, settings, output, 0, GENES, shaping=shaping)
 
 
 def test_training_uses_shape_batch_on_whole_groups(base: Path, tmp_path: Path) -> None:
@@ -98,7 +94,7 @@ def test_check_07_a_killed_run_goes_on_with_its_running_mean_and_the_same_reward
 
 def test_check_12_masked_groups_teach_nothing(base: Path, tmp_path: Path) -> None:
     """Every group has a missing score: masked, the policy stays as it is; as verifier-only it learns from labels."""
-    recipe = RECIPE.model_copy(update={"steps": 3})
+    settings = changed(RECIPE, steps=3)
 
     class Failing(Seen):
         def rewards(self, signals: np.ndarray) -> np.ndarray:
@@ -108,11 +104,11 @@ def test_check_12_masked_groups_teach_nothing(base: Path, tmp_path: Path) -> Non
 
     for failed in ("masked", "verifier_only"):
         shaping = Failing("hero", replace(PARAMETERS, failed=failed), others=("genes",))
-        log = run(base, tmp_path / failed, shaping, recipe)
+        log = run(base, tmp_path / failed, shaping, settings)
         assert [record["shaping/unscored_groups"] for record in log] == [1] * 3
         assert any(record["shaping/nonzero_groups"] for record in log) == (failed == "verifier_only")
         assert shaping.running is None
-    run(base, tmp_path / "labels", shaper("verifier_only"), recipe)
+    run(base, tmp_path / "labels", shaper("verifier_only"), settings)
     assert weights(tmp_path / "masked") == weights(base)
     assert weights(tmp_path / "verifier_only") == weights(tmp_path / "labels") != weights(base)
 
@@ -139,10 +135,10 @@ def test_check_17_telemetry_is_logged_for_every_update(base: Path, tmp_path: Pat
 
 
 def test_verifier_only_is_the_run_without_shaping(base: Path, tmp_path: Path) -> None:
-    recipe = RECIPE.model_copy(update={"scale": "group"})
-    run(base, tmp_path / "shaped", shaper("verifier_only"), recipe)
-    run(base, tmp_path / "plain", None, recipe)
-    run(base, tmp_path / "hero", shaper(), recipe)
+    settings = changed(RECIPE, scale="group")
+    run(base, tmp_path / "shaped", shaper("verifier_only"), settings)
+    run(base, tmp_path / "plain", None, settings)
+    run(base, tmp_path / "hero", shaper(), settings)
     assert weights(tmp_path / "shaped") == weights(tmp_path / "plain") != weights(tmp_path / "hero")
 
 

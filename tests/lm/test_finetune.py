@@ -1,24 +1,24 @@
 """Fine-tuning against a plain PyTorch loop, and runs that are killed against runs that are not."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from recipes import changed, training
 from toy_language import Killed, kill_at, toy_examples, toy_network, weights
 
 from raw2fig.errors import InputError
 from raw2fig.lm.examples import Example
-from raw2fig.lm.finetune import Recipe, fine_tune, sample_losses
+from raw2fig.lm.finetune import fine_tune, sample_losses
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 pytestmark = pytest.mark.training
-RECIPE = Recipe(steps=7, batch=4, lr=1e-2, checkpoint_every=2)
+TRAINING = training(steps=7, batch=4, lr=1e-2, checkpoint_every=2)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_training_is_adamw_on_the_mean_over_supervised_tokens(
     import torch
 
     steps, lr, decay, beta2 = 4, 1e-2, 0.5, 0.9
-    recipe = Recipe(
+    settings = training(
         steps=steps,
         batch=len(examples) // accumulate,
         accumulate=accumulate,
@@ -76,7 +76,7 @@ def test_training_is_adamw_on_the_mean_over_supervised_tokens(
         prompt_loss=prompt_loss,
     )
     network, reference = toy_network(words, 3), toy_network(words, 3)
-    log = fine_tune(network, words, examples, recipe, tmp_path / "model")
+    log = fine_tune(network, words, examples, settings, tmp_path / "model", 0)
 
     named = list(reference.named_parameters())
     matrices = [weight for _, weight in named if weight.dim() > 1]
@@ -110,7 +110,7 @@ class Run:
     def __init__(self, words: "PreTrainedTokenizerBase", examples: Sequence[Example], folder: Path) -> None:
         self.words, self.examples, self.folder = words, examples, folder
 
-    def __call__(self, name: str, recipe: Recipe = RECIPE, kill: int = 0, **changed: list[Example]) -> list:
+    def __call__(self, name: str, seed: int = 0, kill: int = 0, examples: Sequence[Example] = ()) -> list:
         network, self.steps = toy_network(self.words), 0
 
         def count(module: "PreTrainedModel", _: object) -> None:
@@ -119,8 +119,8 @@ class Run:
         if kill:
             kill_at(network, kill)
         network.register_forward_pre_hook(count)
-        examples = changed.get("examples", self.examples)
-        return fine_tune(network, self.words, examples, recipe, self.folder / name, self.examples[:3], [3, 7])
+        given, output = examples or self.examples, self.folder / name
+        return fine_tune(network, self.words, given, TRAINING, output, seed, self.examples[:3], [3, 7])
 
     def killed(self, name: str, at: int = 6) -> Path:
         """Kill a run in its step `at`; the folder of its checkpoints."""
@@ -169,24 +169,24 @@ def test_a_half_written_checkpoint_is_not_used(run: Run, whole: tuple[bytes, lis
     assert weights(run.folder / "half") == whole[0]
 
 
-@pytest.mark.parametrize("what", ["recipe", "data", "boundary"])
+@pytest.mark.parametrize("what", ["seed", "data", "boundary"])
 def test_with_anything_changed_a_run_starts_anew(run: Run, what: str) -> None:
     """Another seed, other examples, or the same tokens of which more are prompt."""
-    changed = {
-        "recipe": {"recipe": replace(RECIPE, seed=1)},
+    options: dict[str, Any] = {
+        "seed": {"seed": 1},
         "data": {"examples": [*run.examples[:-1], run.examples[0]]},
         "boundary": {"examples": [Example(e.ids, e.prompt_length + 1) for e in run.examples]},
     }[what]
     run.killed(what)
-    run(what, **changed)  # type: ignore[arg-type]
-    assert run.steps == RECIPE.steps
+    run(what, **options)
+    assert run.steps == TRAINING.steps
     assert len(list(run.folder.glob(f".checkpoints-{what}-*"))) == 1
 
 
 def test_two_runs_are_the_same_to_the_byte_and_another_seed_is_not(run: Run, whole: tuple[bytes, list]) -> None:
     assert run("again") == whole[1]
     assert weights(run.folder / "again") == whole[0]
-    run("other", replace(RECIPE, seed=1))
+    run("other", seed=1)
     assert weights(run.folder / "other") != whole[0]
 
 
@@ -210,14 +210,14 @@ def test_training_stops_where_it_is_told_to_at_a_constant_rate(run: Run) -> None
         asked.append(step)
         return step == 5
 
-    recipe = replace(RECIPE, constant=True, warmup=0.0)
-    log = fine_tune(toy_network(run.words), run.words, run.examples, recipe, run.folder / "stopped", stop=stop)
+    settings = changed(TRAINING, constant=True, warmup=0.0)
+    log = fine_tune(toy_network(run.words), run.words, run.examples, settings, run.folder / "stopped", 0, stop=stop)
     assert asked == [1, 2, 3, 4, 5]
     assert [record["step"] for record in log] == asked
-    assert {record["learning_rate"] for record in log} == {recipe.lr}
+    assert {record["learning_rate"] for record in log} == {settings.lr}
     assert (run.folder / "stopped/model.safetensors").exists()
 
 
 def test_no_example_is_refused(words: "PreTrainedTokenizerBase", tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no training example"):
-        fine_tune(toy_network(words), words, [], RECIPE, tmp_path / "model")
+        fine_tune(toy_network(words), words, [], TRAINING, tmp_path / "model", 0)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from recipes import training
 from toy_language import PAIRS, toy_network, toy_words
 
 from raw2fig.lm.models import load, save
-from raw2fig.papers.c2s.train import sft
+from raw2fig.papers.c2s.train import Encoding, sft
+from raw2fig.results import flags
 from raw2fig.tables import read_json, read_yaml
 
 if TYPE_CHECKING:
@@ -42,16 +44,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         base=folder / "base",
         models=[folder / "one" / "model"],
         logs=[folder / "one" / "log.json"],
-        steps=STEPS,
-        batch=2 * BATCH,
-        lr=3e-3,
+        training=training(steps=STEPS, batch=2 * BATCH, lr=3e-3),
+        encoding=Encoding(max_length=64),
+        seed=0,
     )
     return folder
 
 
 def command(folder: Path, name: str) -> list[str]:
     """`raw2fig c2s sft` with half the batch."""
-    words = f"c2s sft --steps {STEPS} --batch {BATCH} --lr 0.003 --checkpoint-every 2".split()
+    settings = flags(training(steps=STEPS, batch=BATCH, lr=3e-3, checkpoint_every=2).model_dump())
+    words = ["c2s", "sft", "--seed", "0", "--max-length", "64", *shlex.split(settings)]
     files = {"corpora": "corpus.parquet", "base": "base", "models": f"{name}/model", "logs": f"{name}/log.json"}
     return words + [part for flag, path in files.items() for part in (f"--{flag}", str(folder / path))]
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from recipes import changed, recipe, training
 from toy_language import GENES, PAIRS, PROMPTS, Killed, toy_examples, toy_network
 
-from raw2fig.lm.finetune import Recipe, fine_tune
+from raw2fig.lm.finetune import fine_tune
 from raw2fig.lm.reward_model import Pairs, load_reward_model, train_on_pairs
 from raw2fig.tables import write_json
 
@@ -20,11 +21,12 @@ STEPS, EVERY, RUNS = 3, 2, 2
 CHECKPOINTS = 2
 """Of each run: after step 2, and after the last one. That is in the middle of an epoch: at its end, the Trainer would
 find nothing to take one step too many on."""
-RECIPE = Recipe(steps=STEPS, batch=2, lr=1e-2, checkpoint_every=EVERY)
+TRAINING = training(steps=STEPS, batch=2, lr=1e-2, checkpoint_every=EVERY)
 
 
 def sft(base: Path, folder: Path) -> None:
     """The step, with an arm for each half of the corpus; its outputs appear when it ends."""
+    from raw2fig.papers.c2s.train import Encoding
     from raw2fig.papers.c2s.train import sft as step
     from raw2fig.step import run_step
 
@@ -34,7 +36,7 @@ def sft(base: Path, folder: Path) -> None:
         frame[run::RUNS].to_parquet(base.parent / f"{name}.parquet")
     made: dict[str, Any] = {"models": [folder / name for name in names]}
     made["logs"] = [folder / f"{name}.json" for name in names]
-    settings = {"steps": STEPS, "batch": 4, "lr": 1e-2, "checkpoint_every": EVERY}
+    settings = {"training": changed(TRAINING, batch=4), "encoding": Encoding(max_length=64), "seed": 0}
     run_step(step, {"corpora": [base.parent / f"{name}.parquet" for name in names], "base": base, **made, **settings})
 
 
@@ -43,20 +45,19 @@ def rewards(base: Path, folder: Path) -> None:
     for run in range(RUNS):
         network, words = load_reward_model(str(base), head=False, seed=run)
         pairs = Pairs(PROMPTS, ["G1 G2", "G3", "G5", "G1"], ["G2 G1", "G4", "G6", "G2"])
-        write_json(train_on_pairs(network, words, pairs, RECIPE, folder / f"{run}"), folder / f"{run}.json")
+        write_json(train_on_pairs(network, words, pairs, TRAINING, folder / f"{run}", 0), folder / f"{run}.json")
 
 
 def reinforced(base: Path, folder: Path) -> None:
     """GRPO with two learning rates, batches in flight, and policies that are kept."""
     from raw2fig.lm.checkpoint import discard
-    from raw2fig.rl.recipe import Recipe
     from raw2fig.rl.trainer import grpo
 
     def score(completions: list[str], prompts: list[int], step: int) -> list[float]:
         return [float(len(text.split()) % 3) for text in completions]
 
     for run in range(RUNS):
-        recipe = Recipe(
+        settings = recipe(
             steps=STEPS,
             prompts=2,
             generations=4,
@@ -66,7 +67,7 @@ def reinforced(base: Path, folder: Path) -> None:
             max_new_tokens=6,
             checkpoint_every=EVERY,
         )
-        log = grpo(base, PROMPTS, score, recipe, folder / f"{run}", GENES, keep_at=(0, EVERY, STEPS))
+        log = grpo(base, PROMPTS, score, settings, folder / f"{run}", 0, GENES, keep_at=(0, EVERY, STEPS))
         write_json(log, folder / f"{run}.json")
     for run in range(RUNS):
         discard(folder / f"{run}")
@@ -123,7 +124,7 @@ def test_a_training_that_was_stopped_is_stopped_when_it_goes_on(
             asked.append(step)
             return step == EVERY
 
-        return fine_tune(toy_network(words), words, examples, RECIPE, tmp_path / name, stop=stop), asked
+        return fine_tune(toy_network(words), words, examples, TRAINING, tmp_path / name, 0, stop=stop), asked
 
     examples = toy_examples(words)
     log, asked = stopped("model", examples)

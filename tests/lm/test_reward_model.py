@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from recipes import training
 from toy_language import PROMPTS, weights
 
 from raw2fig.errors import InputError
-from raw2fig.lm.finetune import Recipe
 from raw2fig.lm.models import load
 from raw2fig.lm.reward_model import Pairs, load_reward_model, scores, token_ids, train_on_pairs
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.training
 BETTER, WORSE = ["G1 G2", "G1", "G1 G5 G4"], ["G3 G2", "G3", "G3 G6"]
+TAUGHT = Pairs(PROMPTS[:3], BETTER, WORSE)
+TRAINING = training(steps=30, batch=3, lr=1e-2, checkpoint_every=100)
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +26,7 @@ def judge(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reward model that prefers one of each pair."""
     network, words = load_reward_model(str(base), head=False, seed=1)
     output = tmp_path_factory.mktemp("judge") / "judge"
-    recipe = Recipe(steps=30, batch=3, lr=1e-2, checkpoint_every=100)
-    log = train_on_pairs(network, words, Pairs(PROMPTS[:3], BETTER, WORSE), recipe, output)
+    log = train_on_pairs(network, words, TAUGHT, TRAINING, output, 0)
     assert log[-1]["loss"] < log[0]["loss"] / 5
     return output
 
@@ -39,8 +40,7 @@ def test_training_prefers_the_better_one(judge: Path) -> None:
 def test_the_loss_is_that_of_bradley_and_terry(base: Path, tmp_path: Path) -> None:
     network, words = load_reward_model(str(base), head=False, seed=1)
     margins = scores(network, words, PROMPTS[:3], BETTER) - scores(network, words, PROMPTS[:3], WORSE)
-    recipe = Recipe(steps=1, batch=3, lr=1e-9, checkpoint_every=100)
-    log = train_on_pairs(network, words, Pairs(PROMPTS[:3], BETTER, WORSE), recipe, tmp_path / "judge")
+    log = train_on_pairs(network, words, TAUGHT, training(batch=3, lr=1e-9), tmp_path / "judge", 0)
     assert log[0]["loss"] == pytest.approx(np.log1p(np.exp(-margins)).mean(), abs=1e-5)
 
 
@@ -58,8 +58,7 @@ def test_a_score_depends_on_its_own_text_alone(judge: Path) -> None:
 
 def test_training_can_be_repeated_to_the_byte(base: Path, judge: Path, tmp_path: Path) -> None:
     network, words = load_reward_model(str(base), head=False, seed=1)
-    recipe = Recipe(steps=30, batch=3, lr=1e-2, checkpoint_every=100)
-    train_on_pairs(network, words, Pairs(PROMPTS[:3], BETTER, WORSE), recipe, tmp_path / "judge")
+    train_on_pairs(network, words, TAUGHT, TRAINING, tmp_path / "judge", 0)
     assert weights(tmp_path / "judge") == weights(judge)
     assert not list(tmp_path.glob(".checkpoints-*"))
 
@@ -82,4 +81,4 @@ def test_what_is_no_reward_model_is_refused(base: Path, tmp_path: Path) -> None:
         load_reward_model(str(tmp_path / "nothing"))
     network, words = load_reward_model(str(base), head=False)
     with pytest.raises(InputError, match="right and a wrong"):
-        train_on_pairs(network, words, Pairs([], [], []), Recipe(steps=1), tmp_path / "judge")
+        train_on_pairs(network, words, Pairs([], [], []), TRAINING, tmp_path / "judge", 0)

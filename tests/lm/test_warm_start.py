@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from recipes import training
 from toy_language import toy_examples, toy_network, weights
 
 from raw2fig.errors import InputError
-from raw2fig.lm.finetune import Recipe, fine_tune
+from raw2fig.lm.finetune import fine_tune
 from raw2fig.lm.warm_start import WarmStart, train_to_rate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 pytestmark = pytest.mark.training
-RECIPE = Recipe(steps=7, batch=4, lr=1e-2, constant=True)
+TRAINING = training(steps=7, batch=4, lr=1e-2, constant=True)
 
 
 def planned(rates: Sequence[float]) -> "Callable[[PreTrainedModel], float]":
@@ -29,12 +30,12 @@ def trained(
     words: "PreTrainedTokenizerBase", output: Path, rates: Sequence[float], target: float = 0.4, probe_every: int = 2
 ) -> WarmStart:
     network, examples = toy_network(words), toy_examples(words)
-    return train_to_rate(network, words, examples, RECIPE, output, planned(rates), target, probe_every)
+    return train_to_rate(network, words, examples, TRAINING, output, 0, planned(rates), target, probe_every)
 
 
 def weights_after(steps: int, words: "PreTrainedTokenizerBase", output: Path) -> bytes:
     """The weights of the same training when it is stopped after `steps`."""
-    fine_tune(toy_network(words), words, toy_examples(words), RECIPE, output, stop=lambda _, step: step == steps)
+    fine_tune(toy_network(words), words, toy_examples(words), TRAINING, output, 0, stop=lambda _, step: step == steps)
     return weights(output)
 
 
@@ -64,7 +65,7 @@ def test_a_target_that_is_not_reached_leaves_the_best_policy_and_a_warning(
         found = trained(words, tmp_path / "model", rates, target=0.6)
     assert found[:4] == (False, 0.6, max(rates), best)
     assert [probe["step"] for probe in found.pass_rates] == [2, 4, 6, 7]
-    assert found.log[-1]["step"] == RECIPE.steps
+    assert found.log[-1]["step"] == TRAINING.steps
     assert weights(tmp_path / "model") == weights_after(best, words, tmp_path / "stopped")
     told = [record.getMessage() for record in caplog.records if "target" in record.getMessage()]
     assert told == [

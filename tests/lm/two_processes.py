@@ -28,11 +28,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXForCausalLM
 from trl import GRPOTrainer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+from recipes import recipe
 from toy_language import GENES, PROMPTS
 
 from raw2fig import cli
 from raw2fig.papers.c2s import train
-from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.trainer import grpo
 
 IMPORTED = (accelerate, pandas, trl, AutoModelForCausalLM, AutoTokenizer, GPTNeoXForCausalLM, GRPOTrainer)
@@ -109,9 +109,9 @@ def work(job: dict[str, Any], rank: int) -> int:
     def rewards(completions: list[str], prompts: list[int], step: int) -> list[float]:
         return [float(len(text)) for text in completions]
 
-    recipe = Recipe(steps=3, prompts=2, generations=4, lr=1e-3, beta=0.05, max_new_tokens=40, checkpoint_every=0)
+    settings = recipe(steps=3, prompts=2, generations=4, lr=1e-3, beta=0.05, max_new_tokens=40, checkpoint_every=0)
     base, output = Path(job["grpo"]["base"]), Path(job["grpo"]["output"])
-    log = grpo(base, PROMPTS, rewards, recipe, output, GENES)
+    log = grpo(base, PROMPTS, rewards, settings, output, 0, GENES)
     output.with_name(f"{output.name}-{rank}.json").write_text(json.dumps(log))
     return 0
 

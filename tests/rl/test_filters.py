@@ -1,14 +1,17 @@
 """Groups without a signal, prompts that are mastered, and completions that are too long."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from recipes import GRPO, recipe
 
 from raw2fig.errors import InputError
 from raw2fig.rl.filters import Curriculum, has_variance
 from raw2fig.rl.length import length_penalty, soft_overlong
 from raw2fig.rl.recipe import Recipe
+from raw2fig.settings import Seed, convert, read
 
 
 def test_groups_with_variance() -> None:
@@ -128,7 +131,7 @@ def test_soft_overlong_is_that_of_trl() -> None:
         ({"interrupt": (10, 64), "phrase": "stop"}, "interrupt"),
         ({"interrupt": (10, 12)}, "phrase"),
         ({"phrase": "stop"}, "phrase"),
-        ({"interrupt": (10,), "phrase": "stop"}, "interrupt"),
+        ({"interrupt": (10,), "phrase": "stop"}, "interrupt.1"),
         ({"loss": "clip", "eps_max": 5.0}, "eps_max"),
         ({"loss": "gspo", "eps_max": 5.0}, "eps_max"),
         ({"ddof": 2}, "ddof"),
@@ -140,10 +143,9 @@ def test_soft_overlong_is_that_of_trl() -> None:
         ({"warmup": -3}, "warmup"),
         ({"weight_decay": -0.1}, "weight_decay"),
         ({"adam_epsilon": -1.0}, "adam_epsilon"),
-        ({"adam_epsilon": "1e-15"}, "adam_epsilon"),  # what YAML makes of it without a point
+        ({"adam_epsilon": "tiny"}, "adam_epsilon"),
         ({"max_grad_norm": -1.0}, "max_grad_norm"),
         ({"checkpoint_every": -1}, "checkpoint_every"),
-        ({"seed": -1}, "seed"),
         ({"vllm": "servr"}, "vllm"),
         ({"prompts": 2.5}, "prompts"),
         ({"generations": True}, "generations"),
@@ -153,14 +155,43 @@ def test_soft_overlong_is_that_of_trl() -> None:
         ({"lr": None}, "lr"),
         ({"lr": 0.0}, "lr"),
         ({"steps": 0}, "steps"),
+        ({"eps_hihg": 0.2}, "eps_hihg"),
         ({"vllm": "colocate", "off_policy": "pipeline", "k": 2}, "vllm"),
     ],
 )
 def test_check_18_what_cannot_be_meant_is_refused_by_name(settings: dict[str, object], name: str) -> None:
-    with pytest.raises(InputError, match=rf"^{name}: is ") as told:
-        Recipe(**{"steps": 1, **settings})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=rf"^{re.escape(name)}: (is |unknown key)") as told:
+        recipe(**settings)
     assert "\n" not in str(told.value)
     assert "; expected " in str(told.value)
+
+
+def test_every_setting_is_asked_for() -> None:
+    for name in GRPO:
+        with pytest.raises(InputError, match=f"^{name}: is missing; expected "):
+            read(Recipe, {key: value for key, value in GRPO.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"steps": 0}, "steps: is 0; expected at least 1"),
+        ({"loss": "dapo"}, "loss: is 'dapo'; expected one of clip, gspo, cispo, reinforce"),
+        ({"eps_hihg": 0.2}, "eps_hihg: unknown key; expected 'eps_high'"),
+        ({"dual": 1.0}, "dual: is 1.0; expected more than 1"),
+        ({"k": 4}, "k: is 4 with clip; expected 1 when on-policy, and at most max_new_tokens batches in a pipeline"),
+        ({"steps": 0, "lr": 0.0}, "lr: is 0.0; expected more than 0 (and 1 more mistakes)"),
+    ],
+)
+def test_a_mistake_is_told_with_what_is_expected(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(InputError) as mistake:
+        recipe(**settings)
+    assert str(mistake.value) == told
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^seed: is -1; expected at least 0"):
+        convert(-1, Seed, "seed")
 
 
 @pytest.mark.parametrize(
@@ -175,8 +206,16 @@ def test_check_18_what_cannot_be_meant_is_refused_by_name(settings: dict[str, ob
         {"off_policy": "pipeline", "k": 8, "max_new_tokens": 8},
         {"max_grad_norm": 0, "adam_epsilon": 0.0, "weight_decay": 0, "warmup": 0, "ddof": 0, "temperature": 1},
         {"head": "bf16"},
+        {"adam_epsilon": 1e-15},
         {"vllm": "server"},
     ],
 )
 def test_what_can_be_meant_is_taken(settings: dict[str, object]) -> None:
-    Recipe(**{"steps": 1, **settings})  # type: ignore[arg-type]
+    assert recipe(**settings).model_dump() == {**GRPO, **settings}
+
+
+def test_numbers_may_be_text_as_yaml_reads_them() -> None:
+    """Of 1e-15 without a point, YAML makes text."""
+    assert recipe(adam_epsilon="1e-15", interrupt=["10", "12"], phrase="stop", dual="none") == recipe(
+        adam_epsilon=1e-15, interrupt=(10, 12), phrase="stop"
+    )

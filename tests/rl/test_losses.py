@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recipes import recipe
 
 from raw2fig.rl.aggregation import Aggregation, completion_weights
 from raw2fig.rl.losses import clip_loss, kl_penalty, log_ratio, reinforce_loss
-from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.update import token_losses
 
 GENERATIONS, GROUPS, TOKENS = 4, 5, 7
@@ -85,8 +85,7 @@ def weights(batch: dict[str, Any], how: Aggregation, kept: np.ndarray | None = N
 
 
 def our_loss(batch: dict[str, Any], how: Aggregation, beta: float = 0.0, **settings: Any) -> Any:
-    recipe = Recipe(steps=1, **settings)
-    losses, _ = token_losses(recipe, batch["logps"], batch["old"], batch["advantages"], batch["mask"])
+    losses, _ = token_losses(recipe(**settings), batch["logps"], batch["old"], batch["advantages"], batch["mask"])
     losses = losses + beta * kl_penalty(batch["logps"], batch["reference"])
     return (losses * batch["mask"]).sum(1) @ weights(batch, how)
 

@@ -1,12 +1,12 @@
 """Off-policy modes, interruptions and the effective batch, as the trainer meets them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from recipes import changed, recipe
 from toy_language import GENES, PROMPTS, Killed, toy_network, weights
 
 from raw2fig.lm.generate import once_mask
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.training
 TOKENS = 8
-RECIPE = Recipe(steps=6, prompts=2, generations=4, lr=1e-2, max_new_tokens=TOKENS, checkpoint_every=0)
+RECIPE = recipe(steps=6, prompts=2, generations=4, lr=1e-2, max_new_tokens=TOKENS, checkpoint_every=0)
 CISPO: dict[str, Any] = {"loss": "cispo", "eps_max": 5.0, "aggregation": "prompt", "scale": "batch_advantage"}
 
 
 def stream(words: "PreTrainedTokenizerBase", **settings: Any) -> Stream:
-    recipe = replace(RECIPE, **settings)
+    asked = changed(RECIPE, **settings)
     ids = words(PROMPTS)["input_ids"]
-    return Stream(recipe, words, ids, Curriculum(len(PROMPTS), recipe.seed, recipe.retire_at))
+    return Stream(asked, words, ids, Curriculum(len(PROMPTS), 0, asked.retire_at))
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_check_13_an_interruption_is_put_in_where_thinking_has_not_ended(words: 
 
 def train(base: Path, output: Path, **settings: Any) -> list[dict[str, float]]:
     rewards, keep_at = settings.pop("rewards", begins), settings.pop("keep_at", ())
-    return grpo(base, PROMPTS, rewards, replace(RECIPE, **settings), output, keep_at=keep_at)
+    return grpo(base, PROMPTS, rewards, changed(RECIPE, **settings), output, 0, keep_at=keep_at)
 
 
 def begins(completions: list[str], prompts: list[int], step: int) -> list[float]:
@@ -328,8 +328,7 @@ def test_under_autocast_the_head_is_float32_in_sampling_and_in_training(
             return super().compute_loss(model, inputs, *others, **options)
 
     monkeypatch.setattr(group_trainer, "GroupTrainer", Recording)
-    recipe = replace(RECIPE, steps=2)
-    log = grpo(base, PROMPTS, begins, recipe, tmp_path / "model", once)
+    log = grpo(base, PROMPTS, begins, changed(RECIPE, steps=2), tmp_path / "model", 0, once)
     for (exact, rounded, mask, stored), entry, record in zip(found, losses, log, strict=True):
         assert (exact - rounded)[mask].abs().mean() > 1e-4
         assert (exact - stored)[mask].abs().mean() < 1e-5

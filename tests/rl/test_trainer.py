@@ -1,12 +1,12 @@
 """GRPO on trl's trainer: the policy that is scored is the one that was sampled; runs can be repeated and resumed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from recipes import changed, recipe
 from toy_language import GENES, PROMPTS, Killed, completions_of, toy_network, weights
 
 from raw2fig.errors import InputError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 pytestmark = pytest.mark.training
-RECIPE = Recipe(steps=4, prompts=2, generations=4, lr=1e-2, beta=0.05, max_new_tokens=8, checkpoint_every=2)
+RECIPE = recipe(steps=4, prompts=2, generations=4, lr=1e-2, beta=0.05, max_new_tokens=8, checkpoint_every=2)
 
 
 def first_gene(completions: list[str], prompts: list[int], step: int) -> list[float]:
@@ -32,12 +32,12 @@ def first_gene(completions: list[str], prompts: list[int], step: int) -> list[fl
 def run(
     base: Path,
     output: Path,
-    recipe: Recipe = RECIPE,
+    settings: Recipe = RECIPE,
     rewards: Callable[[list[str], list[int], int], list[float]] = first_gene,
     once: Sequence[str] = GENES,
     **options: Any,
 ) -> list[dict[str, float]]:
-    return grpo(base, PROMPTS, rewards, recipe, output, once, **options)
+    return grpo(base, PROMPTS, rewards, settings, output, 0, once, **options)
 
 
 class Recorded(dict):
@@ -93,8 +93,7 @@ def test_the_policy_that_is_scored_is_the_one_that_was_sampled(
     sharp = tmp_path / "sharp"
     words = load(str(base))[1]
     save(toy_network(words, sharpness=15), words, sharp)
-    recipe = replace(RECIPE, steps=2, prompts=4, temperature=temperature)
-    run(sharp, tmp_path / "model", recipe, once=once)
+    run(sharp, tmp_path / "model", changed(RECIPE, steps=2, prompts=4, temperature=temperature), once=once)
     assert len(steps) == 2
     for name in ("prompt_mask", "completion_mask"):
         assert not all(inputs[name].all() for inputs in steps)
@@ -157,9 +156,9 @@ def test_every_step_and_every_seed_draws_anew(base: Path, tmp_path: Path) -> Non
         drawn.append(tuple(completions))
         return [0.0] * len(completions)
 
+    settings = changed(RECIPE, steps=3, prompts=1, beta=0.0, checkpoint_every=0)
     for seed in range(2):
-        recipe = replace(RECIPE, steps=3, prompts=1, beta=0.0, seed=seed, checkpoint_every=0)
-        grpo(base, PROMPTS[:1], rewards, recipe, tmp_path / f"{seed}", GENES)
+        grpo(base, PROMPTS[:1], rewards, settings, tmp_path / f"{seed}", seed, GENES)
     assert len(set(drawn)) == len(drawn) == 6
     assert all(len(set(completions)) > 1 for completions in drawn)
 
@@ -171,7 +170,7 @@ def test_an_epoch_takes_every_prompt_in_an_order_of_its_own(base: Path, tmp_path
         taken.extend(prompts[::4])
         return first_gene(completions, prompts, step)
 
-    run(base, tmp_path / "model", replace(RECIPE, steps=12, max_new_tokens=2), rewards)
+    run(base, tmp_path / "model", changed(RECIPE, steps=12, max_new_tokens=2), rewards)
     epochs = [tuple(taken[start : start + 4]) for start in range(0, 24, 4)]
     assert all(sorted(epoch) == [0, 1, 2, 3] for epoch in epochs)
     assert len(set(epochs)) > 2
@@ -179,7 +178,7 @@ def test_an_epoch_takes_every_prompt_in_an_order_of_its_own(base: Path, tmp_path
 
 def test_equal_rewards_without_a_penalty_leave_the_weights_as_they_are(base: Path, tmp_path: Path) -> None:
     """Check 15, and that anything else does not."""
-    options: dict[str, Any] = {"recipe": replace(RECIPE, steps=1, beta=0.0)}
+    options: dict[str, Any] = {"settings": changed(RECIPE, steps=1, beta=0.0)}
     run(base, tmp_path / "equal", rewards=lambda completions, *_: [0.7] * len(completions), **options)
     assert weights(tmp_path / "equal") == weights(base)
     run(base, tmp_path / "unequal", **options)
@@ -197,9 +196,9 @@ def test_the_penalty_is_zero_at_first_and_never_negative(base: Path, tmp_path: P
 
 def test_the_penalty_is_its_weight_times_the_divergence(base: Path, tmp_path: Path) -> None:
     """At the first update it has no gradient, so that at the second one both policies are the same."""
-    recipe = replace(RECIPE, steps=2, aggregation="token", checkpoint_every=0)
+    settings = changed(RECIPE, steps=2, aggregation="token", checkpoint_every=0)
     betas = (0.05, 20.0)
-    loose, tight = (run(base, tmp_path / f"{beta}", replace(recipe, beta=beta))[1] for beta in betas)
+    loose, tight = (run(base, tmp_path / f"{beta}", changed(settings, beta=beta))[1] for beta in betas)
     assert loose["kl"] == pytest.approx(tight["kl"], rel=1e-4)
     assert loose["kl"] > 1e-5
     assert tight["loss"] - loose["loss"] == pytest.approx((betas[1] - betas[0]) * loose["kl"], rel=1e-3)
@@ -211,8 +210,8 @@ def test_a_reward_that_can_be_learned_rises(base: Path, tmp_path: Path) -> None:
     def begins(completions: list[str], *_: Any) -> list[float]:
         return [float(text.startswith("G5")) for text in completions]
 
-    recipe = Recipe(steps=25, prompts=4, generations=8, lr=1e-2, beta=0.01, max_new_tokens=4, checkpoint_every=0)
-    log = run(base, tmp_path / "model", recipe, begins)
+    settings = recipe(steps=25, prompts=4, generations=8, lr=1e-2, beta=0.01, max_new_tokens=4, checkpoint_every=0)
+    log = run(base, tmp_path / "model", settings, begins)
     (before, words), (after, _) = load(str(base)), load(str(tmp_path / "model"))
     first, last = (np.mean(begins(completions_of(network, words, PROMPTS, 50))) for network in (before, after))
     assert last - first > 0.5  # from 0.03 to 0.97 or more over 14 first weights
@@ -223,8 +222,7 @@ def test_steps_that_are_accumulated_are_one_step(base: Path, tmp_path: Path) -> 
     import torch
 
     for accumulate in (1, 4):
-        recipe = replace(RECIPE, steps=2, accumulate=accumulate, checkpoint_every=0)
-        run(base, tmp_path / f"{accumulate}", recipe)
+        run(base, tmp_path / f"{accumulate}", changed(RECIPE, steps=2, accumulate=accumulate, checkpoint_every=0))
     one = load(str(tmp_path / "1"))[0].state_dict()
     for name, weight in load(str(tmp_path / "4"))[0].state_dict().items():
         torch.testing.assert_close(weight, one[name], atol=1e-4, rtol=0)
@@ -248,8 +246,9 @@ def test_an_update_is_that_of_adamw_on_clipped_gradients(
             return result
 
     monkeypatch.setattr(group_trainer, "GroupTrainer", Recording)
-    recipe = replace(RECIPE, steps=1, weight_decay=0.3, adam_epsilon=0.02, max_grad_norm=longest, checkpoint_every=0)
-    log = run(base, tmp_path / "model", recipe)
+    changes = {"weight_decay": 0.3, "adam_epsilon": 0.02, "max_grad_norm": longest, "checkpoint_every": 0}
+    settings = changed(RECIPE, steps=1, **changes)
+    log = run(base, tmp_path / "model", settings)
     norm = torch.cat([gradient.ravel() for gradient in found.values()]).norm()
     assert 0.2 < norm < 50
     assert log[0]["grad_norm"] == pytest.approx(float(norm), rel=1e-5)
@@ -257,8 +256,8 @@ def test_an_update_is_that_of_adamw_on_clipped_gradients(
     before, after = (load(str(folder))[0].state_dict() for folder in (base, tmp_path / "model"))
     for name, gradient in found.items():
         step = shrunk * gradient
-        decay = 0.0 if "norm" in name or "bias" in name else recipe.weight_decay
-        expected = before[name] - recipe.lr * (decay * before[name] + step / (step.abs() + recipe.adam_epsilon))
+        decay = 0.0 if "norm" in name or "bias" in name else settings.weight_decay
+        expected = before[name] - settings.lr * (decay * before[name] + step / (step.abs() + settings.adam_epsilon))
         torch.testing.assert_close(after[name], expected, atol=1e-6, rtol=0)
 
 
@@ -267,14 +266,14 @@ def test_a_model_that_shares_its_embeddings_with_its_head_is_trained(base: Path,
     network.config.tie_word_embeddings = True
     network.tie_weights()
     save(network, words, tmp_path / "base")
-    run(tmp_path / "base", tmp_path / "model", replace(RECIPE, steps=1, beta=0.0), once=())
+    run(tmp_path / "base", tmp_path / "model", changed(RECIPE, steps=1, beta=0.0), once=())
     assert weights(tmp_path / "model") != weights(tmp_path / "base")
 
 
 def test_fewer_prompts_than_a_step_takes_are_refused(base: Path, tmp_path: Path) -> None:
     """trl would train on none of them and end well."""
     with pytest.raises(InputError, match="4 prompts"):
-        run(base, tmp_path / "model", replace(RECIPE, prompts=5))
+        run(base, tmp_path / "model", changed(RECIPE, prompts=5))
 
 
 def test_snapshots_see_the_policy_of_their_step_and_are_logged(base: Path, tmp_path: Path) -> None:
@@ -303,7 +302,7 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, 
 
 
 def run_five(
-    base: Path, output: Path, kill: int = -1, seen: list[int] | None = None, **changed: Any
+    base: Path, output: Path, kill: int = -1, seen: list[int] | None = None, **options: Any
 ) -> tuple[bytes, list[dict[str, float]]]:
     """Weights and log of a run of five steps, killed at step `kill`."""
 
@@ -314,7 +313,7 @@ def run_five(
             seen.append(step)
         return first_gene(completions, prompts, step)
 
-    log = run(base, output, changed.pop("recipe", replace(RECIPE, steps=5)), rewards, **changed)
+    log = run(base, output, options.pop("settings", changed(RECIPE, steps=5)), rewards, **options)
     return weights(output), log
 
 
@@ -337,13 +336,13 @@ def test_a_killed_run_goes_on_to_the_same_bytes_and_log(
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [{"recipe": replace(RECIPE, steps=4)}, {"once": GENES[:6]}, {"scored_by": "another reward"}],
+    "options",
+    [{"settings": changed(RECIPE, steps=4)}, {"once": GENES[:6]}, {"scored_by": "another reward"}],
     ids=["recipe", "mask", "reward"],
 )
-def test_with_anything_changed_a_run_starts_anew(base: Path, tmp_path: Path, changed: dict[str, Any]) -> None:
+def test_with_anything_changed_a_run_starts_anew(base: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(Killed):
         run_five(base, tmp_path / "model", kill=2)
     seen: list[int] = []
-    run_five(base, tmp_path / "model", seen=seen, **changed)
+    run_five(base, tmp_path / "model", seen=seen, **options)
     assert seen[0] == 0

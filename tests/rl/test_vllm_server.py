@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from recipes import recipe
 
 from raw2fig.errors import InputError
-from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.trainer import grpo
 from raw2fig.rl.vllm_server import Vllm, spare_gpus, vllm_generation
 
@@ -89,9 +89,9 @@ def test_what_trl_is_given(
     monkeypatch.setattr(trl.GRPOTrainer, "__init__", build)
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"):
         monkeypatch.delenv(name)
-    recipe = Recipe(steps=1, prompts=1, generations=32, accumulate=4, beta=0.005, vllm=mode)
+    settings = recipe(prompts=1, generations=32, accumulate=4, beta=0.005, vllm=mode)
     with pytest.raises(Built):
-        grpo(base, ["cell:"], lambda *_: [], recipe, tmp_path / "model", ["G1"])
+        grpo(base, ["cell:"], lambda *_: [], settings, tmp_path / "model", 0, ["G1"])
     assert stand_in.exists() == (mode == "server")
 
 

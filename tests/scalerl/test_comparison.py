@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from raw2fig.claims import load_published, read_claims
+from raw2fig.claims import Absent, load_published, published_numbers, read_claims
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl import claims as said
 from raw2fig.papers.scalerl.compare import between_seeds, common_budget, gain, level, mean_gain
@@ -19,16 +19,30 @@ from raw2fig.papers.scalerl.figures_law import (
     fig_robustness,
     fig_seeds,
 )
-from raw2fig.papers.scalerl.fits import common_asymptote, curves_of, cut, efficiency, fits, read_fits
+from raw2fig.papers.scalerl.fit_runs import (
+    Fitted,
+    Intervals,
+    common_asymptote,
+    curves_of,
+    cut,
+    efficiency,
+    fit_runs,
+    read_fits,
+)
 from raw2fig.papers.scalerl.law import sigmoid
-from raw2fig.papers.scalerl.robustness import LAW, RANGES, robustness
-from raw2fig.papers.scalerl.tables import table_robustness, table_runs, truncation
+from raw2fig.papers.scalerl.robustness import LAW, RANGES, Noisy, robustness
+from raw2fig.papers.scalerl.tables import table_fit_robustness, table_runs, truncation
+from raw2fig.plotting import save
+from raw2fig.settings import read
 from raw2fig.stats import Estimate, proportion
+from raw2fig.step import run_step
 
 ROOT = Path(__file__).parents[2]
 KEPT = [0, 64, 128, 256, 384, 512, 768, 1024, 1536, 2048]
 LAWS = {"good": (0.8, 1.5, 200.0), "slow": (0.8, 1.5, 500.0), "low": (0.6, 1.5, 200.0)}
 R0 = 0.4
+START, INTERVALS = read(Fitted, {"start": 64}), read(Intervals, {"resamples": 100})
+PUBLISHED = ROOT / "config/published/scalerl.yaml"
 
 
 def runs_of(
@@ -48,38 +62,38 @@ def runs_of(
 @pytest.fixture
 def ranges(tmp_path: Path) -> Path:
     runs_of(LAWS).to_parquet(tmp_path / "runs.parquet")
-    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "all.parquet", start=64)
-    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "half.parquet", start=64, share=0.5)
+    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "all.parquet", fitted=START)
+    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "half.parquet", fitted=START, share=0.5)
     for name in ("all", "half"):
         made = {"fits": tmp_path / f"fits-{name}.parquet", "forecasts": tmp_path / f"forecasts-{name}.parquet"}
-        fits(range=tmp_path / f"{name}.parquet", resamples=100, **made)
+        fit_runs(range=tmp_path / f"{name}.parquet", intervals=INTERVALS, **made)
     return tmp_path
 
 
 def test_check_17_a_cut_leaves_the_start_and_the_range_alone(tmp_path: Path) -> None:
     whole = runs_of(LAWS)
     whole.to_parquet(tmp_path / "runs.parquet")
-    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "part.parquet", start=128, share=0.5)
+    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "part.parquet", fitted=read(Fitted, {"start": 128}), share=0.5)
     part = pd.read_parquet(tmp_path / "part.parquet")
     assert sorted(set(part["rollouts"])) == [0, 128, 256, 384, 512, 768, 1024]
     assert len(part) == 3 * 2 * 7
     short = pd.concat([whole, runs_of({"short": (0.7, 1, 100)}, kept=KEPT[:4])])
     short.to_parquet(tmp_path / "runs.parquet")
-    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "part.parquet", start=64, end=1024)
+    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "part.parquet", fitted=START, end=1024)
     part = pd.read_parquet(tmp_path / "part.parquet")
     assert "short" not in set(part["arm"])
     assert part["rollouts"].max() == 1024
     with pytest.raises(InputError, match="no run of 4096 rollouts"):
-        cut(runs=tmp_path / "runs.parquet", range=tmp_path / "none.parquet", end=4096)
+        cut(runs=tmp_path / "runs.parquet", range=tmp_path / "none.parquet", fitted=START, end=4096)
 
 
 def test_check_17_fits_do_not_change_with_what_is_beyond_the_cut(ranges: Path, tmp_path: Path) -> None:
     changed = pd.read_parquet(ranges / "runs.parquet")
     changed.loc[changed["rollouts"] > 1024, "pass_rate"] = 0.1
     changed.to_parquet(tmp_path / "changed.parquet")
-    cut(runs=tmp_path / "changed.parquet", range=tmp_path / "again.parquet", start=64, share=0.5)
+    cut(runs=tmp_path / "changed.parquet", range=tmp_path / "again.parquet", fitted=START, share=0.5)
     made = {"fits": tmp_path / "again-fits.parquet", "forecasts": tmp_path / "again-forecasts.parquet"}
-    fits(range=tmp_path / "again.parquet", resamples=100, **made)
+    fit_runs(range=tmp_path / "again.parquet", intervals=INTERVALS, **made)
     assert (tmp_path / "again-fits.parquet").read_bytes() == (ranges / "fits-half.parquet").read_bytes()
 
 
@@ -108,7 +122,7 @@ def test_runs_without_learning_or_points_have_no_parameters(tmp_path: Path) -> N
     few = runs_of({"few": (0.8, 1.5, 200.0)}, seeds=1, kept=KEPT[:5])
     pd.concat([flat, few]).to_parquet(tmp_path / "range.parquet")
     made = {"fits": tmp_path / "fits.parquet", "forecasts": tmp_path / "forecasts.parquet"}
-    fits(range=tmp_path / "range.parquet", resamples=100, **made)
+    fit_runs(range=tmp_path / "range.parquet", intervals=INTERVALS, **made)
     found = read_fits(tmp_path / "fits.parquet").set_index("arm")
     assert found["verdict"].to_dict() == {"flat": "no learning", "few": "too few points"}
     assert found["a"].isna().all()
@@ -125,7 +139,7 @@ def test_efficiency_is_compared_at_the_mean_asymptote_of_the_runs_that_have_one(
     laws = {"fast": (0.8, 2.0, 200.0), "slow": (0.8, 1.2, 400.0)}
     runs_of(laws, kept=KEPT[:8]).to_parquet(tmp_path / "range.parquet")
     efficiency(
-        range=tmp_path / "range.parquet", arms=["fast", "slow"], parameters=tmp_path / "p.parquet", resamples=100
+        range=tmp_path / "range.parquet", arms=["fast", "slow"], parameters=tmp_path / "p.parquet", intervals=INTERVALS
     )
     found = pd.read_parquet(tmp_path / "p.parquet").set_index("arm")
     assert found["a"].to_numpy() == pytest.approx(0.8, rel=1e-4)
@@ -133,7 +147,12 @@ def test_efficiency_is_compared_at_the_mean_asymptote_of_the_runs_that_have_one(
         assert found.loc[arm, "b"].to_numpy() == pytest.approx(b, rel=1e-3)
         assert found.loc[arm, "c_mid"].to_numpy() == pytest.approx(10 * c, rel=1e-3)
     with pytest.raises(InputError, match="no run of other"):
-        efficiency(range=tmp_path / "range.parquet", arms=["fast", "other"], parameters=tmp_path / "q.parquet")
+        efficiency(
+            range=tmp_path / "range.parquet",
+            arms=["fast", "other"],
+            parameters=tmp_path / "q.parquet",
+            intervals=INTERVALS,
+        )
     # a run that has not bent yet says nothing of A, and must not lift that of the others
     straight = runs_of({"straight": (1.0, 0.3, 90_000.0)}, seeds=1)
     curves = [*curves_of(runs_of(laws, kept=KEPT[:8])).values(), *curves_of(straight).values()]
@@ -246,11 +265,12 @@ def test_a_part_with_no_group_left_grows_and_is_reduced() -> None:
 
 def test_a_filter_is_not_judged_by_gradients_that_are_clipped() -> None:
     log = log_of(["scalerl", "loo-batch", "dapo"])
-    assert said.clipped(log, ("scalerl", "loo-batch")) == ""
+    assert said.clipped(log, ("scalerl", "loo-batch"), 1.0) is None
     long = log.assign(grad_norm=np.where((log["arm"] == "dapo") | (log["seed"] == 0), 2.0, 1.0))
-    assert said.clipped(long, ("scalerl", "loo-batch")) == ""
+    assert said.clipped(long, ("scalerl", "loo-batch"), 1.0) is None
     long.loc[long["rollouts"] > 64, "grad_norm"] = 2.0
-    assert said.clipped(long, ("scalerl", "loo-batch")).startswith("99% of the gradients are clipped")
+    assert str(said.clipped(long, ("scalerl", "loo-batch"), 1.0)).startswith("99% of the gradients are clipped")
+    assert said.clipped(long, ("scalerl", "loo-batch"), 0.0) is None  # nothing is clipped
 
 
 def test_staleness_and_mismatch_are_read_from_the_log() -> None:
@@ -291,9 +311,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rates_of(levels, seeds=2, problems=100).to_parquet(folder / "problems.parquet")
     log_of(arms).to_parquet(folder / "updates.parquet")
     for name, share in (("all", 1.0), ("half", 0.5)):
-        cut(runs=folder / "runs.parquet", range=folder / f"{name}.parquet", start=64, share=share)
+        cut(runs=folder / "runs.parquet", range=folder / f"{name}.parquet", fitted=START, share=share)
         made = {"fits": folder / f"fits-{name}.parquet", "forecasts": folder / f"forecasts-{name}.parquet"}
-        fits(range=folder / f"{name}.parquet", resamples=100, **made)
+        fit_runs(range=folder / f"{name}.parquet", intervals=INTERVALS, **made)
     return folder
 
 
@@ -304,13 +324,14 @@ def _budgets() -> dict[str, dict[str, list[str]]]:
 
 
 def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path, tmp_path: Path) -> None:
-    published = ROOT / "config/published/scalerl.yaml"
     tables = {name: study / f"{name}.parquet" for name in ("runs", "problems", "updates")}
     fitted = {"fits": study / "fits-all.parquet", "half": study / "fits-half.parquet"}
     fitted["forecasts"] = study / "forecasts-half.parquet"
-    said.claims(published=published, **tables, **fitted, budget=2048, claims=tmp_path / "claims.json")
+    given = {**tables, **fitted, "warm_start": None, "budget": 2048, "max_grad_norm": 1.0}
+    house = {"published": PUBLISHED, "scale": "laptop", "claims": tmp_path / "claims.json"}
+    run_step(said.measurements, given | house)
     entries = {entry["id"]: entry for entry in read_claims(tmp_path / "claims.json")["claims"]}
-    assert list(entries) == list(load_published(published, "laptop").claims)
+    assert list(entries) == list(load_published(PUBLISHED, "laptop").claims)
     verdicts = {name: entry["verdict"] for name, entry in entries.items()}
     for name in ("S1", "S4", "S10", "S12", "S13b", "S16", "S18", "S19", "S21"):
         assert verdicts[name] == "reproduced", (name, entries[name]["measured"])
@@ -319,10 +340,21 @@ def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path
     assert entries["S2"]["parts"][0]["estimate"]["value"] < 0.01
     for name in ("S20", "S22", "S23"):
         assert verdicts[name] == "out of scale"
+    # nothing is decided about runs from a policy that learned too little; old logs do not say
+    (tmp_path / "base.json").write_text(json.dumps({"reached": False, "best": 0.43, "target": 0.46}))
+    house["claims"] = tmp_path / "missed.json"
+    run_step(said.measurements, given | house | {"warm_start": tmp_path / "base.json"})
+    for entry in read_claims(tmp_path / "missed.json")["claims"]:
+        if entry["id"] in ("S20", "S22", "S23"):
+            assert entry["verdict"] == "out of scale"
+        else:
+            assert entry["verdict"] == "inconclusive"
+            assert entry["measured"] == "the warm start reached a pass rate of 0.430 of 0.46"
+    (tmp_path / "base.json").write_text(json.dumps({"parameters": 1}))
+    assert said.missed_start(tmp_path / "base.json") is None
 
 
 def test_tables_have_the_papers_parameters_beside_ours(study: Path, tmp_path: Path) -> None:
-    given = ROOT / "config/scalerl"
     arms = [arm for budget in _budgets().values() for arm in budget["arms"]]
     choices = []
     for arm in arms:
@@ -331,11 +363,10 @@ def test_tables_have_the_papers_parameters_beside_ours(study: Path, tmp_path: Pa
     rates = pd.read_parquet(study / "problems.parquet")
     pd.concat([rates, rates[rates["arm"] == "joint"].assign(domain="code")]).to_parquet(tmp_path / "problems.parquet")
     tables = {"problems": tmp_path / "problems.parquet", "updates": study / "updates.parquet"}
-    written = {"csv": tmp_path / "runs.csv", "markdown": tmp_path / "runs.md"}
-    published = given / "published_parameters.csv"
-    table_runs(**tables, fits=study / "fits-all.parquet", choices=choices, published=published, **written)
+    made = table_runs(**tables, fits=study / "fits-all.parquet", choices=choices, published=PUBLISHED)
+    made.write(tmp_path / "runs.csv", tmp_path / "runs.md")
     table = pd.read_csv(tmp_path / "runs.csv").set_index(["arm", "domain"])
-    assert set(pd.read_csv(published)["arm"]) <= set(arms)
+    assert {row["arm"] for row in published_numbers(PUBLISHED, "laws")} <= set(arms)
     assert table.loc[("scalerl", "math"), ["published_a", "published_b", "published_c_mid"]].tolist() == [
         0.61,
         1.92,
@@ -346,9 +377,9 @@ def test_tables_have_the_papers_parameters_beside_ours(study: Path, tmp_path: Pa
     assert table["published_a"].isna().sum() == len(table) - 16
     lines = (tmp_path / "runs.md").read_text().splitlines()
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
-    robustness(table=tmp_path / "r.csv", repetitions=2)
-    written = {"csv": tmp_path / "ranges.csv", "markdown": tmp_path / "ranges.md"}
-    table_robustness(table=tmp_path / "r.csv", published=given / "published_ranges.csv", **written)
+    robustness(table=tmp_path / "r.csv", noisy=read(Noisy, {"repetitions": 2, "noise": 0.004}))
+    made = table_fit_robustness(fitted=tmp_path / "r.csv", published=PUBLISHED)
+    made.write(tmp_path / "ranges.csv", tmp_path / "ranges.md")
     ranges = pd.read_csv(tmp_path / "ranges.csv").set_index(["law", "start", "end"])
     assert len(ranges) == 4 * len(RANGES)
     assert ranges["published_a"].notna().sum() == 6
@@ -380,16 +411,18 @@ def test_each_domain_of_joint_runs_is_judged_by_its_own_law(study: Path) -> None
     none = said.by_domain(runs, whole.assign(r2=np.nan), half.assign(a=np.nan), ahead)
     assert isinstance(none, dict)
     assert (none["code R2"].value, none["code R2"].n) == (0, 2)
-    assert said.by_domain(runs, whole[whole["seed"] == 0], half[half["seed"] == 0], ahead) == "one run"
+    alone = said.by_domain(runs, whole[whole["seed"] == 0], half[half["seed"] == 0], ahead)
+    assert isinstance(alone, Absent)
+    assert str(alone) == "one run"
 
 
 def test_figures_are_drawn_from_the_tables(study: Path, tmp_path: Path) -> None:
-    def made(name: str) -> dict[str, Path]:
-        return {kind: tmp_path / f"{name}.{kind}" for kind in ("svg", "png", "csv")}
-
     tables = {name: study / f"{name}.parquet" for name in ("runs", "problems", "updates")}
-    fig_arms(figures=ROOT / "config/scalerl/figures.yaml", name="asynchrony", **tables, **made("asynchrony"))
-    drawn = pd.read_csv(tmp_path / "asynchrony.csv")
+    drawing = fig_arms(figures=ROOT / "config/scalerl/figures.yaml", panels="asynchrony", **tables)
+    assert (drawing.n, drawing.replicates) == ("100 held-out problems", 2)
+    files = [tmp_path / f"asynchrony.{kind}" for kind in ("svg", "png", "csv")]
+    save(drawing, "laptop", *files)
+    drawn = pd.read_csv(files[-1])
     points = pd.read_parquet(study / "runs.parquet")
     mine = drawn[(drawn["kind"] == "point") & (drawn["arm"] == "magistral") & (drawn["seed"] == 1)]
     there = points[(points["arm"] == "magistral") & (points["seed"] == 1)]
@@ -397,32 +430,32 @@ def test_figures_are_drawn_from_the_tables(study: Path, tmp_path: Path) -> None:
     for kind in ("staleness/mean", "ratio_gap", "difference"):
         assert kind in set(drawn["kind"])
     half = {"fits": study / "fits-half.parquet", "forecasts": study / "forecasts-half.parquet"}
-    fig_forecast(runs=tables["runs"], **half, arms=["scalerl", "grpo"], **made("forecast"))
-    assert set(pd.read_csv(tmp_path / "forecast.csv")["kind"]) == {"fitted", "not seen", "forecast"}
-    fig_forecast(runs=tables["runs"], **half, arms=["joint"], **made("domains"))
-    drawn = pd.read_csv(tmp_path / "domains.csv")
+    kinds = fig_forecast(runs=tables["runs"], **half, arms=["scalerl", "grpo"]).plotted["kind"]
+    assert set(kinds) == {"fitted", "not seen", "forecast"}
+    drawn = fig_forecast(runs=tables["runs"], **half, arms=["joint"]).plotted
     points = points[(points["arm"] == "joint") & (points["rollouts"] > 0)]
     assert len(drawn[drawn["kind"] != "forecast"]) == len(points) == 2 * 2 * (len(KEPT) - 1)
     for domain, mine in drawn[drawn["kind"] != "forecast"].groupby("domain"):
         assert mine["value"].tolist() == pytest.approx(points[points["domain"] == domain]["pass_rate"].tolist())
     ablated = {"range": study / "all.parquet", "efficiency": tmp_path / "p.parquet"}
     efficiency(
-        range=study / "all.parquet", arms=["scalerl", "loo-dapo"], parameters=tmp_path / "p.parquet", resamples=100
+        range=study / "all.parquet",
+        arms=["scalerl", "loo-dapo"],
+        parameters=tmp_path / "p.parquet",
+        intervals=INTERVALS,
     )
-    fig_leave_one_out(**ablated, **made("loo"))
-    slopes = pd.read_csv(tmp_path / "loo.csv")
+    slopes = fig_leave_one_out(**ablated).plotted
     for (_, _), run in slopes.groupby(["arm", "seed"]):
         line, b = run[run["kind"] == "point"], run.loc[run["kind"] == "B", "value"].item()
         assert np.polyfit(line["x"], line["value"], 1)[0] == pytest.approx(b, rel=0.25)
-    fig_seeds(runs=tables["runs"], fits=study / "fits-all.parquet", arm="scalerl", **made("seeds"))
-    assert (pd.read_csv(tmp_path / "seeds.csv")["kind"] == "A").sum() == 2
+    seeds = fig_seeds(runs=tables["runs"], fits=study / "fits-all.parquet", arm="scalerl").plotted
+    assert (seeds["kind"] == "A").sum() == 2
     with pytest.raises(InputError, match="has no figure 'asynchron'"):
-        fig_arms(figures=ROOT / "config/scalerl/figures.yaml", name="asynchron", **tables, **made("none"))
+        fig_arms(figures=ROOT / "config/scalerl/figures.yaml", panels="asynchron", **tables)
 
 
-def test_figures_12_and_13_are_the_law(tmp_path: Path) -> None:
-    fig_parameters(svg=tmp_path / "f.svg", png=tmp_path / "f.png", csv=tmp_path / "f.csv")
-    drawn = pd.read_csv(tmp_path / "f.csv")
+def test_figures_12_and_13_are_the_law() -> None:
+    drawn = fig_parameters().plotted
     third = drawn[(drawn["parameter"] == "c_mid") & (drawn["value"] == 6000)]
     at_mid = np.interp(np.log(6000), np.log(third["compute"]), third["score"])
     assert at_mid == pytest.approx((0.25 + 0.61) / 2, abs=1e-3)
@@ -430,7 +463,7 @@ def test_figures_12_and_13_are_the_law(tmp_path: Path) -> None:
 
 def test_the_power_law_depends_on_the_range_and_the_sigmoid_does_not(tmp_path: Path) -> None:
     """Appendix A.4: A = 1.0 and 0.74 for the power law on the first and the fourth range, 0.645 for the sigmoid."""
-    robustness(table=tmp_path / "r.csv", repetitions=3)
+    robustness(table=tmp_path / "r.csv", noisy=read(Noisy, {"repetitions": 3, "noise": 0.004}))
     found = pd.read_csv(tmp_path / "r.csv").query("repetition == -1").set_index(["start", "end", "law"])["a"]
     for start, end in RANGES:
         assert found[start, end, "sigmoid"] == pytest.approx(LAW["a"], abs=1e-4)
@@ -439,8 +472,7 @@ def test_the_power_law_depends_on_the_range_and_the_sigmoid_does_not(tmp_path: P
     assert found[0, 50_000, "power law"] == 1
     assert 0.7 < found[5_000, 50_000, "power law"] < 0.85
     assert found[30_000, 60_000, "power law"] == pytest.approx(LAW["a"], abs=0.01)
-    fig_robustness(table=tmp_path / "r.csv", svg=tmp_path / "f.svg", png=tmp_path / "f.png", csv=tmp_path / "f.csv")
-    assert json.dumps(list(pd.read_csv(tmp_path / "f.csv")["law"].unique())) == '["sigmoid", "power law"]'
+    assert list(fig_robustness(table=tmp_path / "r.csv").plotted["law"].unique()) == ["sigmoid", "power law"]
 
 
 def test_a_measured_end_is_compared_with_the_band_of_a_point() -> None:

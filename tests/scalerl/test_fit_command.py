@@ -8,8 +8,8 @@ import pytest
 
 from raw2fig import cli
 from raw2fig.papers.scalerl.curves import binned, read_curve, split
-from raw2fig.papers.scalerl.fitting import Curve
 from raw2fig.papers.scalerl.law import sigmoid
+from raw2fig.papers.scalerl.least_squares import Curve
 from raw2fig.tables import read_json, read_table
 
 LAW = (0.25, 0.61, 1.92, 2542.0)
@@ -160,12 +160,12 @@ def test_put_right_with_a_warning(folder: Path, change, warning: str, caplog: py
         (lambda f: f, "--score-column pas_rate", "no column 'pas_rate'"),
         (lambda f: f, "--r0 25", "r0: is 25; expected a pass rate"),
         (lambda f: f, "--a 0.2", "a: is 0.2; expected an asymptote above R_0"),
-        (lambda f: f, "--resamples 5", "resamples: is 5; expected at least 100"),
+        (lambda f: f, "--resamples 5", "--resamples: is 5; expected at least 100"),
         (lambda f: f, "--until 7000", "until: is 7000; expected at least the largest compute of the curve, 8000"),
-        (lambda f: f, "--until inf", "until: is inf; expected at least the largest compute of the curve, 8000"),
+        (lambda f: f, "--until inf", "--until: is inf; expected a finite number"),
         (lambda f: f, "--until 0", "until: is 0; expected at least"),
         (lambda f: f, "--until 1e300", "until: is 1e+300; expected at least"),
-        (lambda f: f, "--resamples 1000000000", "resamples: is 1000000000; expected at least 100, at most 100000"),
+        (lambda f: f, "--resamples 1000000000", "--resamples: is 1000000000; expected at most 100000"),
         (lambda f: f.assign(gpu_hours=1e304 * f["gpu_hours"]), "", "in row 2 below the header; expected 0, or numbers"),
         (
             lambda f: f.assign(gpu_hours=f["gpu_hours"].replace(8000, 1e40)),

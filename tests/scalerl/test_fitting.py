@@ -8,7 +8,9 @@ from scipy.optimize import curve_fit, least_squares
 from scipy.stats import t as student
 
 from raw2fig.errors import InputError
-from raw2fig.papers.scalerl.fitting import (
+from raw2fig.papers.scalerl.assessment import against, forecast
+from raw2fig.papers.scalerl.law import power_law, sigmoid
+from raw2fig.papers.scalerl.least_squares import (
     PAPER_A,
     PAPER_C_PRINTED,
     PAPER_C_USED,
@@ -21,8 +23,6 @@ from raw2fig.papers.scalerl.fitting import (
     noise,
     scaled_grid,
 )
-from raw2fig.papers.scalerl.judge import against, forecast
-from raw2fig.papers.scalerl.law import power_law, sigmoid
 
 R0 = 0.25
 

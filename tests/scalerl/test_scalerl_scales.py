@@ -2,7 +2,6 @@
 in LaTeX, up to a curve."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ import pytest
 import yaml
 from clone import ROOT, Job, call, clone, jobs
 
-from raw2fig.config import load, merge, read_schema, validate
+from raw2fig.config import load
 from raw2fig.errors import InputError
 from raw2fig.lm.models import count_parameters
 from raw2fig.lm.models import load as load_model
-from raw2fig.papers.scalerl import evaluate
-from raw2fig.papers.scalerl.train import recipe_of, settings_of
+from raw2fig.papers.scalerl import evaluate, plan
+from raw2fig.papers.scalerl.recipes import Machine, Shared, recipe_of
 from raw2fig.sandbox.program import usable_way
+from raw2fig.settings import read
 from raw2fig.tables import read_json
 
 pytestmark = pytest.mark.xdist_group("scalerl_scales")
@@ -30,30 +30,27 @@ SMALL: dict[str, Any] = {
     "pathvars": {"results": "made"},
     "scalerl": {
         "problems": {
-            "math": {"source": "path", "files": ["given files/rows.jsonl"], "validation": 4, "held_out": 6},
+            "math": {
+                "source": "path",
+                "files": ["given files/rows.jsonl"],
+                "splits": {"validation": 4, "held_out": 6},
+            },
             "code": {
                 "source": "path",
                 "files": ["given files/a.parquet", "given files/b.parquet"],
-                "validation": 4,
-                "held_out": 6,
+                "splits": {"validation": 4, "held_out": 6},
             },
         },
         "base": {"source": "path", "model": "given files/base"},
-        "rollouts": {
-            "prompts": 4,
-            "generations": 4,
-            "max_new_tokens": 28,
-            "budget": [5, 6],
-            "phrase": PHRASE,
-            "micro_batch": 8,
-        },
+        "shared": {"prompts": 4, "generations": 4, "max_new_tokens": 28},
+        "lengths": {"budget": [5, 6], "interruption": PHRASE, "penalised": 4},
+        "machine": {"micro_batch": 8},
         "tuning": {"lrs": [0.01]},
         "budgets": {
             "long": {"arms": ["scalerl"], "seeds": [0], "rollouts": 32, "keep_at": [16, 32]},
             "joint": {"seeds": [0], "rollouts": 32, "keep_at": [16, 32]},
         },
-        "samples": 8,
-        "engine": "sampler",
+        "evaluation": {"samples": 8, "engine": "sampler"},
         "launch": "",
     },
 }
@@ -76,36 +73,10 @@ def planned(folder: Path) -> dict[str, Job]:
 
 
 @pytest.mark.parametrize(
-    ("overlay", "told"),
-    [
-        ({"problems": {"math": {"source": "hub", "dataset": "lab/sums"}}}, "scalerl.problems.math.files: is missing"),
-        ({"problems": {"math": {"source": "path"}}}, "scalerl.problems.math.files: is missing"),
-        ({"problems": {"code": {"source": "url", "files": ["a.parquet"]}}}, "scalerl.problems.code.files.0: is"),
-        ({"problems": {"math": {"train": 0}}}, "scalerl.problems.math.train: is 0"),
-        ({"problems": {"math": {"operations": 2}}}, "scalerl.problems.math.operations: unknown key"),
-        ({"problems": {"code": {"digits": 2}}}, "scalerl.problems.code.digits: unknown key"),
-        ({"problems": {"math": {"source": "path", "files": ["a", "b"]}}}, "scalerl.problems.math.files: is ['a', 'b']"),
-        ({"budgets": {"joint": {"arms": ["scalerl"]}}}, "scalerl.budgets.joint.arms: is ['scalerl']"),
-        ({"base": {"source": "hub"}}, "scalerl.base.model: is missing"),
-        ({"engine": "vlm"}, "scalerl.engine: is 'vlm'; expected 'vllm'"),
-    ],
-)
-def test_an_incomplete_source_of_scalerl_is_refused(overlay: dict[str, Any], told: str) -> None:
-    whole = merge(load([ROOT / "config/config.yaml"]), {"scalerl": overlay})
-    with pytest.raises(InputError, match=f"^{re.escape(told)}"):
-        validate(whole, read_schema(ROOT / "workflow/schemas"))
-
-
-@pytest.mark.parametrize(
     ("section", "told"),
     [
-        ("{problems: {math: {source: path, files: [a.jsonl]}}}", "scalerl.problems: has the sources"),
-        (
-            "{problems: {math: {source: path, files: [a]}, code: {source: path, files: [b]}}}",
-            "scalerl.base.source: is 'procedural'",
-        ),
-        (f"{{problems: {{math: {{sha256: [{'a' * 64}]}}}}}}", "scalerl.problems.math.sha256: 1 values for 0 files"),
-        ("{budgets: {full: {arms: [grpo, scalerl]}}}", "scalerl.budgets: has an arm twice"),
+        ("{problems: {source: files}}", "scalerl.problems.math.files: is []"),
+        ("{budgets: {full: {arms: [grpo, scalerl]}}}", "scalerl.budgets.full.arms.1: is 'scalerl' again"),
     ],
 )
 def test_what_does_not_go_together_is_refused(folder: Path, section: str, told: str) -> None:
@@ -114,27 +85,29 @@ def test_what_does_not_go_together_is_refused(folder: Path, section: str, told: 
 
 def test_the_recipe_of_the_paper_on_eight_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every arm's prompts are equal shares of eight GPUs, and ScaleRL's settings are the paper's."""
-    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.chdir(ROOT)
     paper = section("paper")
-    shared = {name: paper["rollouts"][name] for name in ("prompts", "generations", "max_new_tokens", "phrase", "cache")}
-    files = [ROOT / name for name in paper["arms"]]
-    for budget in paper["budgets"].values():
-        for arm in budget["arms"]:
-            settings = settings_of(files, arm, budget=tuple(paper["rollouts"]["budget"]), **shared)
-            recipe = recipe_of(settings, budget["rollouts"], 5e-7, 0, 20, paper["rollouts"]["micro_batch"], True)
-            rows = settings["prompts"] * settings["generations"]
-            assert recipe.steps * rows == budget["rollouts"]
-            assert 8 * recipe.prompts * recipe.generations == 8 * recipe.accumulate == rows
-            assert recipe.warmup == 100
-            if arm == "scalerl":
-                assert (rows, recipe.k, recipe.interrupt, recipe.max_new_tokens) == (768, 8, (10240, 12288), 14336)
-                assert (recipe.loss, recipe.eps_max, recipe.adam_epsilon) == ("cispo", 5.0, 1e-15)
-                assert recipe.phrase.endswith("</think>")
-    monkeypatch.setenv("WORLD_SIZE", "7")
+    machine = read(Machine, paper["machine"])
+    for arm, budget in plan.arms(paper).items():
+        method = read(Shared, plan.method(paper, arm))
+        recipe = recipe_of(method, machine, budget["rollouts"], 5e-7, 8)
+        rows = method.prompts * method.generations
+        assert recipe.steps * rows == budget["rollouts"]
+        assert 8 * recipe.prompts * recipe.generations == 8 * recipe.accumulate == rows
+        assert (recipe.warmup, recipe.checkpoint_every, recipe.gradient_checkpointing) == (100, 20, True)
+        if arm == "scalerl":
+            assert (rows, recipe.k, recipe.interrupt, recipe.max_new_tokens) == (768, 8, (10240, 12288), 14336)
+            assert (recipe.loss, recipe.eps_max, recipe.adam_epsilon) == ("cispo", 5.0, 1e-15)
+            assert recipe.phrase.endswith("</think>")
+    method = read(Shared, plan.method(paper, "scalerl"))
     with pytest.raises(InputError, match=r"^prompts: is 48; expected a multiple of the 7 processes"):
-        recipe_of({"prompts": 48, "generations": 16}, 768, 5e-7, 0)
+        recipe_of(method, machine, 768, 5e-7, 7)
+    method, machine = (
+        method.model_copy(update={"prompts": 49}),
+        machine.model_copy(update={"micro_batch": 5}),
+    )
     with pytest.raises(InputError, match=r"^micro_batch: is 5; expected a divisor of the 112 rollouts of a process"):
-        recipe_of({"prompts": 49, "generations": 16}, 784, 5e-7, 0, micro_batch=5)
+        recipe_of(method, machine, 784, 5e-7, 7)
 
 
 def test_the_paper_scale_of_scalerl_as_it_is(planned: dict[str, Job]) -> None:
@@ -143,8 +116,10 @@ def test_the_paper_scale_of_scalerl_as_it_is(planned: dict[str, Job]) -> None:
     assert run.startswith(launch)
     for flags in (
         "--arms config/scalerl/arms.yaml config/scalerl/arms_paper.yaml",
-        "--prompts 48 --generations 16 --max-new-tokens 14336 --budget 10240 12288",
-        "--micro-batch 1 --gradient-checkpointing",
+        "--prompts 48 --generations 16",
+        "--max-new-tokens 14336",
+        "--budget 10240 12288",
+        "--micro-batch 1 --gradient-checkpointing --checkpoint-every 20",
     ):
         assert flags in run
     assert "</think>'" in run
@@ -225,6 +200,15 @@ def made(folder: Path) -> Path:
     ]
     unread = [{"problem": "Which?", "answer": ""}, rows[0]]
     (given / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, *unread]))
+    for name, number in (("a", 0), ("b", 12)):
+        programs = [
+            {
+                "problem": f"Number {n}: print {1 + n % 2}.",
+                "tests": json.dumps({"inputs": [""], "outputs": [f"{1 + n % 2}\n"]}),
+            }
+            for n in range(number, number + 12)
+        ]
+        pd.DataFrame(programs).to_parquet(given / f"{name}.parquet")
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
     targets = ["made/scalerl/evals/scalerl-math.csv", "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml"]
     call(folder, "snakemake", *targets)
@@ -273,15 +257,6 @@ def test_mathematics_and_code_together_at_the_paper_scale(made: Path, folder: Pa
         usable_way()
     except InputError as error:
         pytest.skip(str(error))
-    for name, number in (("a", 0), ("b", 12)):
-        rows = [
-            {
-                "problem": f"Number {n}: print {1 + n % 2}.",
-                "tests": json.dumps({"inputs": [""], "outputs": [f"{1 + n % 2}\n"]}),
-            }
-            for n in range(number, number + 12)
-        ]
-        pd.DataFrame(rows).to_parquet(folder / f"given files/{name}.parquet")
     targets = [f"made/scalerl/evals/joint-{domain}.csv" for domain in ("math", "code")]
     call(folder, "snakemake", *targets, "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml")
     for domain in ("math", "code"):
@@ -328,10 +303,10 @@ def test_the_gpu_scale_of_scalerl_in_small_runs_without_a_gpu(folder: Path) -> N
     small: dict[str, Any] = {
         "pathvars": {"results": "small-gpu"},
         "scalerl": {
-            **{name: section("smoke")[name] for name in ("problems", "base", "samples")},
-            "rollouts": {"prompts": 4, "generations": 4},
+            **{name: section("smoke")[name] for name in ("problems", "base", "evaluation")},
+            "shared": {"prompts": 4, "generations": 4},
             "tuning": {"lrs": [0.0001]},
-            "budgets": {"short": {"seeds": [0], "rollouts": 32, "keep_at": [16, 32]}},
+            "budgets": {"short": {"arms": ["long"], "seeds": [0], "rollouts": 32, "keep_at": [16, 32]}},
         },
     }
     (folder / "small-gpu.yaml").write_text(yaml.safe_dump(small))

@@ -10,15 +10,15 @@ import pytest
 import yaml
 
 from raw2fig import cli
-from raw2fig.config import load
+from raw2fig.config import SHIPPED, load
 from raw2fig.errors import InputError
 from raw2fig.lm.models import load as load_model
 from raw2fig.papers.scalerl.evaluate import compute_of
 from raw2fig.papers.scalerl.figures_arms import read_panels
-from raw2fig.papers.scalerl.fit import fit
-from raw2fig.papers.scalerl.train import SETTINGS, recipe_of, settings_of
+from raw2fig.papers.scalerl.fit import Reported, fit
+from raw2fig.papers.scalerl.recipes import Lengths, Machine, Shared, method_of, recipe_of
 from raw2fig.rl.arms import read_arm
-from raw2fig.rl.recipe import Recipe
+from raw2fig.settings import read
 from raw2fig.tasks.problems import SPLITS, judge_of, pass_rates, read_problems
 from raw2fig.tasks.thinking import demonstration
 
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 ARMS, FIGURES = ROOT / "config/scalerl/arms.yaml", ROOT / "config/scalerl/figures.yaml"
 SIZE, UPDATES, KEPT = 16, 12, 2
 """Rollouts of an update, updates of a run, and updates between two policies that are kept."""
+MACHINE = read(Machine, {"micro_batch": 0, "gradient_checkpointing": False, "checkpoint_every": 0})
 
 
 def call(*words: object) -> int:
@@ -49,15 +50,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(folder: Path, output: Path, target: float, longest: int) -> int:
     """Train the policy that RL starts from."""
-    shape = ("--shape", "32/1/2", "--batch", 32, "--lr", 0.01, "--thoughts", 0.5, "--probe-every", 20)
-    given = ("--problems", folder / "problems.parquet", "--target", target, "--longest", longest)
-    return call("warm-start", *given, *shape, "--model", output / "base", "--log", output / "base.json")
+    shape = (
+        "--shape",
+        "32/1/2",
+        "--batch",
+        32,
+        "--lr",
+        0.01,
+        "--thoughts",
+        0.5,
+        "--probe-every",
+        20,
+        "--max-new-tokens",
+        8,
+    )
+    given = ("--problems", folder / "problems.parquet", "--target", target, "--steps", longest)
+    return call(
+        "warm-start", *given, *shape, "--max-new-tokens", 8, "--model", output / "base", "--log", output / "base.json"
+    )
 
 
 def train(folder: Path, output: Path, arm: str = "scalerl", updates: int = UPDATES, **flags: Any) -> tuple[Path, Path]:
     """A run's model folder and log."""
     model, log = output / "model", output / "log.json"
-    settings = {"prompts": 4, "generations": 4, "lr": 3e-3, **flags}
+    settings = {"prompts": 4, "generations": 4, "lr": 3e-3, "seed": 0, **flags}
     size = settings["prompts"] * settings["generations"]
     words = [word for name, value in settings.items() for word in (f"--{name}", value)]
     kept = [update * size for update in range(KEPT, updates + 1, KEPT)]
@@ -70,7 +86,7 @@ def train(folder: Path, output: Path, arm: str = "scalerl", updates: int = UPDAT
 def evaluate(folder: Path, output: Path, split: str = "held_out") -> pd.DataFrame:
     curve, rates = output / f"{split}.csv", output / f"{split}.parquet"
     given = ("--models", output / "model", "--logs", output / "log.json", "--problems", folder / "problems.parquet")
-    assert call("evaluate", *given, "--split", split, "--curves", curve, "--rates", rates) == 0
+    assert call("evaluate", *given, "--domain", "math", "--split", split, "--curves", curve, "--rates", rates) == 0
     return pd.read_csv(curve)
 
 
@@ -112,7 +128,7 @@ def test_check_17_only_prompts_of_the_split_train_are_reinforced(
 
     monkeypatch.setattr(trainer, "grpo", grpo)
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    budget = ("--rollouts", 64, "--keep-at", 64)
+    budget = ("--rollouts", 64, "--keep-at", 64, "--lr", 1e-4, "--seed", 0)
     assert call("train", *given, *budget, "--model", tmp_path / "model", "--log", tmp_path / "log.json") == 2
     frame = pd.read_parquet(folder / "problems.parquet")
     assert seen == frame.loc[frame["split"] == "train", "prompt"].tolist()
@@ -182,7 +198,7 @@ def test_runs_evaluated_together_have_the_rates_that_each_has_alone(
     models, logs = ([path / name for path in runs] for name in ("model", "log.json"))
     given = ("--models", *models, "--logs", *logs, "--problems", folder / "problems.parquet")
     made = ("--curves", tmp_path / "both.csv", "--rates", tmp_path / "both.parquet")
-    assert call("evaluate", *given, *made) == 0
+    assert call("evaluate", *given, "--domain", "math", *made) == 0
     both = pd.read_csv(tmp_path / "both.csv")
     pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True))
     assert len(asked) == len(set(asked)) == both["pass_rate"].nunique() == 1 + 2 * UPDATES // KEPT
@@ -219,7 +235,15 @@ def test_check_19_the_same_seed_gives_the_same_curve_to_the_byte(folder: Path, r
 def test_a_curve_is_what_the_fit_reads(folder: Path, run: Path, tmp_path: Path) -> None:
     evaluate(folder, run)
     made = {name: tmp_path / f"fit.{name}" for name in ("svg", "png", "csv")}
-    fit(curve=run / "held_out.csv", parameters=tmp_path / "fit.json", forecast=tmp_path / "forecast.csv", **made)
+    made |= {"parameters": tmp_path / "fit.json", "forecast": tmp_path / "forecast.csv"}
+    reported = read(Reported, {"grid": "scaled", "resamples": 1000})
+    fit(
+        curve=run / "held_out.csv",
+        parameters=tmp_path / "fit.json",
+        forecast=tmp_path / "forecast.csv",
+        reported=reported,
+        **made,
+    )
     report = json.loads((tmp_path / "fit.json").read_text())
     assert report["points"] == UPDATES // KEPT
     assert report["r0"] == pd.read_csv(run / "held_out.csv")["pass_rate"][0]
@@ -229,21 +253,20 @@ def test_every_arm_of_the_file_is_a_recipe_with_one_optimizer() -> None:
     arms = yaml.safe_load(ARMS.read_text())
     assert {"scalerl", "minimax", "magistral", "dapo", "grpo"} < set(arms)
     for name in arms:
-        recipe = recipe_of(settings_of([ARMS], name, 8, 8, 8, (2, 3), ";", 2), 1280, 1e-4, 0)
+        recipe = recipe_of(method(load([SHIPPED])["scalerl"], name), MACHINE, 1280, 1e-4)
         assert (recipe.adam_epsilon, recipe.weight_decay, recipe.warmup, recipe.max_grad_norm) == (1e-15, 0.01, 4, 1)
 
 
 @pytest.mark.parametrize("scale", ["config", "smoke", "gpu", "paper"])
 def test_the_budgets_name_arms_of_the_file_and_policies_that_all_seeds_have(scale: str) -> None:
     section = load([ROOT / "config/config.yaml", ROOT / f"config/{scale}.yaml"])["scalerl"]
-    files, rollouts = [ROOT / name for name in section["arms"]], common(section)
     arms = [arm for budget in section["budgets"].values() for arm in budget["arms"]]
     assert sorted(arms) == sorted(yaml.safe_load(ARMS.read_text()))
     for budget in section["budgets"].values():
         for arm in budget["arms"]:
-            settings = settings_of(files, arm, **rollouts)
-            size = settings["prompts"] * settings["generations"]
-            tried = [section["tuning"]["rollouts"]] if section["tuning"]["lrs"][1:] else []
+            found = method(section, arm)
+            size = found.prompts * found.generations
+            tried = [section["tuning"]["tuning_rollouts"]] if section["tuning"]["lrs"][1:] else []
             assert budget["keep_at"][-1] == budget["rollouts"]
             assert all(kept % size == 0 for kept in [*budget["keep_at"], *tried])
             # a policy of any arm can be compared with ScaleRL's after as many rollouts
@@ -252,20 +275,21 @@ def test_the_budgets_name_arms_of_the_file_and_policies_that_all_seeds_have(scal
     assert {arm for panel in panels for arm in panel["arms"]} <= set(arms)
 
 
-def common(section: dict[str, Any]) -> dict[str, Any]:
-    """What all arms of a configuration share, as `settings_of` takes it."""
-    names = ("prompts", "generations", "max_new_tokens", "budget", "phrase", "cache")
-    return {name: section["rollouts"][name] for name in names} | {"budget": tuple(section["rollouts"]["budget"])}
+def method(section: dict[str, Any], arm: str) -> Shared:
+    """What an arm of a configuration does."""
+    shared, lengths = read(Shared, section["shared"]), read(Lengths, section["lengths"])
+    return method_of([ROOT / name for name in section["arms"]], arm, shared, lengths)
 
 
 @pytest.mark.parametrize("scale", ["config", "smoke", "gpu"])
 def test_the_longest_answer_fits_after_the_longest_thinking(scale: str) -> None:
     section = load([ROOT / "config/config.yaml", ROOT / f"config/{scale}.yaml"])["scalerl"]
     problems, around = section["problems"], len(("end of thinking", "full stop"))
-    answer = around + max(problems["math"]["digits"] + len(("carry",)), problems["code"]["operations"])
+    answer = around + max(problems["sums"]["digits"] + len(("carry",)), problems["programs"]["operations"])
     for arm in ("scalerl", "long"):
-        settings = settings_of([ROOT / name for name in section["arms"]], arm, **common(section))
-        assert settings["interrupt"][1] + answer <= settings["max_new_tokens"]
+        found = method(section, arm)
+        assert found.interrupt is not None
+        assert found.interrupt[1] + answer <= found.max_new_tokens
 
 
 def test_an_arm_takes_what_it_does_not_set_from_another(tmp_path: Path) -> None:
@@ -273,17 +297,19 @@ def test_an_arm_takes_what_it_does_not_set_from_another(tmp_path: Path) -> None:
     path.write_text(
         "a: {k: 8, off_policy: ppo}\nb: {from: a, k: 4}\nc: {from: b, loss: gspo}\nd: {from: e}\ne: {from: d}"
     )
-    assert read_arm([path], "c", SETTINGS) == {"k": 4, "off_policy": "ppo", "loss": "gspo"}
+    shared = {"k": 1, "off_policy": "on", "loss": "clip", "warmup": 4}
+    assert read_arm([path], "c", shared) == {"k": 4, "off_policy": "ppo", "loss": "gspo", "warmup": 4}
     with pytest.raises(InputError, match="is from itself"):
-        read_arm([path], "d", SETTINGS)
+        read_arm([path], "d", shared)
 
 
 def test_a_file_changes_settings_of_the_one_before_and_what_is_from_them(tmp_path: Path) -> None:
     path, over = tmp_path / "arms.yaml", tmp_path / "over.yaml"
     path.write_text("a: {k: 8, off_policy: ppo, warmup: 4}\nb: {from: a, k: 4}")
     over.write_text("a: {warmup: 100, k: 2}")
-    assert read_arm([path, over], "b", SETTINGS) == {"k": 4, "off_policy": "ppo", "warmup": 100}
-    assert read_arm([path, over], "a", SETTINGS) == {"k": 2, "off_policy": "ppo", "warmup": 100}
+    shared = {"k": 1, "off_policy": "on", "warmup": 0}
+    assert read_arm([path, over], "b", shared) == {"k": 4, "off_policy": "ppo", "warmup": 100}
+    assert read_arm([path, over], "a", shared) == {"k": 2, "off_policy": "ppo", "warmup": 100}
 
 
 @pytest.mark.parametrize(("found", "chosen"), [((0.2, 0.5), 1), ((0.5, 0.2), 0), ((0.5, 0.5), 0)])
@@ -305,7 +331,7 @@ def test_tuning_takes_the_rate_that_does_best_on_validation_problems(
     monkeypatch.setattr(module, "pass_rates", rate)
     monkeypatch.setattr(module, "judge_of", lambda _: lambda rows, _: [place % 2 == 0 for place in range(len(rows))])
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    shape = ("--prompts", 2, "--generations", 4, "--rollouts", 16, "--samples", 16)
+    shape = ("--prompts", 2, "--generations", 4, "--tuning-rollouts", 16, "--validation-samples", 16)
     assert call("tune", *given, *shape, "--lrs", 1e-4, 1e-2, "--choice", tmp_path / "choice.json") == 0
     assert json.loads((tmp_path / "choice.json").read_text()) == {
         "arm": "grpo",
@@ -321,9 +347,9 @@ def test_tuning_takes_the_rate_that_does_best_on_validation_problems(
 
 def test_a_single_rate_is_not_tried(folder: Path, tmp_path: Path) -> None:
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    assert call("tune", *given, "--samples", 0, "--lrs", 3e-4, "--choice", tmp_path / "one.json") == 0
+    assert call("tune", *given, "--validation-samples", 1, "--lrs", 3e-4, "--choice", tmp_path / "one.json") == 0
     assert json.loads((tmp_path / "one.json").read_text()) == (
-        {"arm": "grpo", "lr": 3e-4, "tried": [], "rollouts": 0, "samples": 0}
+        {"arm": "grpo", "lr": 3e-4, "tried": [], "rollouts": 0, "samples": 1}
     )
 
 
@@ -349,7 +375,22 @@ def test_a_budget_of_no_whole_updates_is_refused(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[Any, ...], told: str
 ) -> None:
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    assert call("train", *given, *flags, "--model", tmp_path / "model", "--log", tmp_path / "log.json") == 2
+    assert (
+        call(
+            "train",
+            *given,
+            *flags,
+            "--lr",
+            1e-4,
+            "--seed",
+            0,
+            "--model",
+            tmp_path / "model",
+            "--log",
+            tmp_path / "log.json",
+        )
+        == 2
+    )
     assert told in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())
 
@@ -357,20 +398,22 @@ def test_a_budget_of_no_whole_updates_is_refused(
 @pytest.mark.parametrize(
     ("text", "arm", "told"),
     [
-        ("grpo: {loss: clip}", "grop", "has no arm 'grop'; expected grpo"),
-        ("grpo: {los: clip}", "grpo", "has a setting 'los'; expected loss"),
+        ("grpo: {loss: clip}", "grop", "has no arm 'grop'; expected 'grpo'"),
+        ("grpo: {los: clip}", "grpo", "has a setting 'los'; expected 'loss'"),
         ("grpo: {lr: 1.0}", "grpo", "has a setting 'lr'"),
         ("[grpo]", "grpo", "holds list"),
         ("grpo: clip", "grpo", "is not a mapping"),
-        ("grpo: {loss: cispo}", "grpo", "eps_max: is None"),
-        ("grpo: {k: 8}", "grpo", "k: is 8"),
+        ("grpo: {loss: cispo}", "grpo", "arms.yaml: grpo.eps_max: is None"),
+        ("grpo: {loss: clap}", "grpo", "arms.yaml: grpo.loss: is 'clap'; expected one of clip"),
+        ("grpo: {prompts: 0}", "grpo", "arms.yaml: grpo.prompts: is 0; expected at least 1"),
+        ("grpo: {k: 8}", "grpo", "arms.yaml: grpo.k: is 8"),
     ],
 )
 def test_check_18_a_mistake_in_the_file_is_told_by_name(text: str, arm: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / "arms.yaml"
     path.write_text(text)
     with pytest.raises(InputError) as error:
-        Recipe(steps=1, **read_arm([path], arm, SETTINGS))
+        method(load([SHIPPED])["scalerl"] | {"arms": [str(path)]}, arm)
     assert told in str(error.value)
 
 
@@ -388,7 +431,7 @@ def test_a_right_answer_is_rewarded_and_a_wrong_one_is_punished(
 
     monkeypatch.setattr(trainer, "grpo", grpo)
     words = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    budget = ("--rollouts", 64, "--keep-at", 64)
+    budget = ("--rollouts", 64, "--keep-at", 64, "--lr", 1e-4, "--seed", 0)
     assert call("train", *words, *budget, "--model", tmp_path / "model", "--log", tmp_path / "log.json") == 2
     ((prompts, rewards),) = given
     answers = read_problems([folder / "problems.parquet"], "train").set_index("prompt")["answer"]

@@ -13,6 +13,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -53,7 +54,7 @@ def commands(folder: Path) -> dict[str, Command]:
         if not any(f"@{word}" in source for word in DECORATORS):
             continue
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
-        for node in ast.parse(source).body:
+        for node in syntax(source).body:
             kind = decorator_of(node)
             if not kind or not isinstance(node, ast.FunctionDef):
                 continue
@@ -62,6 +63,12 @@ def commands(folder: Path) -> dict[str, Command]:
                 raise RuntimeError(f"two steps named {name}: {found[name].module} and {module}")
             found[name] = Command(module, node.name, kind, summary(node), inputs_of(node))
     return found
+
+
+@cache
+def syntax(source: str) -> ast.Module:
+    """The syntax tree of a module. Commands and digests of steps (`raw2fig.provenance`) share it."""
+    return ast.parse(source)
 
 
 def decorator_of(node: ast.stmt) -> str:

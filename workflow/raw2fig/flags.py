@@ -138,7 +138,8 @@ def shown(annotation: Any) -> Any:
     if get_origin(kind) in (Union, UnionType):
         return Union[tuple(shown(one) for one in inner)]  # noqa: UP007
     if get_origin(kind) in (list, tuple):
-        return list[shown(inner[0])]  # type: ignore[misc]
+        item = shown(inner[0])
+        return list[Json if get_origin(item) else item]  # type: ignore[misc]
     return kind if kind in (bool, NoneType) or get_origin(kind) is Literal else LABELS.get(kind, Json)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from raw2fig.cli import SHARED
 from raw2fig.config import load
 from raw2fig.errors import InputError
+from raw2fig.results import Result
 
 TEMPLATE = Path("templates/paper")
 NAME, TITLE = "my_paper", "My Paper"
@@ -98,8 +99,13 @@ def taken(root: Path, key: str, written: dict[Path, str]) -> Iterator[str]:
 
 
 def rules(text: str) -> set[str]:
-    """Names of the Snakemake rules in `text`."""
-    return set(re.findall(r"^\s*rule (\w+):", text, re.MULTILINE))
+    """Names of the Snakemake rules in `text`, also of those that rules/results.smk makes of what it declares."""
+    found = set(re.findall(r"^\s*rule (\w+):", text, re.MULTILINE))
+    for kind, paper, name in re.findall(
+        r'^\s*(figure|table|claims)\(\s*"(\w+)"(?:,\s*"([\w-]+)")?', text, re.MULTILINE
+    ):
+        found |= {paper, Result(kind, paper, name, {}, "").rule}
+    return found
 
 
 def main(words: list[str]) -> None:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from raw2fig.cli import commands, decorator_of, groups, names_in
+from raw2fig.cli import commands, decorator_of, groups, syntax
 
 ROOT = Path(__file__).parents[1]
 """The folder that holds the package."""
@@ -76,50 +76,89 @@ def _parts(module: str) -> tuple[Part, ...]:
     path = _path(module)
     if path is None:
         raise ModuleNotFoundError(f"no module {module} in {ROOT.name}")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            # a docstring, also one below an assignment, is an expression statement that is a bare string
-            node.body = [item for item in node.body if not _is_text(item)] or [ast.Pass()]
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Field":
-            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "description"]
-        if isinstance(node, ast.ImportFrom) and node.level:
-            raise SyntaxError(f"{module}: relative import; write it out as raw2fig....")
-    return tuple(part for node in tree.body for part in _parts_of(node))
+    tree = syntax(path.read_text(encoding="utf-8"))
+    return tuple(part for node in tree.body if not _is_text(node) for part in _parts_of(module, node))
 
 
-def _parts_of(node: ast.stmt) -> Iterator[Part]:
+def _parts_of(module: str, node: ast.stmt) -> Iterator[Part]:
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         where = f"{node.module} " if isinstance(node, ast.ImportFrom) else ""
         for alias in node.names:
             bound = alias.asname or alias.name.partition(".")[0]
             single = type(node)(**{**vars(node), "names": [alias]})
-            yield Part("", bound, frozenset(), tuple(_imports(single)), f"import {where}{alias.name} {bound}")
+            yield Part("", bound, frozenset(), tuple(_imports(module, single)), f"import {where}{alias.name} {bound}")
     else:
-        imports = [pair for inner in ast.walk(node) for pair in _imports(inner)]
+        found = _Found([], set(), [])
+        _read(node, found)
+        imports = [pair for inner in found.imports for pair in _imports(module, inner)]
         name = getattr(node, "name", "") if decorator_of(node) else ""
-        digest = hashlib.sha256(ast.dump(node).encode()).hexdigest()
-        yield Part(name, "", frozenset(names_in(node)), tuple(dict.fromkeys(imports)), digest)
+        digest = hashlib.sha256("\n".join(found.words).encode()).hexdigest()
+        yield Part(name, "", frozenset(found.names), tuple(dict.fromkeys(imports)), digest)
+
+
+class _Found(NamedTuple):
+    """The code of a statement as words, the names in it, and the imports in it."""
+
+    words: list[str]
+    names: set[str]
+    imports: list[ast.stmt]
+
+
+def _read(node: ast.AST, found: _Found) -> None:
+    """Collect what is in `node`, docstrings and help texts aside. One walk for all: a run begins with this."""
+    kind = type(node)
+    if kind is ast.Name:
+        found.names.add(node.id)  # type: ignore[attr-defined]
+    elif kind is ast.Import or kind is ast.ImportFrom:
+        found.imports.append(node)  # type: ignore[arg-type]
+    help_too = kind is not ast.Call or getattr(node.func, "id", "") != "Field"  # type: ignore[attr-defined]
+    found.words.append(kind.__name__)
+    for field in kind._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            found.words.append(f"{field}[")
+            if field == "body" and kind in DOCUMENTED:
+                # a docstring, also one below an assignment, is an expression statement that is a bare string
+                value = [item for item in value if not _is_text(item)] or [ast.Pass()]
+            for item in value:
+                if not isinstance(item, ast.AST):
+                    found.words.append(repr(item))
+                elif help_too or getattr(item, "arg", "") != "description":
+                    _read(item, found)
+            found.words.append("]")
+        elif isinstance(value, ast.AST):
+            if field != "ctx":  # where a name stands says whether it is read or set
+                found.words.append(field)
+                _read(value, found)
+        elif value is not None:
+            found.words.append(f"{field}={value!r}")
+    found.words.append(".")
+
+
+DOCUMENTED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+"""What has docstrings."""
 
 
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
+def _imports(module: str, node: ast.AST) -> Iterator[tuple[str, str]]:
     """What an import statement takes from raw2fig: (module, name), the name empty for a module. Importing `a.b.c` also
     runs `a` and `a.b`."""
     if isinstance(node, ast.Import):
         names = [(alias.name, "") for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
+        if node.level:
+            raise SyntaxError(f"{module}: relative import; write it out as raw2fig....")
         inner = [(f"{node.module}.{alias.name}", node.module or "", alias.name) for alias in node.names]
-        names = [(module, "") if _path(module) else (where, name) for module, where, name in inner]
+        names = [(full, "") if _path(full) else (where, name) for full, where, name in inner]
     else:
         return
-    for module, name in names:
-        if module.partition(".")[0] == "raw2fig" and _path(module):
-            yield module, name
-            yield from ((parent, "") for parent in _parents(module))
+    for wanted, name in names:
+        if wanted.partition(".")[0] == "raw2fig" and _path(wanted):
+            yield wanted, name
+            yield from ((parent, "") for parent in _parents(wanted))
 
 
 @cache

@@ -148,7 +148,9 @@ def parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
     from docstring_parser import parse
 
     described = {
-        item.arg_name: " ".join((item.description or "").split()) for item in parse(function.__doc__ or "").params
+        name: " ".join((item.description or "").split())
+        for item in parse(function.__doc__ or "").params
+        for name in item.arg_name.split(", ")  # one text for `easy, mixed, hard`
     }
     own = {
         name: Parameter(_evaluated(function, given.annotation), given.default, described.get(name, ""))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.axes import compute_axis
 from raw2fig.papers.scalerl.compare import common_budget, gain, read_rates
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above, points_with_intervals
 from raw2fig.step import Input, figure
@@ -114,16 +115,6 @@ def _curves(
     ax.set(ylabel="pass rate")
     compute_axis(ax)
     return rows
-
-
-def compute_axis(ax: Axes) -> None:
-    """Compute on a logarithmic axis, with labels that fit."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    ax.set(xscale="log", xlabel="compute (billion FLOPs)")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e9:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _differences(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.axes import compute_axis
 from raw2fig.papers.scalerl.compare import RUN
-from raw2fig.papers.scalerl.figures_arms import compute_axis
 from raw2fig.papers.scalerl.fit_runs import CURVES, EFFICIENCY, FORECAST, of_run, read_fits
 from raw2fig.papers.scalerl.law import log_f, sigmoid
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above, points_with_intervals

@@ -134,14 +134,14 @@ def train(
     from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.models import count_parameters
 
-    if (choice is None) == (lr is None):
+    chosen = read_json(choice)["lr"] if choice else lr
+    if chosen is None or (choice and lr):
         raise InputError("lr", "the learning rate is given twice or not at all", "either --choice or --lr")
     method = method_of(arms, arm, shared, lengths)
     size = method.prompts * method.generations
     for rollout in keep_at:
         if rollout % size or not 0 < rollout <= rollouts:
             raise InputError("keep_at", f"has {rollout}", f"multiples of {size}, up to {rollouts} rollouts")
-    chosen = float(read_json(choice)["lr"] if choice else lr)  # type: ignore[arg-type]
     recipe = recipe_of(method, machine, rollouts, chosen, int(os.environ.get("WORLD_SIZE", "1")))
     kept = [0, *(rollout // size for rollout in keep_at)]
     updates = run(base, read_problems(problems, "train"), recipe, model, seed, kept)

@@ -6,4 +6,5 @@ from typing import Any
 
 def answers(settings: Mapping[str, Any]) -> list[str]:
     """The answers of every replicate."""
-    return [f"<results>/my_paper/data/answers-r{replicate}.parquet" for replicate in settings["replicates"]]
+    folder = "<results>/my_paper/data"
+    return [f"{folder}/answers-r{replicate}.parquet" for replicate in settings["replicates"]]
