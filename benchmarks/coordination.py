@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from raw2fig.papers.coordination.logs import Game
 from raw2fig.papers.coordination.group_tests import against_nulls
 from raw2fig.papers.coordination.information import JEFFREYS, Redundancy, decompose
+from raw2fig.papers.coordination.logs import Game
 from raw2fig.papers.coordination.measures import measure, summarise
 from raw2fig.papers.coordination.nulls import shuffle
 from raw2fig.papers.coordination.processes import make

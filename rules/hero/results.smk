@@ -41,6 +41,7 @@ claims(
     logs=HERO_LOGS,
     rollouts=HERO_ROLLOUTS,
     inertness=HERO_INERTNESS,
+    starts=hero.start_logs(HERO),
     reward_model=HERO_COMPARED,
     **HERO_LADDERS,
 )

@@ -131,6 +131,15 @@ def test_matched_groups_start_pause_and_step_as_the_game_s_agents() -> None:
     np.testing.assert_allclose(idle, (np.diff(game[:20], axis=0) == 0).mean(axis=0), atol=0.05)
 
 
+def test_steps_of_long_games_stay_within_the_range_of_numbers() -> None:
+    rounds = 1200
+    told = np.where(np.arange(rounds) % 2, 1.0, -1.0)
+    game = np.where(np.arange(rounds) % 2, 26.0, 25.0)[:, None]  # a step of 1 in each round, as the feedback wants
+    with np.errstate(all="raise", under="ignore"):
+        found = habits(game, told)
+    assert (found.scale.item(), found.inaction.item(), found.contrary.item()) == (1, 0, 0)
+
+
 def test_a_recorded_signal_takes_the_place_of_the_target() -> None:
     told = np.array([1.0, 1, -1, 1, 1, -1, -1, 1, -1, 1])
     made = functional("sync", GAME[:10], float("nan"), 30, np.random.default_rng(0), feedback=told)

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import status_of
+from hero_settings import record
 from hypothesis import given
 from hypothesis import strategies as st
 
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.answers import READERS, rule_labels, true_labels
+from raw2fig.papers.hero.answers import READERS, Checking, rule_labels, true_labels
 from raw2fig.papers.hero.formats import WORDS, demonstration, is_true, prompt_of, written
-from raw2fig.papers.hero.pool import KIND, evaluation_set, pool, reservoir
-from raw2fig.papers.hero.regimes import INSTRUCTION, overlaps, stratify
+from raw2fig.papers.hero.pool import KIND, Pool, evaluation_set, pool, reservoir
+from raw2fig.papers.hero.regimes import INSTRUCTION, Sets, overlaps, stratify
 from raw2fig.tasks.arithmetic import Problem
 from raw2fig.tasks.problems import SPLITS
 
@@ -36,10 +37,18 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "p.parquet"
 
 
-def sets(problems: Path, folder: Path, **settings: Any) -> dict[str, pd.DataFrame]:
+def sets(
+    problems: Path, folder: Path, size: int = 20, words: int = 2, held_out: tuple[Path, ...] = (), **checking: str
+) -> dict[str, pd.DataFrame]:
     outputs = {name: folder / f"{name}.parquet" for name in ("easy", "mixed", "hard")}
-    given = {"pool": problems, "held_out": [problems], "size": 20, "words": 2, **settings}
-    stratify(**given, **outputs, report=folder / "report.json")
+    stratify(
+        pool=problems,
+        held_out=list(held_out) or [problems],
+        sets=Sets(size=size, words=words),
+        checking=record(Checking, **checking),
+        report=folder / "report.json",
+        **outputs,
+    )
     return {name: pd.read_parquet(path) for name, path in outputs.items()}
 
 
@@ -112,7 +121,7 @@ def test_check_16_a_pool_problem_that_is_evaluated_is_left_out_and_counted(probl
     frame = pd.read_parquet(problems)
     known = frame[(frame["split"] == "train") & (frame["form"] == "plain")].head(5)
     known[["prompt"]].to_parquet(tmp_path / "known.parquet")
-    made = sets(problems, tmp_path, held_out=[problems, tmp_path / "known.parquet"])
+    made = sets(problems, tmp_path, held_out=(problems, tmp_path / "known.parquet"))
     sums = {prompt.rsplit(maxsplit=1)[0] for prompt in known["prompt"]}
     for part in made.values():
         assert not sums & {prompt.rsplit(maxsplit=1)[0] for prompt in part["prompt"]}
@@ -139,8 +148,9 @@ def test_the_instruction_that_all_prompts_share_is_no_overlap(tmp_path: Path) ->
     frame = pd.DataFrame({"prompt": texts, "answer": "1", "candidate": candidates})
     frame.to_parquet(tmp_path / "pool.parquet")
     frame.tail(1).to_parquet(tmp_path / "known.parquet")
-    known = {"held_out": [tmp_path / "known.parquet"], "words": 13, "verifier": "math_verify", "reading": "boxed"}
-    sets(tmp_path / "pool.parquet", tmp_path, size=3, **known)
+    known = (tmp_path / "known.parquet",)
+    rule = {"verifier": "math_verify", "reading": "boxed"}
+    sets(tmp_path / "pool.parquet", tmp_path, size=3, words=13, held_out=known, **rule)
     assert json.loads((tmp_path / "report.json").read_text())["shared_with_evaluation"] == {"known": 1}
 
 
@@ -169,13 +179,13 @@ def test_the_pool_takes_every_different_problem_as_often() -> None:
 def test_the_pool_from_files(tmp_path: Path) -> None:
     pd.DataFrame(map(row, range(20))).to_parquet(tmp_path / "omr.parquet")
     made = {"pool": tmp_path / "pool.parquet", "record": tmp_path / "record.json"}
-    pool(files=[tmp_path / "omr.parquet"], size=8, **made)
+    pool(files=[tmp_path / "omr.parquet"], source=record(Pool, size=8), **made)
     frame = pd.read_parquet(made["pool"])
     assert len(frame) == 8
     assert frame["prompt"].str.endswith(INSTRUCTION).all()
     assert rule_labels("math_verify", "boxed", frame["answer"].tolist(), frame["solution"].tolist()).all()
     with pytest.raises(InputError, match="has 20 such problems; expected at least 21"):
-        pool(files=[tmp_path / "omr.parquet"], size=21, **made)
+        pool(files=[tmp_path / "omr.parquet"], source=record(Pool, size=21), **made)
 
 
 def benchmarks(folder: Path) -> tuple[Path, Path]:

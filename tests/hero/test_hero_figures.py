@@ -9,12 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from clone import ROOT
+from hero_settings import record
 
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.figures import fig_arms, fig_curves, fig_dense_range, fig_hacking, main_table
+from raw2fig.papers.hero.answers import Checking
+from raw2fig.papers.hero.figures import fig_arms, fig_curves, fig_dense_range, fig_hacking, table_main
 from raw2fig.papers.hero.figures_signals import fig_inertness, fig_reward_models, fig_signals, fig_verifiers
+from raw2fig.papers.hero.shaping import Shaping
 from raw2fig.papers.hero.train import parse_run
 from raw2fig.papers.hero.verifier_study import verifier_study_rollouts
+from raw2fig.plotting import Drawing
+from raw2fig.step import run_step
 
 SEEDS = (0, 1, 2)
 UPDATES = 10
@@ -82,10 +88,10 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def drawn(figure: Callable[..., None], folder: Path, **given: Any) -> pd.DataFrame:
+def drawn(figure: Callable[..., Drawing], folder: Path, **given: Any) -> pd.DataFrame:
     """The CSV of a figure."""
     made = {kind: folder / f"figure.{kind}" for kind in ("svg", "png", "csv")}
-    figure(**given, **made)
+    run_step(figure, {**given, "scale": "laptop", **made})
     assert all(path.stat().st_size for path in made.values())
     return pd.read_csv(made["csv"])
 
@@ -102,7 +108,9 @@ def has_intervals(rows: pd.DataFrame, seeds: int = len(SEEDS)) -> None:
 
 
 def test_main_table(scores: list[Path], tmp_path: Path) -> None:
-    main_table(scores=scores, table=tmp_path / "main.csv")
+    made = {"csv": tmp_path / "main.csv", "markdown": tmp_path / "main.md"}
+    run_step(table_main, {"scores": scores, "reward_model": "0", **made})
+    assert len(made["markdown"].read_text().splitlines()) == 2 + 3 + 3 * 4 * 2 * 3
     table = pd.read_csv(tmp_path / "main.csv").set_index(["regime", "arm", "scale", "form"])
     assert len(table) == 3 + 3 * 4 * 2 * 3
     base = {form: share + sum(EASE) / 3 for form, share in TRUTH_OF_START.items()}
@@ -122,7 +130,7 @@ def test_main_table(scores: list[Path], tmp_path: Path) -> None:
 
 
 def test_arms(scores: list[Path], tmp_path: Path) -> None:
-    table = drawn(fig_arms, tmp_path, scores=scores).set_index(["form", "scale", "regime", "arm"])
+    table = drawn(fig_arms, tmp_path, scores=scores, reward_model="0").set_index(["form", "scale", "regime", "arm"])
     assert len(table) == 2 + 2 * 2 * 3 * 4
     for form, scale, regime, arm in product(FORMS, SCALES, REGIMES, ARMS):
         assert table.loc[(form, scale, regime, arm), "value"] == close(gain(regime, f"{arm}-{scale}-0", form))
@@ -132,7 +140,7 @@ def test_arms(scores: list[Path], tmp_path: Path) -> None:
 
 
 def test_dense_range_is_of_the_hard_set(scores: list[Path], tmp_path: Path) -> None:
-    table = drawn(fig_dense_range, tmp_path, scores=scores).set_index(["form", "arm"])
+    table = drawn(fig_dense_range, tmp_path, scores=scores, reward_model="0").set_index(["form", "arm"])
     arms = ("verifier_only", "hero_neg_only", "hero_pos_only", "hero", "hero_no_weight", "gated_fallback")
     assert len(table) == 2 * (1 + len(arms))
     for form, arm in product(FORMS, arms):
@@ -141,7 +149,7 @@ def test_dense_range_is_of_the_hard_set(scores: list[Path], tmp_path: Path) -> N
 
 
 def test_curves_are_beside_verifier_only_of_their_scale(logs: list[Path], tmp_path: Path) -> None:
-    table = drawn(fig_curves, tmp_path, logs=logs).set_index(["scale", "regime", "arm", "update"])
+    table = drawn(fig_curves, tmp_path, logs=logs, reward_model="0").set_index(["scale", "regime", "arm", "update"])
     assert len(table) == 2 * 3 * 3 * 2
     for scale, regime, arm, end in product(SCALES, REGIMES, ARMS[1:], (5, 10)):
         ours, rival = (
@@ -153,7 +161,7 @@ def test_curves_are_beside_verifier_only_of_their_scale(logs: list[Path], tmp_pa
 
 
 def test_hacking_is_told_in_its_own_units_and_beside_verifier_only(logs: list[Path], tmp_path: Path) -> None:
-    table = drawn(fig_hacking, tmp_path, logs=logs).set_index(["panel", "value_of", "run", "update"])
+    table = drawn(fig_hacking, tmp_path, logs=logs, reward_model="0").set_index(["panel", "value_of", "run", "update"])
     runs = ("rm_only-group", "rm_only-none", "hero-none", "verifier_only-none")
     assert len(table) == 2 * 2 * (4 + 3)
 
@@ -221,7 +229,8 @@ def test_inertness(scores: list[Path], tmp_path: Path) -> None:
         for prompt in (1, 2, 4)
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "changes.parquet")
-    table = drawn(fig_inertness, tmp_path, changes=tmp_path / "changes.parquet", scores=scores)
+    given = {"changes": tmp_path / "changes.parquet", "scores": scores}
+    table = drawn(fig_inertness, tmp_path, **given, reward_model="0")
     left = table[table["panel"] == "advantages"].to_dict("records")
     assert len(left) == 6
     weight, uniform, mixed = ([row for row in left if words in row["case"]] for words in ("weight", "uniform", "mixed"))
@@ -257,7 +266,7 @@ def rollouts(tmp_path: Path) -> Path:
 
 
 def test_signals_answer_by_answer(rollouts: Path, tmp_path: Path) -> None:
-    table = drawn(fig_signals, tmp_path, rollouts=rollouts, generations=4, alpha=0.2)
+    table = drawn(fig_signals, tmp_path, rollouts=rollouts, generations=4, alpha=0.2, shaping=record(Shaping))
     points = table[table["panel"] == "answers"]
     found = {form: sorted(part[POINT].to_numpy().tolist()) for form, part in points.groupby("form")}
     # the lone accepted answer lies at the floor of its band, the others by their place from 1 to 3
@@ -276,7 +285,7 @@ def test_signals_answer_by_answer(rollouts: Path, tmp_path: Path) -> None:
 
 def test_the_reward_model_is_a_verifier_by_threshold(rollouts: Path, tmp_path: Path) -> None:
     made = {"scores": tmp_path / "scores.parquet", "table": tmp_path / "ladder.csv"}
-    verifier_study_rollouts(rollouts=rollouts, answers=100, **made)
+    verifier_study_rollouts(rollouts=rollouts, answers=100, checking=record(Checking), **made)
     table = pd.read_csv(made["table"]).set_index(["verifier", "form"])
     limits = table["threshold"].groupby("verifier").first()
     # the median of 1 1 1 2 2 3 3 5 6 7 8 9
@@ -317,8 +326,10 @@ def test_verifiers(tmp_path: Path) -> None:
     small = [*ladder(*names, scale=1, form="plain"), *ladder(*names, scale=2, form="signed")]
     pd.DataFrame([*small, *ladder(*names, scale=9, form="both")]).to_csv(tmp_path / "small.csv", index=False)
     pd.DataFrame(ladder(*names[:2], scale=5)).to_csv(tmp_path / "benchmark.csv", index=False)
-    given = {"miniature": tmp_path / "small.csv", "benchmark": tmp_path / "benchmark.csv"}
-    table = drawn(fig_verifiers, tmp_path, **given).set_index(["value_of", "answers", "verifier"])
+    given = {"miniature": tmp_path / "small.csv", "published": ROOT / "config/published/hero.yaml"}
+    table = drawn(fig_verifiers, tmp_path, **given, benchmark=tmp_path / "benchmark.csv").set_index(
+        ["value_of", "answers", "verifier"]
+    )
     # of four rates of 3 + 3 + 2 verifiers there is no precision of those that accept nothing
     assert len(table) == 4 * (3 + 3 + 2) - 3
     rates = {"recall": 0.1, "false_positive_rate": 0.2, "precision": 0.3, "accuracy": 0.4}
@@ -330,11 +341,11 @@ def test_verifiers(tmp_path: Path) -> None:
             assert row[["value", "low", "high"]].tolist() == close([now, now - 0.05, now + 0.05])
             total = {"recall": 10, "false_positive_rate": 20, "precision": 3 * place, "accuracy": 30}[rate]
             assert row["n"] == total * scale
-    assert len(drawn(fig_verifiers, tmp_path, miniature=given["miniature"])) == 4 * (3 + 3) - 2
+    assert len(drawn(fig_verifiers, tmp_path, **given)) == 4 * (3 + 3) - 2
 
 
 def test_scores_without_auroc_are_refused(scores: list[Path], tmp_path: Path) -> None:
     for path in scores:
         pd.read_parquet(path).drop(columns="auroc").to_parquet(tmp_path / path.name)
     with pytest.raises(InputError, match="auroc"):
-        main_table(scores=[tmp_path / path.name for path in scores], table=tmp_path / "main.csv")
+        table_main(scores=[tmp_path / path.name for path in scores], reward_model="0")

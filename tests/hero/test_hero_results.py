@@ -7,16 +7,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from clone import ROOT
+from hero_settings import record
 from sklearn.metrics import roc_auc_score
 
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.claims import claims
+from raw2fig.papers.hero.answers import Checking
+from raw2fig.papers.hero.claims import measurements
 from raw2fig.papers.hero.inertness import inertness
-from raw2fig.papers.hero.results import change, mean, ranking, read_logs, read_rollouts, read_scores, select
+from raw2fig.papers.hero.results import (
+    UNKNOWN,
+    change,
+    mean,
+    ranking,
+    read_logs,
+    read_rollouts,
+    read_scores,
+    select,
+)
+from raw2fig.papers.hero.shaping import Shaping
 from raw2fig.papers.hero.train import Run, parse_run
 from raw2fig.papers.hero.verifier_study import verifier_study_rollouts
+from raw2fig.step import run_step
 
-ROOT = Path(__file__).parents[2]
 PROMPTS, SEEDS, GENERATIONS = 160, 3, 8
 ARMS = ["verifier_only", "rm_only", "naive", "hero"]
 REGIMES = ("easy", "mixed", "hard")
@@ -90,9 +103,9 @@ def world(folder: Path, gains: Gains, ranks: int = 1, starved: bool = True) -> d
             logs.append(path)
     for seed in range(SEEDS):
         rollouts(rng, seed, ranks).to_parquet(folder / f"rollouts-s{seed}.parquet")
-    inertness(rollouts=folder / "rollouts-s0.parquet", changes=folder / "changes.parquet")
+    changes(folder / "rollouts-s0.parquet", folder / "changes.parquet")
     table = {"scores": folder / "ladder.parquet", "table": folder / "ladder.csv"}
-    verifier_study_rollouts(rollouts=folder / "rollouts-s0.parquet", answers=2000, **table)
+    verifier_study_rollouts(rollouts=folder / "rollouts-s0.parquet", answers=2000, checking=record(Checking), **table)
     return {
         "published": ROOT / "config/published/hero.yaml",
         "scores": [folder / "start.parquet", folder / "scores.parquet"],
@@ -100,8 +113,15 @@ def world(folder: Path, gains: Gains, ranks: int = 1, starved: bool = True) -> d
         "rollouts": [folder / f"rollouts-s{seed}.parquet" for seed in range(SEEDS)],
         "inertness": folder / "changes.parquet",
         "miniature": folder / "ladder.csv",
+        "reward_model": "0",
+        "scale": "laptop",
         "claims": folder / "claims.json",
     }
+
+
+def changes(rollouts: Path, output: Path) -> None:
+    """Changes of the advantages with the shipped settings."""
+    inertness(rollouts=rollouts, changes=output, generations=GENERATIONS, alpha=0.1, shaping=record(Shaping))
 
 
 def rollouts(rng: np.random.Generator, seed: int, ranks: int) -> pd.DataFrame:
@@ -126,7 +146,7 @@ def rollouts(rng: np.random.Generator, seed: int, ranks: int) -> pd.DataFrame:
 
 
 def verdicts(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    claims(**given)
+    run_step(measurements, given)
     return {claim["id"]: claim for claim in json.loads(given["claims"].read_text())["claims"]}
 
 
@@ -138,7 +158,8 @@ def test_claims_on_the_hard_set_and_under_group_scale_read_their_own_cells(tmp_p
     found = verdicts(world(tmp_path, GAINS))
     assert said(found, "reproduced") == ["H1c", "H2", "H3", "H4g", "H6", "H8", "H9", "H10", "H11", "H13"]
     assert said(found, "not reproduced") == ["H4", "H5", "H7"]
-    assert said(found, "out of scale") == ["H1", "H1b", "H12", "H14", "H15", "H16", "H17"]
+    assert said(found, "not configured") == ["H1", "H1b"]
+    assert said(found, "out of scale") == ["H12", "H14", "H15", "H16", "H17"]
     for name, value, n in (("H4", -0.8 / 6, PROMPTS), ("H6", 0.2, PROMPTS), ("H10", 0.1, PROMPTS), ("H3", 0.99, 10)):
         estimate = found[name]["estimate"]
         assert estimate["value"] == pytest.approx(value, abs=0.01)
@@ -169,6 +190,28 @@ def test_the_benchmark_decides_its_claims_where_it_is_there(tmp_path: Path) -> N
     found = verdicts({**given, "benchmark": tmp_path / "benchmark.csv"})
     assert found["H1"]["verdict"] == found["H1b"]["verdict"] == "reproduced"
     assert found["H1"]["estimate"]["n"] == 250
+
+
+def test_where_a_cold_start_fell_short_only_what_does_not_rest_on_it_is_decided(tmp_path: Path) -> None:
+    given = world(tmp_path, GAINS)
+    before = verdicts(given)
+    starts = [tmp_path / f"start-s{seed}.json" for seed in range(SEEDS)]
+    logs = [{"reached": True, "best": 0.41, "target": 0.4}, {"parameters": 5}, {"reached": True}]
+    for path, log in zip(starts, logs, strict=True):
+        path.write_text(json.dumps(log))
+    assert verdicts({**given, "starts": starts}) == before
+    for seed, best in ((1, 0.3125), (2, 0.05)):
+        starts[seed].write_text(json.dumps({"reached": False, "best": best, "target": 0.4}))
+    found = verdicts({**given, "starts": starts})
+    told = "the cold start of seed 1 reached 0.31 of the target 0.4; the cold start of seed 2 reached 0.05 of the"
+    unmoved = ("H1", "H1b", "H1c", "H9", "H12", "H14", "H15", "H16", "H17")
+    for name, claim in found.items():
+        if name in unmoved:
+            assert claim == before[name]
+        else:
+            assert claim["verdict"] == "inconclusive"
+            assert claim["measured"].startswith(told)
+            assert claim["estimate"] is None
 
 
 def test_estimates_by_hand(tmp_path: Path) -> None:
@@ -235,9 +278,9 @@ def test_without_both_truths_nothing_is_known() -> None:
     prompts = ["1 + 1 =", "1 + 1 =", "2 + 2 =", "2 + 2 ="]
     frame = pd.DataFrame({"prompt": prompts, "truth": 1.0, "rm": [1.0, 2.0, 3.0, 4.0], "seed": 0})
     for within in (True, False):
-        assert ranking(frame, within) == (0.5, 0.0, 1.0, 0, 1)
+        assert ranking(frame, within) == UNKNOWN == (0.5, 0, 1, 0, 1, None)
     frame["truth"] = [1.0, 1.0, 0.0, 0.0]
-    assert ranking(frame, within=True) == (0.5, 0.0, 1.0, 0, 1)
+    assert ranking(frame, within=True) == UNKNOWN == (0.5, 0, 1, 0, 1, None)
     assert ranking(frame, within=False).value == 0
 
 
@@ -256,7 +299,7 @@ def test_rollouts_that_are_not_grouped_are_refused(tmp_path: Path) -> None:
     frame = pd.read_parquet(world(tmp_path, GAINS)["rollouts"][0])
     frame.sample(frac=1, random_state=0).to_parquet(tmp_path / "mixed.parquet")
     with pytest.raises(InputError, match="not adjacent"):
-        inertness(rollouts=tmp_path / "mixed.parquet", changes=tmp_path / "changes.parquet")
+        changes(tmp_path / "mixed.parquet", tmp_path / "changes.parquet")
 
 
 def test_the_ladder_on_sums_climbs_to_the_truth(tmp_path: Path) -> None:

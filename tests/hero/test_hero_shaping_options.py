@@ -5,15 +5,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from clone import ROOT
 from command_line import status_of
+from hero_settings import record, section
 
-from raw2fig.config import load, merge, read_schema, validate
+from raw2fig.config import SHIPPED, check, load, merge
 from raw2fig.errors import InputError
-from raw2fig.papers.hero.shaping import Parameters, Shaper
+from raw2fig.papers.hero.shaping import Parameters, Shaper, Shaping
 
-CONFIG = load([ROOT / "config/config.yaml"])
-OPEN = CONFIG["hero"]["train"]["shaping"]
+OPEN = section()["train"]["shaping"]
 
 
 def trained(folder: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> list[tuple[Shaper, str]]:
@@ -34,7 +33,8 @@ def trained(folder: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> list[
     given = ("--base", folder / "base", "--reward-models", folder / "judge", "--reward-model-names", "0")
     given += ("--problems", folder / "p.parquet", "--runs", *runs)
     made = ("--models", *(folder / run for run in runs), "--logs", *(folder / f"{run}.json" for run in runs))
-    assert status_of("hero", "train", *given, *made, *flags) == (2 if "refused" in folder.name else 0)
+    made += () if "--alpha" in flags else ("--alpha", "0.1")
+    assert status_of("hero", "train", *given, *made, "--seed", 0, *flags) == (2 if "refused" in folder.name else 0)
     return seen
 
 
@@ -43,9 +43,9 @@ def trained(folder: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> list[
     [
         ("", Parameters()),
         ("--alpha 0.05", Parameters(alpha=0.05, beta=0.05)),
-        ("--alpha 0.05 --beta 0.2", Parameters(alpha=0.05, beta=0.2)),
-        ("--alpha 0.2 --beta 0", Parameters(alpha=0.2, beta=0.0)),
-        ("--singleton-z 0.5 --ddof 1 --sigma band", Parameters(singleton_z=0.5, ddof=1, sigma="band")),
+        ("--alpha 0.05 --beta-band 0.2", Parameters(alpha=0.05, beta=0.2)),
+        ("--alpha 0.2 --beta-band 0", Parameters(alpha=0.2, beta=0.0)),
+        ("--singleton-z 0.5 --sigma-ddof 1 --sigma band", Parameters(singleton_z=0.5, ddof=1, sigma="band")),
         ("--running mean --decay 0.7 --failed masked", Parameters(running="mean", decay=0.7, failed="masked")),
         ("--hyperparameters main --mixing 0.1", Parameters(w_min=0.5, w_max=2.0, k=5.0, mixing=0.1)),
     ],
@@ -60,10 +60,10 @@ def test_flags_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag
     ("flags", "told"),
     [
         ("--alpha 0.5", "alpha + beta: is 1; expected a sum below 1"),
-        ("--alpha 0.7 --beta 0.3", "alpha + beta: is 1; expected a sum below 1"),
+        ("--alpha 0.7 --beta-band 0.3", "alpha + beta: is 1; expected a sum below 1"),
         ("--singleton-z 2", "singleton_z: is 2"),
         ("--decay 1.5", "decay: is 1.5"),
-        ("--ddof 2", "Invalid value"),
+        ("--sigma-ddof 2", "Invalid value"),
         ("--sigma z", "Invalid value"),
         ("--running median", "Invalid value"),
         ("--failed zero", "Invalid value"),
@@ -82,20 +82,18 @@ def test_check_12_flags_of_training_refused(
 
 def test_the_configuration_has_the_settings_that_the_paper_leaves_open_and_their_defaults() -> None:
     plain = Parameters()
-    assert {name: getattr(plain, name) for name in OPEN if name != "beta"} == {
-        name: value for name, value in OPEN.items() if name != "beta"
-    }
-    assert OPEN["beta"] is None
+    assert OPEN["beta_band"] is None
+    assert record(Shaping).parameters(plain.alpha) == plain
 
 
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
-        ({"beta": 0.5}, "beta: is 0.5"),
-        ({"beta": -0.1}, "beta: is -0.1"),
+        ({"beta_band": 1.5}, "beta_band: is 1.5"),
+        ({"beta_band": -0.1}, "beta_band: is -0.1"),
         ({"singleton_z": 1.5}, "singleton_z: is 1.5"),
         ({"sigma": "z"}, "sigma: is 'z'"),
-        ({"ddof": 2}, "ddof: is 2"),
+        ({"sigma_ddof": 2}, "sigma_ddof: is 2"),
         ({"running": "median"}, "running: is 'median'"),
         ({"decay": 1.1}, "decay: is 1.1"),
         ({"failed": "zero"}, "failed: is 'zero'"),
@@ -104,4 +102,4 @@ def test_the_configuration_has_the_settings_that_the_paper_leaves_open_and_their
 )
 def test_check_12_settings_refused_before_the_first_job(overlay: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=f"^hero.train.shaping.{expected}"):
-        validate(merge(CONFIG, {"hero": {"train": {"shaping": overlay}}}), read_schema(ROOT / "workflow/schemas"))
+        check(merge(load([SHIPPED]), {"hero": {"train": {"shaping": overlay}}}))

@@ -20,7 +20,11 @@ from raw2fig.papers.hero.reward_model import pairs_of
 pytestmark = pytest.mark.training
 RUNS = ("verifier_only-group-0", "hero-none-0", "hero-none-0.3", "hero_no_weight-group-0", "hero-group-0")
 NOISES = {"0": "rm0", "0.3": "rm3"}
-UPDATES = 4
+UPDATES, TOKENS = 4, 5
+
+
+JUDGED = ("--generations", 8, "--max-new-tokens", TOKENS, "--seed", 0)
+"""What a reward model scores."""
 
 
 def call(*words: object) -> int:
@@ -37,11 +41,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sets = [w for n in ("easy", "mixed", "hard") for w in (f"--{n}", folder / f"{n}.parquet")]
     given = ("--pool", folder / "p.parquet", "--held-out", folder / "p.parquet", "--size", 12, "--words", 2)
     assert call("stratify", *given, *sets, "--report", folder / "regimes.json") == 0
-    shape = ("--shape", "32/1/2", "--batch", 32, "--lr", 0.01, "--target", 0.3, "--longest", 200)
+    shape = ("--shape", "32/1/2", "--batch", 32, "--lr", 0.01, "--target", 0.3)
+    shape += ("--steps", 1000, "--max-new-tokens", TOKENS, "--seed", 0)
     made = ("--model", folder / "start", "--log", folder / "start.json")
     given = ("--problems", folder / "p.parquet", "--tokenizer", folder / "words")
     assert call("cold-start", *given, *shape, *made) == 0
-    size = ("--prompts", 40, "--steps", 100, "--batch", 16, "--lr", 0.003)
+    size = ("--prompts", 40, "--steps", 100, "--batch", 16, "--lr", 0.003, *JUDGED)
     given = ("--base", folder / "start", "--problems", folder / "p.parquet")
     for noise, name in NOISES.items():
         made = ("--model", folder / name, "--rollouts", folder / f"{name}.parquet", "--log", folder / f"{name}.json")
@@ -54,7 +59,16 @@ def train(folder: Path, output: Path, problems: str = "hard", runs: tuple[str, .
     given = ("--base", folder / "start", "--reward-models", *(folder / name for name in NOISES.values()))
     given += ("--reward-model-names", *NOISES, "--problems", folder / f"{problems}.parquet", "--runs", *runs)
     made = ("--models", *(output / run for run in runs), "--logs", *(output / f"{run}.json" for run in runs))
-    settings = {"updates": UPDATES, "prompts": 4, "generations": 4, "lr": 1e-3, "warmup": 0, **flags}
+    settings = {
+        "steps": UPDATES,
+        "prompts": 4,
+        "generations": 4,
+        "lr": 1e-3,
+        "warmup": 0,
+        "alpha": 0.1,
+        "seed": 0,
+        **flags,
+    }
     return call("train", *given, *(w for name, value in settings.items() for w in (f"--{name}", value)), *made)
 
 
@@ -88,12 +102,12 @@ def test_without_noise_the_reward_model_learns_that_true_answers_are_better(
     """With noise, every label is turned with its probability: at 1, all of them."""
     shown: list[Pairs] = []
 
-    def train_on_pairs(network: Any, words: Any, pairs: Pairs, recipe: Any, output: Path) -> list[dict[str, float]]:
+    def train_on_pairs(network: Any, words: Any, pairs: Pairs, *_: Any) -> list[dict[str, float]]:
         shown.append(pairs)
         raise InputError("pairs", "are not trained on", "here")
 
     monkeypatch.setattr("raw2fig.lm.reward_model.train_on_pairs", train_on_pairs)
-    given = ("--base", folder / "start", "--problems", folder / "p.parquet", "--prompts", 40)
+    given = ("--base", folder / "start", "--problems", folder / "p.parquet", "--prompts", 40, *JUDGED)
     made = ("--model", tmp_path / "m", "--rollouts", tmp_path / "r.parquet", "--log", tmp_path / "l.json")
     for noise in (0, 1):
         assert call("reward-model", *given, "--noise", noise, *made) == 2
@@ -171,7 +185,7 @@ def test_scores_are_paired_and_of_the_right_policy(folder: Path, tmp_path: Path)
 
     def evaluated(*names: str) -> pd.DataFrame:
         given = ("--models", *(policies[name] for name in names), "--names", *names)
-        given += ("--reward-model", folder / "rm0", "--problems", folder / "p.parquet")
+        given += ("--reward-model", folder / "rm0", "--problems", folder / "p.parquet", "--max-new-tokens", TOKENS)
         assert call("evaluate", *given, "--scores", tmp_path / "scores.parquet") == 0
         return pd.read_parquet(tmp_path / "scores.parquet")
 
@@ -202,6 +216,6 @@ def test_mistakes_are_told_in_one_line(folder: Path, tmp_path: Path, capsys: pyt
         assert told in capsys.readouterr().err.splitlines()[-1]
     given = ("--rollouts", folder / "rm0.parquet", "--logs", folder / "rm0.json", "--scores", folder / "rm0.parquet")
     made = [word for kind in ("svg", "png", "csv") for word in (f"--{kind}", tmp_path / f"figure.{kind}")]
-    assert call("fig-reward-models", *given, "--noises", "0", "0.3", *made) == 2
+    assert call("fig-reward-models", *given, "--noises", "0", "0.3", "--scale", "laptop", *made) == 2
     assert "2 for 1 rollouts, 1 logs" in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())

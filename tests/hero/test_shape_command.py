@@ -9,7 +9,6 @@ import pytest
 from command_line import status_of
 
 from raw2fig.papers.hero.shape import ADDED
-from raw2fig.rl.advantages import EPSILON
 
 
 def rollouts(seed: int = 0, groups: int = 12) -> pd.DataFrame:
@@ -127,15 +126,15 @@ def test_the_columns_by_a_slow_loop_in_the_order_of_the_rows(folder: Path, suffi
         ("--hyperparameters main", {"w_min": 0.5, "w_max": 2.0, "k": 5.0}),
         ("--hyperparameters main --k 2 --w-max 1.5", {"w_min": 0.5, "w_max": 1.5, "k": 2.0}),
         ("--w-min 0.1", {"w_min": 0.1}),
-        ("--alpha 0.05 --beta 0.3", {"alpha": 0.05, "beta": 0.3}),
+        ("--alpha 0.05 --beta-band 0.3", {"alpha": 0.05, "beta": 0.3}),
         ("--singleton-z 0.5", {"z": 0.5}),
-        ("--ddof 1", {"ddof": 1}),
+        ("--sigma-ddof 1", {"ddof": 1}),
         ("--sigma band", {"sigma": "band"}),
-        ("--sigma band --ddof 1 --singleton-z 0.5", {"sigma": "band", "ddof": 1, "z": 0.5}),
+        ("--sigma band --sigma-ddof 1 --singleton-z 0.5", {"sigma": "band", "ddof": 1, "z": 0.5}),
         ("--scale group", {"scale": "group"}),
-        ("--scale group --epsilon 0.0001", {"scale": "group", "epsilon": EPSILON}),
+        ("--scale group --epsilon 0.0001", {"scale": "group", "epsilon": 1e-4}),
         ("--arm hero_neg_only", {"beta": 0.0}),
-        ("--arm hero_pos_only --alpha 0.3", {"alpha": 0.0}),
+        ("--arm hero_pos_only --alpha 0.3", {"alpha": 0.0, "beta": 0.3}),
     ],
 )
 def test_flags(folder: Path, flags: str, changed: dict) -> None:
@@ -179,7 +178,7 @@ def test_check_7_batches_in_order_of_first_appearance(
 
 def test_check_10_and_14_arms_without_the_reward_model(folder: Path) -> None:
     frame = rollouts(4)
-    for flags in ("--arm verifier_only", "--arm hero_no_weight --alpha 0 --beta 0", "--arm naive --mixing 1"):
+    for flags in ("--arm verifier_only", "--arm hero_no_weight --alpha 0 --beta-band 0", "--arm naive --mixing 1"):
         result = run(folder, frame, *flags.split())
         assert (result["shaped_reward"] == result["verifier"]).all()
         assert (result["weight"] == 1).all()
@@ -324,7 +323,7 @@ def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:
         (lambda f: f, "--group-col=", "no column ''; expected one of group, verifier"),
         (lambda f: f.rename(columns={"verifier": "Verifier"}), "", "Verifier, reward_model, text (did you mean 'Verif"),
         (lambda f: f.rename(columns={"verifier": " verifier"}), "", "one of group, ' verifier', reward_model, text"),
-        (lambda f: f, "--epsilon -1", "epsilon: is -1; expected a finite number"),
+        (lambda f: f, "--epsilon -1", "epsilon: is -1; expected at least 0"),
         (lambda f: f, "--epsilon nan", "epsilon: is nan; expected a finite number"),
         (lambda f: f, "--sigma z", "Invalid value"),
         (lambda f: f, "--running median", "Invalid value"),
@@ -356,13 +355,13 @@ def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:
         (lambda f: f.assign(step=np.nan), "--batch-col step", "column 'step' has nothing in row 1 below the header"),
         (lambda f: f.iloc[:0], "", "the table has no rows"),
         (lambda f: f.assign(weight=1), "", "has a column 'weight', which the step adds"),
-        (lambda f: f, "--alpha 0.6 --beta 0.4", "alpha + beta: is 1; expected a sum below 1"),
+        (lambda f: f, "--alpha 0.6 --beta-band 0.4", "alpha + beta: is 1; expected a sum below 1"),
         (lambda f: f, "--w-min 3", "w_min: is 3 with w_max 3"),
         (lambda f: f, "--hyperparameters main --w-min 2.5", "w_min: is 2.5 with w_max 2"),
         (lambda f: f, "--k 0", "k: is 0"),
         (lambda f: f, "--arm heros", "Invalid value"),
         (lambda f: f, "--scale batch", "Invalid value"),
-        (lambda f: f, "--ddof 2", "Invalid value"),
+        (lambda f: f, "--sigma-ddof 2", "Invalid value"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])

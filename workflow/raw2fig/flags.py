@@ -139,7 +139,7 @@ def shown(annotation: Any) -> Any:
         return Union[tuple(shown(one) for one in inner)]  # noqa: UP007
     if get_origin(kind) in (list, tuple):
         item = shown(inner[0])
-        return list[Json if get_origin(item) else item]  # type: ignore[misc,valid-type]
+        return list[Json if get_origin(item) else item]  # type: ignore[misc]
     return kind if kind in (bool, NoneType) or get_origin(kind) is Literal else LABELS.get(kind, Json)
 
 

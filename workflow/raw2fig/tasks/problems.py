@@ -46,15 +46,6 @@ Judge = Callable[[Sequence[int], Sequence[str]], list[bool]]
 """Whether completions are right: the numbers of their problems, and the completions."""
 
 
-def sizes_of(*sizes: int) -> dict[str, int]:
-    """Problems of each split, in the order of `SPLITS`. Raises `InputError` for an empty one."""
-    named = dict(zip(SPLITS, sizes, strict=True))
-    for name, size in named.items():
-        if size < 1:
-            raise InputError(name, f"is {size}", "at least 1 problem")
-    return named
-
-
 def read_problems(paths: Sequence[Path], split: str, columns: Mapping[str, str] = VERIFIED) -> pd.DataFrame:
     """The problems of a split, of one table after the other. Raises `InputError` when a table has none, or a prompt
     comes twice."""

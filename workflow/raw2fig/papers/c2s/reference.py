@@ -74,7 +74,7 @@ def reference(
     path: Input | None = None,
     labels: Input | None = None,
     sha256: str | None = None,
-    radius: Annotated[float, Field(ge=0)] = 0.0,
+    radius: Annotated[float | None, Field(gt=0)] = None,
     reading: Annotated[Reading, At("reference.reading")],
     split: Split,
     seed: Seed = 0,

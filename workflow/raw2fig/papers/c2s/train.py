@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator
-
 from raw2fig.errors import InputError
 from raw2fig.lm.finetune import Training
-from raw2fig.lm.models import parse_size
+from raw2fig.lm.models import Shape, parse_size
 from raw2fig.papers.c2s.corpus import CORPUS
-from raw2fig.settings import Field, Record, Seed, impossible
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import read_table, write_json
 
@@ -20,19 +18,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from raw2fig.lm.examples import Example
-
-
-def _possible(shape: str) -> str:
-    try:
-        parse_size(shape)
-    except InputError:
-        expected = "hidden/layers/heads, such as 64/3/4, with an even width of each head"
-        raise impossible("", f"is {shape!r}", expected) from None
-    return shape
-
-
-Shape = Annotated[str, AfterValidator(_possible)]
-"""Shape of a model, hidden/layers/heads."""
 
 
 class Encoding(Record):

@@ -104,7 +104,7 @@ def habits(guesses: np.ndarray, signal: np.ndarray) -> Traits:
     rule, noise their standard deviation relative to it, and contrary the share of steps with the feedback.
     """
     moves = -np.diff(guesses, axis=0) * signal[:-1, None]
-    rule_step = np.maximum(FIRST_STEP / 2.0 ** np.arange(len(moves)), 1)
+    rule_step = np.maximum(FIRST_STEP * 0.5 ** np.arange(len(moves)), 1)
     scale, noise, contrary = np.ones(guesses.shape[1]), np.zeros(guesses.shape[1]), np.zeros(guesses.shape[1])
     for agent, own in enumerate(moves.T):
         steps = own != 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raw2fig.claims import NotConfigured
+from raw2fig.claims import NotConfigured, Undecided
 from raw2fig.papers.hero.results import (
     START,
     change,
@@ -19,12 +19,16 @@ from raw2fig.papers.hero.results import (
 )
 from raw2fig.stats import SEED, Estimate, bootstrap_mean
 from raw2fig.step import Input, claims
-from raw2fig.tables import read_table, rows_where
+from raw2fig.tables import read_json, read_table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from raw2fig.claims import Measurement
+
+WHATEVER_THE_START = ("H1", "H1b", "H1c", "H9")
+"""Claims on verifiers and on an identity. All others rest on policies that RL could still improve: where the cold start
+fell short of its target, nothing that follows from it is the experiment."""
 
 
 @claims
@@ -36,9 +40,10 @@ def measurements(
     inertness: Input,
     miniature: Input,
     benchmark: Input | None = None,
+    starts: list[Input] | None = None,
     reward_model: str,
 ) -> Mapping[str, Measurement]:
-    """Decide every claim by its criterion.
+    """Measure what every claim is about, and decide it by its criterion.
 
     Parameters
     ----------
@@ -47,13 +52,15 @@ def measurements(
     logs
         Logs of all runs.
     rollouts
-        Completions of the policies before RL, with truth and scores of that reward model, for each seed.
+        Completions of each seed's policy before RL, with their truth and their scores.
     inertness
-        Changes of the advantages by weight and band width.
+        Changes of the advantages, as `raw2fig hero inertness` writes them.
     miniature
         Table of verifiers on the policy's answers.
     benchmark
-        Table of verifiers on HardVerify-Math, where a source of it is configured.
+        Table of verifiers on HardVerify-Math, if a source of it is configured.
+    starts
+        Logs of the cold starts, start-s<seed>.json, if the policies are trained here.
     reward_model
         Name of the reward model of the comparison.
     """
@@ -76,7 +83,7 @@ def measurements(
         return lambda: rates(benchmark, verifier, names)
 
     hard: Any = {"regimes": ("hard",), "forms": ("signed",)}
-    return {
+    measured: dict[str, Measurement] = {
         "H1": on_benchmark("normalised", "recall", "precision"),
         "H1b": on_benchmark("math_verify", "recall", "false-positive rate"),
         "H1c": lambda: {
@@ -110,6 +117,22 @@ def measurements(
         "H11": lambda: less("hero_neg_only", "hero_pos_only", **hard),
         "H13": lambda: ranking(read_rollouts(rollouts), within=True),
     }
+    missed = short_of_target(starts or [])
+    if missed is None:
+        return measured
+    return {claim: how if claim in WHATEVER_THE_START else missed for claim, how in measured.items()}
+
+
+def short_of_target(starts: Sequence[Path]) -> Undecided | None:
+    """What stands for a measurement when a cold start did not reach its target, None when all of them did. A log of an
+    earlier version does not say it: a start that fell short made no log then."""
+    told = {path.stem.rpartition("-s")[2]: read_json(path) for path in starts}
+    missed = [
+        f"the cold start of seed {seed} reached {log['best']:.2g} of the target {log['target']:g}"
+        for seed, log in told.items()
+        if not log.get("reached", True)
+    ]
+    return Undecided("; ".join(missed)) if missed else None
 
 
 def rates(table: Path, verifier: str, names: Sequence[str], form: str = "") -> dict[str, Estimate]:

@@ -45,14 +45,13 @@ def cold_start(
     Parameters
     ----------
     problems
-        Table of problems; split warm_start is trained on, split validation is measured.
+        Table of problems. The policy learns from the split warm_start and is measured on the split validation.
     tokenizer
-        Tokenizer folder.
+        Folder of the tokenizer.
     model
-        Model folder.
+        Model folder of the policy.
     log
-        Whether the target was reached, the best share and its step, losses, and the share after every `probe_every`
-        steps.
+        Whether the policy reached the target, its best share and the step of that, all measured shares, and the losses.
     max_new_tokens
         Longest completion, in tokens.
     """

@@ -46,19 +46,19 @@ def evaluate(
     models
         Model folders.
     names
-        REGIME/RUN/SEED of each, such as hard/hero-none-0/1; start/-/1 is the policy before RL of seed 1.
+        Name of each model as REGIME/RUN/SEED, such as hard/hero-none-0/1; start/-/1 is the policy of seed 1 before RL.
     reward_model
-        Model folder of the reward model that scores all of them.
+        Model folder of the reward model that scores all completions.
     problems
         Table of problems.
     split
-        held_out for what is reported; validation for choosing hyper-parameters.
+        Split of the table: held_out for results, validation to choose hyper-parameters.
     max_new_tokens
         Longest completion, in tokens.
     scores
-        A row per policy and problem: regime, run, seed, prompt, form, and shares over the completions: truth, rule; rm,
-        the mean score; rule_uniform, whether the rule gives all of them one label; auroc, of the scores for the truth,
-        missing where the completions are all true or all false.
+        A row per policy and problem: regime, run, seed, prompt, form; the shares truth and rule of the completions;
+        their mean score rm; rule_uniform, whether the rule gives all of them the same label; and the auroc of the
+        scores for the truth, which is missing where the completions are all true or all false.
     """
     import pandas as pd
 
@@ -121,14 +121,15 @@ def rollouts(
     engine: Engine,
     seed: Seed = 0,
 ) -> None:
-    """Completions of a policy on held-out problems with the scores of a reward model that was not trained here.
+    """Draw completions of held-out problems from a policy, and score them with a reward model that was not trained
+    here.
 
     Parameters
     ----------
     model
         Model folder of the policy.
     reward_model
-        Model folder.
+        Model folder of the reward model.
     problems
         Table of problems; the split held_out is used.
     rollouts

@@ -41,7 +41,8 @@ BIN = 5
 
 @table
 def table_main(*, scores: list[Input], reward_model: str) -> Table:
-    """Share of true answers by training set, arm and scale, its change since the start and the two signals, by format.
+    """Tabulate the share of true answers by training set, arm, scale and format, its change through RL, and the
+    signals.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ def _signals(rows: pd.DataFrame) -> dict[str, float]:
 
 @figure
 def fig_arms(*, scores: list[Input], reward_model: str) -> Drawing:
-    """Table 2: what each training set adds to the share of true answers, with every arm and both scales of advantages.
+    """Show what each training set adds to the share of true answers, with every arm and both scales of the advantages
+    (table 2).
 
     Parameters
     ----------
@@ -116,7 +118,8 @@ def fig_arms(*, scores: list[Input], reward_model: str) -> Drawing:
 
 @figure
 def fig_dense_range(*, scores: list[Input], reward_model: str) -> Drawing:
-    """Fig. 2: what the hard set adds by which labels have a dense range, without weight, and with the least control.
+    """Show what the hard set adds, by the labels whose rewards are dense, without weight, and in groups of one label
+    alone (figure 2).
 
     Parameters
     ----------
@@ -155,7 +158,8 @@ def fig_dense_range(*, scores: list[Input], reward_model: str) -> Drawing:
 
 @figure
 def fig_curves(*, logs: list[Input], reward_model: str) -> Drawing:
-    """Fig. 5: true answers among the rollouts of training over updates, less verifier-only's on the same prompts.
+    """Show the share of true answers among the rollouts of training, less that of verifier-only on the same prompts
+    (figure 5).
 
     Parameters
     ----------
@@ -191,8 +195,8 @@ def fig_curves(*, logs: list[Input], reward_model: str) -> Drawing:
 
 @figure
 def fig_hacking(*, logs: list[Input], reward_model: str) -> Drawing:
-    """Fig. 6: the reward model's mean score and the share of true answers by updates, as they are and less those of
-    verifier-only.
+    """Show the reward model's mean score and the share of true answers in training, as they are and less those of
+    verifier-only (figure 6).
 
     Parameters
     ----------

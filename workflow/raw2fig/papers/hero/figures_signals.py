@@ -68,13 +68,13 @@ def fig_signals(
     alpha: Annotated[float, Field(ge=0, lt=1)],
     shaping: Shaping,
 ) -> Drawing:
-    """Fig. 1: the reward model's scores of true and false answers, what HERO's reward makes of them and of the rule's
-    labels, answer by answer; and how well each signal ranks them.
+    """Show the reward model's scores of true and false answers, what HERO's reward makes of each score and label, and
+    how well each signal ranks the answers (figure 1).
 
     Parameters
     ----------
     rollouts
-        Completions of the policy before RL, those of a prompt adjacent.
+        Completions of the policy before RL; those of a prompt are adjacent.
     generations
         Completions of each prompt.
     alpha
@@ -166,20 +166,19 @@ def fig_reward_models(
     logs: list[Input],
     noises: list[str],
 ) -> Drawing:
-    """Fig. 7: AUROC of the reward models over the noise of their labels, what HERO reaches with each, and the AUROC of
-    the first on the answers of policies that were trained on it.
+    """Show the AUROC of reward models by the noise of their labels, what HERO reaches with each of them, and the AUROC
+    of the first on answers of the policies that were trained on it (figure 7).
 
     Parameters
     ----------
     rollouts
-        Completions of one seed's policy before RL on held-out problems with the scores of a reward model, for each.
+        Tables of one seed's completions before RL, one table with the scores of each reward model.
     scores
         Held-out scores of all policies.
     logs
-        Logs of the reward models of that seed.
+        Logs of that seed's reward models, in the same order.
     noises
-        Names of the reward models, in the same order: shares of labels that were flipped. The first is that of the
-        comparison.
+        Names of the reward models, in the same order: the shares of flipped labels. The comparison uses the first.
     """
     import pandas as pd
 
@@ -248,12 +247,12 @@ def fig_inertness(
     scores: list[Input],
     reward_model: str,
 ) -> Drawing:
-    """The 2 x 2 of scale and weight: what either knob changes in the advantages, and in what is learned.
+    """Show what the weight and the scale change in the advantages, and in what a policy learns.
 
     Parameters
     ----------
     changes
-        Changes of the advantages, of `raw2fig hero inertness`.
+        Changes of the advantages, as `raw2fig hero inertness` writes them.
     scores
         Held-out scores of all policies.
     reward_model
@@ -308,7 +307,7 @@ def fig_verifiers(
     published: Input,
     benchmark: Input | None = None,
 ) -> Drawing:
-    """Table 1: recall, false-positive rate, precision and accuracy of the rule verifiers and the reward model.
+    """Show recall, false-positive rate, precision and accuracy of the rule verifiers and the reward model (table 1).
 
     Parameters
     ----------
@@ -317,7 +316,7 @@ def fig_verifiers(
     published
         The paper's claims and numbers.
     benchmark
-        Table of the verifiers on HardVerify-Math, where a source of it is configured.
+        Table of the verifiers on HardVerify-Math, if a source of it is configured.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Sums in two formats, and the answers that a policy gives to them (docs/scales.md).
+"""Sums in two formats, and the answers that a policy gives to them (docs/papers/hero.md).
 
     4 7 + 8 5 =   2 3 1        plain: the digits of the sum, the last one first
     4 7 + 8 5 ?   + 2 3 1      signed: the same behind a sign

@@ -40,14 +40,14 @@ def inertness(
     Parameters
     ----------
     rollouts
-        Completions of one prompt adjacent: prompt, rule, rm.
+        Table of completions, those of a prompt adjacent: prompt, rule, rm.
     changes
-        A row per knob, scale and group: knob, scale, prompt, uniform, and over the completions the mean |A| before, and
-        the largest and the mean change of A.
+        A row per knob, scale and group: knob, scale, prompt, uniform, and over the completions of the group the mean
+        |A| before the change, and the largest and the mean change of A.
     generations
         Completions of each prompt.
     alpha
-        Half-width of the bands, as of the runs that the comparison stands beside.
+        Half-width of the bands, as in the runs that the comparison is shown with.
     """
     import pandas as pd
 

@@ -60,6 +60,12 @@ def start(settings: Settings, seed: Any = "{seed}") -> str:
     return f"{ROOT}/models/start-s{seed}" if is_procedural(settings) else f"{ROOT}/models/start"
 
 
+def start_logs(settings: Settings) -> list[str]:
+    """Records of the cold starts, which tell whether each reached its target; none of a released model's, which has
+    no target."""
+    return [f"{start(settings, seed)}.json" for seed in settings["seeds"]] if is_procedural(settings) else []
+
+
 def reward_model(settings: Settings, name: str, seed: Any = "{seed}") -> str:
     """Folder of a seed's reward model."""
     return f"{ROOT}/models/reward-s{seed}/{name}" if is_procedural(settings) else f"{ROOT}/models/judge"

@@ -45,9 +45,9 @@ def pool(*, pool: Output, record: Output, files: list[Input] | None = None, sour
     Parameters
     ----------
     pool
-        A row per problem: prompt, answer, solution (one that comes with the data).
+        A row per problem: prompt, answer, and solution, which comes with the data.
     record
-        How many rows and different problems there were, and the commit.
+        How many rows and different problems the data have, and their commit.
     files
         Parquet files of the data set, instead of the hub.
     """
@@ -115,18 +115,18 @@ def candidates(
     engine: Engine,
     seed: Seed = 0,
 ) -> None:
-    """One solution of a model for each problem of the pool.
+    """Draw one solution of a model for each problem of the pool.
 
     Parameters
     ----------
     pool
         Problems: prompt, answer.
     model
-        Model folder.
+        Model folder of the model.
     candidates
-        The pool with a column candidate.
+        The pool with a further column, candidate.
     longest
-        Tokens of the longest prompt; problems with longer ones are left out.
+        Longest prompt, in tokens; problems with longer prompts are left out.
     max_new_tokens
         Longest completion, in tokens.
     engine
@@ -146,14 +146,14 @@ def candidates(
 
 @step
 def evaluation_set(*, benchmarks: Input, hardverify: Input, problems: Output) -> None:
-    """The benchmarks as one table: those judged by rule, and HardVerify-Math.
+    """Put the benchmarks into one table: those that are judged by rule, and HardVerify-Math.
 
     Parameters
     ----------
     benchmarks
         Parquet file of TinyV with MATH500, AMC, Minerva and OlympiadBench: data_source, prompt, reward_model.
     hardverify
-        HardVerify-Math.json.
+        The file HardVerify-Math.json.
     problems
         A row per problem: prompt, answer, form (plain: judged by rule; signed: HardVerify-Math, hard to verify),
         benchmark, split (held_out).
@@ -197,14 +197,14 @@ def sft(
     training: Annotated[Training, At("sft.training")],
     seed: Seed = 0,
 ) -> None:
-    """Cold start of a released model: SFT on solutions of the pool that end in the right answer.
+    """Fine-tune a released model on solutions of the pool that end in the right answer, as its cold start.
 
     Parameters
     ----------
     pool
         Problems with solutions: prompt, answer, solution.
     base
-        Model folder.
+        Model folder of the released model.
     model
         Model folder of the policy that RL starts from.
     log

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from pydantic import model_validator
 
 from raw2fig.papers.hero.formats import ENDS, WORDS, demonstration, prompt_of
-from raw2fig.settings import Field, Record, Seed
+from raw2fig.settings import Field, Record, Seed, impossible
 from raw2fig.step import Output, OutputFolder, step
 from raw2fig.tables import write_table
 from raw2fig.tasks.arithmetic import draw_problems
@@ -21,13 +24,20 @@ class Sums(Record):
     )
     train: int = Field(ge=1, description="Sums for RL.")
     validation: int = Field(ge=1, description="Sums on which hyper-parameters are chosen.")
-    held_out: int = Field(ge=1, description="Sums on which policies are evaluated.")
+    held_out: int = Field(ge=2, description="Sums on which policies are evaluated.")
     seed: Seed = Field(description="Seed of the draw of the sums.")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Any:
+        wanted, there = sum(getattr(self, split) for split in SPLITS), 100**self.digits
+        if wanted > there:
+            raise impossible("digits", f"is {self.digits}, of which there are {there} sums", f"{wanted} sums or more")
+        return self
 
 
 @step
 def problems(*, problems: Output, tokenizer: OutputFolder, sums: Sums) -> None:
-    """Draw sums, none of them in two splits, write each in both formats, and make the tokenizer of their characters.
+    """Draw sums for all splits, no sum twice, write each in both formats, and make a tokenizer of their characters.
 
     Parameters
     ----------
@@ -35,7 +45,7 @@ def problems(*, problems: Output, tokenizer: OutputFolder, sums: Sums) -> None:
         A row per prompt: prompt, answer, form, candidate, split. The candidate is a right solution in the manner of the
         format; a pool of real problems has a model's.
     tokenizer
-        Tokenizer folder.
+        Folder of the tokenizer.
     """
     import pandas as pd
 

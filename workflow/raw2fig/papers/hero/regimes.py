@@ -49,19 +49,19 @@ def stratify(
     Parameters
     ----------
     pool
-        Problems with candidates: prompt, answer, candidate; of a table with splits, the split train.
+        Table of problems: prompt, answer, candidate. If it has splits, the split train is used.
     held_out
-        Tables of the problems that are evaluated, with a column prompt; of a table with splits, all but train and
-        warm_start. A problem of the pool that shares `words` consecutive words with one of them, or all of its words
-        where it has fewer, is left out.
+        Tables of the problems that policies are evaluated on, with a column prompt. If a table has splits, all but
+        train and warm_start are used. A problem of the pool is left out if it shares `words` consecutive words with one
+        of them, or all of its words if it has fewer.
     easy
-        Problems whose candidate is accepted.
+        Problems whose candidate the verifier accepts.
     mixed
-        Half of them easy, half of them hard.
+        Problems of both kinds, half of each.
     hard
-        Problems whose candidate is not.
+        Problems whose candidate the verifier does not accept.
     report
-        How many there were, and how many were left out for each table of `held_out`.
+        Numbers of problems in the pool, of accepted ones, and of those left out for each table of `held_out`.
     """
     size = sets.size
     frame = read_table(pool, POOL)

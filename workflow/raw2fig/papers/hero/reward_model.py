@@ -49,20 +49,21 @@ def reward_model(
     base
         Model folder of the policy.
     problems
-        Table of problems; completions of the splits train and warm_start are trained on, those of held_out are scored.
-        RL has the problems of train too, where the reward model may be better than elsewhere: the log tells how good.
+        Table of problems. The reward model learns from completions of the splits train and warm_start, and scores those
+        of held_out. RL trains on the split train too, where the reward model may be better than elsewhere: the log says
+        how good it is there.
     model
         Model folder of the reward model.
     rollouts
-        Completions of the held-out problems, `generations` for each adjacent and the same whatever the noise: prompt,
-        form, answer, completion, truth, rule, rm, the reward model's score, and seed.
+        Completions of the held-out problems, those of a problem adjacent, and the same whatever the noise: prompt,
+        form, answer, completion, truth, rule, seed, and rm, the score of the reward model.
     log
-        Losses, how many pairs there were, and within groups of both truths the AUROC on new completions of the split
-        train.
+        Losses, number of pairs, and the AUROC on new completions of the split train, within groups that have both
+        truths.
     noise
         Share of labels that are flipped.
     generations
-        Completions of each problem that is scored, as many as a group of RL has.
+        Completions of each scored problem, as many as a group of RL has.
     max_new_tokens
         Longest completion, in tokens.
     """

@@ -18,6 +18,11 @@ from raw2fig.papers.hero.train import parse_run
 from raw2fig.rl.recipe import Recipe
 from raw2fig.settings import Field, Record, Replicates, UserFile, impossible
 
+COMPARED = ("verifier_only", "rm_only", "naive", "hero")
+"""Arms that claims and figures compare."""
+ABLATED = ("hero_no_weight-none", "hero_no_weight-group", "hero_neg_only-none", "hero_pos_only-none")
+"""Ablations that claims and figures compare."""
+
 
 class Alpha(Record):
     """Half-width of the band of wrong completions (Eq. 3), by training set."""
@@ -32,7 +37,7 @@ class Source(Record):
 
     source: Literal["none", "path", "url", "hub"]
     path: UserFile | None = Field(description="Your copy.")
-    url: str | None = Field(description="Address of the file.")
+    url: str | None = Field(pattern="^https?://", description="Address of the file.")
     dataset: str | None = Field(description="Data set on the hub that holds the file.")
     file: str | None = Field(description="Name of the file in that data set.")
     revision: str | None = Field(description="Commit, tag or branch on the hub.")
@@ -40,9 +45,9 @@ class Source(Record):
 
     @model_validator(mode="after")
     def _given(self) -> Any:
-        needed = {"path": "path", "url": "url", "hub": "dataset"}.get(self.source)
-        if needed and getattr(self, needed) is None:
-            raise impossible(needed, "is null", f"a value for the source {self.source}")
+        for key in {"path": ["path"], "url": ["url"], "hub": ["dataset", "file"]}.get(self.source, []):
+            if getattr(self, key) is None:
+                raise impossible(key, "is null", f"a value for the source {self.source}")
         return self
 
 
@@ -85,6 +90,15 @@ class Rl(Record):
     alpha: Alpha
     shaping: Shaping
 
+    @model_validator(mode="after")
+    def _bands_apart(self) -> Any:
+        for name, wrong in self.alpha.model_dump().items():
+            right = wrong if self.shaping.beta_band is None else self.shaping.beta_band
+            if wrong + right >= 1:
+                expected = "a sum below 1, or the two bands overlap"
+                raise impossible(f"alpha.{name}", f"is {wrong:g}, and the band of correct ones {right:g}", expected)
+        return self
+
 
 class Settings(Record):
     """HERO"""
@@ -100,7 +114,7 @@ class Settings(Record):
     cold_start: PolicySettings
     noises: list[float] = Field(min_length=1, description="Shares of flipped labels, one reward model for each.")
     reward_model: RewardModelSettings
-    arms: list[Arm] = Field(min_length=1, description="Arms that are trained on every set with both scales.")
+    arms: list[Arm] = Field(description="Arms that are trained on every set with both scales.")
     ablations: list[str] = Field(description="Arm and scale of runs on the hard set alone.")
     train: Rl
     evaluation: Sampling
@@ -115,15 +129,26 @@ class Settings(Record):
 
     @model_validator(mode="after")
     def _together(self) -> Any:
+        names = [f"{noise:g}" for noise in self.noises]
         for number, noise in enumerate(self.noises):
-            if not 0 <= noise <= 1 or self.noises.count(noise) > 1:
-                raise impossible(f"noises.{number}", f"is {noise}", "different shares from 0 to 1")
+            if not 0 <= noise < 0.5 or names.count(names[number]) > 1:
+                raise impossible(f"noises.{number}", f"is {noise:g}", "different shares from 0 to less than 0.5")
+        if sorted(self.arms) != sorted(COMPARED):
+            raise impossible("arms", f"is {self.arms}", f"each of {', '.join(COMPARED)} once: the claims compare them")
         for number, name in enumerate(self.ablations):
             try:
-                parse_run(f"{name}-0")
+                arm = parse_run(f"{name}-0").arm
             except InputError as error:
-                raise impossible(f"ablations.{number}", str(error).partition(": ")[2], "arm-scale") from None
-        if self.source == "real":
+                problem = str(error).partition(": ")[2].partition("; expected ")
+                raise impossible(f"ablations.{number}", problem[0], problem[2]) from None
+            if arm in COMPARED or self.ablations.count(name) > 1:
+                raise impossible(f"ablations.{number}", f"is {name!r}", "a run that no other entry or arm has")
+        for name in ABLATED:
+            if name not in self.ablations:
+                raise impossible("ablations", f"is {self.ablations}", f"{name} among them: the claims compare it")
+        if self.source == "sums":
+            self._sums_fit()
+        else:
             for key in ("policy", "judge"):
                 if getattr(self.released, key) is None:
                     raise impossible(f"released.{key}", "is null", "a model, with real problems")
@@ -134,3 +159,16 @@ class Settings(Record):
             if not self.pool_files and self.pool.dataset is None:
                 raise impossible("pool.dataset", "is null", "a data set, or files in pool_files")
         return self
+
+    def _sums_fit(self) -> None:
+        if self.regimes.size > self.problems.train:
+            expected = f"at most problems.train, {self.problems.train}: each sum is in the easy or in the hard set once"
+            raise impossible("regimes.size", f"is {self.regimes.size}", expected)
+        # a sign, one digit more than the numbers have, and the end
+        longest = self.problems.digits + 3
+        if self.train.recipe.max_new_tokens < longest:
+            problem, expected = (
+                f"is {self.train.recipe.max_new_tokens}",
+                f"at least {longest}, which a signed answer has",
+            )
+            raise impossible("train.recipe.max_new_tokens", problem, expected)

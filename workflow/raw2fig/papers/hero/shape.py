@@ -66,7 +66,7 @@ def shape(
     Parameters
     ----------
     rewards
-        CSV or Parquet, a row per rollout in any order; groups may differ in size.
+        CSV or Parquet with a row per rollout, in any order; groups may differ in size.
     group_col
         Column that says which rollouts belong to one prompt.
     verifier_col
@@ -74,10 +74,10 @@ def shape(
     reward_model_col
         Column of the reward model's scores; they may be missing (see --failed).
     batch_col
-        Column of the rollout batch; batches follow one another by first appearance, and each takes its weights from
-        the running mean of those before it. Without it the table is one batch.
+        Column of the rollout batch. Batches follow one another by first appearance, and each takes its weights from the
+        running mean of the batches before it. Without this column the table is one batch.
     arm
-        Reward that is shaped: hero is w r_hat; the others are what it is compared with.
+        Reward to shape: hero is w r_hat, the others are what HERO is compared with.
     alpha
         Half-width of the band of wrong rollouts (Eq. 3).
     w_min
@@ -87,13 +87,13 @@ def shape(
     k
         Steepness of the weight in the units of the scores, in place of the paper's.
     scale
-        none: advantages are rewards less the group's mean. group: also divided by its standard deviation, which
-        cancels the weight.
+        none: advantages are rewards less the group's mean. group: they are also divided by its standard deviation,
+        which cancels the weight.
     epsilon
-        Added to that standard deviation, as in training; with trl's 0.0001, which is not small beside the spread of a
+        Added to that standard deviation, as in training. With trl's 0.0001, which is not small beside the spread of a
         band, a little of the weight is left.
     output
-        The table with shaped_reward, weight, sigma_u, uniform and advantage; CSV or Parquet.
+        The table with the further columns shaped_reward, weight, sigma_u, uniform and advantage; CSV or Parquet.
     """
     given = {name: value for name, value in (("w_min", w_min), ("w_max", w_max), ("k", k)) if value is not None}
     parameters = shaping.parameters(alpha, **given)

@@ -65,17 +65,18 @@ def train(
     base
         Model folder of the policy that RL starts from.
     reward_models
-        Model folders of reward models.
+        Model folders of the reward models.
     reward_model_names
-        Their names.
+        Name of each reward model.
     problems
-        Problems that are trained on: prompt, answer.
+        Table of the problems to train on: prompt, answer.
     runs
-        Arm, scale and reward model of each run, such as hero-none-0; raw2fig.papers.hero.shaping has the arms.
+        Arm, scale and reward model of each run, such as hero-none-0. Scales are none and group; `raw2fig hero shape
+        --help` lists the arms.
     models
-        Model folders, one for each run.
+        Model folder of each run.
     logs
-        A record of every update, one for each run.
+        Log of each run, with a record of every update.
     alpha
         Half-width of the band of wrong completions (Eq. 3), which the paper chooses by training set.
     """

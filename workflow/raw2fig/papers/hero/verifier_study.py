@@ -41,7 +41,7 @@ def verifier_study(
     scores: Output = Path("hero-verifier-scores.parquet"),
     table: Output = Path("hero-verifiers.csv"),
 ) -> None:
-    """Score equivalent and wrong answers with each rule verifier: recall, false positives, precision, accuracy.
+    """Score equivalent and wrong answers with each rule verifier: recall, false positives, precision and accuracy.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def verifier_study(
         HardVerify-Math.json, or a list like it: objects with id, ground_truth, fn_output (an equivalent answer) and
         tn_output (a wrong one).
     sha256
-        SHA-256 of the benchmark, if only that file will do.
+        SHA-256 of the benchmark, if no other file will do.
     scores
         The verdicts, a row per verifier and answer: verifier, id, equivalent, verdict, accepted.
     table
@@ -75,22 +75,22 @@ def verifier_study_rollouts(
     scores: Output = Path("hero-verifier-scores.parquet"),
     table: Output = Path("hero-verifiers.csv"),
 ) -> None:
-    """Score a policy's own answers with each rule verifier and, as two more verifiers, with the reward model: all
-    answers, and those to plain and to signed problems.
+    """Score a policy's own answers with each rule verifier and with the reward model, over all answers and by format.
 
-    rm_above_1 accepts what it scores above 1, the paper's threshold, rm_above_median what it scores above the median of
-    these answers, as scores of one model mean nothing for another; neither threshold depends on the truth.
+    The reward model is two verifiers: rm_above_1 accepts scores above 1, the paper's threshold, and rm_above_median
+    scores above the median of these answers, as scores of one model mean nothing for another. Neither threshold depends
+    on the truth.
 
     Parameters
     ----------
     rollouts
-        Table of `raw2fig hero reward-model`: prompt, form, answer, completion, truth, rm.
+        Completions, as `raw2fig hero reward-model` writes them: prompt, form, answer, completion, truth, rm.
     answers
-        Number of different answers that are taken from the start of the table, half of each format.
+        Number of different answers to take from the start of the table, half of them in each format.
     scores
         The verdicts, a row per verifier and answer.
     table
-        A row per verifier and format, "both" for all answers, with the threshold of a score.
+        A row per verifier and format ("both" for all answers), with the threshold of the reward model's score.
     """
     kinds = dict.fromkeys(("prompt", "form", "answer", "completion"), "string")
     frame = read_table(rollouts, {**kinds, "truth": "number", "rm": "number"})
