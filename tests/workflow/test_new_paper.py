@@ -240,7 +240,7 @@ def test_a_second_time_and_without_names_make_stops(paper: Path) -> None:
     module = [sys.executable, "-m", "raw2fig.new_paper"]
     assert f"'{KEY}' is already there: config/published/{KEY}.yaml" in call(paper, *module, KEY, TITLE, status=2)
     assert "KEY: is missing" in call(paper, *module, status=2)
-    assert "no template here" in call(
+    assert "holds no template" in call(
         paper / "config", *module, "other", TITLE, status=2, PYTHONPATH=f"{paper}/workflow"
     )
 

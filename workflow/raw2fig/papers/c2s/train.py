@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 class Encoding(Record):
     """How texts become tokens."""
 
-    max_length: int = Field(ge=2, description="Tokens of a sample; a longer one is cut at its end.")
+    max_length: int = Field(ge=2, description="Longest sample, in tokens; a longer one is cut at its end.")
 
 
 class Probing(Record):
-    """When the course of a pretraining is looked at."""
+    """How often the loss is measured during pretraining."""
 
-    probes: int = Field(ge=1, description="Evenly spaced steps after which the loss on held-out samples is logged.")
+    probes: int = Field(
+        ge=1, description="Number of evenly spaced steps after which the loss on held-out samples is logged."
+    )
 
 
 @step
@@ -47,7 +49,7 @@ def pretrain(
 ) -> None:
     """Train GPT-NeoX models of several sizes from random weights on the whole text of the corpus.
 
-    The learning rate is that of a model of width 64; others have it times sqrt(64 / width).
+    The learning rate is for a model of width 64. A model of another width uses it times sqrt(64 / width).
 
     Parameters
     ----------

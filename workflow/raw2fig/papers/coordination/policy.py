@@ -70,7 +70,7 @@ class Validation(Record):
     """How the training of a policy is watched."""
 
     held_out: float = Field(gt=0, lt=1, description="Share of the games that the validation loss is measured on.")
-    probes: int = Field(ge=1, le=1000, description="Evenly spaced updates after which that is done.")
+    probes: int = Field(ge=1, le=1000, description="Number of evenly spaced updates after which it is measured.")
 
 
 @step
