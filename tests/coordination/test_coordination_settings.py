@@ -1,14 +1,13 @@
 """The section of the configuration: what it refuses, and which experiments, players and files follow from it."""
 
-import ast
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from digests import changed_by
 from game_tools import ROOT
 
-from raw2fig import provenance
 from raw2fig.config import SHIPPED, load
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination import plan
@@ -133,35 +132,6 @@ def test_a_policy_is_played_from_its_folder_and_keeps_no_replies(laptop: dict[st
     assert found == {"backend": "policy", "source": "models/small-1"}
 
 
-def digests(monkeypatch: pytest.MonkeyPatch, module: str, function: str) -> set[str]:
-    """Commands of the paper whose digest changes when `function` of `module` does."""
-    steps = list(provenance._commands("coordination"))
-    caches = (provenance.step_digest, provenance._parts, provenance._kept, provenance._steps, provenance._needs)
-
-    def taken() -> dict[str, str]:
-        for cached in caches:
-            cached.cache_clear()
-        return {name: provenance.step_digest("coordination", name) for name in steps}
-
-    before, parse = taken(), ast.parse
-
-    def edited(text: str, *arguments: Any, **given: Any) -> ast.Module:
-        tree: ast.Module = parse(text, *arguments, **given)
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and node.name == function and text == source:
-                node.body.append(ast.Assert(ast.Constant(True)))
-        return tree
-
-    path = provenance._path(f"raw2fig.papers.coordination.{module}")
-    assert path is not None
-    source = path.read_text()
-    with monkeypatch.context() as patch:
-        patch.setattr(provenance.ast, "parse", edited)
-        after = taken()
-    assert taken() == before
-    return {name for name in steps if before[name] != after[name]}
-
-
 @pytest.mark.parametrize(
     ("module", "function", "steps"),
     [
@@ -180,4 +150,4 @@ def digests(monkeypatch: pytest.MonkeyPatch, module: str, function: str) -> set[
 def test_an_edit_restales_its_step_and_no_other(
     module: str, function: str, steps: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert digests(monkeypatch, module, function) == steps
+    assert changed_by(monkeypatch, "coordination", module, function) == steps
