@@ -60,7 +60,7 @@ def test_a_figure() -> None:
     assert files_as_flags(rank.inputs) == "--fit fit.json --pairs a b"
 
 
-def test_a_table_has_no_scale() -> None:
+def test_a_table() -> None:
     runs = declare("table", "toy_paper", "all-runs", {"fit": "fit.json"})
     assert (runs.rule, runs.command) == ("toy_paper_table_all_runs", "table-all-runs")
     assert runs.outputs == {
