@@ -11,6 +11,15 @@ wildcard_constraints:
     shard="[0-9]+",
 
 
+def coordination_player(wildcards, input):
+    """Flags of a player."""
+    folder = f"{config['pathvars']['results']}/coordination/replies"
+    model = input.get("model", "")
+    return flags(
+        coordination_plan.player(COORDINATION, wildcards.player, wildcards.experiment, wildcards.shard, model, folder)
+    )
+
+
 include: "coordination/data.smk"
 include: "coordination/models.smk"
 include: "coordination/play.smk"

@@ -9,6 +9,21 @@ HERO_REWARD_MODELS = hero.reward_models(HERO)
 HERO_COMPARED = HERO_REWARD_MODELS[0]
 
 
+def hero_training(runs, reward_models, alpha):
+    """`params` of a rule that trains `runs`."""
+    server = HERO["train"]["recipe"]["vllm"] == "server"
+    return {
+        "code": step_digest("hero", "train"),
+        "runs": runs,
+        "reward_models": reward_models,
+        "alpha": alpha,
+        "recipe": flags(HERO["train"]["recipe"]),
+        "shaping": flags(HERO["train"]["shaping"]),
+        "checking": flags(HERO["checking"]),
+        "launch": command(HERO["launch"], "hero_train", reserved=int(server)),
+    }
+
+
 include: "hero/data.smk"
 include: "hero/models.smk"
 include: "hero/evals.smk"

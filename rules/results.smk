@@ -7,6 +7,8 @@ from importlib import import_module
 report: "../workflow/report/about.rst"
 
 
+CAPTIONS = "workflow/report"
+"""Folder of the captions, one folder in it for each paper."""
 TITLES = {result.paper: import_module(f"raw2fig.papers.{result.paper}").NAME for result in RESULTS}
 """Paper → its name in the report."""
 
@@ -75,7 +77,7 @@ rule claims_page:
         figures=FIGURES,
         # one file of each table, whatever the forms that it has
         tables=list({Path(path).with_suffix(""): path for path in TABLES}.values()),
-        captions=sorted(map(str, Path("workflow/report").glob("*/*.rst"))),
+        captions=sorted(map(str, Path(CAPTIONS).glob("*/*.rst"))),
         reference=[path for path in (f"docs/claims/{paper}.json" for paper in CLAIMS) if Path(path).exists()],
     output:
         html=report("<results>/claims.html", category="Claims", caption="../workflow/report/claims.rst"),
@@ -87,7 +89,7 @@ rule claims_page:
         code=step_digest("report", "claims-page"),
         figures=lambda wildcards, input: option("figures", input.figures),
         tables=lambda wildcards, input: option("tables", input.tables),
-        captions="workflow/report",
+        captions=lambda wildcards: CAPTIONS,
         reference=lambda wildcards, input: option("reference", input.reference),
         results=subpath(output.html, parent=True),
     shell:

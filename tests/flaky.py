@@ -46,6 +46,7 @@ def outcomes(number: int, words: list[str], limit: float) -> tuple[dict[str, str
         found = Path(folder, "outcomes.jsonl")
         found.touch()
         environment = {**os.environ, **perturbation(number), "PYTHONPATH": path, OUTCOMES: str(found)}
+        environment["OMP_WAIT_POLICY"] = "PASSIVE"  # two threads that spin would come to no end beside other work
         command = [sys.executable, "-m", "pytest", "-p", "perturbed", *words]
         # a session of its own, whose processes end together
         running = subprocess.Popen(
@@ -70,6 +71,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first round, from 0")
     parser.add_argument("--minutes", type=float, default=60.0, help="most minutes; 60 by default")
     options, words = parser.parse_known_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and its round ends with it
     end = time.monotonic() + 60 * options.minutes
     failures: dict[str, list[str]] = defaultdict(list)
     runs: dict[str, int] = defaultdict(int)

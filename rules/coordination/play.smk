@@ -1,15 +1,6 @@
 """Emergent Coordination, games: each shard of each player's games is a job, whoever plays."""
 
 
-def coordination_player(wildcards, input):
-    """Flags of a player."""
-    folder = f"{config['pathvars']['results']}/coordination/replies"
-    model = input.get("model", "")
-    return flags(
-        coordination_plan.player(COORDINATION, wildcards.player, wildcards.experiment, wildcards.shard, model, folder)
-    )
-
-
 rule coordination_play:
     input:
         schedule="<results>/coordination/data/plan-{experiment}.parquet",

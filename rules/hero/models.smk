@@ -105,21 +105,6 @@ else:
             "--max-new-tokens {params.tokens} --engine {params.engine} --rollouts {output.rollouts} &> {log}"
 
 
-def hero_training(runs, reward_models, alpha):
-    """`params` of a rule that trains `runs`."""
-    server = HERO["train"]["recipe"]["vllm"] == "server"
-    return {
-        "code": step_digest("hero", "train"),
-        "runs": runs,
-        "reward_models": reward_models,
-        "alpha": alpha,
-        "recipe": flags(HERO["train"]["recipe"]),
-        "shaping": flags(HERO["train"]["shaping"]),
-        "checking": flags(HERO["checking"]),
-        "launch": command(HERO["launch"], "hero_train", reserved=int(server)),
-    }
-
-
 rule hero_train:
     input:
         base=hero.start(HERO),

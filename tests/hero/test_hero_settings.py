@@ -71,9 +71,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"regimes": {"size": 321}}, "regimes.size: is 321; expected at most problems.train, 320"),
     (
         {"cold_start": {"policy": {"shape": "33/1/2"}}},
-        "cold_start.policy.shape: '33/1/2': hidden width per head is not",
+        "cold_start.policy.shape: is '33/1/2'; expected hidden/layers/heads",
     ),
-    ({"cold_start": {"policy": {"shape": "0/0/0"}}}, "cold_start.policy.shape: '0/0/0' is not a model shape"),
+    (
+        {"cold_start": {"policy": {"shape": "0/0/0"}}},
+        "cold_start.policy.shape: is '0/0/0'; expected hidden/layers/heads",
+    ),
     ({"cold_start": {"policy": {"target": 1}}}, "cold_start.policy.target: is 1; expected less than 1"),
     ({"checking": {"verifier": "sympy"}}, "checking.verifier: is 'sympy'; expected one of string, normalised"),
     ({"verifier_answers": 1}, "verifier_answers: is 1; expected at least 2"),

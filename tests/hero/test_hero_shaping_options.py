@@ -61,8 +61,8 @@ def test_flags_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag
     [
         ("--alpha 0.5", "alpha + beta: is 1; expected a sum below 1"),
         ("--alpha 0.7 --beta-band 0.3", "alpha + beta: is 1; expected a sum below 1"),
-        ("--singleton-z 2", "singleton_z: is 2"),
-        ("--decay 1.5", "decay: is 1.5"),
+        ("--singleton-z 2", "--singleton-z: is 2"),
+        ("--decay 1.5", "--decay: is 1.5"),
         ("--sigma-ddof 2", "Invalid value"),
         ("--sigma z", "Invalid value"),
         ("--running median", "Invalid value"),

@@ -186,7 +186,6 @@ def test_scores_are_paired_and_of_the_right_policy(folder: Path, tmp_path: Path)
     def evaluated(*names: str) -> pd.DataFrame:
         given = ("--models", *(policies[name] for name in names), "--names", *names)
         given += ("--reward-model", folder / "rm0", "--problems", folder / "p.parquet", "--max-new-tokens", TOKENS)
-        (tmp_path / "scores.parquet").unlink(missing_ok=True)
         assert call("evaluate", *given, "--scores", tmp_path / "scores.parquet") == 0
         return pd.read_parquet(tmp_path / "scores.parquet")
 

@@ -92,7 +92,7 @@ def test_the_launcher_of_the_paper_scale_with_two_processes(folder: Path) -> Non
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("MB at most") == 2
@@ -113,7 +113,7 @@ def sharded(folder: Path) -> dict[str, list[int]]:
         env={**os.environ, **ALONE},
         stdout=subprocess.PIPE,
         text=True,
-        timeout=300,
+        timeout=900,
         check=True,
     )
     return dict(zip(jobs, json.loads(done.stdout), strict=True))

@@ -74,7 +74,7 @@ def test_the_steps_hold_one_engine_at_a_time(vllm, base: Path, tmp_path: Path) -
     """A GPU holds one model: the stand-in refuses a second one while the first lives."""
     import pandas as pd
 
-    from raw2fig.papers.c2s.generate import answer
+    from raw2fig.papers.c2s.generate import Generation, answer
     from raw2fig.tables import write_table
 
     frame = pd.DataFrame({"task": ["niche"] * 2, "prompt": ["cell:", "type a cell:"], "response": ["G1.", "G1 G2."]})
@@ -84,7 +84,7 @@ def test_the_steps_hold_one_engine_at_a_time(vllm, base: Path, tmp_path: Path) -
         corpora=[tmp_path / "corpus.parquet"],
         answers=tmp_path / "answers.parquet",
         tasks=["niche"],
-        engine="vllm",
+        generation=Generation(engine="vllm"),
     )
     assert [model for model, _, _ in vllm.loaded] == [str(base)] * 2
     # the longest answer has three tokens and an end

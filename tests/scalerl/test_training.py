@@ -299,7 +299,7 @@ def test_an_arm_takes_what_it_does_not_set_from_another(tmp_path: Path) -> None:
     )
     shared = {"k": 1, "off_policy": "on", "loss": "clip", "warmup": 4}
     assert read_arm([path], "c", shared) == {"k": 4, "off_policy": "ppo", "loss": "gspo", "warmup": 4}
-    with pytest.raises(InputError, match="is from itself"):
+    with pytest.raises(InputError, match="is derived from itself"):
         read_arm([path], "d", shared)
 
 

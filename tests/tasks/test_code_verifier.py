@@ -192,8 +192,12 @@ sys.stdout.flush()
 
 @isolated
 @pytest.mark.parametrize("form", ["program", "call"])
-def test_a_program_sees_its_input_and_nothing_of_what_is_expected(form: str, outcomes: list[Outcome]) -> None:
-    """A program that shows all it can reach: files, environment, arguments, objects, frames, open files."""
+def test_a_program_sees_its_input_and_nothing_of_what_is_expected(
+    form: str, outcomes: list[Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that shows all it can reach: files, environment, arguments, objects, frames, open files. It may take
+    its time, on a machine that is busy."""
+    monkeypatch.setattr(code, "LIMITS", code.LIMITS._replace(cpu_seconds=60, wall_seconds=600.0))
     mine, expected, other = (secrets.token_hex(12) for _ in range(3))
     if form == "program":
         tests = [{"input": mine, "output": expected}, {"input": other, "output": other}]

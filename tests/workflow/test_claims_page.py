@@ -288,7 +288,7 @@ def test_the_audit_compares_runs_of_one_paper(claims_file, tmp_path) -> None:
     fewer = read_json(one)
     del fewer["claims"][2]
     write_json(fewer, tmp_path / "fewer.json")
-    with pytest.raises(InputError, match="X3 are claims of one run alone"):
+    with pytest.raises(InputError, match="X3 are claims of only one of the runs"):
         audit(claims=one, other=tmp_path / "fewer.json", markdown=tmp_path / "audit.md")
 
 

@@ -239,8 +239,8 @@ def test_one_origin(wheel: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert refused(capsys, tmp_path) == f"model: no origin is given; {expected}"
     both = refused(capsys, tmp_path, "--source", "lab/model", "--wheel", wheel)
     assert both == f"model: --source and --wheel are given; {expected}"
-    assert "goes with no --wheel" in refused(capsys, tmp_path, "--wheel", wheel, "--revision", "main")
-    assert "goes with no --source" in refused(capsys, tmp_path, "--source", "lab/model", "--sha256", "0" * 64)
+    assert "does not go with --wheel" in refused(capsys, tmp_path, "--wheel", wheel, "--revision", "main")
+    assert "does not go with --source" in refused(capsys, tmp_path, "--source", "lab/model", "--sha256", "0" * 64)
     assert "no such file" in refused(capsys, tmp_path, "--wheel", tmp_path / "other.whl")
 
 

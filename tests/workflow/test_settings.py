@@ -26,6 +26,8 @@ OF_A_RUN = {"seed", "replicate"}
 OF_ITS_OWN = {
     "shape": {"alpha", "scale", "epsilon"},  # rewards of a user's own table, by the equations as published
     "evaluate": {"split"},  # of a table of problems; in the configuration, of a data set on the hub
+    "diagnose": {"groups"},  # a file; in the configuration, how many are tested
+    "play": {"shards"},  # by hand, all games
 }
 """Parameters with a default that are not the setting of the same name."""
 

@@ -109,7 +109,7 @@ def look(folder: Path, variables: dict[str, str], seen: Path) -> tuple[object, .
     """What a step saw."""
     job = raw2fig(folder, {**variables, "WORD": "a word"}, "look", "--seen", str(seen))
     printed, _ = job.communicate("a line")
-    assert (job.returncode, printed) == (0, "out\n")
+    assert (job.returncode, printed) == (0, f"out\nwrote {seen}\n")
     found: tuple[object, ...] = eval(seen.read_text())
     return found
 

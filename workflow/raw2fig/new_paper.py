@@ -38,7 +38,7 @@ def plan(root: Path, key: str, title: str) -> dict[Path, str]:
     source = root / TEMPLATE
     paths = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc")
     if not paths:
-        raise InputError(source, "no template here", "the root of the repository")
+        raise InputError(source, "holds no template", "the root of the repository")
     texts = {path: (source / path).read_text(encoding="utf-8") for path in paths}
     written = {Path(renamed(str(path), key, title)): renamed(text, key, title) for path, text in texts.items()}
     check_free(root, key, written)
@@ -57,7 +57,7 @@ def added(root: Path, path: Path, text: str, key: str) -> str:
     row = re.search(rf"^\| `{key}` \|.*\n", old, re.MULTILINE)
     place = row or re.search(PLACES[str(path)], old, re.MULTILINE)
     if place is None:
-        raise InputError(path, "the place of a new paper is not found", f"a line of the form {PLACES[str(path)]}")
+        raise InputError(path, "has no place for a new paper", f"a line of the form {PLACES[str(path)]}")
     return old[: place.start()] + text + old[place.end() if row else place.start() :]
 
 

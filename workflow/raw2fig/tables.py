@@ -218,8 +218,12 @@ def read_yaml(path: Path) -> Any:
 
     regular_file(path)
     try:
-        # libyaml's parser: the one in Python takes a fifth of the time in which Snakemake finds what to run
-        return yaml.load(Path(path).read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = Path(path).read_text(encoding="utf-8")
+        try:
+            # libyaml's parser: the one in Python takes a fifth of the time in which Snakemake finds what to run
+            return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError:
+            return yaml.safe_load(text)  # which names the character that is wrong
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(path, f"cannot be read ({error})", "a YAML file") from error
 

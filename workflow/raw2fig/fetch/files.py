@@ -1,4 +1,4 @@
-"""Data files by URL, from the hub or through a package.
+"""Data files from an address, from the hub, or through a package.
 
 A file's SHA-256 is checked against the one asked for, otherwise against the one noted when it was first fetched.
 """
@@ -58,23 +58,23 @@ def file(
     Parameters
     ----------
     source
-        url, hub or package.
+        Where the file comes from: url, hub or package.
     output
-        Where to put it.
+        The file to write.
     record
-        What it is: origin, revision, SHA-256, bytes (.json).
+        Record of the file as JSON: origin, revision, SHA-256, bytes.
     pin
-        Notes the SHA-256 of the first download; a later one must have the same (.json).
+        JSON file that keeps the SHA-256 of the first download; later downloads must have the same.
     url
-        Its http or https address.
+        The http or https address of the file, for url.
     dataset
-        Its id on the hub, or pertpy/LOADER, or cellxgene_census/DATASET_ID.
+        The data set: its id for hub; pertpy/LOADER or cellxgene_census/DATASET_ID for package.
     file
-        Its name within the data set of the hub.
+        Name of the file in the data set, for hub.
     revision
         Commit, tag or branch on the hub; version of the census.
     sha256
-        What its SHA-256 must be.
+        Expected SHA-256 of the file.
     """
     write_json(fetch_file(Origin(source, url, dataset, file, revision), output, pin, sha256), record)
 
@@ -105,8 +105,8 @@ def fetch_file(origin: Origin, output: Path, pin: Path, sha256: str | None = Non
 
 
 def download(url: str, path: Path) -> None:
-    """The bytes at an http or https address into `path`. A broken connection is taken up where it broke, if the server
-    can, as long as each attempt brings more.
+    """The bytes at an http or https address into `path`. If the connection breaks, the download continues where it
+    stopped, if the server can do that, as long as each attempt brings more.
 
     Raises `InputError` when the server cannot be reached, refuses, or sends less than it announced.
     """

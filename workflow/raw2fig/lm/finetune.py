@@ -28,15 +28,15 @@ LOGITS = 1 << 30
 class Training(Record):
     """A supervised training: AdamW with linear warm-up and a cosine schedule."""
 
-    steps: int = Field(ge=1, description="Updates.")
-    batch: int = Field(ge=1, description="Examples of a micro-batch, per process.")
-    accumulate: int = Field(ge=1, description="Micro-batches of an update.")
+    steps: int = Field(ge=1, description="Number of updates.")
+    batch: int = Field(ge=1, description="Number of examples in a micro-batch, per process.")
+    accumulate: int = Field(ge=1, description="Number of micro-batches in an update.")
     lr: float = Field(gt=0, description="Peak learning rate.")
     weight_decay: float = Field(ge=0, description="Weight decay of AdamW.")
     # below PyTorch's 0.999: runs of a few hundred steps are too short for so long a memory
-    beta2: float = Field(ge=0, lt=1, description="Memory of AdamW's second moment.")
+    beta2: float = Field(ge=0, lt=1, description="Decay rate of AdamW's second moment (beta2).")
     warmup: float = Field(ge=0, le=1, description="Share of the steps in which the learning rate rises.")
-    constant: bool = Field(description="Keep the learning rate after the warm-up, for runs whose end is not known.")
+    constant: bool = Field(description="Keep the learning rate constant after the warm-up, for runs of unknown length.")
     prompt_loss: bool = Field(description="Train on the prompt too, not on the response alone.")
     gradient_checkpointing: bool = Field(description="Compute activations again instead of keeping them in memory.")
     checkpoint_every: int = Field(ge=0, description="Updates between checkpoints; 0: none.")

@@ -35,16 +35,16 @@ def parse_size(text: str) -> Size:
     return size
 
 
-def _checked(text: str) -> str:
+def _possible(shape: str) -> str:
     try:
-        parse_size(text)
-    except InputError as error:
-        problem, _, expected = str(error).partition("; expected ")
-        raise impossible("", problem.partition(": ")[2], expected) from None
-    return text
+        parse_size(shape)
+    except InputError:
+        expected = "hidden/layers/heads, such as 64/3/4, with an even width of each head"
+        raise impossible("", f"is {shape!r}", expected) from None
+    return shape
 
 
-Shape = Annotated[str, AfterValidator(_checked)]
+Shape = Annotated[str, AfterValidator(_possible)]
 """A model's shape in a record of settings, such as 64/3/4."""
 
 

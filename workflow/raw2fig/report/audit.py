@@ -35,7 +35,7 @@ def audit(*, claims: Input, other: Input, markdown: Output) -> None:
         raise InputError(other, f"has the claims of {two['paper']}", f"those of {one['paper']}, as in {claims}")
     first, second = ({claim["id"]: claim for claim in run["claims"]} for run in (one, two))
     if lone := sorted(set(first) ^ set(second)):
-        raise InputError(other, f"{', '.join(lone)} are claims of one run alone", f"the claims of {claims}")
+        raise InputError(other, f"{', '.join(lone)} are claims of only one of the runs", f"the claims of {claims}")
     pairs = [(claim, second[name]) for name, claim in first.items()]
     found = differences(one, two)
     decided = sum(a["verdict"] in DECIDED for a, _ in pairs)

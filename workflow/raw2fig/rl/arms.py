@@ -24,7 +24,7 @@ def read_arm(paths: Sequence[Path], name: str, shared: Mapping[str, Any]) -> dic
         if name not in arms:
             raise InputError(path, f"has no arm {name!r}", nearest(name, list(arms)))
         if name in seen:
-            raise InputError(path, f"arm {name!r} is from itself", "an arm with settings of its own in the end")
+            raise InputError(path, f"arm {name!r} is derived from itself", "a chain of `from` that ends")
         for setting in arms[name]:
             if setting not in shared and setting != BASE:
                 raise InputError(path, f"arm {name!r} has a setting {setting!r}", nearest(setting, list(shared)))

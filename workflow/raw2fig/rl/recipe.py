@@ -16,11 +16,11 @@ Overlong = Literal["none", "mask", "shape", "penalise_correct"]
 
 
 class Method(Record):
-    """How a policy is trained by reinforcement, however long and fast. What every choice means stands in
-    `raw2fig.rl.losses`, `aggregation`, `advantages`, `filters`, `length` and `stream`."""
+    """How a policy is trained by reinforcement learning, apart from the length and speed of the training. The modules
+    `raw2fig.rl.losses`, `aggregation`, `advantages`, `filters`, `length` and `stream` explain every choice."""
 
-    prompts: int = Field(ge=1, description="Groups of completions in an update, per process.")
-    generations: int = Field(ge=2, description="Completions of a group.")
+    prompts: int = Field(ge=1, description="Prompts of an update, per process.")
+    generations: int = Field(ge=2, description="Completions of each prompt: a group.")
     loss: Loss = Field(
         description="clip: clipped ratios, as in PPO; gspo: the same for whole completions; cispo: weights up to "
         "eps_max; reinforce: no ratios, with or without eps_max."
@@ -28,34 +28,33 @@ class Method(Record):
     eps_low: float = Field(ge=0, lt=1, description="Ratios are clipped below 1 - eps_low.")
     eps_high: float = Field(ge=0, description="Ratios are clipped above 1 + eps_high.")
     eps_max: float | None = Field(gt=1, description="Largest weight of a token with cispo (4 to 8) or reinforce.")
-    dual: float | None = Field(gt=1, description="Second clip of the ratios, at negative advantages.")
+    dual: float | None = Field(gt=1, description="Largest ratio at negative advantages (dual clip).")
     aggregation: Aggregation = Field(description="How the losses of tokens are averaged.")
     scale: Scale = Field(description="What centred advantages are divided by.")
     ddof: Literal[0, 1] = Field(description="Degrees of freedom of the standard deviation that divides advantages.")
-    epsilon: float = Field(gt=0, description="Added to that standard deviation.")
+    epsilon: float = Field(gt=0, description="Small number added to the standard deviation that divides advantages.")
     beta: float = Field(ge=0, description="Weight of the KL penalty to the weights that the run starts from.")
     drop_zero_variance: bool = Field(description="Leave out groups whose rewards are all the same.")
-    retire_at: float | None = Field(gt=0, le=1, description="Pass rate from which on a prompt is drawn no more.")
+    retire_at: float | None = Field(gt=0, le=1, description="A prompt whose pass rate reaches this is not drawn again.")
     off_policy: OffPolicy = Field(
-        description="on: each update trains on completions of its own policy; ppo: k updates on those of one policy; "
-        "pipeline: k batches in flight."
+        description="on: each update trains on completions of the current policy; ppo: k updates train on "
+        "completions of one policy; pipeline: k batches are drawn at the same time."
     )
-    k: int = Field(ge=1, description="How many updates or batches that is.")
+    k: int = Field(ge=1, description="Number of updates (ppo) or of batches (pipeline); 1 for on.")
     overlong: Overlong = Field(
-        description="What a completion without an end costs: nothing, its place in the loss (mask), a penalty from "
-        "max_new_tokens - cache tokens on (shape), the same if it is correct (penalise_correct)."
+        description="What happens to completions that are too long. none: nothing; mask: those without an end are left "
+        "out of the loss; shape: a penalty grows over the last cache tokens before max_new_tokens; penalise_correct: "
+        "the same, for correct completions only."
     )
-    cache: int = Field(ge=0, description="Tokens over which the penalty of a long completion grows.")
+    cache: int = Field(ge=0, description="Number of tokens before max_new_tokens over which the penalty grows.")
     interrupt: tuple[int, int] | None = Field(
-        description="Thinking ends by force after a number of tokens drawn between these two."
+        description="Thinking is ended by force after a random number of tokens between these two."
     )
-    phrase: str = Field(description="What ends thinking by force; its last token is the end of thinking.")
-    head: Head = Field(
-        description="Precision of the output layer when completions are drawn; bf16 is the mismatch that float32 mends."
-    )
+    phrase: str = Field(description="Text that ends thinking by force; its last token ends it.")
+    head: Head = Field(description="Precision of the output layer while completions are drawn. Training uses fp32.")
     temperature: float = Field(gt=0, description="Temperature of sampling.")
     max_new_tokens: int = Field(ge=1, description="Longest completion, in tokens.")
-    warmup: int = Field(ge=0, description="Updates in which the learning rate rises.")
+    warmup: int = Field(ge=0, description="Number of updates in which the learning rate rises.")
     weight_decay: float = Field(ge=0, description="Weight decay of AdamW.")
     adam_epsilon: float = Field(ge=0, description="Epsilon of AdamW.")
     max_grad_norm: float = Field(ge=0, description="Longer gradients are scaled down to this norm; 0: never.")
@@ -87,9 +86,9 @@ class Method(Record):
 class Recipe(Method):
     """A run of reinforcement learning."""
 
-    steps: int = Field(ge=1, description="Updates.")
+    steps: int = Field(ge=1, description="Number of updates.")
     lr: float = Field(gt=0, description="Learning rate after the warm-up.")
-    accumulate: int = Field(ge=1, description="Micro-batches of an update.")
+    accumulate: int = Field(ge=1, description="Number of micro-batches in an update.")
     checkpoint_every: int = Field(ge=0, description="Updates between checkpoints; 0: none.")
     gradient_checkpointing: bool = Field(description="Compute activations again instead of keeping them in memory.")
 

@@ -102,4 +102,4 @@ def _when_up(server: subprocess.Popen[bytes], address: str) -> str:
             if answer.status == 200:
                 return address
         time.sleep(0.5)
-    raise InputError("vllm", f"no server after {START:.0f} s", "its messages above to help")
+    raise InputError("vllm", f"no server after {START:.0f} s", "a server that starts; its messages are above")

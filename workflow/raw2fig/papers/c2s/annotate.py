@@ -26,7 +26,9 @@ METHOD, EXPRESSION = "C2S", "log-expression"
 class Pseudobulks(Record):
     """Sums of cells that single cells are matched with."""
 
-    bulk_size: int = Field(ge=1, description="Cells of a pseudobulk, the matched single cell not counted.")
+    bulk_size: int = Field(
+        ge=1, description="Number of cells in a pseudobulk, without the single cell that is matched with it."
+    )
 
 
 def pseudobulks(kinds: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -62,8 +64,8 @@ def annotate(
     predictions
         Table with method, cell, cell_type, predicted and the cell's embedding.
     pairs
-        Table with method (C2S, or log-expression without a model), pair, cell_type, and two vectors: single, of one
-        cell of a pseudobulk, and bulk, of the sum of its others.
+        Table with method (C2S, or log-expression without a model), pair, cell_type, and two vectors: single, for one
+        cell of a pseudobulk, and bulk, for the sum of its other cells.
     """
     import pandas as pd
 

@@ -86,7 +86,7 @@ def _open_matrix(path: Path, file: "h5py.File", layer: str | None) -> Matrix:
     if encoding == "csc_matrix":
         raise InputError(
             path,
-            f"{name} is stored by column (CSC), from which cells cannot be read one after another",
+            f"{name} is stored by column (CSC), so cells cannot be read one by one",
             "CSR: `adata.X = adata.X.tocsr(); adata.write_h5ad(...)`",
         )
     if encoding not in ("csr_matrix", "array"):

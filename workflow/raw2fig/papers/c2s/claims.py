@@ -100,11 +100,11 @@ def measurements(
     perturbation
         Scores of all methods on all conditions.
     logs
-        Training logs of the model that is fine-tuned, one for each seed; none of models that were not trained here.
+        Pretraining logs of the model that is later fine-tuned, one for each seed. Released models have none.
     screen
         Scores of the drug screen.
     truth
-        What the drug simulator planted; nothing is known of real drugs.
+        What the drug simulator planted. There is none for real drugs, whose effects nobody knows.
     """
     import pandas as pd
 

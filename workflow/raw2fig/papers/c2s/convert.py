@@ -77,7 +77,8 @@ def sentences(
         An .h5ad with cells x genes values that are not negative: CSR or dense, counts or normalised, gene symbols as
         names.
     output
-        Folder of the shards, cells-FIRST-LAST.parquet with 10,000 cells each. New, empty, or of an interrupted run.
+        Folder of the shards, cells-FIRST-LAST.parquet with 10,000 cells each. It must be new, empty, or left by an
+        interrupted run.
     top
         Longest sentence, in genes; all expressed genes if not given.
     seed

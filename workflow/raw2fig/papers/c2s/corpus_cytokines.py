@@ -29,12 +29,12 @@ CytokineTask = Literal["perturbation_generation", "perturbation_labels", "pertur
 
 
 class CytokineSamples(Record):
-    """Samples of the cytokine corpus."""
+    """Size of the cytokine corpus."""
 
     samples: Annotated[dict[CytokineTask, Count], AfterValidator(some_samples)] = Field(
-        description="Training samples of each task."
+        description="Number of training samples of each task."
     )
-    test_samples: int = Field(ge=0, description="Held-out samples over all tasks.")
+    test_samples: int = Field(ge=0, description="Number of held-out samples, over all tasks.")
 
 
 def stimulus_text(cytokine: str) -> str:
@@ -52,7 +52,7 @@ def corpus_cytokines(
     wording: Wording,
     seed: Seed = 0,
 ) -> None:
-    """Make prompts and responses of labels → cell, cell → labels, and control → treated cell (cytokine task).
+    """Make the prompts and responses of the cytokine tasks: labels → cell, cell → labels, control → treated cell.
 
     Parameters
     ----------

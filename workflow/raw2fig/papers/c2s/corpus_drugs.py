@@ -17,9 +17,9 @@ then knows of the drug is its target class."""
 
 
 class DrugSamples(Record):
-    """Samples of the drug corpus."""
+    """Size of the drug corpus."""
 
-    samples: int = Field(ge=1, le=1_000_000_000, description="Training samples.")
+    samples: int = Field(ge=1, le=1_000_000_000, description="Number of training samples.")
     name_dropout: float = Field(ge=0, le=1, description="Share of training samples without the drug's name.")
 
 
@@ -33,7 +33,8 @@ def corpus_drugs(
     wording: Wording,
     seed: Seed = 0,
 ) -> None:
-    """Make prompts and responses of control → treated cell over drugs, contexts and types; vehicle counts as a drug.
+    """Make the prompts and responses of control → treated cell for all drugs, contexts and cell types. The vehicle
+    counts as a drug.
 
     Parameters
     ----------

@@ -43,18 +43,18 @@ GeneSetTask = Literal["gene_set_naming", "gene_set_enumeration"]
 
 
 class ReferenceSamples(Record):
-    """Samples of the reference corpus."""
+    """Size of the reference corpus."""
 
     samples: Annotated[dict[SingleCellTask | MultiCellTask | GeneSetTask, Count], AfterValidator(some_samples)] = Field(
-        description="Training samples of each task."
+        description="Number of training samples of each task."
     )
-    test_samples: int = Field(ge=1, description="Held-out samples over all tasks.")
+    test_samples: int = Field(ge=1, description="Number of held-out samples, over all tasks.")
 
 
 class MultiCell(Record):
-    """Samples of several cells."""
+    """Samples that hold several cells."""
 
-    multi_top: int = Field(ge=1, description="Genes of each cell's sentence in a sample of several cells.")
+    multi_top: int = Field(ge=1, description="Number of genes in each cell's sentence, in samples of several cells.")
     multi_cells: list[Annotated[int, Field(ge=1)]] = Field(
         min_length=1, description="Numbers of cells that such a sample may have."
     )
@@ -97,7 +97,7 @@ def corpus_reference(
     wording: Wording,
     seed: Seed = 0,
 ) -> None:
-    """Make prompts and responses of the single-cell, multi-cell and gene-set tasks (Table 1).
+    """Make the prompts and responses of the single-cell, multi-cell and gene-set tasks (Table 1).
 
     Parameters
     ----------

@@ -27,14 +27,14 @@ TissueTask = Literal["niche", "neighbour", "same_neighbourhood", "same_niche"]
 
 
 class TissueSamples(Record):
-    """Samples of the spatial corpus."""
+    """Size of the spatial corpus."""
 
     samples: Annotated[dict[TissueTask, Count], AfterValidator(some_samples)] = Field(
-        description="Training samples of each task."
+        description="Number of training samples of each task."
     )
-    test_samples: int = Field(ge=1, description="Held-out samples over all tasks.")
-    count: int = Field(ge=2, le=1000, description="Cells of a prompt.")
-    multi_top: int = Field(ge=1, description="Genes of each cell's sentence where a prompt holds several cells.")
+    test_samples: int = Field(ge=1, description="Number of held-out samples, over all tasks.")
+    count: int = Field(ge=2, le=1000, description="Number of cells in a prompt.")
+    multi_top: int = Field(ge=1, description="Number of genes in each cell's sentence, in prompts with several cells.")
 
 
 def statements(sentences: Sequence[str], prior: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -63,7 +63,7 @@ def corpus_tissue(
     wording: Wording,
     seed: Seed = 0,
 ) -> None:
-    """Make prompts and responses of the four spatial tasks, with the interaction statements of each prior.
+    """Make the prompts and responses of the four spatial tasks, with the interaction statements of each prior.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def corpus_tissue(
     priors
         Interaction statements in the prompts: none, cpdb, biogrid or both.
     corpora
-        Corpus tables, one for each prior; they differ in nothing but the statements.
+        Corpus tables, one for each prior; they differ only in the statements.
     """
     radius, count, multi_top, style = neighbourhood.radius, size.count, size.multi_top, wording.style
     if len(priors) != len(corpora):

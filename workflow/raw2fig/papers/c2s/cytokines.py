@@ -33,11 +33,15 @@ from raw2fig.tables import write_json
 class Treatment(Record):
     """How many cytokine-treated cells are simulated, and how strong the effects are."""
 
-    n_train: int = Field(ge=1, description="Cells of a condition that are drawn from training cells.")
+    n_train: int = Field(ge=1, description="Number of cells of each condition that are drawn from training cells.")
     n_test: int = Field(
-        ge=1, description="Cells of a condition that are drawn from test cells, and fresh ones of the oracle."
+        ge=1,
+        description="Number of cells of each condition that are drawn from test cells, and of fresh cells for "
+        "the oracle.",
     )
-    effect_scale: float = Field(ge=0, le=100, description="Factor of all planted effects; 0 plants none.")
+    effect_scale: float = Field(
+        ge=0, le=100, description="Factor by which all planted effects are multiplied; 0 plants none."
+    )
 
 
 class CytokineEffects(NamedTuple):
@@ -127,7 +131,8 @@ def simulate_cytokines(
     cytokine
         Simulated counts (.h5ad: obs cell_type, cytokine, exposure, split; untreated cells have "none").
     oracle
-        Fresh cells of the same conditions from training cells: a model that knows the truth exactly (.h5ad).
+        Fresh cells of the same conditions, made from training cells: what a model that knows the truth would predict
+        (.h5ad).
     truth
         Planted log fold change of each condition, non-zero genes only (.json).
     """

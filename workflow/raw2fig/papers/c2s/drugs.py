@@ -32,10 +32,14 @@ from raw2fig.tables import write_json
 class DrugTreatment(Record):
     """How many drug-treated cells are simulated, and how strong the effects are."""
 
-    n_train: int = Field(ge=0, description="Training cells of a drug, context and cell type (none of an unseen drug).")
-    n_test: int = Field(ge=1, description="Test cells of a drug, context and cell type.")
+    n_train: int = Field(
+        ge=0, description="Number of training cells of each drug, context and cell type; unseen drugs have none."
+    )
+    n_test: int = Field(ge=1, description="Number of test cells of each drug, context and cell type.")
     effect_scale: float = Field(
-        ge=0, le=100, description="Factor of the effects of the drugs, not of the interferon tone; 0 plants none."
+        ge=0,
+        le=100,
+        description="Factor by which the effects of drugs are multiplied, but not the interferon tone; 0 plants none.",
     )
 
 
@@ -135,7 +139,8 @@ def simulate_drugs(
     drugs
         Simulated counts (.h5ad: obs cell_type, drug, drug_class, context, seen, split; untreated cells have "vehicle").
     truth
-        Class, strength, planted hit and log fold change of the programme in each context of every drug (.json).
+        For every drug its class, its strength, whether it is a planted hit, and the log fold change of the programme in
+        each context (.json).
     """
     from raw2fig.papers.c2s.counts import write_cells
 

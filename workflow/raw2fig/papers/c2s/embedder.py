@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Embedding(Record):
     """The space in which cells are compared."""
 
-    dim: int = Field(ge=1, description="Principal axes of the embedding, and of the Gaussian map.")
+    dim: int = Field(ge=1, description="Number of principal axes of the embedding and of the Gaussian map.")
 
 
 class Embedder(NamedTuple):

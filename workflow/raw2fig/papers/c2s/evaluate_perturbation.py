@@ -71,13 +71,13 @@ def evaluate_perturbation(
     predictions
         Tables of predicted cells.
     cells
-        Processed cytokine cells. Of a condition's test cells the first half is the target, the other half the floor.
+        Processed cytokine cells. The first half of a condition's test cells is the target, the second half the floor.
     fit
         The rank fit.
     panel
         The gene panel with its programmes.
     embedder
-        The embedder of scFID, MMD and Wasserstein.
+        The embedder, in whose space scFID, MMD and Wasserstein are computed.
     scores
         Table with method, training seed, condition, metric, value, n.
     oracle
@@ -126,7 +126,9 @@ def _of_condition(
     found = {}
     for (method, run), part in there.groupby(["method", "seed"], sort=False):
         if len(part) < n:
-            raise InputError(path, f"{len(part)} cells of {method} for {' '.join(condition)}", f"{n} as for the others")
+            raise InputError(
+                path, f"{len(part)} cells of {method} for {' '.join(condition)}", f"{n} cells, as for the other methods"
+            )
         found[str(method), int(run)] = expression[part["row"].to_numpy()[:n]]
     if not found:
         raise InputError(path, f"no cells for {' '.join(condition)}", "cells for each evaluated condition")

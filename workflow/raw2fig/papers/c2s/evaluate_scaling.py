@@ -41,7 +41,7 @@ def evaluate_scaling(
     models
         Model folders.
     sizes
-        Their names, in the same order.
+        Names of these models, in the same order.
     corpus
         The multi-task corpus; its test split is used.
     cells

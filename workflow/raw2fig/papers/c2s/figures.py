@@ -196,7 +196,7 @@ def fig_tissue(*, scores: list[Input], baselines: Input) -> Drawing:
 
 @figure
 def fig_spatial(*, answers: Input) -> Drawing:
-    """Fig. 6C: accuracy of the spatial tasks with each prior knowledge of interactions.
+    """Fig. 6C: accuracy of the spatial tasks with each kind of prior knowledge about interactions.
 
     Parameters
     ----------

@@ -47,9 +47,9 @@ MEANT = {"mse_pair": ("validation_scfid", 1), "kendall": ("validation_kendall", 
 class Scoring(Record):
     """What generated cells are rewarded for."""
 
-    rewards: list[Reward] = Field(min_length=1, description="Rewards, each of which trains a model of its own.")
+    rewards: list[Reward] = Field(min_length=1, description="Rewards; each trains a model of its own.")
     partners: int = Field(
-        ge=1, description="Real cells that the kendall and mmd rewards compare a prompt's cells with."
+        ge=1, description="Number of real cells that the kendall and mmd rewards compare a prompt's cells with."
     )
 
 
@@ -57,14 +57,15 @@ class Selection(Record):
     """How the weights that are kept are chosen."""
 
     other_lrs: list[Annotated[float, Field(gt=0)]] = Field(
-        description="Learning rates that are tried besides the recipe's, in a run each."
+        description="Further learning rates to try besides the recipe's, each in a run of its own."
     )
     snapshot_every: int = Field(
         ge=0,
-        description="Updates between validations; 0: none, and the last weights at the recipe's learning rate stay.",
+        description="Updates between validations. 0: no validation, the last weights at the recipe's learning "
+        "rate stay.",
     )
-    validation_conditions: int = Field(ge=1, description="Training conditions of a validation.")
-    validation_cells: int = Field(ge=2, description="Cells of each that are generated.")
+    validation_conditions: int = Field(ge=1, description="Number of training conditions in a validation.")
+    validation_cells: int = Field(ge=2, description="Number of cells that are generated for each of them.")
 
 
 def training_conditions(cells: AnnData) -> list[Condition]:

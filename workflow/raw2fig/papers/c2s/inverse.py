@@ -28,7 +28,7 @@ class LineFit(Record):
     max_log_rank: float = Field(
         gt=0, description="Only pairs with log10(1 + rank) below this are fitted; all are judged."
     )
-    sample: int = Field(ge=1, description="Pairs that are kept for the figure, over both splits.")
+    sample: int = Field(ge=1, description="Number of pairs that are kept for the figure, over both splits.")
 
 
 class RankFit(NamedTuple):

@@ -80,7 +80,7 @@ def generate_perturbed(
     models
         Model folders.
     methods
-        Their names in tables and figures, in the same order.
+        Names of these models in tables and figures, in the same order.
     cells
         Processed cytokine cells.
     fit

@@ -45,10 +45,12 @@ def read_annotations(paths: Sequence[Path]) -> "DataFrame":
 
 
 class Evaluated(Record):
-    """On what predictions are judged."""
+    """How many cells and conditions predictions are judged on."""
 
-    n: int = Field(ge=2, description="Cells of each condition and method.")
-    seen: int = Field(ge=0, description="Conditions seen in training that are judged besides all held-out ones.")
+    n: int = Field(ge=2, description="Number of cells of each condition and method.")
+    seen: int = Field(
+        ge=0, description="Number of conditions seen in training that are judged, besides all held-out ones."
+    )
 
 
 class Predictions(NamedTuple):

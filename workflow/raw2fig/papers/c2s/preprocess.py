@@ -36,7 +36,10 @@ class Filters(Record):
 
     min_genes: int = Field(ge=0, description="Cells with fewer genes expressed are dropped.")
     min_cells: int = Field(ge=0, description="Genes expressed in fewer cells are dropped, unless the panel has them.")
-    target: float = Field(ge=0, description="Counts of a cell after normalisation, over all genes kept; 0: the median.")
+    target: float = Field(
+        ge=0,
+        description="Total counts of a cell after normalisation, over all kept genes; 0: the median of the totals.",
+    )
 
 
 @step

@@ -16,9 +16,9 @@ Style = Literal["terse", "natural"]
 
 
 class Wording(Record):
-    """How prompts put it."""
+    """How prompts are worded."""
 
-    organism: str = Field(min_length=1, description="The organism, as prompts call it.")
+    organism: str = Field(min_length=1, description="Name of the organism in the prompts.")
     style: Style = Field(
         description="Wording of the prompts: natural, for pretrained language models, or terse, for tiny models."
     )

@@ -54,7 +54,7 @@ TENX_NAMES = ("features/name", "gene_names", "features/gene_names", "features/id
 
 
 class Reading(Record):
-    """Where a .h5ad file has what."""
+    """Where a .h5ad file keeps its labels, gene symbols and counts."""
 
     cell_type_col: str = Field(min_length=1, description="Column of obs that holds the cell types.")
     gene_col: str | None = Field(
@@ -74,7 +74,7 @@ def reference(
     path: Input | None = None,
     labels: Input | None = None,
     sha256: str | None = None,
-    radius: Annotated[float, Field(ge=0)] = 0.0,
+    radius: Annotated[float | None, Field(gt=0)] = None,
     reading: Annotated[Reading, At("reference.reading")],
     split: Split,
     seed: Seed = 0,
@@ -92,7 +92,7 @@ def reference(
     labels
         Translates the file's columns and words, a YAML file (`raw2fig.papers.c2s.labels` says its form).
     sha256
-        What the SHA-256 of the file must be.
+        Expected SHA-256 of the file.
     radius
         Radius of a neighbourhood. With it, cells with coordinates (obsm spatial) are split by place; without it, all
         cells are split at random. A file with an obs column split keeps its own.

@@ -22,9 +22,9 @@ from raw2fig.tables import read_json, write_table
 
 
 class Screened(Record):
-    """On what drugs are judged."""
+    """How many cells drugs are judged on."""
 
-    n: int = Field(ge=1, description="Cells of each drug, context and cell type.")
+    n: int = Field(ge=1, description="Number of cells of each drug, context and cell type.")
 
 
 @step

@@ -35,7 +35,7 @@ GOLDEN, MIX_1, MIX_2 = (np.uint64(x) for x in (0x9E3779B97F4A7C15, 0xBF58476D1CE
 class Sentence(Record):
     """A cell as the model sees it."""
 
-    top: int = Field(ge=1, description="Genes of a cell sentence.")
+    top: int = Field(ge=1, description="Number of genes in a cell sentence.")
 
 
 class Ranked(NamedTuple):

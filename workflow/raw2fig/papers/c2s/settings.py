@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import model_validator
 
 from raw2fig.lm.finetune import Training
+from raw2fig.lm.models import Shape
 from raw2fig.papers.c2s.annotate import Pseudobulks
 from raw2fig.papers.c2s.corpus_cytokines import CytokineSamples
 from raw2fig.papers.c2s.corpus_drugs import DrugSamples
@@ -30,7 +31,7 @@ from raw2fig.papers.c2s.screen_drugs import Screened
 from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.papers.c2s.tiers import HeldOut
 from raw2fig.papers.c2s.tissue import Neighbourhood, Tissue
-from raw2fig.papers.c2s.train import Encoding, Probing, Shape
+from raw2fig.papers.c2s.train import Encoding, Probing
 from raw2fig.papers.c2s.umap import Maps
 from raw2fig.rl.recipe import Recipe
 from raw2fig.settings import Field, Record, Replicates, UserFile, impossible, one_of

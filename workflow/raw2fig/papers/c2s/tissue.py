@@ -46,10 +46,13 @@ class Tissue(Record):
     cells: int = Field(
         ge=100,
         le=10_000_000,
-        description="Cells that are placed; about 3 in 100, between the training and the test region, are dropped.",
+        description="Number of cells that are placed; about 3 in 100, between the training and the test "
+        "region, are dropped.",
     )
     effect_scale: float = Field(
-        ge=0, le=100, description="Factor of the planted shifts of ligands and targets; 0 plants no signals."
+        ge=0,
+        le=100,
+        description="Factor by which the planted shifts of ligands and targets are multiplied; 0 plants none.",
     )
 
 

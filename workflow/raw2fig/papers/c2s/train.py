@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator
-
 from raw2fig.errors import InputError
 from raw2fig.lm.finetune import Training
-from raw2fig.lm.models import parse_size
+from raw2fig.lm.models import Shape, parse_size
 from raw2fig.papers.c2s.corpus import CORPUS
-from raw2fig.settings import Field, Record, Seed, impossible
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import read_table, write_json
 
@@ -22,29 +20,18 @@ if TYPE_CHECKING:
     from raw2fig.lm.examples import Example
 
 
-def _possible(shape: str) -> str:
-    try:
-        parse_size(shape)
-    except InputError:
-        expected = "hidden/layers/heads, such as 64/3/4, with an even width of each head"
-        raise impossible("", f"is {shape!r}", expected) from None
-    return shape
-
-
-Shape = Annotated[str, AfterValidator(_possible)]
-"""Shape of a model, hidden/layers/heads."""
-
-
 class Encoding(Record):
     """How texts become tokens."""
 
-    max_length: int = Field(ge=2, description="Tokens of a sample; a longer one is cut at its end.")
+    max_length: int = Field(ge=2, description="Longest sample, in tokens; a longer one is cut at its end.")
 
 
 class Probing(Record):
-    """When the course of a pretraining is looked at."""
+    """How often the loss is measured during pretraining."""
 
-    probes: int = Field(ge=1, description="Evenly spaced steps after which the loss on held-out samples is logged.")
+    probes: int = Field(
+        ge=1, description="Number of evenly spaced steps after which the loss on held-out samples is logged."
+    )
 
 
 @step
@@ -62,7 +49,7 @@ def pretrain(
 ) -> None:
     """Train GPT-NeoX models of several sizes from random weights on the whole text of the corpus.
 
-    The learning rate is that of a model of width 64; others have it times sqrt(64 / width).
+    The learning rate is for a model of width 64. A model of another width uses it times sqrt(64 / width).
 
     Parameters
     ----------

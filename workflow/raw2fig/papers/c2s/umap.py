@@ -43,8 +43,8 @@ class Maps(Record):
     methods: list[str] = Field(
         min_length=1, description="Methods whose predicted cells are shown beside the real ones."
     )
-    n: int = Field(ge=1, description="Cells of each condition and method that are shown.")
-    neighbours: int = Field(ge=2, description="Neighbours of a cell in the graph of UMAP.")
+    n: int = Field(ge=1, description="Number of cells of each condition and method that are shown.")
+    neighbours: int = Field(ge=2, description="Number of neighbours of each cell in UMAP's graph.")
 
 
 def nearest(X: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

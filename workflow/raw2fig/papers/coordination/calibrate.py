@@ -66,11 +66,13 @@ class Calibration(Record):
     rounds: list[Annotated[int, Field(ge=LEAST_ROUNDS, le=1000)]] = Field(
         min_length=1, description="Lengths of the games, in rounds."
     )
-    agents: int = Field(ge=2, le=1000, description="Agents of a group.")
+    agents: int = Field(ge=2, le=1000, description="Number of agents in a group.")
     reps: int = Field(
-        ge=1, le=1_000_000, description="Games of each process and length, the same ones under every null model."
+        ge=1,
+        le=1_000_000,
+        description="Number of games of each process and length, the same games under every null model.",
     )
-    surrogates: Surrogates = Field(description="Surrogates of each game and null model.")
+    surrogates: Surrogates = Field(description="Number of surrogates of each game and null model.")
 
     @model_validator(mode="after")
     def _together(self) -> Any:
@@ -99,7 +101,7 @@ def calibrate(
         CSV, a row for each process, null model, length and criterion: truth, planted, reps, surrogates, rejected, rate,
         low, high (Wilson), mean_p.
     workers
-        Processes that work at the same time.
+        Number of processes that work at the same time.
     """
     import pandas as pd
 

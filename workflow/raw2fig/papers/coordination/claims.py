@@ -105,7 +105,7 @@ def measurements(
     mediation
         Mediated effects.
     planted
-        What both recover of what was planted.
+        How well both analyses recover planted effects.
     language
         Whether the main player is a pretrained language model. Without one, claims on language models are out of scale.
     """

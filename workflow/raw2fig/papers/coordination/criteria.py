@@ -30,11 +30,11 @@ class Shuffles(Record):
         description="main, or changed settings such as bins=3, redundancy=mmi, estimator=miller_madow, lag=2, "
         "detrend=yes, several of them joined by commas.",
     )
-    surrogates: Surrogates = Field(description="Shuffles of each game and null model.")
+    surrogates: Surrogates = Field(description="Number of shuffles of each game and null model.")
     groups: Groups = Field(
         description="Usable games of each model and condition that are tested, the first ones; 0: all."
     )
-    block: int = Field(ge=1, le=100_000, description="Rounds of a block, for the null model block.")
+    block: int = Field(ge=1, le=100_000, description="Number of rounds in a block, for the null model block.")
 
 
 class Functional(Record):
@@ -47,7 +47,7 @@ class Functional(Record):
     )
     variants: list[Variant] = Field(min_length=1, description="main, or changed settings as in the step criteria.")
     surrogates: Surrogates = Field(
-        description="Simulated groups of each game and null model, that last as many rounds as the game."
+        description="Number of simulated groups of each game and null model; they last as many rounds as the game."
     )
     groups: Groups = Field(
         description="Usable games of each model and condition that are tested, the first ones; 0: all."
@@ -81,7 +81,7 @@ def criteria(
     table
         A row for each game, null model, variant and criterion.
     workers
-        Processes that test games at the same time.
+        Number of processes that test games at the same time.
     """
     tested = _games(series, shuffles.groups)
     given = shuffles.model_dump(include={"nulls", "variants", "surrogates", "block"})
@@ -105,9 +105,9 @@ def functional_null(
     series
         Games, as the step series writes them, each with its target. Games that are not usable are left out.
     table
-        A row for each game, null model, variant and criterion, as of the step criteria.
+        A row for each game, null model, variant and criterion, as in the step criteria.
     workers
-        Processes that test games at the same time.
+        Number of processes that test games at the same time.
     """
     tested = _games(series, functional.groups)
     given = functional.model_dump(exclude={"groups"})

@@ -143,7 +143,7 @@ def diagnose(
     csv
         The values in the figure.
     workers
-        Processes that test groups at the same time. The result does not depend on it.
+        Number of processes that test groups at the same time. The result does not depend on it.
     seed
         Seed of all shuffles and simulations. Equal seeds give equal results.
     """

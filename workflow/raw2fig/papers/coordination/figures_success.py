@@ -50,7 +50,7 @@ def fig_success(*, rates: list[Input]) -> Drawing:
     Parameters
     ----------
     rates
-        Success rates of the players compared.
+        Success rates of the players that are compared.
     """
     frame = read_rates(rates)
     conditions, models = in_order(frame["condition"].tolist()), list(dict.fromkeys(frame["model"]))
@@ -74,9 +74,9 @@ def fig_sweep(*, rates: list[Input], odds: list[Input]) -> Drawing:
     Parameters
     ----------
     rates
-        Success rates of the experiments that vary one of them, or both.
+        Success rates of the experiments that vary group size, temperature, or both.
     odds
-        Their odds ratios.
+        Odds ratios of these experiments.
     """
     import pandas as pd
 

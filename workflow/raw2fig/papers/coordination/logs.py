@@ -75,8 +75,8 @@ def series(*, games: list[Input], output: Output, counts: Output, series: Series
     ----------
     games
         Tables with a row for each game, round and agent: game, round, agent, guess, target, and optionally condition,
-        model, success and complete. Neither criteria nor success are known of games that are not complete. Each game is
-        whole in one table.
+        model, success and complete. Games that are not complete have neither criteria nor success. A game must not be
+        spread over two tables.
     output
         Parquet, a row for each game: game, condition, model, success, target, rounds, agents, guesses, usable, reason.
     counts

@@ -25,10 +25,12 @@ ERRORS = 2
 class Planted(Record):
     """How many tables are simulated, and how large they are."""
 
-    tables: int = Field(ge=1, le=100_000, description="Simulated tables of each kind.")
-    groups: int = Field(ge=20, le=10_000_000, description="Rows of a table with an interaction.")
-    mediated_groups: int = Field(ge=20, le=10_000_000, description="Rows of a table with a mediated effect.")
-    draws: int = Field(ge=2, le=1_000_000, description="Draws of the simulation that estimates a mediated effect.")
+    tables: int = Field(ge=1, le=100_000, description="Number of simulated tables of each kind.")
+    groups: int = Field(ge=20, le=10_000_000, description="Number of rows in a table with an interaction.")
+    mediated_groups: int = Field(ge=20, le=10_000_000, description="Number of rows in a table with a mediated effect.")
+    draws: int = Field(
+        ge=2, le=1_000_000, description="Number of draws in the simulation that estimates a mediated effect."
+    )
 
 
 @step

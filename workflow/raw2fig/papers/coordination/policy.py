@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
 from raw2fig.lm.finetune import Training, fine_tune
+from raw2fig.lm.models import Shape, build_llama, load_tokenizer, parse_size
 from raw2fig.papers.coordination.personas import read_personas
 from raw2fig.papers.coordination.prompts import CORRECT, HIGH, LOW, condition_of, prompt, read
 from raw2fig.papers.coordination.rule_agents import HIGH as LARGEST
-from raw2fig.settings import Field, Record, Seed, impossible
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import read_tables, write_json
 
@@ -60,31 +60,17 @@ def _turn(guess: int, feedback: int) -> tuple[str, str]:
     return str(guess), FEEDBACK[feedback]
 
 
-def _shape(text: str) -> str:
-    from raw2fig.lm.models import parse_size
-
-    try:
-        parse_size(text)
-    except InputError:
-        raise impossible(
-            "", f"is {text!r}", "hidden/layers/heads with an even hidden width for each head, such as 64/3/4"
-        ) from None
-    return text
-
-
 class Network(Record):
     """The Llama model of a policy."""
 
-    shape: Annotated[str, AfterValidator(_shape)] = Field(
-        description="Shape of the Llama model: hidden width/layers/heads."
-    )
+    shape: Shape = Field(description="Shape of the Llama model: hidden width/layers/heads.")
 
 
 class Validation(Record):
     """How the training of a policy is watched."""
 
     held_out: float = Field(gt=0, lt=1, description="Share of the games that the validation loss is measured on.")
-    probes: int = Field(ge=1, le=1000, description="Evenly spaced updates after which that is done.")
+    probes: int = Field(ge=1, le=1000, description="Number of evenly spaced updates after which it is measured.")
 
 
 @step
@@ -114,7 +100,6 @@ def train_policy(
         in nats per guess.
     """
     from raw2fig.lm.checkpoint import discard
-    from raw2fig.lm.models import build_llama, load_tokenizer, parse_size
     from raw2fig.lm.tokenizer import save_word_tokenizer
 
     train, kept, vocabulary = _trajectories(games, read_personas(personas), validation.held_out, seed)

@@ -22,13 +22,13 @@ RATES = ("fallback", "no_number", "truncated", "incomplete")
 
 
 class Quality(Record):
-    """What replies must be like."""
+    """How good the replies must be."""
 
     highest: float = Field(
         ge=0,
         le=1,
-        description="The step fails where a larger share of replies than this is no plain guess, or of games has no "
-        "end; 1: never.",
+        description="The step fails if more than this share of replies is not a plain guess, or of games has "
+        "no end; 1: never.",
     )
 
 

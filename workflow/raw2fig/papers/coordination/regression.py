@@ -44,7 +44,7 @@ class Mediation(Record):
 
     treatment: ConditionName = Field(description="Condition whose effect is in question.")
     controls: list[ConditionName] = Field(min_length=1, description="Conditions that it is compared with.")
-    repetitions: int = Field(ge=2, le=1_000_000, description="Repetitions of the simulation.")
+    repetitions: int = Field(ge=2, le=1_000_000, description="Number of repetitions of the simulation.")
 
     @model_validator(mode="after")
     def _compared(self) -> Any:

@@ -60,7 +60,9 @@ class Cells(Record):
         description="Conditions: plain, persona, tom or reasoning; with +repeat the prompt also asks an agent to "
         "repeat its last guess if it cannot decide.",
     )
-    games: int = Field(ge=1, le=1_000_000, description="Games of each player, condition, group size and temperature.")
+    games: int = Field(
+        ge=1, le=1_000_000, description="Number of games of each player, condition, group size and temperature."
+    )
     agents: list[Annotated[int, Field(ge=2, le=1000)]] = Field(min_length=1, description="Group sizes.")
     temperatures: list[Annotated[float, Field(ge=0)]] = Field(min_length=1, description="Sampling temperatures.")
     rounds: int = Field(ge=1, le=1000, description="Rounds after which an unsolved game ends.")

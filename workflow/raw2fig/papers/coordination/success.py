@@ -59,9 +59,9 @@ def success(*, outcomes: list[Input], rates: Output, odds: Output) -> None:
         CSV with a row for each model, condition, group size and temperature: games, solved, rate with its Wilson
         interval low and high, median_rounds of the solved games, incomplete.
     odds
-        CSV of logistic regressions of success on what varies of size and temperature, with a row for each model,
-        condition and regressor: over (agents or temperature), n, odds_ratio per agent or unit of temperature with
-        its Wald interval low and high, p. There are no rows where there is no finite estimate.
+        CSV of logistic regressions of success on group size and temperature, as far as they vary, with a row for each
+        model, condition and regressor: over (agents or temperature), n, odds_ratio per agent or unit of temperature
+        with its Wald interval low and high, p. There are no rows where there is no finite estimate.
     """
     import pandas as pd
 

@@ -61,10 +61,10 @@ def measurements(
     forecasts
         Forecasts from the first half.
     warm_start
-        Log of the warm start, where the policy that RL starts from was trained here. Nothing is decided where it missed
-        its target.
+        Log of the warm start, if the policy that RL starts from was trained here. If that missed its target, no claim
+        about the runs is decided.
     budget
-        Rollouts of the runs that the law is judged on; shorter ones have too few points.
+        Number of rollouts of the runs that the law is judged on; shorter runs have too few points.
     max_grad_norm
         Norm to which longer gradients were scaled down; 0: never.
     """

@@ -53,7 +53,7 @@ def deepcoder(
     problems: Output,
     manifest: Output,
 ) -> None:
-    """Split programming problems at random, without those that have no usable tests and those that come again.
+    """Split programming problems at random; leave out those without usable tests and those that come again.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def deepcoder(
         Parquet files of the configurations primeintellect, taco, lcbv5 and codeforces, in any order. They are read
         twice, a row group at a time.
     sha256
-        What the SHA-256 of each must be, in the same order.
+        Expected SHA-256 of each file, in the same order.
     template
         Text file: the prompt, with {problem} in it.
     problems

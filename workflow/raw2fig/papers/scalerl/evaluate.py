@@ -28,10 +28,11 @@ class Sampling(Record):
 
     samples: int = Field(
         ge=1,
-        description="Completions of each problem, without interruption, with the same random numbers for every policy "
+        description="Number of completions of each problem, without interruption, with the same random numbers "
+        "for every policy "
         "and run.",
     )
-    engine: Engine = Field(description="What draws completions.")
+    engine: Engine = Field(description="What draws completions: our own sampler, or vLLM.")
 
 
 @step
@@ -54,7 +55,7 @@ def evaluate(
     models
         Model folders of runs, for instance of all seeds of an arm.
     logs
-        Their logs.
+        Training logs of these runs, in the same order.
     problems
         Table of problems.
     domain

@@ -35,7 +35,7 @@ def fig_forecast(*, runs: Input, fits: Input, forecasts: Input, arms: list[str])
     fits
         Laws of the first half.
     forecasts
-        Their forecasts, with bands of the curve (low, high) and of a measured point (point_low, point_high).
+        Forecasts of these laws, with bands of the curve (low, high) and of a measured point (point_low, point_high).
     arms
         Arms to draw, a panel for each curve.
     """
@@ -195,7 +195,7 @@ def fig_seeds(*, runs: Input, fits: Input, arm: str) -> Drawing:
 
 @figure
 def fig_parameters() -> Drawing:
-    """Figures 12 and 13: what each parameter of the law does, exactly."""
+    """Figures 12 and 13: what each parameter of the law does to the exact curve."""
     import pandas as pd
 
     varied = {"a": (0.5, 0.61, 0.7), "b": (1.0, 1.92, 3.0), "c_mid": (1000.0, 2542.0, 6000.0)}
@@ -222,7 +222,7 @@ def fig_robustness(*, table: Input) -> Drawing:
     Parameters
     ----------
     table
-        What `robustness` fitted.
+        Fits of `raw2fig scalerl robustness`.
     """
     import pandas as pd
 

@@ -39,7 +39,7 @@ Grid = Literal["scaled", "used", "printed"]
 
 
 class Reported(Record):
-    """What is reported of a fit."""
+    """How a fit is reported."""
 
     grid: Grid = Field(
         description="Grid of the paper's own procedure, whose result is reported beside the free fit: scaled to this "

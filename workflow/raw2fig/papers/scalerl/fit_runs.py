@@ -44,9 +44,9 @@ BAND = (5.0, 95.0)
 
 
 class Fitted(Record):
-    """What a law is fitted to."""
+    """Which part of the curves is fitted."""
 
-    start: int = Field(ge=0, description="Smallest number of rollouts: the paper leaves out the first epoch.")
+    start: int = Field(ge=0, description="Fewest rollouts that are fitted. The paper leaves out the first epoch.")
 
 
 class Intervals(Record):
@@ -64,11 +64,11 @@ def collect(
     Parameters
     ----------
     curves
-        Curves of `evaluate`.
+        Curves that `raw2fig scalerl evaluate` wrote.
     rates
-        Its pass rates of single problems.
+        Pass rates of single problems, from the same step.
     logs
-        Logs of `train`.
+        Training logs that `raw2fig scalerl train` wrote.
     runs
         A row per policy.
     problems
@@ -109,11 +109,11 @@ def cut(
     runs
         Points of all runs.
     range
-        Those of the range.
+        The points that a fit may see, in the same form.
     end
         Largest number of rollouts; runs that end earlier are left out.
     share
-        Share of that number, or of each run's own, up to which points are taken.
+        Points are taken up to this share of `end`, or of the length of each run where `end` is not given.
     """
     import pandas as pd
 
@@ -162,7 +162,7 @@ def fit_runs(
     Parameters
     ----------
     range
-        Points of the runs, and nothing that the fits must not see.
+        Points of the runs that the fits may see, as `cut` leaves them.
     fits
         A row per curve: verdict, R_0, A, B and C_mid with 95 % intervals, those of the paper's grid (scaled to the
         curve), and the power law. A run without learning, with fewer than 5 points, or with points that are all the
@@ -223,7 +223,7 @@ def efficiency(
     arms
         Arms that are compared.
     parameters
-        A row per curve: the A of all, and B and C_mid with 95 % intervals. Arms without learning have none.
+        A row per curve: the common A, and B and C_mid with 95 % intervals. Arms that do not learn have neither.
     """
     import pandas as pd
 

@@ -30,14 +30,14 @@ def polaris(
     problems: Output,
     manifest: Output,
 ) -> None:
-    """Split problems at random, without those whose answer cannot be read and those that come again.
+    """Split problems at random; leave out those whose answer cannot be read and those that come again.
 
     Parameters
     ----------
     rows
         JSON lines with the fields problem and answer (.jsonl); others, such as difficulty, are ignored.
     sha256
-        What its SHA-256 must be.
+        Expected SHA-256 of the file.
     template
         Text file: the prompt, with {problem} in it.
     problems

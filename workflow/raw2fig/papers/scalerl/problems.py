@@ -18,10 +18,10 @@ from raw2fig.tasks.programs import draw_programs
 class Drawn(Record):
     """How many problems are drawn for each split."""
 
-    warm_start: int = Field(ge=1, description="Problems with demonstrations, for supervised training.")
-    train: int = Field(ge=1, description="Problems for RL.")
-    validation: int = Field(ge=1, description="Problems on which hyper-parameters are chosen.")
-    held_out: int = Field(ge=1, description="Problems on which runs are evaluated.")
+    warm_start: int = Field(ge=1, description="Number of problems with demonstrations, for supervised training.")
+    train: int = Field(ge=1, description="Number of problems for RL.")
+    validation: int = Field(ge=1, description="Number of problems on which hyper-parameters are chosen.")
+    held_out: int = Field(ge=1, description="Number of problems on which runs are evaluated.")
     seed: Seed = Field(description="Seed of the draw of the problems.")
 
     def sizes(self) -> dict[str, int]:
@@ -32,19 +32,19 @@ class Drawn(Record):
 class Sums(Drawn):
     """Sums of two numbers."""
 
-    digits: int = Field(ge=1, le=9, description="Digits of the two numbers.")
+    digits: int = Field(ge=1, le=9, description="Number of digits of the two numbers.")
 
 
 class Programs(Drawn):
     """Programs by example."""
 
-    operations: int = Field(ge=1, description="Operations of the longest program.")
-    examples: int = Field(ge=1, le=10, description="Digits of which a prompt shows what the program makes.")
+    operations: int = Field(ge=1, description="Number of operations in the longest program.")
+    examples: int = Field(ge=1, le=10, description="Number of digits whose results a prompt shows.")
 
 
 @step
 def sums(*, problems: Output, settings: Sums) -> None:
-    """Draw sums, none of them in two splits.
+    """Draw sums; no sum is in two splits.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def sums(*, problems: Output, settings: Sums) -> None:
 
 @step
 def programs(*, problems: Output, settings: Programs) -> None:
-    """Draw programs by example, no examples in two splits; a program can come again with others.
+    """Draw programs by example; no examples are in two splits, but a program can come again with other examples.
 
     Parameters
     ----------

@@ -15,18 +15,21 @@ from raw2fig.settings import Field, Record, impossible, read
 class Shared(Method):
     """What every arm does unless it says otherwise."""
 
-    prompts: int = Field(ge=1, description="Groups of completions in an update, over all processes of a launcher.")
+    prompts: int = Field(ge=1, description="Prompts of an update, over all processes of a launcher.")
 
 
 class Lengths(Record):
-    """What arms use that end thinking by force (`interrupt: true`) or punish long completions."""
+    """Settings for arms that end thinking by force (`interrupt: true`) or penalise long completions."""
 
     budget: tuple[int, int] = Field(
-        description="Tokens of thinking between which the interruption is drawn, for arms with interrupt: true."
+        description="Smallest and largest number of tokens of thinking before an interruption, for arms with "
+        "interrupt: true."
     )
-    interruption: str = Field(min_length=1, description="What an interruption puts in; its last token ends thinking.")
+    interruption: str = Field(
+        min_length=1, description="Text that an interruption inserts; its last token ends thinking."
+    )
     penalised: int = Field(
-        ge=1, description="Tokens before the longest length over which a penalty grows, for arms with one."
+        ge=1, description="Number of tokens before the longest length over which the penalty of an arm grows."
     )
 
     @model_validator(mode="after")
@@ -37,9 +40,9 @@ class Lengths(Record):
 
 
 class Machine(Record):
-    """What a training costs in memory; the same for all arms."""
+    """How a training uses memory and checkpoints; the same for all arms."""
 
-    micro_batch: int = Field(ge=0, description="Completions that a process trains on at once; 0: all of its own.")
+    micro_batch: int = Field(ge=0, description="Number of completions that a process trains on at once; 0: all.")
     gradient_checkpointing: bool = Field(description="Compute activations again instead of keeping them in memory.")
     checkpoint_every: int = Field(
         ge=0, description="Updates between checkpoints, from which a killed training resumes; 0: none."

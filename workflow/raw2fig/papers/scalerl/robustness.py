@@ -29,7 +29,7 @@ RANGES = ((1_500, 50_000), (0, 100_000), (0, 50_000), (5_000, 50_000), (30_000, 
 class Noisy(Record):
     """Curves of known law with noise."""
 
-    repetitions: int = Field(ge=2, description="Curves with noise.")
+    repetitions: int = Field(ge=2, description="Number of curves with noise.")
     noise: float = Field(gt=0, description="Standard deviation of a point about the law.")
 
 

@@ -24,9 +24,9 @@ ROWS, REPEATED = "rows", "repeated_problems"
 class Splits(Record):
     """How many problems of a pool each split has."""
 
-    train: int = Field(ge=0, description="Problems for RL; 0: all that the other splits leave.")
-    validation: int = Field(ge=1, description="Problems on which hyper-parameters are chosen.")
-    held_out: int = Field(ge=1, description="Problems on which runs are evaluated.")
+    train: int = Field(ge=0, description="Number of problems for RL; 0: all that the other splits leave.")
+    validation: int = Field(ge=1, description="Number of problems on which hyper-parameters are chosen.")
+    held_out: int = Field(ge=1, description="Number of problems on which runs are evaluated.")
     seed: Seed = Field(description="Seed of the draw of the splits.")
 
     def sizes(self) -> dict[str, int]:

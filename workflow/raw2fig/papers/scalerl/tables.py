@@ -33,9 +33,9 @@ def table_runs(*, problems: Input, updates: Input, fits: Input, choices: list[In
     fits
         Laws fitted to the whole runs.
     choices
-        What `tune` chose for each arm.
+        Learning rates that `raw2fig scalerl tune` chose, a file for each arm.
     published
-        The paper's numbers: its parameters are those of `laws`, C_mid in GPU-hours.
+        The paper's numbers, config/published/scalerl.yaml; its parameters are under `laws`, with C_mid in GPU-hours.
     """
     import pandas as pd
 
@@ -78,9 +78,9 @@ def table_fit_robustness(*, fitted: Input, published: Input) -> Table:
     Parameters
     ----------
     fitted
-        What `robustness` fitted.
+        Fits of `raw2fig scalerl robustness`.
     published
-        The paper's numbers: its fits of parts of a run are `ranges`.
+        The paper's numbers, config/published/scalerl.yaml; its fits of parts of a run are under `ranges`.
     """
     import pandas as pd
 

@@ -25,10 +25,10 @@ class Tuning(Record):
     """How an arm's learning rate is chosen."""
 
     lrs: list[Annotated[float, Field(gt=0)]] = Field(
-        min_length=1, description="Learning rates after the warm-up, tried in this order; a single one is not tried."
+        min_length=1, description="Learning rates to try, in this order; a single one is taken without a trial."
     )
-    tuning_rollouts: int = Field(ge=1, description="Completions that each learning rate is tried on.")
-    validation_samples: int = Field(ge=1, description="Completions of each validation problem.")
+    tuning_rollouts: int = Field(ge=1, description="Number of completions that a trial of a learning rate trains on.")
+    validation_samples: int = Field(ge=1, description="Number of completions of each validation problem.")
 
 
 @step
@@ -45,8 +45,8 @@ def tune(
     machine: Machine,
     seed: Seed = 1000,
 ) -> None:
-    """Choose the learning rate of an arm: the one whose policy does best on validation problems after a short run, the
-    first of equals.
+    """Choose the learning rate of an arm: the one whose policy does best on validation problems after a short run. Of
+    equal ones the first is chosen.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def tune(
     arms
         YAML files of arms, later ones over earlier ones.
     arm
-        Name of one of them.
+        Name of the arm, as in these files.
     choice
-        JSON: lr, and the pass rate with each that was tried.
+        JSON: the chosen learning rate lr, and the pass rate with each rate that was tried.
     """
     from raw2fig.lm.models import load
 
@@ -106,7 +106,7 @@ def train(
     machine: Machine,
     seed: Seed,
 ) -> None:
-    """Train a policy by one of the recipes of a file, with rewards 1 for right and -1 for wrong answers.
+    """Train a policy by one of the recipes in a file, with reward 1 for right and -1 for wrong answers.
 
     Parameters
     ----------
@@ -117,9 +117,9 @@ def train(
     arms
         YAML files: mappings from names of arms to settings that they change, later files over earlier ones.
     arm
-        Name of one of them.
+        Name of the arm, as in these files.
     choice
-        What `tune` chose: a file with the learning rate.
+        File with the learning rate that `raw2fig scalerl tune` chose.
     lr
         Learning rate after the warm-up, in place of `--choice`.
     model
@@ -127,9 +127,9 @@ def train(
     log
         JSON: recipe, learning rate, a record of every update, and what compute is counted in.
     rollouts
-        Completions that the run is trained on.
+        Number of completions that the run trains on.
     keep_at
-        Rollouts after which the policy is kept, besides the one before the first.
+        Numbers of rollouts after which the policy is kept. The policy before the first rollout is always kept.
     """
     from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.models import count_parameters

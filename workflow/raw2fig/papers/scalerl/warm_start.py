@@ -29,8 +29,8 @@ class Policy(Record):
         "above, it has nothing to add.",
     )
     thoughts: float = Field(ge=0, description="Mean length of thinking in the demonstrations, in tokens.")
-    probe_every: int = Field(ge=1, description="Steps between two measurements of the pass rate.")
-    samples: int = Field(ge=1, description="Completions of each validation problem.")
+    probe_every: int = Field(ge=1, description="Number of steps between two measurements of the pass rate.")
+    samples: int = Field(ge=1, description="Number of completions of each validation problem.")
 
 
 @step

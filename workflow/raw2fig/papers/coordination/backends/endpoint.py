@@ -48,14 +48,17 @@ class Endpoint(Record):
     """How a model behind an OpenAI-compatible interface is asked."""
 
     url: Annotated[str, AfterValidator(_address)] | None = Field(
-        description="Address of the endpoint, up to and with /v1."
+        description="Address of the endpoint, up to and including /v1."
     )
     key_variable: str = Field(min_length=1, description="Environment variable that holds the endpoint's key.")
     per_minute: float = Field(
-        ge=0, description="Most requests in a minute, of all processes that share the limit file; 0: no limit."
+        ge=0,
+        description="Largest number of requests per minute, over all processes that share the limit file; 0: no limit.",
     )
-    concurrency: int = Field(ge=1, le=1000, description="Requests at a time.")
-    attempts: int = Field(ge=1, le=100, description="Attempts at a request; when all have failed, its game is lost.")
+    concurrency: int = Field(ge=1, le=1000, description="Number of requests at a time.")
+    attempts: int = Field(
+        ge=1, le=100, description="Number of attempts at a request; when all have failed, its game is lost."
+    )
     timeout: float = Field(gt=0, description="Seconds that an attempt may take.")
     backoff: float = Field(ge=0, description="Seconds before the second attempt, doubled before each further one.")
     send_seed: bool = Field(description="Send the seed of each reply; not all endpoints know seeds.")

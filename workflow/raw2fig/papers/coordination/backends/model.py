@@ -19,7 +19,7 @@ class Generation(Record):
 
     revision: str | None = Field(description="Revision of a model on the hub.")
     engine: Engine = Field(description="What generates: our own sampler, or vLLM.")
-    batch: int = Field(ge=1, le=100_000, description="Prompts at a time.")
+    batch: int = Field(ge=1, le=100_000, description="Number of prompts at a time.")
 
 
 def load_model(source: str, generation: Generation, max_tokens: int) -> Respond:
