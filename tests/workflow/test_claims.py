@@ -409,8 +409,9 @@ def test_claims_file_is_checked_on_reading(claims_file, tmp_path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config/published").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_evidence_of_each_paper_is_made_by_its_rules(path: Path) -> None:
+    figures = [file.stem for file in (ROOT / "workflow/report" / path.stem).glob("*.rst")]  # each has its caption
     rules = "\n".join(file.read_text() for file in (ROOT / "rules" / path.stem).glob("*.smk"))
-    made = re.findall(r"/(?:figures|tables)/([\w.-]+)\.(?:csv|md|png)", rules)  # and figures named in lists:
-    made += re.findall(r'"([\w-]+)"', rules)
+    tables = re.findall(rf'table\(\s*"{path.stem}",\s*"([\w.-]+)"', rules)
+    tables += re.findall(r"/tables/([\w.-]+)\.(?:csv|md)", rules)
     evidence = {claim.id: claim.evidence for claim in load_published(path).claims.values()}
-    check_evidence(path, evidence, made, ["paper_vs_run"])
+    check_evidence(path, evidence, figures, ["paper_vs_run", *tables])
