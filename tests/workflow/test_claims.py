@@ -1,6 +1,5 @@
 """Claims: verdict rules, the loader of published numbers, claims.json."""
 
-import re
 from math import inf, nan
 from pathlib import Path
 
@@ -405,12 +404,3 @@ def test_claims_file_is_checked_on_reading(claims_file, tmp_path) -> None:
         with pytest.raises(InputError, match=r"edited\.json") as caught:
             read_claims(path)
         assert message in str(caught.value)
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "config/published").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_evidence_of_each_paper_is_made_by_its_rules(path: Path) -> None:
-    rules = "\n".join(file.read_text() for file in (ROOT / "rules" / path.stem).glob("*.smk"))
-    made = re.findall(r"/(?:figures|tables)/([\w.-]+)\.(?:csv|md|png)", rules)  # and figures named in lists:
-    made += re.findall(r'"([\w-]+)"', rules)
-    evidence = {claim.id: claim.evidence for claim in load_published(path).claims.values()}
-    check_evidence(path, evidence, made, ["paper_vs_run"])
