@@ -106,6 +106,8 @@ for paper in CLAIMS:
         input:
             [path for result in RESULTS if result.paper == paper for path in result.outputs.values()],
             f"<results>/{paper}/tables/paper_vs_run.md",
+            # also what nothing else would miss, such as one shard of many
+            [path for path in TARGETS["evals"] if path.startswith(f"<results>/{paper}/")],
 
 
 # every file of a result, or one that is deleted would not be missed

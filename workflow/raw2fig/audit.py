@@ -1,8 +1,8 @@
 """`make audit PAPER=hero`: a second run of a paper over other replicates, and the verdicts that differ.
 
-Whatever is seeded in the paper's section of the configuration gets other seeds; nothing else changes. The second run
-lies in `build/audit`, so that nothing of the first is touched. A verdict that turns from reproduced to not reproduced
-or back is a defect of its criterion or of the statistics: the exit status is then 1.
+Every seed in the paper's section of the configuration is replaced; nothing else changes. The second run is written to
+`build/audit`, so that it does not touch the first. A verdict that turns from reproduced to not reproduced or back is a
+defect of its criterion or of the statistics: the exit status is then 1.
 """
 
 import sys
@@ -26,7 +26,7 @@ FOLDER = Path("build/audit")
 
 
 def shifted(section: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a section that seed something, with other seeds: an overlay of the configuration."""
+    """The seeds of a section, each replaced by another one: an overlay of the configuration."""
     found: dict[str, Any] = {}
     for key, value in section.items():
         if key in SEEDS:

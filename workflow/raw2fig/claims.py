@@ -1,6 +1,6 @@
 """A paper's claims, and what this run says about each.
 
-The published numbers and the criteria stand in `config/published/<paper>.yaml`. The paper's `claims` step measures, and
+The published numbers and the criteria are in `config/published/<paper>.yaml`. The paper's `claims` step measures, and
 this module alone turns a measurement into a verdict. Such a file says:
 
     title: Scaling Large Language Models for Next-Generation Single-Cell Analysis
@@ -27,10 +27,10 @@ measurement; it is an empty list where none does, and not there for a claim that
 `kind` is one of `above: t`, `below: t`, `within: [low, high]`, `all_of: {part: kind, ...}` and
 `out_of_scale: reason` for a claim that no scale of this repository can measure.
 
-Optional are `disclosure`; `by_construction`: why the effect is bound to show, where the miniature builds it in; and
-`history`: what was changed after a result was seen, each entry with `date`, `change`, `reason` and (where there was
-one) `verdict_before`. The first two are text, or a mapping from scales to text where they differ:
-`{paper: ..., others: ...}`. A `history` beside `claims` holds what concerns many of them.
+Three keys are optional. `disclosure` says where the miniature differs in kind. `by_construction` says why the effect
+must show, if the miniature builds it in. `history` lists what was changed after a result was seen; each entry has
+`date`, `change`, `reason` and (where there was one) `verdict_before`. The first two are text, or a mapping from scales
+to text where they differ: `{paper: ..., others: ...}`. A `history` beside `claims` holds what concerns many of them.
 
 `numbers` are published numbers that figures and tables draw beside those of the claims: lists of rows, each with its
 source (`published_numbers`).
@@ -75,8 +75,8 @@ class NotConfigured(Unmeasured):
 
 
 class Undecided(Unmeasured):
-    """The run could have measured it and did not come to that, as with a training that did not reach its target: the
-    verdict is `inconclusive`."""
+    """The run could have measured the claim but did not get there, for example because a training missed its target:
+    the verdict is `inconclusive`."""
 
     verdict = INCONCLUSIVE
 
@@ -92,7 +92,7 @@ if TYPE_CHECKING:
 
 
 class Published(NamedTuple):
-    """One published number as the report prints it, and the mark of the source it was read in."""
+    """One published number as the report prints it, and the mark of the source that it was read in."""
 
     text: str
     source: str
@@ -286,8 +286,8 @@ def _parts(claim: Claim, measured: "Measured") -> list[dict[str, Any]]:
 
 
 def decide_all(paper: Paper, said: "Mapping[str, Said]") -> list[dict[str, Any]]:
-    """The entries of all claims of `paper`, by id what the run says of each; of claims that are out of scale everywhere
-    it says nothing. Raises as `decide`."""
+    """The entries of all claims of `paper`. `said` maps the id of a claim to what the run says of it; claims that are
+    out of scale everywhere are not in it. Raises like `decide`."""
     return [decide(claim, said.get(name)) for name, claim in paper.claims.items()]
 
 
@@ -358,8 +358,8 @@ RECORD = frozenset(["value", "low", "high", "n", "seeds", "replicates", "predict
 
 
 def read_claims(path: Path) -> dict[str, Any]:
-    """What `write_claims` wrote. Raises `InputError` when it is something else, or has a published number
-    without a source or an unknown verdict."""
+    """The claims that `write_claims` wrote. Raises `InputError` if the file is something else, or if it has a published
+    number without a source or an unknown verdict."""
     value = read_json(path)
     if not isinstance(value, dict) or set(value) != {"paper", "title", "scale", "sources", "history", "claims"}:
         raise InputError(path, "not a claims file of this version", "paper, title, scale, sources, history and claims")

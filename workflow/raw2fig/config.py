@@ -27,7 +27,7 @@ class Places(Record):
 
 
 class Common(Record):
-    """What a configuration holds beside the papers' sections."""
+    """The parts of a configuration that are not sections of papers."""
 
     scale: Literal["laptop", "smoke", "overnight", "gpu", "paper"] = Field(description="Name of the scale.")
     pathvars: Places
@@ -75,7 +75,7 @@ def load(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `overlay` over it, neither of them changed."""
+    """A copy of `base` with `overlay` laid over it."""
     merged = dict(base)
     for key, value in overlay.items():
         old = merged.get(key)

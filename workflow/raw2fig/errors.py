@@ -20,7 +20,7 @@ class InputError(Exception):
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """What to expect in place of a misspelt word: `'slopes'` for a near miss, otherwise every known name."""
+    """The expected form in place of a misspelt word: `'slopes'` for a near miss, otherwise all known names."""
     from difflib import get_close_matches
 
     close = get_close_matches(word, known, n=1, cutoff=0.5)

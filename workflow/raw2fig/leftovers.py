@@ -1,9 +1,9 @@
 """Slurm jobs that a killed Snakemake left behind.
 
-Snakemake cancels its jobs when it is interrupted, but not when it is killed. They run on, and a new
-Snakemake, which does not know them, would submit the same work beside them: two jobs with one output and
-one checkpoint. So before the first submission the jobs about to be made are looked up in the queue, and
-what is still there is cancelled; trainings go on from their checkpoints.
+Snakemake cancels its jobs when it is interrupted, but not when it is killed. They run on. A new Snakemake does not know
+them and would submit the same work again: two jobs with one output and one checkpoint. So before the first submission
+this module looks up the jobs about to be made in the queue and cancels those that are still there; trainings continue
+from their checkpoints.
 """
 
 import logging

@@ -1,7 +1,8 @@
-"""`make new-paper KEY=my_paper TITLE="..."`: a small paper that runs, whose shape one copies (docs/add-a-paper.md).
+"""`make new-paper KEY=my_paper TITLE="..."`: make a small paper that runs, as a pattern for a new one
+(docs/add-a-paper.md).
 
-It is made from `templates/paper`, whose files lie where they go in the repository. Those that are there already
-(`PLACES`) hold only what is added to them.
+The files of `templates/paper` lie at the paths that they get in the repository. For files that the repository already
+has (`PLACES`) the template holds only the lines to add.
 """
 
 import keyword
@@ -32,7 +33,8 @@ LONGEST_KEY, LONGEST_TITLE = 24, 90
 def plan(root: Path, key: str, title: str) -> dict[Path, str]:
     """What the new paper's files hold, by their path below `root`; nothing is written.
 
-    Raises `InputError` for a key or a title that will not do, a key that is taken, and a repository without template.
+    Raises `InputError` for a key or a title that cannot be used, a key that is taken, and a repository without
+    template.
     """
     check_names(key, title)
     source = root / TEMPLATE
@@ -46,7 +48,7 @@ def plan(root: Path, key: str, title: str) -> dict[Path, str]:
 
 
 def renamed(text: str, key: str, title: str) -> str:
-    """`text` of the template with the paper's names for its own."""
+    """`text` of the template, with the names of the new paper."""
     names = {NAME: key, NAME.upper(): key.upper(), NAME.replace("_", "-"): key.replace("_", "-"), TITLE: title}
     return re.sub("|".join(names), lambda found: names[found[0]], text)
 
@@ -62,7 +64,7 @@ def added(root: Path, path: Path, text: str, key: str) -> str:
 
 
 def check_names(key: str, title: str) -> None:
-    """Raises `InputError` for a key or a title that will not do."""
+    """Raises `InputError` for a key or a title that cannot be used."""
     if not key:
         raise InputError("KEY", "is missing", "one word for the paper, such as brain_rot")
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", key) or keyword.iskeyword(key):
@@ -86,7 +88,7 @@ def check_free(root: Path, key: str, written: dict[Path, str]) -> None:
 
 
 def taken(root: Path, key: str, written: dict[Path, str]) -> Iterator[str]:
-    """What `root` has of what the new paper would be: folders and files, sections of the configuration, rules."""
+    """The folders, files, sections of the configuration and rules in `root` whose names the new paper would take."""
     for path in written:
         # tests/my_paper for tests/my_paper/test_my_paper.py
         own = next((place for place in [*reversed(path.parents), path] if key in place.name.split(".")), None)

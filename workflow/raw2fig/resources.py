@@ -21,7 +21,7 @@ from raw2fig.settings import Field, Record
 
 
 class Request(Record):
-    """What a class of rules, or a rule, asks for. What is left out, the class, the profile or the cluster decides."""
+    """What a class of rules, or one rule, asks for. The class, the profile or the cluster decides what is left out."""
 
     mem_mb: int | None = Field(default=None, ge=1, description="MB of a job.")
     runtime: int | None = Field(default=None, ge=1, description="Minutes of a job.")

@@ -68,9 +68,9 @@ class Result(NamedTuple):
 
 
 def declare(kind: str, paper: str, name: str, arguments: Mapping[str, Any]) -> Result:
-    """The result that a paper's rules ask for. Arguments that the step annotates as inputs are files; of the others a
-    mapping is a section of settings, handed over whole, and the rest are values. `drawn_by` names another step than the
-    one that is called like the result.
+    """The result that a paper's rules ask for. Arguments that the step annotates as inputs are files. Of the others, a
+    mapping is a section of settings, which is passed whole, and the rest are values. `drawn_by` names the step if it is
+    not called like the result.
 
     Raises `InputError` when the paper has no such step, or the step is of another kind.
     """
@@ -108,7 +108,7 @@ def files_as_flags(files: Any) -> str:
 
 
 def option(flag: str, value: Any) -> str:
-    """`--flag value`, empty for what is not given: None, False, an empty text or list; a bare flag for True."""
+    """`--flag value`; a bare flag for True; empty if there is no value: None, False, an empty text or list."""
     if isinstance(value, (list, tuple)):
         return _flag(flag, list(value)) if value else ""
     return "" if value is None or value is False or value == "" else _flag(flag, value)

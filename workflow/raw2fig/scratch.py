@@ -14,8 +14,8 @@ LOCK = "lock"
 
 @contextmanager
 def scratch_folder(prefix: str, within: Path | None = None) -> Iterator[Path]:
-    """An empty folder below `within`, else below the system's folder for temporary files, that goes when the block
-    ends. What killed processes have left there, under the same prefix, goes first."""
+    """An empty folder below `within`, else below the system's folder for temporary files, that is removed when the
+    block ends. Folders with the same prefix that killed processes have left there are removed first."""
     place = Path(tempfile.gettempdir()) if within is None else within
     remove_abandoned(prefix, place)
     outer = Path(tempfile.mkdtemp(prefix=prefix, dir=place))

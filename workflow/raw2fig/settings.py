@@ -1,4 +1,4 @@
-"""Settings: frozen records that stand beside the method that uses them.
+"""Settings: frozen records beside the methods that use them.
 
     class Cluster(Record):
         count: int = Field(ge=1, description="Number of clusters.")

@@ -2,8 +2,8 @@
 
 Within one invocation Snakemake reruns everything behind a stale job, even when its output comes out byte-identical;
 across invocations it compares checksums and stops there. One invocation per stage (data, models, evals, figures) thus
-keeps a refactored data step from retraining anything (docs/reruns.md). Where nothing is made yet, one invocation does
-it all: no core waits for the last job of a stage. Arguments are passed on to Snakemake.
+keeps a refactored data step from retraining anything (docs/reruns.md). If nothing has been made yet, one invocation
+makes everything, so that no core waits for the last job of a stage. Arguments are passed on to Snakemake.
 """
 
 import contextlib

@@ -1,9 +1,10 @@
 """Point estimates with 95 % intervals, for every paper.
 
-What a training gives depends on its data, first weights, warm start and order, which all arms of a run share. So an
+The outcome of a training depends on its data, first weights, warm start and order, which all arms of a run share. So an
 estimate about trained models is a mean over replicates, which draw all of that anew (`over_replicates`): each replicate
 gives one value, or one difference between two arms that were trained in it (`by_replicate`, `paired`), and the interval
-is the t interval over these values. Items of a replicate make its value less noisy; they are no further evidence.
+is the t interval over these values. More items in a replicate make its value less noisy, but they are not further
+evidence.
 
 The other functions have intervals over items, for what involves no training: a fit on real data, a verifier on fixed
 answers. Crossing items with training seeds says how far seeds move a result that shares all else.

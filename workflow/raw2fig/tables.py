@@ -1,7 +1,7 @@
 """Tables and small documents between steps: Parquet or CSV tables checked on reading, JSON and YAML.
 
-Every mistake that a file can hold is found when it is read and raised as one `InputError`: a step either has
-the columns it asked for, of the kind it asked for, or has not started.
+Mistakes in a file are found when it is read and raised as one `InputError`: a step either has the columns it asked for,
+of the kinds it asked for, or it has not started.
 """
 
 import json

@@ -34,9 +34,9 @@ def in_processes(function: Callable[[T], R], items: Iterable[T], workers: int, f
     """`function` of each item, in order, by `workers` processes; with one worker or one item, in this process.
 
     The function and the items are pickled. `fresh` workers are new interpreters, which import what they need: a fork
-    would share the state of HDF5 and of Arrow's threads. When this process ends, in whatever way, its workers do too.
-    An error of the function is raised here; what has not begun by then is not begun. Raises `InputError` for an
-    impossible number of workers, at once, and `RuntimeError` when a worker is killed.
+    would share the state of HDF5 and of Arrow's threads. When this process ends, in whatever way, its workers end too.
+    An error in the function is raised here, and no further items are begun. Raises `InputError` for an impossible
+    number of workers, at once, and `RuntimeError` when a worker is killed.
     """
     check_workers(workers)
     things = list(items)

@@ -8,7 +8,7 @@ from raw2fig.errors import InputError
 
 @contextmanager
 def in_one_line(where: str) -> Iterator[None]:
-    """Whatever a client library says of a failed download becomes an `InputError` about `where`."""
+    """Turn any error of a client library during a download into an `InputError` about `where`."""
     try:
         yield
     except (InputError, ModuleNotFoundError):

@@ -1,4 +1,4 @@
-"""Models as folders: copied from this machine or from the hub, or made of the GGUF file in a Python package."""
+"""Models as folders: copied from this machine or from the hub, or made from the GGUF file in a Python package."""
 
 import logging
 import shutil

@@ -1,4 +1,4 @@
-"""Where a training run keeps its checkpoints, so that a killed job resumes and a changed job does not."""
+"""The place of a training's checkpoints, chosen so that a killed job resumes and a changed job does not."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ def fine_tune(
     on `held_out`. Training ends before its last step where `stop(model, step)`, asked after each step, says so.
 
     Checkpoints lie beside `output` under a name with the digest of settings, seed and data, and are removed at the end:
-    a killed run that is started again with nothing changed goes on from the last one, with the same result to the byte
-    as an uninterrupted run (on CPU); with anything changed it starts anew.
+    a killed run that is started again without changes continues from the last one and gives the same bytes as an
+    uninterrupted run (on CPU); with any change it starts anew.
     """
     from transformers import Trainer, TrainerCallback, TrainingArguments
 

@@ -22,7 +22,7 @@ seed (equal seeds pair prompts by common random numbers), or greedy without seed
 
 
 class Completion(NamedTuple):
-    """What a model wrote, its number of tokens, and whether it ended by itself rather than at the limit."""
+    """The text that a model wrote, its number of tokens, and whether it ended by itself rather than at the limit."""
 
     text: str
     tokens: int

@@ -43,10 +43,10 @@ def train_to_rate(
     """Train as `fine_tune` does until `rate_of(network)`, asked every `probe_every` steps and after the last one, is at
     least `target`.
 
-    How fast a policy learns is partly luck, so a target that is not reached in its steps is no error: the
-    weights of the probe with the highest rate (the last of equal ones) are saved, and a warning says so. The best
-    weights are kept in memory, without checkpoints: a killed run starts again from its first step. Raises `InputError`
-    for a target that is not between 0 and 1.
+    How fast a policy learns is partly luck, so it is no error if the target is not reached: the weights of the probe
+    with the highest rate (the last of equal ones) are saved, and a warning says so. The best weights are kept in
+    memory, without checkpoints: a killed run starts again from its first step. Raises `InputError` for a target that is
+    not between 0 and 1.
     """
     if not 0 < target < 1:
         raise InputError("target", f"is {target:g}", "a pass rate between 0 and 1")

@@ -1,1 +1,1 @@
-"""What all papers share: claims table and report."""
+"""Reports over all papers: the claims page, tables, audits, and the schema of the configuration."""

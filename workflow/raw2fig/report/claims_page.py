@@ -198,7 +198,7 @@ def table(*, claims: Input, markdown: Output, fetched: list[Input] | None = None
 
 
 def group(claim: Mapping[str, Any]) -> str:
-    """What a claim is counted as, a key of `GROUPS`."""
+    """The group that a claim is counted in, a key of `GROUPS`."""
     return BY_CONSTRUCTION if claim["by_construction"] else str(claim["origin"])
 
 
@@ -216,7 +216,7 @@ def changed(claim: str, change: Mapping[str, str]) -> str:
 
 
 def of_paper(files: Sequence[Path] | None, key: str) -> list[Path]:
-    """The files of a paper, which lie at RESULTS/PAPER/KIND/FILE."""
+    """The files of one paper among those at RESULTS/PAPER/KIND/FILE."""
     return [path for path in files or [] if path.parts[-3:-2] == (key,)]
 
 

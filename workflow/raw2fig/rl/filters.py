@@ -1,4 +1,4 @@
-"""What is left out of training: groups without a signal, and prompts that are mastered."""
+"""Groups and prompts that are left out of training: groups without a signal, and prompts that are mastered."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,10 +20,10 @@ class Curriculum:
     """Which prompts come next: epochs in an order of their own, without those that are retired.
 
     No-Positive-Resampling (ScaleRL, section 3.2): a prompt whose pass rate reaches `retire_at` is left out of all later
-    epochs. Which pass rate is not said; here it is that of the last visit, and a prompt is retired from the next epoch
-    on. Where no prompt is left, all come back: a run must go on.
+    epochs. The paper does not say which pass rate; here it is that of the last visit, and a prompt is retired from the
+    next epoch on. Where no prompt is left, all come back: a run must go on.
 
-    A function of its seed and of what it was told: `state` holds all of it.
+    It depends only on its seed and on what it was told, and `state` holds all of that.
     """
 
     prompts: int
@@ -50,7 +50,7 @@ class Curriculum:
         return drawn
 
     def note(self, index: int, pass_rate: float) -> None:
-        """Take down how a prompt did; groups that are dropped from the loss count too."""
+        """Record the pass rate of a prompt; groups that are dropped from the loss count too."""
         if self.retire_at is None:
             return
         if pass_rate >= self.retire_at:

@@ -1,4 +1,4 @@
-"""What completions that are too long cost; forced interruption is in `raw2fig.lm.sample`."""
+"""Penalties for completions that are too long; forced interruption is in `raw2fig.lm.sample`."""
 
 import numpy as np
 

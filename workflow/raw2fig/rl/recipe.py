@@ -1,4 +1,4 @@
-"""The hyper-parameters of a run of the GRPO family; what cannot be meant is refused at once."""
+"""The hyper-parameters of a run of the GRPO family; impossible combinations are refused at once."""
 
 from typing import Any, Literal
 

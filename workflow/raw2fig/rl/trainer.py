@@ -52,7 +52,8 @@ def grpo(
     update.
 
     `scored_by` names what `rewards` and `shaping` depend on: with another name a killed run starts anew instead of
-    resuming. With `shaping` the logged `reward` is the first signal, and what it tells is logged as `shaping/...`.
+    resuming. With `shaping` the logged `reward` is the first signal, and what the shaping reports is logged as
+    `shaping/...`.
 
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`).
 

@@ -1,4 +1,4 @@
-"""What one update of the policy is made of: rewards and their shaping, and the losses that a recipe asks for."""
+"""The parts of one update of the policy: rewards and their shaping, and the losses that a recipe asks for."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def token_losses(
 
 
 def overlong_cost(recipe: Recipe, lengths: np.ndarray, correct: np.ndarray) -> np.ndarray:
-    """What is added to the rewards of completions (completions,) for their lengths."""
+    """The amounts (completions,) that are added to the rewards of completions for their lengths."""
     if recipe.overlong == "shape":
         return soft_overlong(lengths, recipe.max_new_tokens, recipe.cache)
     if recipe.overlong == "penalise_correct":

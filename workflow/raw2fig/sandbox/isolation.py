@@ -2,8 +2,8 @@
 
 Both make namespaces of the kernel (user, mounts, processes, network, IPC, host name) and an empty file system with the
 operating system's programs and this Python, read-only, in it. There is no /proc. When the caller dies, the kernel kills
-all that runs inside. `bubblewrap` is made for this; `unshare`, of util-linux, is on every Linux and twice as slow
-to start (docs/cluster.md). Both need user namespaces, which some machines deny to ordinary users.
+all that runs inside. `bubblewrap` is made for this. `unshare`, of util-linux, is on every Linux and takes more than
+twice as long to start (docs/cluster.md). Both need user namespaces, which some machines deny to ordinary users.
 """
 
 from __future__ import annotations

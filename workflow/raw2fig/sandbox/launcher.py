@@ -1,6 +1,6 @@
 """What the interpreter in the sandbox does before the program: limits, a filter of system calls, a clean `__main__`.
 
-It is handed over as text, and imports little, for every run pays for that. The filter is there because a limit on
+It is passed as text and imports little, because every run pays for its imports. The filter is there because a limit on
 processes does not bind root, whose sandboxes would otherwise be open to fork bombs: threads are allowed, processes are
 not. It also denies what neither namespaces nor limits cover (`DENIED`), and every kind of socket but the three that a
 namespace of the network holds back (`FAMILIES`).

@@ -1,12 +1,12 @@
 """`run_program`: the one way in which code that a model wrote is run.
 
 Isolation is required, not preferred: no network, no view of the user's files, no place to write to but a /tmp that goes
-with the program, no other process in sight (`raw2fig.sandbox.isolation`). A machine that cannot give it gets an error,
-never an unprotected run. Whoever judges a program keeps what it is judged by on this side: inside there are its own
-text and its standard input, nothing else.
+with the program, no other process in sight (`raw2fig.sandbox.isolation`). A machine that cannot isolate programs gets
+an error, never an unprotected run. Whoever judges a program keeps what it is judged by on this side: inside there are
+its own text and its standard input, nothing else.
 
 What a program can still do: measure time, see what hardware and kernel it runs on, and read what the operating system's
-folders hold. It has the standard library alone.
+folders hold. It has only the standard library.
 """
 
 from __future__ import annotations

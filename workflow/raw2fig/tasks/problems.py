@@ -1,4 +1,4 @@
-"""Tables of problems in splits, and how a policy does on them."""
+"""Tables of problems in splits, and the pass rates of a policy on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tiny models write: thoughts, the end of thinking, an answer, a full stop.
+"""The form of what tiny models write: thoughts, the end of thinking, an answer, a full stop.
 
     ~ ~ ; 2 3 1 .
 

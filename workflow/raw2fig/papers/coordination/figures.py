@@ -82,7 +82,7 @@ def _criteria(pooled: Path, models: Sequence[str], panels: Sequence[str]) -> Dra
 
 @figure
 def fig_capacity(*, pooled: Input, model: str) -> Drawing:
-    """Figure 3a: emergence capacity and practical criterion by condition, less the median of each null model.
+    """Figure 3a: emergence capacity and practical criterion by condition, minus the median of each null model.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def fig_capacity(*, pooled: Input, model: str) -> Drawing:
 
 @figure
 def fig_coalition(*, pooled: Input, models: list[str]) -> Drawing:
-    """Figure 3b and 3c: I3, G3 and Total Stability by condition, less the median of each null model.
+    """Figure 3b and 3c: I3, G3 and Total Stability by condition, minus the median of each null model.
 
     Parameters
     ----------
