@@ -14,7 +14,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import yaml
 from clone import RESULTS, SMOKE, Job, call, clone, digests, environment, jobs, names, plan, snakemake, stages
+
+from raw2fig.config import load
 
 pytestmark = pytest.mark.xdist_group("smoke")
 
@@ -271,3 +274,29 @@ def test_a_wrong_configuration_stops_before_the_first_job(tmp_path: Path, overla
     assert "Traceback" not in text
     assert jobs(text) == []
     assert not (folder / RESULTS).exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("{reference: {source: path, path: my.h5ad}}", "reference.path: is 'my.h5ad'; expected an existing file"),
+        ("{programmes: my.yaml}", "programmes: is 'my.yaml'; expected an existing file"),
+        ("{rank_fit: {max_log_rnk: 3}}", "rank_fit.max_log_rnk: unknown key; expected 'max_log_rank'"),
+        ("{panel: {size: many}}", "panel.size: is 'many'; expected an integer"),
+    ],
+)
+def test_a_mistake_on_the_command_line_stops_also_where_all_is_made(made: Path, given: str, message: str) -> None:
+    """Results of other files are not taken for those of a user's file that is missing."""
+    text = snakemake(made, "c2s", "--config", f"c2s={given}", status=2)
+    assert text.splitlines()[-1] == f"raw2fig: configuration: c2s.{message}"
+    assert "Traceback" not in text
+
+
+def test_numbers_on_the_command_line_are_those_of_a_file(made: Path) -> None:
+    """Snakemake hands on nested values as text."""
+    size = load([made / "config/config.yaml", made / SMOKE])["c2s"]["panel"]["size"]
+    assert plan(made, "all", "--config", f"c2s={{panel: {{size: {size}}}}}") == []
+    values = "{panel: {size: 100}, rank_fit: {max_log_rank: 2.5}, seeds: [0, 7]}"
+    found = plan(made, "all", "--config", f"c2s={values}")
+    assert any("--size 100 " in job.shell for job in found)
+    assert found == plan(made, "all", overlay={"c2s": yaml.safe_load(values)})
