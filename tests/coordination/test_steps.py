@@ -237,7 +237,7 @@ def test_variants() -> None:
     ("words", "message"),
     [
         (("criteria", "--surrogates", 5), "surrogates: is 5; expected at least 19"),
-        (("criteria", "--nulls", "sync"), "Invalid value"),
+        (("criteria", "--nulls", "sync"), "--nulls.0: is 'sync'; expected one of row"),
         (("criteria", "--variants", "bins=0"), "bins is '0'"),
         (("functional-null", "--high", 20), "(flags --low and --high)"),
     ],
