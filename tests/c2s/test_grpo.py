@@ -272,7 +272,7 @@ def trained(files: Files, base: Path, tmp_path_factory: pytest.TempPathFactory) 
     with pytest.MonkeyPatch.context() as patch:
         make: Callable = reward_function
         patch.setattr(module, "reward_function", lambda task, *rest: given.append(task) or make(task, *rest))
-        options = {"steps": 15, "lr": 2e-3, "other_lrs": [5e-3], "generations": 8, "snapshot_every": 5}
+        options = {"steps": 6, "lr": 2e-3, "other_lrs": [5e-3], "snapshot_every": 2}
         (model,) = run(files, base, folder, **options)
     assert not list(folder.glob(".*"))  # no checkpoint is left
     return Trained(given[0], read_json(folder / "kendall.json"), model)
@@ -291,7 +291,7 @@ def test_each_run_is_rewarded_by_its_reward(
 
     task = task_of(files, base, tmp_path, monkeypatch)
     monkeypatch.setattr("raw2fig.rl.trainer.grpo", train)
-    run(files, base, tmp_path, rewards=[reward], lrs=[1e-3, 2e-3], partners=5)
+    run(files, base, tmp_path, rewards=[reward], lr=1e-3, other_lrs=[2e-3], partners=5)
     assert [lr for *_, lr in given] == [1e-3, 2e-3]
     expected = reward_function(task, reward, 4, 5, 0)(TEXTS, [0] * 4 + [2] * 4, 3)
     for prompts, score, _ in given:
