@@ -236,7 +236,7 @@ def test_mistakes_in_training_are_named(folder: Path, tmp_path: Path, capsys: py
     made = ("--model", tmp_path / "a", "--train-log", tmp_path / "a.json")
     for flags, message in {
         ("--held-out", "0"): "--held-out: is 0; expected more than 0",
-        ("--shape", "9/1/2"): "--shape: is '9/1/2'; expected hidden/layers/heads with an even hidden width",
+        ("--shape", "9/1/2"): "--shape: is '9/1/2'; expected hidden/layers/heads, such as 64/3/4",
         ("--lr", "0"): "--lr: is 0; expected more than 0",
     }.items():
         assert call(*given, *made, *flags) == 2

@@ -50,24 +50,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(folder: Path, output: Path, target: float, longest: int) -> int:
     """Train the policy that RL starts from."""
-    shape = (
-        "--shape",
-        "32/1/2",
-        "--batch",
-        32,
-        "--lr",
-        0.01,
-        "--thoughts",
-        0.5,
-        "--probe-every",
-        20,
-        "--max-new-tokens",
-        8,
-    )
+    shape = ("--shape", "32/1/2", "--batch", 32, "--lr", 0.01, "--thoughts", 0.5, "--probe-every", 20)
     given = ("--problems", folder / "problems.parquet", "--target", target, "--steps", longest)
-    return call(
-        "warm-start", *given, *shape, "--max-new-tokens", 8, "--model", output / "base", "--log", output / "base.json"
-    )
+    written = ("--model", output / "base", "--log", output / "base.json")
+    return call("warm-start", *given, *shape, "--max-new-tokens", 8, "--seed", 0, *written)
 
 
 def train(folder: Path, output: Path, arm: str = "scalerl", updates: int = UPDATES, **flags: Any) -> tuple[Path, Path]:
@@ -237,13 +223,7 @@ def test_a_curve_is_what_the_fit_reads(folder: Path, run: Path, tmp_path: Path) 
     made = {name: tmp_path / f"fit.{name}" for name in ("svg", "png", "csv")}
     made |= {"parameters": tmp_path / "fit.json", "forecast": tmp_path / "forecast.csv"}
     reported = read(Reported, {"grid": "scaled", "resamples": 1000})
-    fit(
-        curve=run / "held_out.csv",
-        parameters=tmp_path / "fit.json",
-        forecast=tmp_path / "forecast.csv",
-        reported=reported,
-        **made,
-    )
+    fit(curve=run / "held_out.csv", reported=reported, **made)
     report = json.loads((tmp_path / "fit.json").read_text())
     assert report["points"] == UPDATES // KEPT
     assert report["r0"] == pd.read_csv(run / "held_out.csv")["pass_rate"][0]
