@@ -145,7 +145,7 @@ def test_it_runs_and_only_what_a_change_of_code_concerns_runs_again(paper: Path,
     edit("evaluate", "    frames =", "    # all replicates\n    frames =")
     edit("figures", "(0, 1)", "(0, 2)")  # the table in the same file stays as it is
     assert planned(folder) == {"fig_accuracy"}
-    edit("data", "< accuracy", "<= accuracy")
+    edit("data", "< crowd.accuracy", "<= crowd.accuracy")
     assert planned(folder) == {
         "answers",
         "claims",
