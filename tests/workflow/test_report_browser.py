@@ -16,10 +16,10 @@ def draw(folder: Path) -> list[Path]:
     """Two figures in house style, one as SVG and one as PNG."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("fit", "scaling"):
-        fig, ax = plotting.figure(3, 2)
+        fig, ax = plotting.canvas(3, 2)
         ax.plot([0, 1], [0, 1])
-        paths = [folder / f"{name}.{suffix}" for suffix in ("svg", "png", "csv")]
-        plotting.save(fig, paths[0], paths[1], paths[2], pd.DataFrame({"x": [0, 1]}), "test scale · n = 2")
+        svg, png, csv = (folder / f"{name}.{suffix}" for suffix in ("svg", "png", "csv"))
+        plotting.save(plotting.Drawing(fig, pd.DataFrame({"x": [0, 1]}), "2"), "test", svg, png, csv)
     return [folder / "fit.svg", folder / "scaling.png"]
 
 
