@@ -323,7 +323,7 @@ def test_a_hundred_thousand_rows_are_read_at_once(folder: Path) -> None:
         (
             lambda f: f,
             "--surrogates 1000000000",
-            "surrogates: is 1000000000 for groups of up to 4 agents; expected at m",
+            "--surrogates: is 1000000000; expected at most 100000",
         ),
         (lambda f: f, "--signal-col guess", "column 'guess' is named by --value-col and by --signal-col"),
         (lambda f: f, "--agent-col round --round-col round", "'round' is named by --round-col and by --agent-col"),
