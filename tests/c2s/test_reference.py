@@ -348,7 +348,7 @@ def test_truncated_files(tmp_path: Path) -> None:
         whole = path.read_bytes()
         for length in (0, 5, 200, len(whole) // 2, len(whole) - 1):
             path.write_bytes(whole[:length])
-            assert "expected a whole .h5ad or 10x .h5 file" in refusal(path)
+            assert "expected a whole HDF5 file" in refusal(path)
 
 
 def test_other_files(tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_a_matrix_that_does_not_fit_its_cells(path: Path) -> None:
         del file["X"]
         file["X"] = COUNTS[:5]
         file["X"].attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-    assert "a matrix (5, 6) for 9 cells and 6 genes" in refusal(path)
+    assert "a matrix (5, 6) for 9 cells" in refusal(path)
 
 
 def test_files_of_an_old_anndata_and_files_without_a_matrix(path: Path) -> None:
