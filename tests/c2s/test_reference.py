@@ -348,7 +348,7 @@ def test_truncated_files(tmp_path: Path) -> None:
         whole = path.read_bytes()
         for length in (0, 5, 200, len(whole) // 2, len(whole) - 1):
             path.write_bytes(whole[:length])
-            assert "expected a whole HDF5 file" in refusal(path)
+            assert "expected a whole" in refusal(path)
 
 
 def test_other_files(tmp_path: Path) -> None:
