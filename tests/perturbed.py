@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 JITTER, SHIFT, THREADS, OUTCOMES = (f"RAW2FIG_{name}" for name in ("JITTER", "SHIFT", "THREADS", "OUTCOMES"))
 SIZE = 1e-6
-"""Of the change, relative to each weight."""
+"""Size of the change, relative to each weight."""
 
 
 def pytest_configure() -> None:

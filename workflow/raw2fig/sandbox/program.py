@@ -46,15 +46,15 @@ assert False, "there is a network"
 
 
 class Limits(NamedTuple):
-    """Of one run. CPU decides where a program computes, so that a busy machine does not change the verdict; the clock
-    is for those that sleep."""
+    """Limits of one run. CPU decides where a program computes, so that a busy machine does not change the verdict; the
+    clock is for those that sleep."""
 
     cpu_seconds: int = 10
     wall_seconds: float = 30.0
     memory_bytes: int = 1 << 30
     """Address space."""
     output_bytes: int = 1 << 20
-    """Of standard output, of standard error, and of each file: what is longer fails to be written (`OSError`)."""
+    """Limit of standard output, of standard error, and of each file: writing more fails (`OSError`)."""
 
 
 class Outcome(NamedTuple):

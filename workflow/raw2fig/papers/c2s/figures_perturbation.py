@@ -30,7 +30,7 @@ COLOURS = {"floor": NEUTRAL, "oracle": "#AAAAAA", "no_change": PALETTE[6], "addi
 }
 GRPO_COLOURS = (PALETTE[1], PALETTE[2], PALETTE[5])
 CURVE_COLOURS = (PALETTE[3], PALETTE[4], PALETTE[6])
-"""Of learning rates: not those of the methods in the same figure."""
+"""Colours of learning rates, unlike those of the methods in the same figure."""
 NAMES = {
     "floor": "floor: other real cells",
     "oracle": "oracle: fresh simulated cells",

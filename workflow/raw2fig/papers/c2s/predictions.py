@@ -32,7 +32,7 @@ LABELS = {
 }
 """Label columns and their kinds."""
 DEFAULTS = {"seed": 0, "rule": ""}
-"""Of labels that may be left out."""
+"""Values of labels that may be left out."""
 
 
 ANNOTATIONS = dict.fromkeys(("method", "cell", "cell_type", "predicted"), "string")

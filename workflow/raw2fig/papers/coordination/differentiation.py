@@ -53,7 +53,7 @@ class Tests(NamedTuple):
 
 
 NOTHING = Tests(0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-"""Of a game in which nothing is left to explain."""
+"""Tests of a game in which nothing is left to explain."""
 
 
 @step
@@ -164,7 +164,7 @@ def _free_covariance(gram: np.ndarray, total: float, m: int, rounds: int) -> flo
 
 
 def _log_likelihood(parts: list[tuple[float, int]]) -> float:
-    """Of independent normal parts with (maximum-likelihood variance, count)."""
+    """Log-likelihood of independent normal parts with (maximum-likelihood variance, count)."""
     return sum(-count / 2 * (np.log(2 * np.pi * max(variance, 1e-300)) + 1) for variance, count in parts)
 
 

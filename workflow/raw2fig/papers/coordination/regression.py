@@ -26,7 +26,7 @@ NUMBERS = ("success", "synergy", "redundancy", "i3", "ipw")
 LEAST = 10
 """Solved and unsolved games there must be of each kind."""
 NODES = 40
-"""Of the Gauss-Hermite rule."""
+"""Nodes of the Gauss-Hermite rule."""
 MOST_REPETITIONS = 100_000
 """More change no digit of an interval."""
 

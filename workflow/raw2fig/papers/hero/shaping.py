@@ -389,8 +389,8 @@ def advantages(rewards: ArrayLike, scale: Scale, epsilon: float = EPSILON) -> np
 
 
 def telemetry(uniform: np.ndarray, sizes: np.ndarray) -> dict[str, float | None]:
-    """Of groups with `uniform` labels (groups,) and mean |A| `sizes` (groups,): how many are uniform, how many have a
-    gradient, and the mean |A| of uniform and mixed groups, None where there are none."""
+    """Shares of groups that are uniform and that have a gradient, and the mean |A| of uniform and of mixed groups, None
+    where there are none. `uniform` (groups,) says whether all labels are equal, `sizes` (groups,) is the mean |A|."""
     return {
         "uniform_groups": float(uniform.mean()),
         "nonzero_groups": float((sizes > 0).mean()),

@@ -25,11 +25,11 @@ from raw2fig.tables import read_json, read_table, write_table
 from raw2fig.tasks.mathematics import Verdict
 
 FIELDS = ("ground_truth", "fn_output", "tn_output")
-"""Of a problem: the gold answer, an equivalent one, and a wrong one."""
+"""Fields of a problem: the gold answer, an equivalent one, and a wrong one."""
 Pair = tuple[str, bool, str, str]
 """Name, whether the answer is equivalent, gold answer, answer."""
 PAPER_THRESHOLD = 1.0
-"""Of AceMath-7B-RM's score in the paper's table 1."""
+"""Threshold of AceMath-7B-RM's score in the paper's table 1."""
 RATES = ("recall", "false_positive_rate", "precision", "accuracy")
 
 

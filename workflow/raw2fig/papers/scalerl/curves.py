@@ -19,7 +19,7 @@ COMPUTE = ("compute", "c", "gpu_hours", "gpu_h", "flops", "tokens", "updates", "
 SCORE = ("pass_rate", "r", "r_mean16", "score", "reward", "accuracy", "mean_reward")
 """Names of the two columns, in any case, that need no flag."""
 MOST_POINTS = 200
-"""Of a fit: longer logs are averaged, each validation keeping its weight."""
+"""Points of a fit: longer logs are averaged, each validation keeping its weight."""
 SPAN = 1e30
 """Largest compute over the least: powers of it up to the tenth are numbers still."""
 

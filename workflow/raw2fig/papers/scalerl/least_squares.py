@@ -11,10 +11,10 @@ from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.law import logistic, power_law, sigmoid
 
 ITERATIONS, ITERATIONS_B = 80, 30
-"""Of Levenberg-Marquardt for three parameters and for B alone; a fit has converged long before."""
+"""Iterations of Levenberg-Marquardt for three parameters and for B alone; a fit has converged long before."""
 LEAST_POINTS = 5
 BOUND = 14.0
-"""Of ln((A - R_0) / (1 - A)), at which A is exactly 1."""
+"""Bound of ln((A - R_0) / (1 - A)), at which A is exactly 1."""
 MOST_RESAMPLES = 100_000
 """More change no digit of an interval, and the memory they need has no bound."""
 BLOCK = 250
@@ -38,7 +38,7 @@ class Curve(NamedTuple):
 
     @property
     def weights(self) -> np.ndarray:
-        """Of the points, (n,): every validation has the same."""
+        """Weights of the points (n,): every validation has the same."""
         return np.ones(len(self.score)) if self.validations is None else self.validations.astype(np.float64)
 
 

@@ -62,7 +62,7 @@ def decide_all(rule: Rule, seen: Sequence[Seen], seeds: Sequence[int], numbers: 
 
 @cache
 def _memory(feedback: tuple[int, ...]) -> State:
-    """Of an agent that was told `feedback`, whatever it guessed: that, only the last guess depends on."""
+    """Memory of an agent that was told `feedback`. What it guessed matters only for its last guess."""
     return memory([0] * len(feedback), feedback)
 
 
