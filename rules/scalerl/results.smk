@@ -1,8 +1,6 @@
 """ScaleRL, results: what its figures, its tables and its claims are made of."""
 
-SCALERL_RUNS = {
-    name: f"<results>/scalerl/evals/{name}.parquet" for name in ("runs", "problems", "updates")
-}
+SCALERL_RUNS = {name: f"<results>/scalerl/evals/{name}.parquet" for name in ("runs", "problems", "updates")}
 SCALERL_FITS, SCALERL_HALF, SCALERL_AHEAD = (
     f"<results>/scalerl/evals/{name}.parquet" for name in ("fits-all", "fits-half", "forecasts-half")
 )
