@@ -72,3 +72,10 @@ def test_a_package_is_used_where_its_line_says_or_nowhere(name: str, where: str)
 def test_only_unused_packages_say_so() -> None:
     assert {name for name, _, where in LINES if not where} == {name for name, what, _ in LINES if "nothing" in what}
     assert all(re.fullmatch(r"(`[^`]+`)(, `[^`]+`)*|", where) for _, _, where in LINES)
+
+
+def test_a_files_tests_stay_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """Not so with a pytest that does not let pytest-xdist mark the groups of tests: each would make what they share."""
+    if not hasattr(request.config, "workerinput"):
+        pytest.skip("runs with pytest -n 2 --dist loadgroup, as make test does")
+    assert request.node.nodeid.endswith("@tests/workflow/test_dependencies.py")
