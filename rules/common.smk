@@ -24,6 +24,11 @@ try:
 except InputError as error:
     refuse(error)
 
+
+wildcard_constraints:
+    replicate="[0-9]+",
+
+
 STAGES = ("data", "models", "evals", "figures")
 TARGETS = {stage: [] for stage in STAGES}
 """Files of each stage, over all papers; `raw2fig.stages` runs the stages one after another (docs/reruns.md)."""

@@ -1,4 +1,4 @@
-"""`make audit`: other seeds and nothing else; what a difference of verdicts is."""
+"""`make audit`: other replicates and nothing else; what a difference of verdicts is."""
 
 import json
 from pathlib import Path
@@ -21,29 +21,24 @@ def leaves(section: dict, place: tuple = ()) -> dict:
 
 
 @pytest.mark.parametrize("paper", sorted(papers()))
-def test_every_seed_of_a_paper_is_another_one_and_nothing_else_changes(
+def test_every_replicate_of_a_paper_is_another_one_and_nothing_else_changes(
     paper: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
     config = check(load([SHIPPED]))
-    other = check(merge(config, {paper: audit.shifted(config[paper])}))
+    other = check(merge(config, audit.other_replicates(config, paper)))
     before, after = leaves(config[paper]), leaves(other[paper])
-    changed = {place for place in before if before[place] != after[place]}
-    assert changed
-    assert {place[-1] for place in changed} <= set(audit.SEEDS)
-    for place in changed:
-        old, new = (values if isinstance(values, list) else [values] for values in (before[place], after[place]))
-        assert not set(old) & set(new)
-    assert not {place for place in before if place[-1] in audit.SEEDS and place not in changed and before[place]}
+    assert {place for place in before if before[place] != after[place]} == {("replicates",)}
+    assert len(after["replicates",]) == len(before["replicates",])
+    assert not set(after["replicates",]) & set(before["replicates",])
 
 
-def test_seeds_are_found_at_every_depth() -> None:
-    section = {"replicates": [0, 1], "problems": {"seed": 3, "size": 5}, "budgets": {"a": {"seeds": [2], "b": 1}}}
-    assert audit.shifted(section) == {
-        "replicates": [1000, 1001],
-        "problems": {"seed": 1003},
-        "budgets": {"a": {"seeds": [1002]}},
-    }
+@pytest.mark.parametrize("paper", sorted(papers()))
+def test_nothing_but_the_replicates_seeds_a_paper(paper: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seed beside them would give two sets of replicates something in common."""
+    monkeypatch.chdir(ROOT)
+    config = check(load([SHIPPED]))
+    assert not [".".join(place) for place in leaves(config[paper]) if place[-1] in ("seed", "seeds")]
 
 
 @pytest.mark.parametrize("words", [[], ["heroo"]])

@@ -1,6 +1,6 @@
 """`make audit PAPER=hero`: a second run of a paper over other replicates, and the verdicts that differ.
 
-Every seed in the paper's section of the configuration is replaced; nothing else changes. The second run is written to
+The second run has as many replicates as the first, and none of its numbers; nothing else changes. It is written to
 `build/audit`, so that it does not touch the first. A verdict that turns from reproduced to not reproduced or back is a
 defect of its criterion or of the statistics: the exit status is then 1.
 """
@@ -18,22 +18,14 @@ from raw2fig.errors import InputError, nearest
 from raw2fig.report.audit import DEFECT, audit, differences
 from raw2fig.stages import snakemake
 
-SEEDS = ("seed", "seeds", "replicates")
-"""Settings that seed what is random."""
 SHIFT = 1000
-"""Added to every seed: more than any configuration has replicates."""
+"""Added to the number of every replicate: more than any configuration has replicates."""
 FOLDER = Path("build/audit")
 
 
-def shifted(section: Mapping[str, Any]) -> dict[str, Any]:
-    """The seeds of a section, each replaced by another one: an overlay of the configuration."""
-    found: dict[str, Any] = {}
-    for key, value in section.items():
-        if key in SEEDS:
-            found[key] = [seed + SHIFT for seed in value] if isinstance(value, list) else value + SHIFT
-        elif isinstance(value, Mapping) and (inner := shifted(value)):
-            found[key] = inner
-    return found
+def other_replicates(config: Mapping[str, Any], paper: str) -> dict[str, Any]:
+    """Overlay of the configuration with as many replicates of the paper, all of other numbers."""
+    return {paper: {"replicates": [number + SHIFT for number in config[paper]["replicates"]]}}
 
 
 def main(words: list[str]) -> int:
@@ -45,7 +37,7 @@ def main(words: list[str]) -> int:
     first = Path(config["pathvars"]["results"]) / paper / "claims.json"
     if not first.is_file():
         raise InputError(first, "is not there", f"the claims of a first run: snakemake {paper}")
-    overlay = {paper: shifted(config[paper]), "pathvars": {"results": str(FOLDER)}}
+    overlay = other_replicates(config, paper) | {"pathvars": {"results": str(FOLDER)}}
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "config.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
     cores = arguments or ["--cores", "all"]

@@ -7,9 +7,9 @@ MY_PAPER = config["my_paper"]
 
 rule my_paper_answers:
     output:
-        answers="<results>/my_paper/data/answers-r{replicate}.parquet",
+        answers="<results>/my_paper/r{replicate}/data/answers.parquet",
     log:
-        "<results>/my_paper/logs/answers-r{replicate}.log",
+        "<results>/my_paper/r{replicate}/logs/answers.log",
     resources:
         **resources_for(config, "data", "my_paper_answers"),
     params:

@@ -68,8 +68,8 @@ def test_a_tie_is_refused() -> None:
 
 def test_every_replicate_has_its_file() -> None:
     assert plan.answers({"replicates": [0, 7]}) == [
-        "<results>/my_paper/data/answers-r0.parquet",
-        "<results>/my_paper/data/answers-r7.parquet",
+        "<results>/my_paper/r0/data/answers.parquet",
+        "<results>/my_paper/r7/data/answers.parquet",
     ]
 
 

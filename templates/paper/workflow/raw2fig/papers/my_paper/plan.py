@@ -6,5 +6,4 @@ from typing import Any
 
 def answers(settings: Mapping[str, Any]) -> list[str]:
     """The answers of every replicate."""
-    folder = "<results>/my_paper/data"
-    return [f"{folder}/answers-r{replicate}.parquet" for replicate in settings["replicates"]]
+    return [f"<results>/my_paper/r{replicate}/data/answers.parquet" for replicate in settings["replicates"]]
