@@ -1,7 +1,9 @@
 """A real run of the whole repository at smoke scale: what it leaves behind, what its reports show, what would rerun."""
 
+import ast
 import base64
 import csv
+import os
 import re
 import shutil
 import sys
@@ -9,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from clone import PARTS, RESULTS, ROOT, Job, names, plan, stages
+from clone import PARTS, RESULTS, ROOT, Job, clone, names, plan, stages
 from pages import check_claims_page, check_snakemake_report
 
 from raw2fig.claims import VERDICTS, load_published
@@ -161,12 +163,46 @@ def test_a_new_seed_makes_only_new_models(smoke_run: Path) -> None:
     assert [path for path in made if (smoke_run / path).exists()] == []
 
 
-def test_what_is_deleted_is_made_again(smoke_run: Path, dag, tmp_path: Path) -> None:
+@pytest.fixture
+def copy(smoke_run: Path, tmp_path: Path) -> Path:
+    """The finished run with sources of its own. Its results are hard links: tests may delete them."""
+    folder = clone(tmp_path / "copy")
+    for part in (".snakemake", "build"):
+        shutil.copytree(smoke_run / part, folder / part, symlinks=True, copy_function=os.link)
+    return folder
+
+
+def edit(path: Path, name: str) -> None:
+    """Put a statement without effect at the end of a function."""
+    source = path.read_text()
+    function = next(node for node in ast.parse(source).body if getattr(node, "name", None) == name)
+    last = function.body[-1]
+    lines = source.splitlines(keepends=True)
+    lines.insert(last.lineno - 1, " " * last.col_offset + "unused = 0\n")
+    path.write_text("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "command"),
+    [
+        ("c2s/train.py", "sft", "c2s sft"),  # not the pretraining of the same file
+        ("coordination/figures_calibration.py", "fig_calibration", "coordination fig-calibration"),  # no calibration
+    ],
+)
+def test_an_edited_step_reruns_its_jobs_and_not_its_neighbours(
+    copy: Path, dag, module: str, function: str, command: str
+) -> None:
+    edit(copy / "workflow/raw2fig/papers" / module, function)
+    own = {name for name, job in dag.items() if f"raw2fig {command} " in job.shell}
+    assert own
+    assert names(plan(copy, "all")) == behind(own, dag)
+
+
+def test_what_is_deleted_is_made_again(copy: Path, dag) -> None:
     """Also what no other job reads, such as the SVG and the values of a figure, and what every reader has read."""
-    folder = shutil.copytree(smoke_run, tmp_path / "copy", symlinks=True)
-    gone = [*folder.glob(f"{RESULTS}/*/figures/*.[sc]*"), folder / RESULTS / "c2s/data/rank_fit.json"]
+    gone = [*copy.glob(f"{RESULTS}/*/figures/*.[sc]*"), copy / RESULTS / "c2s/data/rank_fit.json"]
     assert len(gone) > 10
     for path in gone:
         path.unlink()
-    lost = {str(path.relative_to(folder)) for path in gone}
-    assert names(plan(folder, "all")) == behind({name for name, job in dag.items() if lost & {*job.output}}, dag)
+    lost = {str(path.relative_to(copy)) for path in gone}
+    assert names(plan(copy, "all")) == behind({name for name, job in dag.items() if lost & {*job.output}}, dag)
