@@ -21,6 +21,7 @@ from raw2fig.step import (
     INPUT,
     LONGEST_NAME,
     OUTPUT,
+    GrownFolder,
     Input,
     Output,
     OutputFolder,
@@ -50,6 +51,13 @@ def split(*, source: Input, pieces: list[Output], seed: int = 0) -> None:
     """Write a line of the source, and a random number, to each piece."""
     for line, piece in zip(source.read_text().splitlines(), pieces, strict=True):
         piece.write_text(f"{line} {random.random()} {np.random.random()}")  # noqa: NPY002
+
+
+@step
+def shard(*, folder: GrownFolder) -> None:
+    """Add a file to a folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / str(len(list(folder.iterdir())))).touch()
 
 
 def hidden(folder: Path) -> list[str]:
@@ -460,3 +468,9 @@ def test_what_a_figure_step_returns_is_stamped_and_saved(tmp_path: Path) -> None
 def test_progress_passes_the_items_through(capsys) -> None:
     assert list(progress(range(5), "steps", total=5)) == list(range(5))
     assert "steps" in capsys.readouterr().err
+
+
+def test_a_folder_that_a_step_fills_itself_keeps_what_lies_in_it(tmp_path: Path) -> None:
+    for files in (["0"], ["0", "1"]):
+        assert run_step(shard, {"folder": tmp_path / "shards"}) == [tmp_path / "shards"]
+        assert sorted(path.name for path in (tmp_path / "shards").iterdir()) == files

@@ -29,13 +29,15 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from raw2fig.errors import InputError
 from raw2fig.seeding import seed_everything
 
-INPUT, OUTPUT, FOLDER = "input", "output", "folder"
+INPUT, OUTPUT, FOLDER, GROWN = "input", "output", "folder", "grown"
 Input = Annotated[Path, INPUT]
 """A file or folder that must exist."""
 Output = Annotated[Path, OUTPUT]
 """A file the step makes; the function sees a temporary path with the same suffix."""
 OutputFolder = Annotated[Path, OUTPUT, FOLDER]
 """A folder the step makes."""
+GrownFolder = Annotated[Path, GROWN]
+"""A folder that the step fills in its place, so that a run that was killed can go on there."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -173,8 +175,8 @@ def _evaluated(function: Callable[..., Any], annotation: Any) -> Any:
 
 
 def roles(function: Callable[..., Any], *wanted: str) -> list[str]:
-    """Names of the parameters whose annotation has all the marks `wanted` (`INPUT`, `OUTPUT`, `FOLDER`), also inside
-    `list[...]` and `X | None`."""
+    """Names of the parameters whose annotation has all the marks `wanted` (`INPUT`, `OUTPUT`, `FOLDER`, `GROWN`), also
+    inside `list[...]` and `X | None`."""
 
     def has_role(hint: Any) -> bool:
         if set(wanted) <= {mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, str)}:
@@ -232,7 +234,7 @@ def run_step(function: Callable[..., Any], arguments: dict[str, Any]) -> list[Pa
                 f"cannot be written ({os.strerror(error.errno)})",
                 "a place with room",
             ) from error
-    return places
+    return places + [path for name in roles(function, GROWN) for path in _paths(arguments.get(name))]
 
 
 NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG)

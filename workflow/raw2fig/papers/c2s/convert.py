@@ -16,7 +16,7 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.backed import Matrix, open_h5ad, open_matrix, read_column, read_rows
 from raw2fig.papers.c2s.sentences import rank_genes, sentence_array, vocabulary
-from raw2fig.step import Input, atomic, progress, step
+from raw2fig.step import GrownFolder, Input, atomic, progress, step
 from raw2fig.tables import read_json, write_json
 from raw2fig.workers import check_workers, in_processes
 
@@ -57,7 +57,7 @@ class _Refused(Exception):
 def sentences(
     *,
     adata: Input,
-    output: Path,
+    output: GrownFolder,
     top: int | None = None,
     seed: int = 0,
     shard_size: int = 10_000,
