@@ -1,20 +1,19 @@
-"""Emergent Coordination, models: tiny policies of all sizes, trained on the games of rule agents."""
-
-COORDINATION_POLICIES = coordination_plan.policies(COORDINATION)
+"""Emergent Coordination, models: tiny policies of all sizes, which learn from the same games of rule agents."""
 
 
 rule coordination_train:
     input:
-        games=lambda wildcards: coordination_plan.played(COORDINATION, "games", [COORDINATION["policies"]["teachers"]]),
-        personas="<results>/coordination/data/personas.json",
+        games=lambda wildcards: coordination_plan.played(
+            COORDINATION, "games", COORDINATION["policies"]["teachers"], wildcards.replicate
+        ),
+        personas="<results>/coordination/r{replicate}/data/personas.json",
     output:
-        model=directory("<results>/coordination/models/{size}-{trained}"),
-        train_log="<results>/coordination/models/{size}-{trained}.json",
+        model=directory("<results>/coordination/r{replicate}/models/{size}"),
+        train_log="<results>/coordination/r{replicate}/models/{size}.json",
     log:
-        "<results>/coordination/logs/train-{size}-{trained}.log",
+        "<results>/coordination/r{replicate}/logs/train-{size}.log",
     wildcard_constraints:
         size=coordination_plan.names(COORDINATION["policies"]["sizes"]),
-        trained="[0-9]+",
     threads: threads_for(config, "train", "coordination_train")
     resources:
         **resources_for(config, "train", "coordination_train"),
@@ -22,10 +21,11 @@ rule coordination_train:
         code=step_digest("coordination", "train-policy"),
         settings=lambda wildcards: flags(coordination_plan.size(COORDINATION, wildcards.size)),
         validation=flags(COORDINATION["policies"]["validation"]),
-        seed=lambda wildcards: COORDINATION["policies"]["seeds"][int(wildcards.trained)],
     shell:
         "raw2fig coordination train-policy --games {input.games} --personas {input.personas} {params.settings} "
-        "{params.validation} --seed {params.seed} --model {output.model} --train-log {output.train_log} &> {log}"
+        "{params.validation} --replicate {wildcards.replicate} --model {output.model} --train-log {output.train_log} &> {log}"
 
 
-TARGETS["models"] += [f"<results>/coordination/models/{name}" for name in COORDINATION_POLICIES]
+TARGETS["models"] += coordination_plan.in_all(
+    COORDINATION, [coordination_plan.made("models", name) for name in COORDINATION_TRAINED]
+)

@@ -3,14 +3,14 @@
 
 rule coordination_play:
     input:
-        schedule="<results>/coordination/data/plan-{experiment}.parquet",
-        personas="<results>/coordination/data/personas.json",
+        schedule="<results>/coordination/r{replicate}/data/plan-{experiment}.parquet",
+        personas="<results>/coordination/r{replicate}/data/personas.json",
     output:
-        games="<results>/coordination/games/{experiment}/{player}.{shard}.games.parquet",
-        transcripts="<results>/coordination/games/{experiment}/{player}.{shard}.transcripts.parquet",
-        outcomes="<results>/coordination/games/{experiment}/{player}.{shard}.outcomes.parquet",
+        games="<results>/coordination/r{replicate}/games/{experiment}/{player}.{shard}.games.parquet",
+        transcripts="<results>/coordination/r{replicate}/games/{experiment}/{player}.{shard}.transcripts.parquet",
+        outcomes="<results>/coordination/r{replicate}/games/{experiment}/{player}.{shard}.outcomes.parquet",
     log:
-        "<results>/coordination/logs/play-{experiment}-{player}-{shard}.log",
+        "<results>/coordination/r{replicate}/logs/play-{experiment}-{player}-{shard}.log",
     wildcard_constraints:
         player=coordination_plan.backed_by(COORDINATION, "rules", "endpoint", "replay"),
     threads: threads_for(config, "light", "coordination_play")
@@ -38,22 +38,22 @@ use rule coordination_play as coordination_play_model with:
 
 use rule coordination_play_model as coordination_play_policy with:
     input:
-        schedule="<results>/coordination/data/plan-{experiment}.parquet",
-        personas="<results>/coordination/data/personas.json",
-        model="<results>/coordination/models/{player}",
+        schedule="<results>/coordination/r{replicate}/data/plan-{experiment}.parquet",
+        personas="<results>/coordination/r{replicate}/data/personas.json",
+        model="<results>/coordination/r{replicate}/models/{player}",
     wildcard_constraints:
         player=coordination_plan.backed_by(COORDINATION, "policy"),
 
 
 rule coordination_qc:
     input:
-        games=lambda wildcards: coordination_plan.played(COORDINATION, "games", [wildcards.experiment]),
-        transcripts=lambda wildcards: coordination_plan.played(COORDINATION, "transcripts", [wildcards.experiment]),
-        outcomes=lambda wildcards: coordination_plan.played(COORDINATION, "outcomes", [wildcards.experiment]),
+        games=coordination_played("games"),
+        transcripts=coordination_played("transcripts"),
+        outcomes=coordination_played("outcomes"),
     output:
-        report="<results>/coordination/evals/{experiment}.qc.json",
+        report="<results>/coordination/r{replicate}/evals/{experiment}.qc.json",
     log:
-        "<results>/coordination/logs/qc-{experiment}.log",
+        "<results>/coordination/r{replicate}/logs/qc-{experiment}.log",
     resources:
         **resources_for(config, "light", "coordination_qc"),
     params:
@@ -67,7 +67,7 @@ rule coordination_qc:
 
 rule coordination_success:
     input:
-        outcomes=lambda wildcards: coordination_plan.played(COORDINATION, "outcomes", [wildcards.experiment]),
+        outcomes=lambda wildcards: coordination_plan.games(COORDINATION, "outcomes", [wildcards.experiment]),
     output:
         rates="<results>/coordination/evals/{experiment}.rates.csv",
         odds="<results>/coordination/evals/{experiment}.odds.csv",
@@ -77,10 +77,12 @@ rule coordination_success:
         **resources_for(config, "light", "coordination_success"),
     params:
         code=step_digest("coordination", "success"),
+        trained=option("trained", COORDINATION_TRAINED),
     shell:
-        "raw2fig coordination success --outcomes {input.outcomes} --rates {output.rates} --odds {output.odds} &> {log}"
+        "raw2fig coordination success --outcomes {input.outcomes} {params.trained} "
+        "--rates {output.rates} --odds {output.odds} &> {log}"
 
 
-COORDINATION_GAMES = coordination_plan.played(COORDINATION, "games", COORDINATION_EXPERIMENTS)
+COORDINATION_GAMES = coordination_plan.games(COORDINATION, "games", COORDINATION_EXPERIMENTS)
 """Asked for by themselves: a shard that is gone is played again although all that follows is there."""
 TARGETS["evals"] += COORDINATION_GAMES

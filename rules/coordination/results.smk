@@ -4,13 +4,12 @@ COORDINATION_EVALS = "<results>/coordination/evals"
 COORDINATION_PUBLISHED = "config/published/coordination.yaml"
 COORDINATION_MAIN = COORDINATION["roles"]["main"]
 COORDINATION_SHOWN = coordination_plan.shown(COORDINATION)
-COORDINATION_TESTED = coordination_plan.tested(COORDINATION)
 COORDINATION_CALIBRATED = coordination_plan.calibrated(COORDINATION)
-COORDINATION_EARLY = coordination_plan.evaluated(COORDINATION_TESTED, "early.parquet")
-COORDINATION_RATES = coordination_plan.evaluated(coordination_plan.compared(COORDINATION), "rates.csv")
-COORDINATION_SHARES = coordination_plan.evaluated(COORDINATION_TESTED, "differentiation.csv")
-COORDINATION_ODDS = coordination_plan.evaluated(coordination_plan.sweeps(COORDINATION), "odds.csv")
-COORDINATION_SWEPT = coordination_plan.evaluated(coordination_plan.sweeps(COORDINATION), "rates.csv")
+COORDINATION_CRITERIA = coordination_plan.criteria(COORDINATION)
+COORDINATION_RATES = coordination_plan.over_all(coordination_plan.compared(COORDINATION), "rates.csv")
+COORDINATION_SHARES = f"{COORDINATION_EVALS}/differentiation.csv"
+COORDINATION_ODDS = coordination_plan.over_all(coordination_plan.sweeps(COORDINATION), "odds.csv")
+COORDINATION_SWEPT = coordination_plan.over_all(coordination_plan.sweeps(COORDINATION), "rates.csv")
 COORDINATION_POOLED = f"{COORDINATION_EVALS}/pooled.parquet"
 COORDINATION_EFFECTS = {name: f"{COORDINATION_EVALS}/{name}.parquet" for name in ("regression", "mediation")}
 
@@ -36,12 +35,7 @@ figure(
 )
 figure("coordination", "early", early=COORDINATION_EARLY, model=COORDINATION_MAIN)
 figure("coordination", "sweep", rates=COORDINATION_SWEPT, odds=COORDINATION_ODDS)
-figure(
-    "coordination",
-    "pvalues",
-    criteria=coordination_plan.evaluated(COORDINATION_TESTED, "shuffles.parquet"),
-    model=COORDINATION_MAIN,
-)
+figure("coordination", "pvalues", criteria=COORDINATION_CRITERIA, model=COORDINATION_MAIN)
 table(
     "coordination",
     "models",
@@ -53,15 +47,16 @@ table(
 )
 claims(
     "coordination",
-    criteria=coordination_plan.criteria(COORDINATION),
+    criteria=COORDINATION_CRITERIA,
     pooled=COORDINATION_POOLED,
     calibration=COORDINATION_CALIBRATED,
-    differentiation=coordination_plan.evaluated(COORDINATION_TESTED, "differentiation.parquet"),
-    outcomes=coordination_plan.played(COORDINATION, "outcomes", coordination_plan.compared(COORDINATION)),
+    differentiation=COORDINATION_DIFFERENTIATION,
+    outcomes=coordination_plan.games(COORDINATION, "outcomes", coordination_plan.compared(COORDINATION)),
     odds=COORDINATION_ODDS,
-    reports=coordination_plan.evaluated(COORDINATION_EXPERIMENTS, "qc.json"),
+    reports=coordination_plan.in_all(COORDINATION, coordination_plan.evaluated(COORDINATION_EXPERIMENTS, "qc.json")),
     **COORDINATION_EFFECTS,
     planted=f"{COORDINATION_EVALS}/planted.csv",
     roles=COORDINATION["roles"],
+    trained=COORDINATION_TRAINED,
     language=coordination_plan.language(COORDINATION),
 )

@@ -1,4 +1,15 @@
-"""Emergent Coordination, evaluation: what the tests can tell, then the tests of groups, pooled, and regressions."""
+"""Emergent Coordination, evaluation: what the tests can tell, then the tests of groups in each replicate, and, over all
+replicates, what they say together, and regressions."""
+
+COORDINATION_SEED = COORDINATION["replicates"][0]
+"""Of what is drawn outside the replicates: groups whose truth is known, each of which counts."""
+COORDINATION_DIFFERENTIATION = coordination_plan.in_all(
+    COORDINATION,
+    coordination_plan.evaluated(coordination_plan.tested(COORDINATION), "differentiation.parquet"),
+)
+COORDINATION_EARLY = coordination_plan.in_all(
+    COORDINATION, coordination_plan.evaluated(coordination_plan.untrained(COORDINATION), "early.parquet")
+)
 
 
 rule coordination_calibrate:
@@ -14,8 +25,10 @@ rule coordination_calibrate:
     params:
         code=step_digest("coordination", "calibrate"),
         calibration=lambda wildcards: flags(COORDINATION["calibration"][wildcards.calibration]),
+        seed=COORDINATION_SEED,
     shell:
-        "raw2fig coordination calibrate {params.calibration} --workers {threads} --table {output.table} &> {log}"
+        "raw2fig coordination calibrate {params.calibration} --seed {params.seed} --workers {threads} "
+        "--table {output.table} &> {log}"
 
 
 rule coordination_planted:
@@ -28,20 +41,21 @@ rule coordination_planted:
     params:
         code=step_digest("coordination", "planted"),
         planted=flags(COORDINATION["planted"]),
+        seed=COORDINATION_SEED,
     shell:
-        "raw2fig coordination planted {params.planted} --table {output.table} &> {log}"
+        "raw2fig coordination planted {params.planted} --seed {params.seed} --table {output.table} &> {log}"
 
 
 # games of which too many replies were no guesses are not tested: the report comes first
 rule coordination_series:
     input:
-        games=lambda wildcards: coordination_plan.played(COORDINATION, "games", [wildcards.experiment]),
-        report="<results>/coordination/evals/{experiment}.qc.json",
+        games=coordination_played("games"),
+        report="<results>/coordination/r{replicate}/evals/{experiment}.qc.json",
     output:
-        series="<results>/coordination/evals/{experiment}.series.parquet",
-        counts="<results>/coordination/evals/{experiment}.counts.json",
+        series="<results>/coordination/r{replicate}/evals/{experiment}.series.parquet",
+        counts="<results>/coordination/r{replicate}/evals/{experiment}.counts.json",
     log:
-        "<results>/coordination/logs/series-{experiment}.log",
+        "<results>/coordination/r{replicate}/logs/series-{experiment}.log",
     resources:
         **resources_for(config, "light", "coordination_series"),
     params:
@@ -54,11 +68,11 @@ rule coordination_series:
 
 rule coordination_criteria:
     input:
-        series="<results>/coordination/evals/{experiment}.series.parquet",
+        series="<results>/coordination/r{replicate}/evals/{experiment}.series.parquet",
     output:
-        table="<results>/coordination/evals/{experiment}.shuffles.parquet",
+        table="<results>/coordination/r{replicate}/evals/{experiment}.shuffles.parquet",
     log:
-        "<results>/coordination/logs/criteria-{experiment}.log",
+        "<results>/coordination/r{replicate}/logs/criteria-{experiment}.log",
     threads: threads_for(config, "data", "coordination_criteria")
     resources:
         **resources_for(config, "data", "coordination_criteria"),
@@ -67,16 +81,16 @@ rule coordination_criteria:
         settings=lambda wildcards: flags(coordination_plan.tests_of(COORDINATION, "shuffles", wildcards.experiment)),
     shell:
         "raw2fig coordination criteria --series {input.series} {params.settings} "
-        "--workers {threads} --table {output.table} &> {log}"
+        "--replicate {wildcards.replicate} --workers {threads} --table {output.table} &> {log}"
 
 
 rule coordination_functional_null:
     input:
-        series="<results>/coordination/evals/{experiment}.series.parquet",
+        series="<results>/coordination/r{replicate}/evals/{experiment}.series.parquet",
     output:
-        table="<results>/coordination/evals/{experiment}.functional.parquet",
+        table="<results>/coordination/r{replicate}/evals/{experiment}.functional.parquet",
     log:
-        "<results>/coordination/logs/functional-null-{experiment}.log",
+        "<results>/coordination/r{replicate}/logs/functional-null-{experiment}.log",
     threads: threads_for(config, "data", "coordination_functional_null")
     resources:
         **resources_for(config, "data", "coordination_functional_null"),
@@ -85,17 +99,17 @@ rule coordination_functional_null:
         settings=lambda wildcards: flags(coordination_plan.tests_of(COORDINATION, "functional", wildcards.experiment)),
     shell:
         "raw2fig coordination functional-null --series {input.series} {params.settings} "
-        "--workers {threads} --table {output.table} &> {log}"
+        "--replicate {wildcards.replicate} --workers {threads} --table {output.table} &> {log}"
 
 
 # bins, estimator, redundancy measure, lag, time trend: beside the main analysis, on fewer groups and surrogates
 rule coordination_robustness:
     input:
-        series="<results>/coordination/evals/{experiment}.series.parquet",
+        series="<results>/coordination/r{replicate}/evals/{experiment}.series.parquet",
     output:
-        table="<results>/coordination/evals/{experiment}.variants.parquet",
+        table="<results>/coordination/r{replicate}/evals/{experiment}.variants.parquet",
     log:
-        "<results>/coordination/logs/robustness-{experiment}.log",
+        "<results>/coordination/r{replicate}/logs/robustness-{experiment}.log",
     threads: threads_for(config, "data", "coordination_robustness")
     resources:
         **resources_for(config, "data", "coordination_robustness"),
@@ -104,25 +118,40 @@ rule coordination_robustness:
         settings=flags(COORDINATION["tests"]["robustness"]),
     shell:
         "raw2fig coordination criteria --series {input.series} {params.settings} "
-        "--workers {threads} --table {output.table} &> {log}"
+        "--replicate {wildcards.replicate} --workers {threads} --table {output.table} &> {log}"
 
 
 rule coordination_differentiation:
     input:
-        series="<results>/coordination/evals/{experiment}.series.parquet",
+        series="<results>/coordination/r{replicate}/evals/{experiment}.series.parquet",
     output:
-        table="<results>/coordination/evals/{experiment}.differentiation.parquet",
-        shares="<results>/coordination/evals/{experiment}.differentiation.csv",
+        table="<results>/coordination/r{replicate}/evals/{experiment}.differentiation.parquet",
     log:
-        "<results>/coordination/logs/differentiation-{experiment}.log",
+        "<results>/coordination/r{replicate}/logs/differentiation-{experiment}.log",
     threads: threads_for(config, "data", "coordination_differentiation")
     resources:
         **resources_for(config, "data", "coordination_differentiation"),
     params:
         code=step_digest("coordination", "differentiation"),
     shell:
-        "raw2fig coordination differentiation --series {input.series} --workers {threads} --table {output.table} "
-        "--shares {output.shares} &> {log}"
+        "raw2fig coordination differentiation --series {input.series} --replicate {wildcards.replicate} "
+        "--workers {threads} --table {output.table} &> {log}"
+
+
+rule coordination_shares:
+    input:
+        tests=COORDINATION_DIFFERENTIATION,
+    output:
+        shares="<results>/coordination/evals/differentiation.csv",
+    log:
+        "<results>/coordination/logs/shares.log",
+    resources:
+        **resources_for(config, "light", "coordination_shares"),
+    params:
+        code=step_digest("coordination", "shares"),
+        trained=option("trained", COORDINATION_TRAINED),
+    shell:
+        "raw2fig coordination shares --tests {input.tests} {params.trained} --shares {output.shares} &> {log}"
 
 
 rule coordination_pool:
@@ -136,17 +165,18 @@ rule coordination_pool:
         **resources_for(config, "light", "coordination_pool"),
     params:
         code=step_digest("coordination", "pool"),
+        trained=option("trained", COORDINATION_TRAINED),
     shell:
-        "raw2fig coordination pool --criteria {input.criteria} --table {output.table} &> {log}"
+        "raw2fig coordination pool --criteria {input.criteria} {params.trained} --table {output.table} &> {log}"
 
 
 rule coordination_early:
     input:
-        series="<results>/coordination/evals/{experiment}.series.parquet",
+        series="<results>/coordination/r{replicate}/evals/{experiment}.series.parquet",
     output:
-        table="<results>/coordination/evals/{experiment}.early.parquet",
+        table="<results>/coordination/r{replicate}/evals/{experiment}.early.parquet",
     log:
-        "<results>/coordination/logs/early-{experiment}.log",
+        "<results>/coordination/r{replicate}/logs/early-{experiment}.log",
     resources:
         **resources_for(config, "light", "coordination_early"),
     params:
@@ -158,7 +188,7 @@ rule coordination_early:
 
 rule coordination_regression:
     input:
-        early=coordination_plan.evaluated(coordination_plan.tested(COORDINATION), "early.parquet"),
+        early=COORDINATION_EARLY,
     output:
         table="<results>/coordination/evals/regression.parquet",
     log:
@@ -174,7 +204,7 @@ rule coordination_regression:
 
 rule coordination_mediation:
     input:
-        early=coordination_plan.evaluated(coordination_plan.tested(COORDINATION), "early.parquet"),
+        early=COORDINATION_EARLY,
     output:
         table="<results>/coordination/evals/mediation.parquet",
     log:
@@ -185,12 +215,13 @@ rule coordination_mediation:
         code=step_digest("coordination", "mediation"),
         settings=flags(COORDINATION["mediation"]),
     shell:
-        "raw2fig coordination mediation --early {input.early} {params.settings} " "--table {output.table} &> {log}"
+        "raw2fig coordination mediation --early {input.early} {params.settings} --table {output.table} &> {log}"
 
 
 TARGETS["evals"] += [
     *coordination_plan.calibrated(COORDINATION),
-    *coordination_plan.evaluated(COORDINATION_EXPERIMENTS, "rates.csv", "qc.json"),
+    *coordination_plan.over_all(COORDINATION_EXPERIMENTS, "rates.csv"),
+    *coordination_plan.in_all(COORDINATION, coordination_plan.evaluated(COORDINATION_EXPERIMENTS, "qc.json")),
     "<results>/coordination/evals/pooled.parquet",
     "<results>/coordination/evals/regression.parquet",
     "<results>/coordination/evals/mediation.parquet",

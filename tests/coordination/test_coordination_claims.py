@@ -1,5 +1,6 @@
 """Claims from planted tables: what is put into the tables decides the verdict, and nothing else does."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,13 @@ import pandas as pd
 import pytest
 from game_tools import ROOT, call
 
-from raw2fig.claims import Absent, read_claims
+from raw2fig.claims import Absent, Undecided, read_claims
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION
-from raw2fig.papers.coordination.compare import gain, interplay, median_of, truncated
+from raw2fig.papers.coordination.compare import gain, interplay, median_of, odds_of, success_of, truncated
 from raw2fig.papers.coordination.measures import CRITERIA
 from raw2fig.papers.coordination.nulls import SHUFFLES
 from raw2fig.papers.coordination.pooling import pool_tests
-from raw2fig.stats import Estimate
+from raw2fig.stats import Estimate, proportion
 from raw2fig.tables import write_json
 
 PUBLISHED = ROOT / "config/published/coordination.yaml"
@@ -34,7 +35,14 @@ def planted_tests(excess: float, p: float, tom: float = 0.0, groups: int = 40) -
                     mean = excess + (tom if condition == "tom" else 0.0)
                     for index, value in enumerate(mean + 0.01 * rng.standard_normal(groups)):
                         row: dict[str, Any] = {"game": f"{condition}-{index}", "condition": condition, "model": "rules"}
-                        row |= {"rounds": 20, "agents": 10, "null": null, "variant": variant, "criterion": criterion}
+                        row |= {
+                            "replicate": 0,
+                            "rounds": 20,
+                            "agents": 10,
+                            "null": null,
+                            "variant": variant,
+                            "criterion": criterion,
+                        }
                         row |= {"observed": value, "null_median": 0.0, "bias_corrected": value, "p": p}
                         rows.append(row | {"share": np.nan, "surrogates": 200})
     return pd.DataFrame(rows)
@@ -62,13 +70,14 @@ def outcomes(rates: dict[tuple[str, str], float], games: int = 200) -> pd.DataFr
     for (model, condition), rate in rates.items():
         for index in range(games):
             row = {"game": f"{model}-{condition}-{index:04d}", "condition": condition, "model": model, "rounds": 20}
+            row |= {"replicate": index % 4}
             rows.append(row | {"success": int((index + 1) * rate) > int(index * rate), "complete": True})
     return pd.DataFrame(rows)
 
 
 SUCCESS = {("rules", c): 0.5 for c in CONDITIONS}
-SUCCESS |= {("l-0", "plain"): 0.4, ("l-0", "persona"): 0.4, ("l-0", "tom"): 0.8}
-SUCCESS |= {("s-0", "plain"): 0.3, ("s-0", "persona"): 0.3, ("s-0", "tom"): 0.1}
+SUCCESS |= {("l", "plain"): 0.4, ("l", "persona"): 0.4, ("l", "tom"): 0.8}
+SUCCESS |= {("s", "plain"): 0.3, ("s", "persona"): 0.3, ("s", "tom"): 0.1}
 AS_PUBLISHED = {
     ("sync", "column", "capacity", 20): 0.02,
     ("sync", "sync", "capacity", 20): 0.0,
@@ -80,17 +89,27 @@ AS_PUBLISHED = {
 }
 
 
+PLANTED = planted_tests(0.1, 0.03, tom=0.05)
+
+
+@cache
+def pooled_as_planted() -> pd.DataFrame:
+    return pool_tests(PLANTED)
+
+
 def decided(folder: Path, scale: str = "laptop", **changed: Any) -> dict[str, dict[str, Any]]:
     """Entries of claims.json from these tables."""
-    tests = changed.get("tests", planted_tests(0.1, 0.03, tom=0.05))
+    tests = changed.get("tests", PLANTED)
+    pooled = pool_tests(tests) if "tests" in changed else pooled_as_planted()
     tables = {
         "criteria.parquet": tests,
-        "pooled.parquet": pool_tests(tests),
+        "pooled.parquet": pooled.assign(replicate="all"),
         "calibration.csv": calibration(changed.get("rejected", AS_PUBLISHED)),
         "outcomes.parquet": outcomes(changed.get("success", SUCCESS)),
     }
     differ = [
         {"game": f"{c}-{i}", "condition": c, "model": "rules", "differentiated": True, "differentiated_robust": i < n}
+        | {"replicate": 0, "plain_p_intercept_naive": 0.5, "plain_p_slope_naive": 0.5, "p_ends": 0.5}
         for c, n in zip(CONDITIONS, (5, 20, 38), strict=True)
         for i in range(40)
     ]
@@ -101,8 +120,8 @@ def decided(folder: Path, scale: str = "laptop", **changed: Any) -> dict[str, di
     found = {"tables": 100, "within": changed.get("within", 95)}
     tables["planted.csv"] = pd.DataFrame([{"analysis": name, **found} for name in ("interaction", "acme")])
     for name, over, ratio in (("sizes", "agents", 0.8), ("heats", "temperature", 0.5)):
-        row = {"model": "rules", "condition": "plain", "over": over, "n": 500, "odds_ratio": ratio, "p": 0.001}
-        tables[f"{name}.csv"] = pd.DataFrame([{**row, "low": ratio - 0.1, "high": ratio + 0.1}])
+        row = {"model": "rules", "condition": "plain", "replicate": "all", "over": over, "n": 500, "p": 0.001}
+        tables[f"{name}.csv"] = pd.DataFrame([{**row, "odds_ratio": ratio, "low": ratio - 0.1, "high": ratio + 0.1}])
     for name, table in tables.items():
         path = folder / name
         table.to_parquet(path, index=False) if path.suffix == ".parquet" else table.to_csv(path, index=False)
@@ -114,27 +133,21 @@ def decided(folder: Path, scale: str = "laptop", **changed: Any) -> dict[str, di
     given |= {"outcomes": "outcomes.parquet", "reports": "qc.json", "regression": "regression.parquet"}
     given |= {"mediation": "mediation.parquet", "planted": "planted.csv", "claims": "claims.json"}
     words = [word for name, value in given.items() for word in (f"--{name}", folder / str(value))]
-    words += ["--odds", folder / "sizes.csv", folder / "heats.csv", "--main", "rules", "--larger", "l-0"]
-    assert (
-        call(
-            "claims",
-            *words,
-            "--smaller",
-            "s-0",
-            "--looping",
-            "q",
-            "--scale",
-            scale,
-            *["--language"] * (scale == "paper"),
-        )
-        == 0
-    )
+    words += ["--odds", folder / "sizes.csv", folder / "heats.csv", "--main", "rules", "--larger", "l"]
+    words += ["--smaller", "s", "--looping", "q", "--scale", scale]
+    words += ["--language"] if scale == "paper" else ["--trained", "l", "s"]
+    assert call("claims", *words) == 0
     return {entry["id"]: entry for entry in read_claims(folder / "claims.json")["claims"]}
 
 
-def test_no_claim_on_language_models_is_decided_without_one(tmp_path: Path) -> None:
-    entries = decided(tmp_path)
-    assert {name for name, entry in entries.items() if entry["verdict"] == "out of scale"} == LANGUAGE
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The claims on these tables without a language model."""
+    return decided(tmp_path_factory.mktemp("claims"))
+
+
+def test_no_claim_on_language_models_is_decided_without_one(laptop: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    assert {name for name, entry in laptop.items() if entry["verdict"] == "out of scale"} == LANGUAGE
     assert "out of scale" not in {entry["verdict"] for entry in decided(tmp_path, "paper").values()}
 
 
@@ -165,26 +178,58 @@ def test_tables_as_published_reproduce(tmp_path: Path) -> None:
             "not reproduced",
         ),
         ({"within": 70}, "C5x", "not reproduced"),
-        ({"success": SUCCESS | {("s-0", "tom"): 0.9}}, "C8", "not reproduced"),
-        ({"success": SUCCESS | {("s-0", "persona"): 0.9}}, "C8b", "not reproduced"),
+        ({"success": SUCCESS | {("s", "tom"): 0.9}}, "C8", "not reproduced"),
+        ({"success": SUCCESS | {("s", "persona"): 0.9}}, "C8b", "not reproduced"),
     ],
 )
-def test_what_decides_a_claim(changed: dict[str, Any], claim: str, verdict: str, tmp_path: Path) -> None:
-    assert decided(tmp_path)[claim]["verdict"] != verdict
+def test_what_decides_a_claim(
+    changed: dict[str, Any], claim: str, verdict: str, laptop: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    assert laptop[claim]["verdict"] != verdict
     assert decided(tmp_path, **changed)[claim]["verdict"] == verdict
 
 
-def test_a_gain_is_that_of_the_rates_and_an_interplay_that_of_the_gains() -> None:
+def test_a_gain_of_others_is_over_games_and_an_interplay_that_of_the_gains() -> None:
     table = outcomes({("a", "plain"): 0.2, ("a", "tom"): 0.7, ("b", "plain"): 0.4, ("b", "tom"): 0.3}, games=100)
-    assert gain(table, ["a"], "plain", "tom").value == pytest.approx(0.5)
-    assert interplay(table, ["a"], ["b"]).value == pytest.approx(0.6)
-    both = interplay(table, ["a", "b"], ["b", "a"])
-    assert both.value == pytest.approx(0)
-    assert (both.n, both.seeds) == (100, 2)
-    assert both.low < -0.4  # two seeds that contradict one another
-    assert both.high > 0.4
+    found = gain(table, "a", "plain", "tom")
+    assert (found.value, found.n, found.replicates) == (pytest.approx(0.5), 100, None)
+    assert interplay(table, "a", "b").value == pytest.approx(0.6)
+    assert success_of(table, "a", "tom") == proportion(70, 100)
     with pytest.raises(Absent):
-        gain(table, ["a"], "plain", "persona")
+        gain(table, "a", "plain", "persona")
+
+
+def test_claims_about_trained_players_are_over_replicates_by_hand() -> None:
+    """Gains of the larger model in three replicates: .5, .4, .6; of the smaller one: .1, .2, .3. Their differences .4,
+    .2, .3 have mean .3 and standard deviation .1, and t is 4.303; how many games a replicate has does not matter."""
+    rates = {"l": ([0.2, 0.3, 0.1], [0.7, 0.7, 0.7]), "s": ([0.1, 0.1, 0.1], [0.2, 0.3, 0.4])}
+    parts = [
+        outcomes({(model, "plain"): before[r], (model, "tom"): after[r]}, games=(10, 20, 40)[r]).assign(replicate=r)
+        for model, (before, after) in rates.items()
+        for r in range(3)
+    ]
+    found = interplay(pd.concat(parts), "l", "s", ["l", "s"])
+    half = 4.302653 * 0.1 / np.sqrt(3)
+    assert found[:3] == pytest.approx((0.3, 0.3 - half, 0.3 + half))
+    assert found.replicates is not None
+    assert found.replicates.n == 3
+    assert gain(pd.concat(parts), "l", "plain", "tom", ["l"]).value == pytest.approx(0.5)
+    rate = success_of(pd.concat(parts), "s", "tom", ["s"])
+    assert rate[:3] == pytest.approx((0.3, 0.3 - half, 0.3 + half))
+
+
+def test_an_odds_ratio_that_a_replicate_lacks_leaves_the_claim_open(tmp_path: Path) -> None:
+    row = {"model": "l", "condition": "plain", "over": "temperature", "n": 300, "low": 1.0, "high": 9.0, "p": 0.01}
+    frame = pd.DataFrame([{**row, "replicate": str(r), "odds_ratio": ratio} for r, ratio in enumerate((2.0, 4.0, 6.0))])
+    frame.to_csv(tmp_path / "odds.csv", index=False)
+    found = odds_of(tmp_path / "odds.csv", "temperature")["l"]
+    assert found[:3] == pytest.approx((4, 0, 4 + 4.302653 * 2 / np.sqrt(3)))
+    frame.loc[1, ["odds_ratio", "low", "high", "p"]] = np.nan
+    frame.to_csv(tmp_path / "odds.csv", index=False)
+    with pytest.raises(Undecided, match="no finite odds ratio over temperature for l"):
+        odds_of(tmp_path / "odds.csv", "temperature")
+    with pytest.raises(Absent):
+        odds_of(tmp_path / "odds.csv", "agents")
 
 
 def test_the_interval_of_a_median_covers_it_in_95_of_100_samples() -> None:

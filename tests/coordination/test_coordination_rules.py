@@ -18,10 +18,17 @@ from raw2fig.papers.coordination.prompts import read
 
 pytestmark = pytest.mark.xdist_group("coordination_rules")
 
-EVALS, GAMES = f"{RESULTS}/coordination/evals", f"{RESULTS}/coordination/games"
-SHARDED = {"coordination": {"experiments": {"rules": {"cells": {"games": 8}, "shards": 3, "groups": 2}}}}
-TARGETS = [f"{EVALS}/rules.{name}" for name in ("shuffles.parquet", "rates.csv", "early.parquet")]
-TARGETS += [f"{EVALS}/baselines.rates.csv", *(f"{GAMES}/rules/rules.{shard}.games.parquet" for shard in range(3))]
+EVALS, FIRST = f"{RESULTS}/coordination/evals", f"{RESULTS}/coordination/r0"
+GAMES = f"{FIRST}/games"
+SHARDED = {
+    "coordination": {
+        "replicates": [0],
+        "experiments": {"rules": {"cells": {"games": 8}, "shards": 3, "groups": 2}},
+    }
+}
+TARGETS = [f"{FIRST}/evals/rules.{name}.parquet" for name in ("shuffles", "early")]
+TARGETS += [f"{EVALS}/{name}.rates.csv" for name in ("rules", "baselines")]
+TARGETS += [f"{GAMES}/rules/rules.{shard}.games.parquet" for shard in range(3)]
 
 
 def small(shards: int = 2, **cells: Any) -> dict[str, Any]:
@@ -58,24 +65,44 @@ def dry(folder: Path) -> str:
 
 def test_check_20_deleting_one_shard_runs_it_and_what_follows_again(folder: Path) -> None:
     made = names(jobs(snakemake(folder, *TARGETS, overlay=SHARDED)))
-    shards = {f"coordination_play experiment=rules, player=rules, shard={shard}" for shard in range(3)}
+    shards = {f"coordination_play replicate=0, experiment=rules, player=rules, shard={shard}" for shard in range(3)}
     assert shards < made
     assert plan(folder, *TARGETS, overlay=SHARDED) == []
     (folder / GAMES / "rules/rules.1.games.parquet").unlink()
-    follows = {f"coordination_{name} experiment=rules" for name in ("qc", "success", "series", "criteria", "early")}
-    again = {"coordination_play experiment=rules, player=rules, shard=1", *follows}
+    follows = {f"coordination_{name} replicate=0, experiment=rules" for name in ("qc", "series", "criteria", "early")}
+    follows.add("coordination_success experiment=rules")
+    again = {"coordination_play replicate=0, experiment=rules, player=rules, shard=1", *follows}
     assert names(plan(folder, *TARGETS, overlay=SHARDED)) == again
     asked = re.search(r"^(?:local)?rule coordination:\n    input: (.*)$", dry(folder), re.MULTILINE)
     assert asked
-    assert set(TARGETS[4:]) < set(asked[1].split(", "))
-    before = {path: path.read_bytes() for path in (folder / EVALS).glob("rules.*")}
+    assert set(TARGETS[-3:]) < set(asked[1].split(", "))
+    before = {path: (folder / path).read_bytes() for path in TARGETS[:-2]}
     snakemake(folder, *TARGETS, overlay=SHARDED)
-    assert {path: path.read_bytes() for path in (folder / EVALS).glob("rules.*")} == before
+    assert {path: (folder / path).read_bytes() for path in TARGETS[:-2]} == before
+
+
+def test_the_players_of_a_replicate_share_its_games_and_personas_and_have_no_file_of_another(folder: Path) -> None:
+    overlay = {"coordination": {"replicates": [3, 5]}}
+    text = snakemake(folder, "coordination", "--dry-run", "--printshellcmds", overlay=overlay)
+    found = [job for job in jobs(text) if job.rule == "coordination_train"]
+    assert {job.wildcards for job in found} == {
+        f"replicate={r}, size={size}" for r in (3, 5) for size in ("large", "small")
+    }
+    for replicate in (3, 5):
+        shells = [job.shell for job in found if f"replicate={replicate}" in job.wildcards]
+        shared = {re.search(r"--games (\S+) --personas (\S+) ", shell).groups() for shell in shells}  # type: ignore[union-attr]
+        made = f"{RESULTS}/coordination/r{replicate}"
+        assert shared == {(f"{made}/games/rules/rules.0.games.parquet", f"{made}/data/personas.json")}
+        assert all(f"--replicate {replicate} " in shell for shell in shells)
+    # what is drawn outside the replicates follows from the first
+    assert {job.shell.partition("--seed ")[2][:2] for job in jobs(text) if job.rule == "coordination_calibrate"} == {
+        "3 "
+    }
 
 
 def test_shards_are_the_games_of_the_plan_each_once(folder: Path) -> None:
     snakemake(folder, *TARGETS, overlay=SHARDED)
-    planned = pd.read_parquet(folder / RESULTS / "coordination/data/plan-rules.parquet")
+    planned = pd.read_parquet(folder / FIRST / "data/plan-rules.parquet")
     played = [pd.read_parquet(path)["game"] for path in sorted((folder / GAMES / "rules").glob("*.outcomes.parquet"))]
     assert len(played) == 3
     assert sorted(pd.concat(played)) == sorted(planned["game"])
@@ -93,7 +120,7 @@ def test_the_papers_games_counted(folder: Path) -> None:
     (folder / "paper.yaml").write_text(yaml.safe_dump({"pathvars": {"results": "paper"}}))
     files = ("--configfile", "config/paper.yaml", "paper.yaml")
     experiments = ("main", "reasoning", "models", "looping", "sweep")
-    plans = [f"paper/coordination/data/plan-{name}.parquet" for name in experiments]
+    plans = [f"paper/coordination/r0/data/plan-{name}.parquet" for name in experiments]
     call(folder, "snakemake", *plans, "--cores", "1", "--quiet", "all", *files)
     counts = [len(pd.read_parquet(folder / path)) for path in plans]
     assert counts == [600, 200, 1200, 700, 7150]
@@ -109,7 +136,7 @@ def test_the_papers_games_counted(folder: Path) -> None:
         "coordination_play_model": True,
     }
     limits = {re.search(r"--limit-file (\S+)", job.shell)[1] for job in played if "player=gpt-4.1" in job.wildcards}
-    assert limits == {"paper/coordination/replies/gpt-4.1.limit"}
+    assert limits == {"paper/coordination/limits/gpt-4.1.limit"}
     caches = [found[1] for job in played if (found := re.search(r"--cache (\S+)", job.shell))]
     assert len(set(caches)) == len(caches) == len(played)
 
@@ -118,7 +145,7 @@ def answer(body: dict[str, Any], _: int) -> Response:
     """A player that follows the rule of the group of each prompt, by a seed of the prompt's own: requests come in any
     order, and of these few games some must last."""
     prompt = body["messages"][0]["content"]
-    return completion(f"Well.\nFINAL GUESS: {decide_all('plain', [read(prompt)], [crc32(prompt.encode())], {})[0]}")
+    return completion(f"Well.\nFINAL GUESS: {decide_all('plain', [read(prompt)], [crc32(prompt.encode())])[0]}")
 
 
 def test_the_paper_scale_in_small_by_an_endpoint_on_this_machine(folder: Path) -> None:
@@ -144,8 +171,8 @@ def test_the_paper_scale_in_small_by_an_endpoint_on_this_machine(folder: Path) -
             "qwen-3-235b-a22b-instruct-2507",
         }
         # a shard that is played again takes its replies from where they are kept
-        (folder / "made/coordination/games/main/gpt-4.1.0.games.parquet").unlink()
-        again = "made/coordination/games/main/gpt-4.1.0.games.parquet"
+        (folder / "made/coordination/r0/games/main/gpt-4.1.0.games.parquet").unlink()
+        again = "made/coordination/r0/games/main/gpt-4.1.0.games.parquet"
         call(folder, "snakemake", again, "--cores", "1", "--quiet", "all", *files, OPENAI_API_KEY=KEY)
         assert len(server.requests) == asked
     found = read_claims(folder / "made/coordination/claims.json")
@@ -153,7 +180,7 @@ def test_the_paper_scale_in_small_by_an_endpoint_on_this_machine(folder: Path) -
     assert found["scale"] == "paper"
     assert not any("no pretrained language model" in text for text in measured.values())
     assert "with it" in measured["C9"]
-    replies = json.loads((folder / "made/coordination/evals/main.qc.json").read_text())
+    replies = json.loads((folder / "made/coordination/r0/evals/main.qc.json").read_text())
     assert {row["fallback"] for row in replies} == {0}
-    text = "".join(path.read_text(errors="ignore") for path in (folder / "made/coordination/logs").glob("*.log"))
+    text = "".join(path.read_text(errors="ignore") for path in (folder / "made/coordination").rglob("*.log"))
     assert KEY not in text

@@ -1,7 +1,6 @@
 """The section of the configuration: what it refuses, and which experiments, players and files follow from it."""
 
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,14 +30,15 @@ def laptop() -> dict[str, Any]:
     ("key", "value", "message"),
     [
         ("roles.main", "rulez", "roles.main: names 'rulez'; expected 'rules'"),
-        ("roles.main", "sync", "roles.main: names 'sync'; expected one of rules, large-0"),  # plays, and is not tested
-        ("roles.larger", ["large-2"], "roles.larger: names 'large-2'; expected 'large-"),
-        ("roles.larger", [], "roles.larger: is []; expected at least 1 items"),
+        ("roles.main", "sync", "roles.main: names 'sync'; expected one of rules"),  # plays, and is not tested
+        ("roles.main", "large", "roles.main: names 'large'; expected one of rules"),  # is trained
+        ("roles.larger", "larg", "roles.larger: names 'larg'; expected 'large'"),
+        ("roles.smaller", "rules", "roles.smaller: is 'rules'; expected a policy if roles.larger is one"),
         ("roles.looping", "qwen", "roles.looping: names 'qwen'"),
         ("sweeps.sizes", "size", "sweeps.sizes: names 'size'; expected 'sizes'"),
         ("policies.teachers", "rule", "policies.teachers: names 'rule'; expected 'rules'"),
-        ("policies.seeds", [0, 0], "policies.seeds: is [0, 0]; expected different numbers"),
-        ("policies.seeds", [-1], "policies.seeds.0: is -1; expected at least 0"),
+        ("replicates", [0, 0], "replicates: is [0, 0]; expected different numbers"),
+        ("replicates", [-1], "replicates.0: is -1; expected at least 0"),
         ("policies.sizes.large.network.shape", "33/1/2", "shape: is '33/1/2'; expected hidden/layers/heads"),
         ("policies.sizes.large.network.shape", "0/0/0", "shape: is '0/0/0'; expected hidden/layers/heads"),
         ("policies.sizes.large.network.shape", "64/3/5", "shape: is '64/3/5'; expected hidden/layers/heads"),
@@ -85,28 +85,28 @@ def test_what_cannot_run_is_refused_by_its_whole_name(
 
 
 def test_the_design_of_the_laptop_run(laptop: dict[str, Any]) -> None:
-    policies = ["large-0", "large-1", "small-0", "small-1"]
+    policies = ["large", "small"]
     assert plan.policies(laptop) == policies
     assert set(plan.players(laptop)) == {"rules", "random", "sync", *policies}
     assert plan.tested(laptop) == ["rules", "policies"]
+    assert plan.untrained(laptop) == ["rules"]
     assert plan.compared(laptop) == ["rules", "baselines", "policies"]
     assert plan.sweeps(laptop) == ["sizes", "temperatures"]
-    assert plan.shown(laptop) == ["rules", "large-0", "small-0"]
+    assert plan.shown(laptop) == ["rules", "large", "small"]
     assert not plan.language(laptop)
-    assert [Path(path).name for path in plan.criteria(laptop)] == [
-        "rules.shuffles.parquet",
-        "rules.functional.parquet",
-        "policies.shuffles.parquet",
-        "policies.functional.parquet",
-        "rules.variants.parquet",
+    two = {**laptop, "replicates": [0, 7]}
+    of_one = ["rules.shuffles", "policies.shuffles", "rules.functional", "policies.functional", "rules.variants"]
+    assert [path.partition("coordination/")[2] for path in plan.criteria(two)] == [
+        f"r{replicate}/evals/{name}.parquet" for replicate in (0, 7) for name in of_one
     ]
-    games = plan.played(laptop, "games", ["rules", "sizes"])
-    assert [path.partition("/games/")[2] for path in games] == [
-        "rules/rules.0.games.parquet",
-        "rules/rules.1.games.parquet",
-        "sizes/rules.0.games.parquet",
+    assert plan.played(laptop, "games", "policies", 7) == [
+        f"<results>/coordination/r7/games/policies/{name}.0.games.parquet" for name in policies
     ]
-    assert plan.tests_of(laptop, "shuffles", "policies") == {**laptop["tests"]["shuffles"], "groups": 25}
+    assert plan.games(two, "outcomes", ["sizes"]) == [
+        f"<results>/coordination/r{replicate}/games/sizes/rules.0.outcomes.parquet" for replicate in (0, 7)
+    ]
+    groups = laptop["experiments"]["policies"]["groups"]
+    assert plan.tests_of(laptop, "shuffles", "policies") == {**laptop["tests"]["shuffles"], "groups": groups}
     assert plan.size(laptop, "small") == {"shape": "8/1/2", **laptop["policies"]["sizes"]["small"]["training"]}
     assert plan.backed_by(laptop, "endpoint") == "(?!)"
     assert plan.backed_by(laptop, "rules", "replay") == "rules|random|sync"
@@ -118,18 +118,18 @@ def test_the_design_of_the_papers_run() -> None:
     assert plan.experiments(paper).keys() == {"main", "reasoning", "models", "looping", "sweep"}
     assert plan.sweeps(paper) == ["sweep"]
     assert plan.language(paper)
-    flags = plan.player(paper, "gpt-4.1", "main", "3", "", "replies")
+    flags = plan.player(paper, "gpt-4.1", "main", "3", "", "made", 0)
     assert flags["url"] == "https://api.openai.com/v1"
-    assert (flags["limit_file"], flags["cache"]) == ("replies/gpt-4.1.limit", "replies/main/gpt-4.1.3")
-    flags = plan.player(paper, "llama-3.1-8b", "models", "0", "", "replies")
-    assert (flags["engine"], flags["batch"], flags["cache"]) == ("vllm", 512, "replies/models/llama-3.1-8b.0")
+    assert (flags["limit_file"], flags["cache"]) == ("made/limits/gpt-4.1.limit", "made/r0/replies/main/gpt-4.1.3")
+    flags = plan.player(paper, "llama-3.1-8b", "models", "0", "", "made", 0)
+    assert (flags["engine"], flags["batch"], flags["cache"]) == ("vllm", 512, "made/r0/replies/models/llama-3.1-8b.0")
     assert "url" not in flags
     assert {"smoke", "gpu"} == {name for name in ("smoke", "gpu") if section(name)}
 
 
 def test_a_policy_is_played_from_its_folder_and_keeps_no_replies(laptop: dict[str, Any]) -> None:
-    found = plan.player(laptop, "small-1", "policies", "0", "models/small-1", "replies")
-    assert found == {"backend": "policy", "source": "models/small-1"}
+    found = plan.player(laptop, "small", "policies", "0", "models/small", "made", 0)
+    assert found == {"backend": "policy", "source": "models/small"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from game_tools import ATTRIBUTES, call, games_of, make_personas, make_schedule,
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination.backends.rules import load_rules
 from raw2fig.papers.coordination.engine import Request, play
+from raw2fig.papers.coordination.personas import read_personas
 from raw2fig.papers.coordination.prompts import (
     CONDITIONS,
     CORRECT,
@@ -133,13 +134,13 @@ def test_a_request_without_answer_ends_its_game_and_no_guess_is_made_up() -> Non
 def test_check_16_rules_through_text_play_as_the_rule_called_directly(rule: Rule, tmp_path: Path) -> None:
     games = games_of("tom", 20, agents=10, rounds=20)
     personas = sentences(tmp_path)
-    played = play(games, personas, load_rules(rule, personas))
+    played = play(games, personas, load_rules(rule))
 
     def draw(round_: int, on: np.ndarray) -> Draws:
-        seeds = [[digest(games[i].seed, games[i].game, agent, round_) for agent in range(10)] for i in on]
+        seeds = [[digest(games[i].replicate, games[i].game, agent, round_) for agent in range(10)] for i in on]
         return Draws(*np.moveaxis([[draws_of(np.random.default_rng(seed)) for seed in row] for row in seeds], -1, 0))
 
-    own = [[persona_traits(number) for number in game.personas] for game in games]
+    own = [[persona_traits(personas[number]) for number in game.personas] for game in games]
     traits = Traits(
         np.array([[one.offset for one in row] for row in own]), np.array([[o.scale for o in r] for r in own])
     )
@@ -155,11 +156,9 @@ def test_the_rule_of_a_prompt_is_that_of_its_condition(tmp_path: Path) -> None:
     personas = sentences(tmp_path)
     for condition, rule in {"plain": "plain", "persona": "persona", "tom": "tom", "reasoning": "tom"}.items():
         games = games_of(condition, 3, rounds=12)
-        assert play(games, personas, load_rules("condition", personas)) == play(
-            games, personas, load_rules(rule, personas)
-        )
+        assert play(games, personas, load_rules("condition")) == play(games, personas, load_rules(rule))
     with pytest.raises(InputError, match="no rule 'tomm'"):
-        load_rules("tomm", personas)
+        load_rules("tomm")
 
 
 def test_check_16_replay_gives_a_stored_game_bit_for_bit_without_a_network(
@@ -205,7 +204,7 @@ def test_check_17_personas_are_without_replacement_and_a_row_is_the_same_in_ever
     assert [large[game.game] for game in small] == small
     assert len({game.target for game in large.values()}) > 30
     assert all(51 <= game.target <= 100 for game in large.values())
-    other = read_schedule(make_schedule(tmp_path, personas, 40, ("tom",), seed=1))
+    other = read_schedule(make_schedule(tmp_path, personas, 40, ("tom",), replicate=1))
     assert [game.target for game in other] != [game.target for game in small]
     assert [game.personas for game in other] != [game.personas for game in small]
 
@@ -237,7 +236,7 @@ def test_a_sweep_and_the_papers_games_are_schedules(tmp_path: Path) -> None:
     personas = make_personas(tmp_path)
     heats = [f"{heat / 10:g}" for heat in range(11)]
     sweep = ("--agents", *range(3, 16), "--temperatures", *heats, "--games", 50)
-    given = ("schedule", "--personas", personas, "--schedule", tmp_path / "schedule.parquet")
+    given = ("schedule", "--personas", personas, "--replicate", 0, "--schedule", tmp_path / "schedule.parquet")
     assert call(*given, "--models", "gpt-4.1", "--conditions", "plain", *sweep) == 0
     frame = pd.read_parquet(tmp_path / "schedule.parquet")
     assert len(frame) == 7150
@@ -268,7 +267,8 @@ def test_a_sweep_and_the_papers_games_are_schedules(tmp_path: Path) -> None:
 )
 def test_mistakes_in_a_schedule_are_named(flags: str, message: str, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     personas = make_personas(tmp_path)
-    assert call("schedule", "--personas", personas, "--schedule", tmp_path / "schedule.parquet", *flags.split()) == 2
+    given = ("--personas", personas, "--replicate", 0, "--schedule", tmp_path / "schedule.parquet")
+    assert call("schedule", *given, *flags.split()) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "schedule.parquet").exists()
 
@@ -301,11 +301,15 @@ def test_mistakes_in_play_are_named(tmp_path: Path, capsys) -> None:  # type: ig
     assert "has 1 personas" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_the_twenty_personas_are_fixed_and_share_nothing(tmp_path: Path) -> None:
+def test_the_twenty_personas_share_nothing_and_are_others_in_each_replicate(tmp_path: Path) -> None:
     personas = sentences(tmp_path)
-    assert len(personas) == 20
-    assert digest(*personas) == PERSONAS
-    assert personas[0].startswith("You are Zola, a 62-year-old train dispatcher from a factory suburb.")
+    assert sentences(tmp_path) == personas
+    others = read_personas(make_personas(tmp_path, replicate=1))
+    assert len(personas) == len(others) == 20
+    assert not set(personas) & set(others)
+    traits = [persona_traits(text) for text in (*personas, *others)]
+    assert len({(float(one.offset), float(one.scale)) for one in traits}) == 40
+    assert persona_traits(personas[0]) == traits[0]
     for part in (
         r"You are (\w+),",
         r"year-old (.*) from",
@@ -316,19 +320,16 @@ def test_the_twenty_personas_are_fixed_and_share_nothing(tmp_path: Path) -> None
         assert len({re.search(part, text).group(1) for text in personas}) == 20  # type: ignore[union-attr]
 
 
-PERSONAS = 9604717481823539780
-"""Digest of the sentences: everything played with them depends on it."""
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (("personas: 20", "personas: 21"), "has 20 entries; expected one for each of 21"),
         (("{name}, a", "{nam}, a"), "the sentence has places"),
-        (("seed: 2510", "sed: 2510"), "is not a description of personas"),
+        (("ages:", "age:"), "is not a description of personas"),
     ],
 )
 def test_mistakes_in_the_tables_are_named(change: tuple[str, str], message: str, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "my.yaml").write_text(ATTRIBUTES.read_text().replace(*change))
-    assert call("personas", "--attributes", tmp_path / "my.yaml", "--personas", tmp_path / "personas.json") == 2
+    given = ("--attributes", tmp_path / "my.yaml", "--replicate", 0, "--personas", tmp_path / "personas.json")
+    assert call("personas", *given) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]

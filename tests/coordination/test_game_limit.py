@@ -120,7 +120,7 @@ def test_other_models_seeds_and_prompts_do_not_get_stored_replies(tmp_path: Path
     assert asked("m") == 3
     assert asked("m") == 0
     assert asked("other") == 3
-    assert asked("m", seed=1) == 3
+    assert asked("m", replicate=1) == 3
     assert asked("m", temperature=0) == 3  # type: ignore[arg-type]
     assert asked("m", target=99) == 0  # nothing that an agent sees
     respond = cached(counting, tmp_path, "m")

@@ -92,10 +92,10 @@ def outcomes_table(path: Path, cells: list[tuple[int, float, int, int]], incompl
     for agents, heat, solved, number in cells:
         for index in range(number):
             won = index < solved
-            rows.append((f"g{agents}-{heat}-{index}", "plain", "m", agents, heat, 60, index % 7 + 1, won, True, ""))
+            rows.append((0, f"g{agents}-{heat}-{index}", "plain", "m", agents, heat, 60, index % 7 + 1, won, True, ""))
     agents, heat, _, _ = cells[0]
     for index in range(incomplete):
-        rows.append((f"lost{index}", "plain", "m", agents, heat, 60, 3, False, False, "round 4, agent 0: silent"))
+        rows.append((0, f"lost{index}", "plain", "m", agents, heat, 60, 3, False, False, "round 4, agent 0: silent"))
     write_table(table([Outcome(*row) for row in rows], Outcome), path)
     return path
 
@@ -132,6 +132,7 @@ def test_success_of_rules_falls_with_the_size_of_the_group(tmp_path: Path) -> No
     """The sheet's sweep, small: through text, 60 games of each size."""
     personas = sentences(tmp_path)
     given = ("schedule", "--personas", tmp_path / "personas.json", "--models", "m", "--conditions", "plain")
+    given = (*given, "--replicate", 0)
     assert call(*given, "--games", 60, "--agents", 3, 8, 15, "--schedule", tmp_path / "schedule.parquet") == 0
     names = outputs(tmp_path)
     flags = ("--schedule", tmp_path / "schedule.parquet", "--personas", tmp_path / "personas.json")
@@ -156,4 +157,23 @@ def test_where_a_size_decides_or_nothing_does_there_is_no_odds_ratio(solved: tup
     path = outcomes_table(tmp_path / "o.parquet", [(3, 1.0, solved[0], 20), (7, 1.0, solved[1], 20)])
     made = ("--rates", tmp_path / "rates.csv", "--odds", tmp_path / "odds.csv")
     assert call("success", "--outcomes", path, *made) == 0
-    assert (tmp_path / "odds.csv").read_text() == "model,condition,over,n,odds_ratio,low,high,p\n"
+    (row,) = pd.read_csv(tmp_path / "odds.csv").to_dict("records")
+    assert (row["model"], row["over"], row["n"]) == ("m", "agents", 40)
+    assert np.isnan([row[name] for name in ("odds_ratio", "low", "high", "p")]).all()
+
+
+def test_players_trained_here_have_a_row_for_each_replicate_and_others_one_for_all_games(tmp_path: Path) -> None:
+    paths = []
+    for replicate, (own, other) in enumerate([((3, 1.0, 5, 10), (3, 1.0, 2, 10)), ((3, 1.0, 8, 10), (3, 1.0, 3, 10))]):
+        for name, cell in (("policy", own), ("rules", other)):
+            path = outcomes_table(tmp_path / f"{name}{replicate}.parquet", [cell, (7, 1.0, 4, 10)])
+            frame = pd.read_parquet(path)
+            named = frame.assign(game=name + frame["game"], model=name, replicate=replicate)
+            named.to_parquet(path, index=False)
+            paths.append(path)
+    made = ("--rates", tmp_path / "rates.csv", "--odds", tmp_path / "odds.csv")
+    assert call("success", "--outcomes", *paths, "--trained", "policy", *made) == 0
+    rates = pd.read_csv(tmp_path / "rates.csv").query("agents == 3").set_index(["model", "replicate"])["rate"]
+    assert rates.to_dict() == {("policy", "0"): 0.5, ("policy", "1"): 0.8, ("rules", "all"): 0.25}
+    odds = pd.read_csv(tmp_path / "odds.csv").set_index(["model", "replicate"])["n"]
+    assert odds.to_dict() == {("policy", "0"): 20, ("policy", "1"): 20, ("rules", "all"): 40}

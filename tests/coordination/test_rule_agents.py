@@ -15,8 +15,8 @@ from raw2fig.papers.coordination.rule_agents import (
     draws_of,
     memory,
     observe,
-    persona_traits,
     simulate,
+    traits_of,
 )
 
 STILL = Draws(0.0, 1.0, 0.0, 0.5)
@@ -24,9 +24,7 @@ STILL = Draws(0.0, 1.0, 0.0, 0.5)
 
 
 def personas(games: int, agents: int, rng: np.random.Generator) -> Traits:
-    of = [persona_traits(number) for number in range(20)]
-    drawn = np.argsort(rng.random((games, 20)), axis=1)[:, :agents]
-    return Traits(np.array([one.offset for one in of])[drawn], np.array([one.scale for one in of])[drawn])
+    return traits_of(rng.standard_normal((2, games, agents)))
 
 
 def play(rule: Rule, games: int = 400, agents: int = 10, seed: int = 0, rounds: int = 20) -> tuple[Played, np.ndarray]:

@@ -12,7 +12,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.coordination.group_tests import LABELS, NUMBERS, against_nulls, parse_variant
 from raw2fig.papers.coordination.logs import Game, read_series
 from raw2fig.papers.coordination.measures import CRITERIA, Options, measure, summarise
-from raw2fig.papers.coordination.rule_agents import Rule, Traits, drawing, persona_traits, simulate
+from raw2fig.papers.coordination.rule_agents import Rule, drawing, simulate, traits_of
 from raw2fig.tables import read_json
 
 ROUNDS, AGENTS, EACH = 20, 6, 30
@@ -25,9 +25,7 @@ def table_of_games(seed: int = 0) -> pd.DataFrame:
     rows = []
     for condition in CONDITIONS:
         targets = rng.integers(51, 101, EACH)
-        drawn = np.argsort(rng.random((EACH, 20)), axis=1)[:, :AGENTS]
-        of = [persona_traits(number) for number in range(20)]
-        traits = Traits(np.array([one.offset for one in of])[drawn], np.array([one.scale for one in of])[drawn])
+        traits = traits_of(rng.standard_normal((2, EACH, AGENTS)))
         played = simulate(condition, targets, traits, ROUNDS, AGENTS, drawing(rng, AGENTS))
         for game in range(EACH):
             for t in range(played.rounds[game]):
@@ -49,13 +47,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table_of_games().to_parquet(folder / "games.parquet", index=False)
     series = folder / "series.parquet"
     run("series", "--games", folder / "games.parquet", "--output", series, "--counts", folder / "counts.json")
-    few = ("--surrogates", 19, "--series", series)
+    few = ("--surrogates", 19, "--series", series, "--replicate", 0)
     run("criteria", *few, "--table", folder / "criteria.parquet", "--variants", "main", "bins=3", "detrend=yes")
     run("functional-null", *few, "--table", folder / "functional.parquet")
     both = (folder / "criteria.parquet", folder / "functional.parquet")
     run("pool", "--criteria", *both, "--table", folder / "pooled.csv")
-    shares = ("--shares", folder / "shares.csv")
-    run("differentiation", "--series", series, "--table", folder / "lrt.parquet", *shares)
+    run("differentiation", "--series", series, "--replicate", 0, "--table", folder / "lrt.parquet")
+    run("shares", "--tests", folder / "lrt.parquet", "--shares", folder / "shares.csv")
     run("early", "--series", series, "--table", folder / "early.parquet", "--horizons", 6, 8)
     run("regression", "--early", folder / "early.parquet", "--table", folder / "regression.csv")
     run("mediation", "--early", folder / "early.parquet", "--table", folder / "mediation.csv", "--repetitions", 50)
@@ -110,7 +108,7 @@ def test_success_in_words_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_criteria_have_a_row_for_everything(made: Path) -> None:
     table = pd.read_parquet(made / "criteria.parquet")
-    assert list(table.columns) == [*LABELS, *NUMBERS]
+    assert list(table.columns) == [*LABELS, *NUMBERS, "replicate"]
     usable = {one.game: one for one in read_series(made / "series.parquet") if not one.reason}
     names = summarise(measure(np.zeros((1, 10, 6)))).keys()
     assert len(table) == len(usable) * 2 * 3 * len(names)
@@ -132,7 +130,7 @@ def test_criteria_have_a_row_for_everything(made: Path) -> None:
 
 
 def test_check_08_results_do_not_depend_on_workers_other_games_or_their_order(made: Path, tmp_path: Path) -> None:
-    flags = ("--surrogates", 19, "--nulls", "row", "column")
+    flags = ("--surrogates", 19, "--nulls", "row", "column", "--replicate", 0)
     run("criteria", "--series", made / "series.parquet", "--table", tmp_path / "two.parquet", *flags, "--workers", 2)
     one = pd.read_parquet(made / "criteria.parquet").query("variant == 'main'").reset_index(drop=True)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "two.parquet"), one)
@@ -245,7 +243,8 @@ def test_variants() -> None:
 def test_refused_by_name(
     made: Path, tmp_path: Path, words: tuple, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(*words, "--series", made / "series.parquet", "--table", tmp_path / "a.parquet", status=2)
+    given = ("--series", made / "series.parquet", "--replicate", 0, "--table", tmp_path / "a.parquet")
+    run(*words, *given, status=2)
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())
 
@@ -256,9 +255,9 @@ def test_games_that_are_all_too_short_are_refused(tmp_path: Path, capsys: pytest
         "series", "--games", tmp_path / "games.csv", "--output", tmp_path / "s.parquet", "--counts", tmp_path / "c.json"
     )
     assert read_json(tmp_path / "c.json")["usable"] == 0
-    more = {"differentiation": ("--shares", tmp_path / "shares.csv")}
     for step in ("criteria", "functional-null", "differentiation"):
-        run(step, "--series", tmp_path / "s.parquet", "--table", tmp_path / "t.parquet", *more.get(step, ()), status=2)
+        given = ("--series", tmp_path / "s.parquet", "--replicate", 0, "--table", tmp_path / "t.parquet")
+        run(step, *given, status=2)
         assert "no usable game" in capsys.readouterr().err.splitlines()[-1]
     run("mediation", "--early", tmp_path / "s.parquet", "--table", tmp_path / "t.csv", status=2)
     assert "no column 'horizon'" in capsys.readouterr().err.splitlines()[-1]

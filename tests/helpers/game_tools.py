@@ -18,9 +18,9 @@ def call(*words: object) -> int:
     return status_of("coordination", *words)
 
 
-def make_personas(folder: Path) -> Path:
+def make_personas(folder: Path, replicate: int = 0) -> Path:
     path = folder / "personas.json"
-    assert call("personas", "--attributes", ATTRIBUTES, "--personas", path) == 0
+    assert call("personas", "--attributes", ATTRIBUTES, "--replicate", replicate, "--personas", path) == 0
     return path
 
 
@@ -28,6 +28,7 @@ def make_schedule(
     folder: Path, personas: Path, games: int = 2, conditions: Sequence[str] = ("plain",), **flags: int
 ) -> Path:
     path = folder / "schedule.parquet"
+    flags = {"replicate": 0} | flags
     more = [word for name, value in flags.items() for word in (f"--{name}", value)]
     given = ("--personas", personas, "--models", "m", "--games", games, "--conditions", *conditions)
     assert call("schedule", *given, *more, "--schedule", path) == 0
@@ -40,8 +41,8 @@ def outputs(folder: Path) -> list[object]:
     return [word for name in names for word in (f"--{name}", folder / f"{name}.parquet")]
 
 
-def games_of(condition: str, number: int, agents: int = 4, rounds: int = 8, seed: int = 0) -> list[ScheduledGame]:
-    return [scheduled("m", condition, agents, 1.0, index, rounds, 20, seed) for index in range(number)]
+def games_of(condition: str, number: int, agents: int = 4, rounds: int = 8, replicate: int = 0) -> list[ScheduledGame]:
+    return [scheduled("m", condition, agents, 1.0, index, rounds, 20, replicate) for index in range(number)]
 
 
 def player(reply: Callable[[Request], str | None]) -> Respond:

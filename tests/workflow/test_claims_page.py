@@ -77,10 +77,12 @@ def page(claims_file, tmp_path) -> Page:
         (captions / key).mkdir(parents=True)
         (captions / key / "fit.rst").write_text("Fig. 1. The fit\nof <this> paper.\n")
         logs = tmp_path / "results" / key / "logs"
-        (logs / "deep").mkdir(parents=True)
+        of_replicate = tmp_path / "results" / key / "r1/logs/deep"
+        for folder in (logs, of_replicate):
+            folder.mkdir(parents=True)
         text = f"12:00:00 INFO raw2fig {key} fit --a 1\n12:00:10 INFO {cost(key, 10.0, 9.5, 100)}\n"
         (logs / "fit-1.log").write_text(text)
-        (logs / "deep/fit-2.log").write_text(f"a word\n12:00:02 INFO {cost(key, 2.0, 1.25, 90)}\n")
+        (of_replicate / "fit-2.log").write_text(f"a word\n12:00:02 INFO {cost(key, 2.0, 1.25, 90)}\n")
         (logs / "fails.log").write_text(f"12:00:00 INFO raw2fig {key} fit --a 2\nTraceback\n")
     reference = read_json(files[0])
     reference["claims"][0].update(verdict=INCONCLUSIVE, measured="0.85 [0.7, 0.9], 20 replicates")

@@ -89,7 +89,7 @@ def claims_page(
     reference
         The claims.json of the reference run of papers. The page shows its verdicts beside this run's.
     results
-        Folder of results, in which the steps' logs are at PAPER/logs.
+        Folder of results, in which the steps' logs are at PAPER/logs and PAPER/r0/logs.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -235,7 +235,7 @@ def embed(path: Path, captions: Path | None = None) -> Figure:
 def runtimes(folder: Path) -> list[Runtime]:
     """Runtimes per step from the last lines of the logs in `folder`, longest first."""
     jobs: dict[tuple[str, str], list[tuple[float, ...]]] = defaultdict(list)
-    for path in sorted(folder.glob("*/logs/**/*.log")):
+    for path in sorted(folder.glob("*/**/logs/**/*.log")):
         for paper, name, *costs in COSTS.findall(path.read_text(encoding="utf-8", errors="replace")):
             jobs[paper, name].append(tuple(map(float, costs)))
     rows = [Runtime(*key, len(rows), *_totals(rows)) for key, rows in jobs.items()]

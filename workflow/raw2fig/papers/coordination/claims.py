@@ -59,8 +59,8 @@ class Roles(Record):
     """Players that the claims are about."""
 
     main: str = Field(description="The player that most claims are about.")
-    larger: list[str] = Field(min_length=1, description="Players of the larger model, one for each training seed.")
-    smaller: list[str] = Field(min_length=1, description="Players of the smaller model, one for each training seed.")
+    larger: str = Field(description="The player with the larger model.")
+    smaller: str = Field(description="The player with the smaller model.")
     looping: str | None = Field(
         description="The player whose replies do not come to an end without a further line in the prompt."
     )
@@ -80,6 +80,7 @@ def measurements(
     mediation: Input,
     planted: Input,
     roles: Annotated[Roles, At("roles")],
+    trained: list[str] | None = None,
     language: bool = False,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
@@ -106,11 +107,13 @@ def measurements(
         Mediated effects.
     planted
         How well both analyses recover planted effects.
+    trained
+        Players that were trained here, in each replicate. What is said of them is over replicates.
     language
         Whether the main player is a pretrained language model. Without one, claims on language models are out of scale.
     """
 
-    main, larger, smaller = roles.main, roles.larger, roles.smaller
+    main, larger, smaller, policies = roles.main, roles.larger, roles.smaller, trained or []
     tests = read_criteria(criteria)
     tests, groups = tests[tests["model"] == main], read_pooled(pooled)
     groups = groups[groups["model"] == main]
@@ -137,11 +140,11 @@ def measurements(
         "C5x": lambda: recovered(planted, "interaction"),
         "C6": lambda: effect(mediation, main, {"method": "simulation", "effect": "acme"}, "estimate"),
         "C6x": lambda: recovered(planted, "acme"),
-        "C7": lambda: {f"{TITLES[b]} minus {TITLES[a]}": gain(played, [main], a, b) for a, b in PAIRS},
-        "C8": lambda: interplay(played, larger, smaller),
+        "C7": lambda: {f"{TITLES[b]} minus {TITLES[a]}": gain(played, main, a, b) for a, b in PAIRS},
+        "C8": lambda: interplay(played, larger, smaller, policies),
         "C8b": lambda: {
-            "success": {TITLES[c]: success_of(played, smaller, c) for c in CONDITIONS},
-            "ToM minus Plain": gain(played, smaller, "plain", "tom"),
+            "success": {TITLES[c]: success_of(played, smaller, c, policies) for c in CONDITIONS},
+            "ToM minus Plain": gain(played, smaller, "plain", "tom", policies),
         },
         "C9": lambda: truncated(reports, roles.looping or ""),
         "C10": lambda: {

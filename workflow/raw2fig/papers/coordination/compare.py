@@ -3,17 +3,28 @@ conditions. `Absent` says why one cannot be made (`raw2fig.claims`)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.claims import Absent
+from raw2fig.claims import Absent, Undecided
 from raw2fig.papers.coordination.group_tests import MAIN
-from raw2fig.papers.coordination.results import CONDITIONS, read_effects, read_odds, title_of
-from raw2fig.stats import LEVEL, SEED, Estimate, bootstrap_mean, difference, proportion, within_unit
+from raw2fig.papers.coordination.results import CONDITIONS, estimate, read_effects, read_odds, title_of
+from raw2fig.stats import (
+    LEVEL,
+    SEED,
+    Estimate,
+    bootstrap_mean,
+    by_replicate,
+    difference,
+    over_replicates,
+    paired,
+    proportion,
+)
 from raw2fig.tables import read_json, rows_where
 
 if TYPE_CHECKING:
@@ -25,22 +36,21 @@ HORIZON = 10
 
 def mean_of(pooled: pd.DataFrame, criterion: str, null: str, condition: str, variant: str = MAIN) -> Estimate:
     """Mean bias-corrected value over the groups of a condition; `pooled` is of one player."""
-    row = _row(pooled, criterion, null, condition, variant)
-    return Estimate(row["mean"], row["mean_low"], row["mean_high"], int(row["groups"]))
+    rows = _rows(pooled, criterion, null, condition, variant)
+    return estimate(rows, ("mean", "mean_low", "mean_high", "groups"))
 
 
 def share_of_groups(pooled: pd.DataFrame, criterion: str, null: str, condition: str) -> Estimate:
     """Share of the groups of a condition with p < .05."""
-    row = _row(pooled, criterion, null, condition, MAIN)
-    return Estimate(row["share"], row["share_low"], row["share_high"], int(row["groups"]))
+    rows = _rows(pooled, criterion, null, condition, MAIN)
+    return estimate(rows, ("share", "share_low", "share_high", "groups"), 0, 1)
 
 
-def _row(pooled: pd.DataFrame, criterion: str, null: str, condition: str, variant: str) -> pd.Series:
-    wanted = {"criterion": criterion, "null": null, "condition": condition, "variant": variant}
-    found = pooled[(pooled[list(wanted)] == list(wanted.values())).all(axis=1)]
+def _rows(pooled: pd.DataFrame, criterion: str, null: str, condition: str, variant: str) -> pd.DataFrame:
+    found = rows_where(pooled, criterion=criterion, null=null, condition=condition, variant=variant)
     if found.empty:
         raise Absent(f"no groups of {condition} with {criterion} under the {null} null ({variant})")
-    return found.iloc[0]
+    return found
 
 
 def values_of(tests: pd.DataFrame, criterion: str, null: str, condition: str) -> np.ndarray:
@@ -72,49 +82,52 @@ def rate(calibration: pd.DataFrame, process: str, null: str, criterion: str, rou
     return proportion(int(found.iloc[0]["rejected"]), int(found.iloc[0]["reps"]))
 
 
-def success_of(outcomes: pd.DataFrame, models: Sequence[str], condition: str) -> Estimate:
-    """Success rate of players that differ in their training seed, resampling games and seeds."""
-    cells = [_solved(outcomes, model, condition) for model in models]
-    return within_unit(bootstrap_mean(np.concatenate(cells), SEED, seeds=_seeds(cells)))
+def success_of(outcomes: pd.DataFrame, model: str, condition: str, trained: Collection[str] = ()) -> Estimate:
+    """Success rate of a player: over replicates if it is one of the `trained`, else over games."""
+    solved = _solved(outcomes, model, condition, trained)
+    if model in trained:
+        return over_replicates(solved, least=0, most=1)
+    return proportion(int(sum(solved.values())), len(solved))
 
 
-def gain(outcomes: pd.DataFrame, models: Sequence[str], base: str, condition: str) -> Estimate:
-    """Success in a condition less that in `base`, resampling games and seeds."""
-    changes = _changes(outcomes, models, base, condition)
-    return bootstrap_mean(np.concatenate(changes), SEED, seeds=_seeds(changes))
+def gain(outcomes: pd.DataFrame, model: str, base: str, condition: str, trained: Collection[str] = ()) -> Estimate:
+    """Success in a condition less that in `base`."""
+    return _mean(_change(outcomes, model, base, condition, trained), model in trained)
 
 
 def interplay(
-    outcomes: pd.DataFrame, larger: Sequence[str], smaller: Sequence[str], base: str = "plain", condition: str = "tom"
+    outcomes: pd.DataFrame, larger: str, smaller: str, trained: Collection[str] = (), condition: str = "tom"
 ) -> Estimate:
-    """What a condition adds for the larger model less what it adds for the smaller one."""
-    pairs = [_changes(outcomes, models, base, condition) for models in (larger, smaller)]
-    both = []
-    for a, b in zip(*pairs, strict=True):
-        n = min(len(a), len(b))
-        both.append(a[:n] - b[:n])
-    return bootstrap_mean(np.concatenate(both), SEED, seeds=_seeds(both))
+    """What a condition adds to Plain for the larger model less what it adds for the smaller one."""
+    small, large = (_change(outcomes, model, "plain", condition, trained) for model in (smaller, larger))
+    return _mean(_less(small, large, larger in trained), larger in trained)
 
 
-def _changes(outcomes: pd.DataFrame, models: Sequence[str], base: str, condition: str) -> list[np.ndarray]:
-    """For each model the change between games of equal number, which have nothing else in common."""
-    changes = []
-    for model in models:
-        before, after = (_solved(outcomes, model, name) for name in (base, condition))
-        n = min(len(before), len(after))
-        changes.append(after[:n] - before[:n])
-    return changes
+Units = dict[Hashable, float]
+"""A value for each replicate of players that were trained there, and for each game of others, by number."""
 
 
-def _solved(outcomes: pd.DataFrame, model: str, condition: str) -> np.ndarray:
-    found = rows_where(outcomes, model=model, condition=condition).sort_values("game")
+def _mean(values: Units, trained: bool) -> Estimate:
+    return over_replicates(values) if trained else bootstrap_mean(list(values.values()), SEED)
+
+
+def _change(outcomes: pd.DataFrame, model: str, base: str, condition: str, trained: Collection[str]) -> Units:
+    before, after = (_solved(outcomes, model, name, trained) for name in (base, condition))
+    return _less(before, after, model in trained)
+
+
+def _less(a: Units, b: Units, trained: bool) -> Units:
+    """b - a in each replicate, or of games of equal number, which have nothing else in common."""
+    return paired(a, b) if trained else {number: b[number] - value for number, value in a.items() if number in b}
+
+
+def _solved(outcomes: pd.DataFrame, model: str, condition: str, trained: Collection[str]) -> Units:
+    found = rows_where(outcomes, model=model, condition=condition).sort_values("game", kind="stable")
     if found.empty:
         raise Absent(f"{model} has not played {condition}")
-    return found["success"].to_numpy(dtype=np.float64)
-
-
-def _seeds(parts: Sequence[np.ndarray]) -> list[int]:
-    return [seed for seed, part in enumerate(parts) for _ in part]
+    if model in trained:
+        return by_replicate(found["success"], found["replicate"].tolist())
+    return dict(enumerate(found["success"].astype(float)))
 
 
 def between(tests: pd.DataFrame, criterion: str, null: str, base: str, condition: str) -> Estimate:
@@ -146,24 +159,29 @@ def effect(path: Path, model: str, chosen: dict[str, str], value: str) -> Estima
     return Estimate(row[value], row["low"], row["high"], int(row["n"]))
 
 
-def odds_of(path: Path, over: str, condition: str = "plain") -> dict[str, Estimate]:
-    """Odds ratio of success per member or unit of temperature in a condition, for each player."""
-    frame = read_odds([path])
-    found = rows_where(frame, over=over, condition=condition)
+def odds_of(path: Path, over: str) -> dict[str, Estimate]:
+    """Odds ratio of success per member or unit of temperature in Plain, for each player."""
+    found = rows_where(read_odds([path]), over=over, condition="plain")
     if found.empty:
-        raise Absent(f"no finite odds ratio over {over}")
-    named = {row.model: Estimate(row.odds_ratio, row.low, row.high, row.n) for row in found.itertuples()}
-    return named
+        raise Absent(f"nobody has played over {over}")
+    missing = found[found["odds_ratio"].isna()]
+    if len(missing):
+        raise Undecided(f"no finite odds ratio over {over} for {', '.join(missing['model'].unique())}")
+    columns = ("odds_ratio", "low", "high", "n")
+    return {str(model): estimate(rows, columns, least=0) for model, rows in found.groupby("model")}
 
 
 def truncated(paths: Sequence[Path], model: str) -> dict[str, dict[str, Estimate]]:
     """Share of replies cut at the longest length, without and with the line to repeat, by condition."""
-    rows = [row for path in paths for row in read_json(path) if row["model"] == model]
+    cut: Counter[str] = Counter()
+    replies: Counter[str] = Counter()
+    for row in (row for path in paths for row in read_json(path) if row["model"] == model):
+        cut[row["condition"]] += round(row["truncated"] * row["replies"])
+        replies[row["condition"]] += row["replies"]
     found: dict[str, dict[str, Estimate]] = {"without the line": {}, "with it": {}}
-    for row in rows:
-        base, plus, _ = row["condition"].partition("+")
-        share = proportion(round(row["truncated"] * row["replies"]), row["replies"])
-        found["with it" if plus else "without the line"][title_of(base)] = share
+    for condition, number in replies.items():
+        base, plus, _ = condition.partition("+")
+        found["with it" if plus else "without the line"][title_of(base)] = proportion(cut[condition], number)
     if not all(found.values()):
         raise Absent(f"{model} has not played with and without the line")
     return found

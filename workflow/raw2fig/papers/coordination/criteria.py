@@ -32,7 +32,7 @@ class Shuffles(Record):
     )
     surrogates: Surrogates = Field(description="Number of shuffles of each game and null model.")
     groups: Groups = Field(
-        description="Usable games of each model and condition that are tested, the first ones; 0: all."
+        description="Usable games of each model and condition that are tested in a replicate, the first ones; 0: all."
     )
     block: int = Field(ge=1, le=100_000, description="Number of rounds in a block, for the null model block.")
 
@@ -50,7 +50,7 @@ class Functional(Record):
         description="Number of simulated groups of each game and null model; they last as many rounds as the game."
     )
     groups: Groups = Field(
-        description="Usable games of each model and condition that are tested, the first ones; 0: all."
+        description="Usable games of each model and condition that are tested in a replicate, the first ones; 0: all."
     )
     low: float = Field(description="Least guess that an agent can make.")
     high: float = Field(description="Largest guess that an agent can make.")
@@ -68,8 +68,8 @@ def criteria(
     series: Input,
     table: Output,
     shuffles: Annotated[Shuffles, At("tests.shuffles")],
+    replicate: Seed,
     workers: int = 1,
-    seed: Seed = 0,
 ) -> None:
     """Measure the criteria of every game against shuffles of its guesses: observed, null median and p, for each null
     model and variant.
@@ -85,7 +85,8 @@ def criteria(
     """
     tested = _games(series, shuffles.groups)
     given = shuffles.model_dump(include={"nulls", "variants", "surrogates", "block"})
-    write_table(against_nulls(tested, seed=seed, workers=workers, **given), table)
+    found = against_nulls(tested, seed=replicate, workers=workers, **given)
+    write_table(found.assign(replicate=replicate), table)
 
 
 @step
@@ -94,8 +95,8 @@ def functional_null(
     series: Input,
     table: Output,
     functional: Annotated[Functional, At("tests.functional")],
+    replicate: Seed,
     workers: int = 1,
-    seed: Seed = 0,
 ) -> None:
     """Measure the criteria of every game against simulated groups that react to the shared feedback without
     coordination.
@@ -111,11 +112,11 @@ def functional_null(
     """
     tested = _games(series, functional.groups)
     given = functional.model_dump(exclude={"groups"})
-    found = against_nulls(tested, seed=seed, workers=workers, **given)
+    found = against_nulls(tested, seed=replicate, workers=workers, **given)
     few = found[found["surrogates"] < functional.surrogates].drop_duplicates(["game", "condition", "model", "null"])
     if len(few):
         logging.warning("%d tests have fewer simulated groups than asked: games of that length are rare", len(few))
-    write_table(found, table)
+    write_table(found.assign(replicate=replicate), table)
 
 
 def _games(path: Path, groups: int) -> list[Game]:

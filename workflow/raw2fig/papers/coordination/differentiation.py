@@ -22,6 +22,7 @@ from raw2fig.papers.coordination.group_tests import LEVEL
 from raw2fig.papers.coordination.logs import Game, read_series, usable
 from raw2fig.papers.coordination.nulls import generator
 from raw2fig.papers.coordination.pooling import share_of
+from raw2fig.papers.coordination.results import read_differentiation, samples
 from raw2fig.settings import Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
@@ -57,7 +58,7 @@ NOTHING = Tests(0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 
 
 @step
-def differentiation(*, series: Input, table: Output, shares: Output, workers: int = 1, seed: Seed = 0) -> None:
+def differentiation(*, series: Input, table: Output, replicate: Seed, workers: int = 1) -> None:
     """Test in every game whether its agents differ: likelihood-ratio tests, plain and prewhitened, and a permutation
     test.
 
@@ -68,9 +69,6 @@ def differentiation(*, series: Input, table: Output, shares: Output, workers: in
     table
         A row for each game. plain_*: white residuals; robust_*: after AR(1) prewhitening; p_ends: permutation test;
         differentiated and differentiated_robust: intercept or slope with p < .05.
-    shares
-        CSV, a row for each model, condition and test (plain, naive, robust, ends): groups, share of differentiated
-        ones, low, high (Clopper-Pearson). naive: plain, with the chi-square references that software prints.
     workers
         Processes that test games at the same time.
     """
@@ -79,29 +77,51 @@ def differentiation(*, series: Input, table: Output, shares: Output, workers: in
     games = usable(read_series(series))
     if not games:
         raise InputError(series, "no usable game", f"games of at least {LEAST_ROUNDS} rounds and 2 agents")
-    found = pd.DataFrame(in_processes(partial(_row, seed=seed), games, workers))
-    write_table(found, table)
+    write_table(pd.DataFrame(in_processes(partial(_row, replicate=replicate), games, workers)), table)
+
+
+@step
+def shares(*, tests: list[Input], shares: Output, trained: list[str] | None = None) -> None:
+    """Share of the groups of a condition whose agents differ, by each test.
+
+    Parameters
+    ----------
+    tests
+        Tables of the step differentiation.
+    shares
+        CSV, a row for each replicate (players that were trained here; all: the games of all replicates), model,
+        condition and test (plain, naive, robust, ends): groups, share of differentiated ones, low, high
+        (Clopper-Pearson). naive: plain, with the chi-square references that software prints.
+    trained
+        Players that were trained here, in each replicate.
+    """
+    import pandas as pd
+
+    found = read_differentiation(tests)
     naive = found[["plain_p_intercept_naive", "plain_p_slope_naive"]].min(axis=1) < LEVEL
-    tests = {"plain": found["differentiated"], "naive": naive}
-    tests |= {"robust": found["differentiated_robust"], "ends": found["p_ends"] < LEVEL}
+    differ = {"plain": found["differentiated"], "naive": naive}
+    differ |= {"robust": found["differentiated_robust"], "ends": found["p_ends"] < LEVEL}
     rows = []
-    for (model, condition), part in found.groupby(["model", "condition"], sort=True):
-        for name, differs in tests.items():
-            share = share_of(int(differs[part.index].sum()), len(part))
-            row = {"model": model, "condition": condition, "test": name, "groups": len(part)}
-            rows.append(row | {"share": share.value, "low": share.low, "high": share.high})
+    for replicate, sample in samples(found, trained or []):
+        for (model, condition), part in sample.groupby(["model", "condition"], sort=True):
+            for name, differs in differ.items():
+                share = share_of(int(differs[part.index].sum()), len(part))
+                row = {"replicate": replicate, "model": model, "condition": condition, "test": name}
+                row |= {"groups": len(part), "share": share.value, "low": share.low, "high": share.high}
+                rows.append(row)
     write_table(pd.DataFrame(rows), shares)
 
 
-def _row(game: Game, seed: int) -> dict[str, Any]:
+def _row(game: Game, replicate: int) -> dict[str, Any]:
     rounds, agents = game.guesses.shape
-    row: dict[str, Any] = {"game": game.game, "condition": game.condition, "model": game.model}
+    row: dict[str, Any] = {"replicate": replicate, "game": game.game}
+    row |= {"condition": game.condition, "model": game.model}
     row |= {"rounds": rounds, "agents": agents}
     white, phi = prewhiten(game.guesses)
     plain, robust = likelihood_ratios(game.guesses), likelihood_ratios(white)
     for name, tests in (("plain", plain), ("robust", robust)):
         row |= {f"{name}_{key}": value for key, value in tests._asdict().items()}
-    rng = generator(seed, game.model, game.condition, game.game, "ends")
+    rng = generator(replicate, game.model, game.condition, game.game, "ends")
     row |= {"phi": phi, "p_ends": ends_test(game.guesses, rng)}
     return row | {"differentiated": either(plain), "differentiated_robust": either(robust)}
 

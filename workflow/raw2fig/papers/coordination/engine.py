@@ -85,6 +85,7 @@ class Outcome(NamedTuple):
     """How a game ended, as a row of the table of outcomes: `rounds` that were played to their end, and, of an
     incomplete game, the `problem`."""
 
+    replicate: int
     game: str
     condition: str
     model: str
@@ -145,7 +146,7 @@ def _requests(state: _State, round_: int, personas: Sequence[str]) -> list[Reque
             agent,
             round_,
             prompt(condition, personas[game.personas[agent]] if condition.persona else "", state.histories[agent]),
-            digest(game.seed, game.game, agent, round_),
+            digest(game.replicate, game.game, agent, round_),
             game.temperature,
         )
         for agent in range(game.agents)
@@ -207,6 +208,7 @@ def _turns(state: _State) -> Iterator[Turn]:
 def _outcome(state: _State) -> Outcome:
     game = state.game
     return Outcome(
+        game.replicate,
         game.game,
         game.condition,
         game.model,

@@ -14,12 +14,14 @@ from raw2fig.papers.coordination.group_tests import LEVEL, MAIN
 from raw2fig.papers.coordination.measures import CRITERIA, NAMES
 from raw2fig.papers.coordination.pooling import fisher, read_criteria, share_of
 from raw2fig.papers.coordination.results import (
+    ALL,
     estimates,
     in_order,
     read_calibration,
     read_pooled,
     read_shares,
     span_of,
+    stamp,
     title_of,
 )
 from raw2fig.plotting import (
@@ -31,7 +33,7 @@ from raw2fig.plotting import (
     legend_above,
     points_with_intervals,
 )
-from raw2fig.stats import Estimate
+from raw2fig.stats import Estimate, proportion
 from raw2fig.step import Input, figure
 from raw2fig.tables import rows_where
 
@@ -62,22 +64,24 @@ def _criteria(pooled: Path, models: Sequence[str], panels: Sequence[str]) -> Dra
 
     frame = read_pooled(pooled)
     fig, grid = canvas(2.9 * len(panels), 0.5 + 2.7 * len(models), rows=len(models), cols=len(panels))
-    rows: list[pd.DataFrame] = []
+    rows: list[dict[str, Any]] = []
     axes = np.reshape(grid, (len(models), len(panels)))
     for model, line in zip(models, axes, strict=True):
         for panel, ax in zip(panels, line, strict=True):
             criterion, _, variant = panel.partition(":")
             chosen = rows_where(frame, model=model, criterion=criterion)
-            chosen = chosen[(chosen["variant"] == (variant or MAIN)) & (chosen["condition"] != "all")]
-            rows.append(_against_nulls(ax, chosen))
+            chosen = chosen[(chosen["variant"] == (variant or MAIN)) & (chosen["condition"] != ALL)]
+            drawn = _against_nulls(ax, chosen)
+            rows += [{"model": model, "criterion": criterion, "variant": variant or MAIN} | row for row in drawn]
             name = TITLES.get(criterion, criterion) + VARIANTS.get(variant or MAIN, f", {variant}")
             ax.set_title(name if len(models) == 1 else f"{model}: {name}")
         line[0].set_ylabel("less null median (bit)")
-    table = pd.concat(rows, ignore_index=True)
-    if table.empty:
+    if not rows:
         raise InputError(pooled, f"no groups of {', '.join(models)}", "tested players")
     legend_above(fig, axes.ravel())
-    return Drawing(fig, table, f"{span_of(table['groups'])} groups per point")
+    table = pd.DataFrame(rows)
+    shown = frame[frame["model"].isin(models)]
+    return Drawing(fig, table, **stamp(shown, f"{span_of(table['n'])} groups per point"))
 
 
 @figure
@@ -123,21 +127,24 @@ def fig_robustness(*, pooled: Input, model: str) -> Drawing:
     return _criteria(pooled, [model], panels)
 
 
-def _against_nulls(ax: Axes, pooled: pd.DataFrame) -> pd.DataFrame:
+def _against_nulls(ax: Axes, pooled: pd.DataFrame) -> list[dict[str, Any]]:
     """One panel: conditions side by side, each with its nulls. Returns what is drawn."""
     conditions = in_order(pooled["condition"].tolist())
+    rows: list[dict[str, Any]] = []
     ax.axhline(0, color=NEUTRAL, linewidth=1)
     for index, (null, label) in enumerate(NULLS.items()):
-        of = pooled[pooled["null"] == null].set_index("condition")
-        there = [name for name in conditions if name in of.index]
+        of = pooled[pooled["null"] == null]
+        there = [name for name in conditions if name in set(of["condition"])]
         if there:
             points = estimates(of, there, ("mean", "mean_low", "mean_high", "groups"))
             shift = SPREAD * ((index + 0.5) / len(NULLS) - 0.5)
             points_with_intervals(ax, [conditions.index(name) + shift for name in there], points, label, index)
+            named = zip(there, points, strict=True)
+            rows += [{"null": null, "condition": name, **one._asdict()} for name, one in named]
     ax.set_xticks(range(len(conditions)), [title_of(name) for name in conditions])
     ax.set_xlim(-0.5, max(len(conditions), 1) - 0.5)
     ax.grid(axis="x", visible=False)
-    return pooled.sort_values(["null", "condition"], kind="stable")
+    return rows
 
 
 @figure
@@ -182,11 +189,11 @@ def fig_pvalues(*, criteria: list[Input], model: str) -> Drawing:
     axes[0].set_ylabel("share of groups")
     table = pd.DataFrame(rows)
     groups = f"{span_of(table['groups'])} groups per condition"
-    return Drawing(fig, table, groups, intervals=f"dashed: uniform p; {model}, {null} null")
+    return Drawing(fig, table, groups, note=f"n = {groups} · dashed: uniform p; {model}, {null} null")
 
 
 @figure
-def fig_differentiation(*, shares: list[Input], calibration: list[Input], models: list[str]) -> Drawing:
+def fig_differentiation(*, shares: Input, calibration: list[Input], models: list[str]) -> Drawing:
     """Figure 3d: share of groups whose agents differ, by plain and by prewhitened tests, beside groups of known truth.
 
     Parameters
@@ -212,19 +219,19 @@ def fig_differentiation(*, shares: list[Input], calibration: list[Input], models
     rows: list[dict[str, Any]] = []
     for test, label in tests.items():
         of = known[known["criterion"] == names[test]].set_index("process")
-        series[label] = estimates(of, there, ("rate", "low", "high", "reps"))
+        series[label] = [proportion(int(of.loc[name, "rejected"]), int(of.loc[name, "reps"])) for name in there]
         rows += [_row("known truth", name, test, one) for name, one in zip(there, series[label], strict=True)]
     bars_with_intervals(axes[0], [truth[name] for name in there], series)
     axes[0].set(title="known truth", ylabel="share differentiated")
     for model, ax in zip(models, axes[1:], strict=True):
         of_model = found[found["model"] == model]
         if of_model.empty:
-            raise InputError(shares[0], f"no groups of {model}", "a tested player")
+            raise InputError(shares, f"no groups of {model}", "a tested player")
         conditions = in_order(of_model["condition"].tolist())
         series = {}
         for test, label in tests.items():
-            of = of_model[of_model["test"] == test].set_index("condition")
-            series[label] = estimates(of, conditions, ("share", "low", "high", "groups"))
+            of = of_model[of_model["test"] == test]
+            series[label] = estimates(of, conditions, ("share", "low", "high", "groups"), 0, 1)
             rows += [_row(model, name, test, one) for name, one in zip(conditions, series[label], strict=True)]
         bars_with_intervals(ax, [title_of(name) for name in conditions], series)
         ax.set_title(model)
@@ -233,7 +240,8 @@ def fig_differentiation(*, shares: list[Input], calibration: list[Input], models
         ax.axhline(LEVEL, color=NEUTRAL, linewidth=1, linestyle="--")
     legend_above(fig, axes)
     table = pd.DataFrame(rows)
-    return Drawing(fig, table, f"{span_of(table['n'])} groups per bar", intervals="95 % intervals; dashed: .05")
+    shown = found[found["model"].isin(models)]
+    return Drawing(fig, table, **stamp(shown, f"{span_of(table['n'])} groups per bar; dashed: .05"))
 
 
 def _row(panel: str, group: str, test: str, found: Estimate) -> dict[str, Any]:

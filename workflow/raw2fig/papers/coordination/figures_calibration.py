@@ -70,9 +70,8 @@ def fig_calibration(*, calibration: list[Input]) -> Drawing:
         ax.set_yticks(range(len(what)), what if ax is axes[0] else [""] * len(what))
     legend_above(fig, axes)
     groups = f"{span_of(frame['reps'])} games per row, {span_of(frame['agents'])} agents"
-    return Drawing(
-        fig, frame, f"{groups}, {span_of(frame['surrogates'])} surrogates", intervals="95 % intervals (Wilson)"
-    )
+    surrogates = f"{span_of(frame['surrogates'])} surrogates"
+    return Drawing(fig, frame, groups, note=f"n = {groups}, {surrogates} · 95 % intervals over games (Wilson)")
 
 
 def _sideways(ax: Axes, part: pd.DataFrame, at: Sequence[float], label: str, index: int) -> None:

@@ -12,18 +12,21 @@ from raw2fig.errors import InputError
 from raw2fig.papers.coordination.compare import HORIZON
 from raw2fig.papers.coordination.regression import read_early
 from raw2fig.papers.coordination.results import (
+    ALL,
+    estimate,
     estimates,
     in_order,
     read_effects,
     read_odds,
     read_rates,
-    seeds_of,
     span_of,
+    stamp,
     title_of,
 )
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
+    WHISKER,
     Drawing,
     bars_with_intervals,
     canvas,
@@ -31,7 +34,7 @@ from raw2fig.plotting import (
     line_with_band,
     points_with_intervals,
 )
-from raw2fig.stats import SEED, Estimate, proportion, relative_change
+from raw2fig.stats import SEED, Estimate, over_replicates, proportion, relative_change
 from raw2fig.step import Input, figure
 from raw2fig.tables import rows_where
 
@@ -52,19 +55,27 @@ def fig_success(*, rates: list[Input]) -> Drawing:
     rates
         Success rates of the players that are compared.
     """
+    import pandas as pd
+
     frame = read_rates(rates)
     conditions, models = in_order(frame["condition"].tolist()), list(dict.fromkeys(frame["model"]))
     fig, ax = canvas(8.4, 4.0)
+    rows: list[dict[str, Any]] = []
     series = {}
-    for model in models:
-        of = frame[frame["model"] == model].set_index("condition")
-        series[model] = estimates(of, conditions, ("rate", "low", "high", "games"))
+    for number, model in enumerate(models):
+        of = frame[frame["model"] == model]
+        series[model] = estimates(of, conditions, ("rate", "low", "high", "games"), 0, 1)
+        named = zip(conditions, series[model], strict=True)
+        rows += [{"model": model, "condition": name, **one._asdict()} for name, one in named]
+        single = of[of["replicate"] != ALL]
+        at = [conditions.index(name) + 0.8 * ((number + 0.5) / len(models) - 0.5) for name in single["condition"]]
+        ax.plot(at, single["rate"], ".", color=WHISKER, alpha=0.4, zorder=3)
     # black would hide the whiskers
     bars_with_intervals(ax, [title_of(name) for name in conditions], series, (*PALETTE[:-1], NEUTRAL))
     ax.set(ylabel="share of groups that find the number", ylim=(0, 1))
     legend_above(fig, [ax])
-    groups = f"{span_of(frame['games'])} groups per bar"
-    return Drawing(fig, frame, groups, seeds_of(models), "95 % intervals (Wilson)")
+    table = pd.DataFrame(rows).dropna(subset=["value"])
+    return Drawing(fig, table, **stamp(frame, f"{span_of(table['n'])} groups per bar"))
 
 
 @figure
@@ -86,16 +97,22 @@ def fig_sweep(*, rates: list[Input], odds: list[Input]) -> Drawing:
     for ax, (over, label) in zip(axes, (("agents", "agents"), ("temperature", "sampling temperature")), strict=True):
         number = 0
         for (model, condition), part in frame.groupby(["model", "condition"], sort=True):
-            cells = part.groupby(over)[["games", "solved"]].sum()
+            cells = part.groupby([over, "replicate"])[["games", "solved"]].sum()
             cells = cells[cells["games"] > 0]
-            if len(cells) < 2:
+            places = cells.index.unique(over).tolist()
+            if len(places) < 2:
                 continue
-            found = [proportion(int(solved), int(games)) for games, solved in cells.itertuples(index=False)]
-            ratio = ratios[(ratios["model"] == model) & (ratios["condition"] == condition) & (ratios["over"] == over)]
-            ratio_text = "".join(f": {r.odds_ratio:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in ratio.itertuples())
-            line_with_band(ax, list(cells.index), found, f"{model}, {title_of(condition)}{ratio_text}", number)
+            found = [_success(cells.loc[at]) for at in places]
+            wanted = rows_where(ratios, model=model, condition=condition, over=over)
+            ratio = estimate(wanted, ("odds_ratio", "low", "high", "n"), least=0)
+            text = f": {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.n else ""
+            line_with_band(ax, places, found, f"{model}, {title_of(condition)}{text}", number)
             names = {"over": over, "model": model, "condition": condition}
-            rows += [names | {"at": at, **one._asdict()} for at, one in zip(cells.index, found, strict=True)]
+            rows += [names | {"at": at, **one._asdict()} for at, one in zip(places, found, strict=True)]
+            for name, single in cells.groupby("replicate"):
+                if name != ALL:
+                    at = single.index.get_level_values(over)
+                    ax.plot(at, single["solved"] / single["games"], color=PALETTE[number], alpha=0.3, linewidth=0.8)
             number += 1
         ax.set(xlabel=label, ylabel="success", ylim=(0, 1.02))
         if number:
@@ -104,7 +121,14 @@ def fig_sweep(*, rates: list[Input], odds: list[Input]) -> Drawing:
     if not rows:
         raise InputError(rates[0], "neither group size nor temperature varies", "several of one of them")
     table = pd.DataFrame(rows)
-    return Drawing(fig, table, f"{span_of(table['n'])} groups per point", seeds_of(table["model"]))
+    return Drawing(fig, table, **stamp(frame, f"{span_of(table['n'])} groups per point"))
+
+
+def _success(counts: pd.DataFrame) -> Estimate:
+    """Success of the samples that are the index of `counts`, from their numbers of games and of solved ones."""
+    if ALL in counts.index:
+        return proportion(int(counts["solved"].sum()), int(counts["games"].sum()))
+    return over_replicates(counts["solved"] / counts["games"], int(counts["games"].max()), 0, 1)
 
 
 @figure
@@ -147,7 +171,7 @@ def fig_interaction(
     table = pd.DataFrame(rows)
     groups = f"{len(first)} groups (left), {span_of(table['n'].dropna())} per estimate"
     lines = "lines: fitted at the mean condition, redundancy -1 and +1 SD; points: observed, thirds by synergy"
-    return Drawing(fig, table, groups, seeds_of(logit["model"]), f"95 % intervals; {lines}")
+    return Drawing(fig, table, groups, note=f"n = {groups} · 95 % intervals over groups; {lines}")
 
 
 def _in_the_paper(published: Path, claim: str) -> float:
@@ -237,8 +261,8 @@ def fig_early(*, early: list[Input], model: str) -> Drawing:
     legend_above(fig, axes)
     table = pd.DataFrame(rows)
     groups = f"{span_of(table['n'])} groups per point"
-    advice = f"95 % intervals; {model}; raw values prove nothing: compare conditions only"
-    return Drawing(fig, table, groups, intervals=advice)
+    advice = f"{model}; raw values prove nothing: compare conditions only"
+    return Drawing(fig, table, groups, note=f"n = {groups} · 95 % intervals over groups; {advice}")
 
 
 def _weighted(groups: pd.DataFrame, name: str) -> Estimate:

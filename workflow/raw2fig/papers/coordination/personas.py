@@ -8,24 +8,25 @@ from string import Formatter
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.settings import Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_json, read_yaml, write_json
 
 
 @step
-def personas(*, attributes: Input, personas: Output) -> None:
+def personas(*, attributes: Input, personas: Output, replicate: Seed) -> None:
     """Draw the personas of the game: no two share a name, a role or any other attribute.
 
     Parameters
     ----------
     attributes
-        YAML file: seed, personas (their number), ages (lowest and highest), sentence with a place {name} for each
+        YAML file: personas (their number), ages (lowest and highest), sentence with a place {name} for each
         table, and the tables.
     personas
         JSON list of sentences; a persona's number is its place.
     """
     given = read_yaml(attributes)
-    needed = ("seed", "personas", "ages", "sentence", "tables")
+    needed = ("personas", "ages", "sentence", "tables")
     if not isinstance(given, dict) or set(needed) - set(given):
         raise InputError(attributes, "is not a description of personas", f"a mapping with {', '.join(needed)}")
     number, tables = given["personas"], given["tables"]
@@ -35,7 +36,7 @@ def personas(*, attributes: Input, personas: Output) -> None:
     for name, values in tables.items():
         if len(set(values)) < number:
             raise InputError(attributes, f"table {name} has {len(set(values))} entries", f"one for each of {number}")
-    rng = np.random.default_rng(given["seed"])
+    rng = np.random.default_rng(replicate)
     drawn = {name: rng.permutation(values)[:number].tolist() for name, values in tables.items()}
     youngest, oldest = given["ages"]
     drawn["age"] = rng.integers(youngest, oldest, number, endpoint=True).tolist()

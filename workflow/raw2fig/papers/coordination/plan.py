@@ -1,6 +1,7 @@
 """The design of the experiment: who plays what, which groups are tested, and where the files of that lie.
 
-Each function takes the paper's section of the configuration.
+Personas, games, policies and the tests of groups are drawn anew in each replicate and lie in its folder. Each function
+takes the paper's section of the configuration.
 """
 
 import re
@@ -8,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 RESULTS = "<results>/coordination"
-CALIBRATION = "calibration-{}.csv"
+REPLICATE = "{replicate}"
+"""The wildcard."""
 
 Section = Mapping[str, Any]
 
@@ -19,9 +21,9 @@ def experiments(section: Section) -> dict[str, Any]:
 
 
 def policies(section: Section) -> list[str]:
-    """Names of the tiny policies that are trained."""
-    policies = section["policies"]
-    return [f"{size}-{place}" for size in policies["sizes"] for place in range(len(policies["seeds"]))]
+    """Names of the tiny policies that play, and so are trained."""
+    playing = {name for one in experiments(section).values() for name in one["players"]}
+    return [size for size in section["policies"]["sizes"] if size in playing]
 
 
 def players(section: Section) -> dict[str, Any]:
@@ -33,6 +35,12 @@ def players(section: Section) -> dict[str, Any]:
 def tested(section: Section) -> list[str]:
     """Experiments whose groups are tested for coordination; in the others only success counts."""
     return [name for name, given in experiments(section).items() if given["tested"]]
+
+
+def untrained(section: Section) -> list[str]:
+    """Tested experiments in which no policy plays: their games count one by one, whatever replicate they are of."""
+    trained = set(policies(section))
+    return [name for name in tested(section) if not trained & set(experiments(section)[name]["players"])]
 
 
 def sweeps(section: Section) -> list[str]:
@@ -48,7 +56,7 @@ def compared(section: Section) -> list[str]:
 def shown(section: Section) -> list[str]:
     """Players that have a panel where not all have one."""
     roles = section["roles"]
-    return list(dict.fromkeys([roles["main"], roles["larger"][0], roles["smaller"][0]]))
+    return list(dict.fromkeys([roles["main"], roles["larger"], roles["smaller"]]))
 
 
 def names(choices: Iterable[object]) -> str:
@@ -61,31 +69,51 @@ def backed_by(section: Section, *backends: str) -> str:
     return names(name for name, given in players(section).items() if given["backend"] in backends)
 
 
-def played(section: Section, kind: str, chosen: Iterable[str]) -> list[str]:
-    """Files of all shards of the experiments `chosen`; `kind` is games, transcripts or outcomes."""
+def made(kind: str, name: str, replicate: object = REPLICATE) -> str:
+    """A file of a replicate; `kind` is a folder, such as data."""
+    return f"{RESULTS}/r{replicate}/{kind}/{name}"
+
+
+def played(section: Section, kind: str, experiment: str, replicate: object = REPLICATE) -> list[str]:
+    """Files of all shards of an experiment; `kind` is games, transcripts or outcomes."""
+    given = experiments(section)[experiment]
     return [
-        f"{RESULTS}/games/{name}/{player}.{shard}.{kind}.parquet"
-        for name in chosen
-        for player in experiments(section)[name]["players"]
-        for shard in range(experiments(section)[name]["shards"])
+        made("games", f"{experiment}/{player}.{shard}.{kind}.parquet", replicate)
+        for player in given["players"]
+        for shard in range(given["shards"])
     ]
 
 
-def evaluated(chosen: Iterable[str], *kinds: str) -> list[str]:
-    """Files of evaluation of the experiments `chosen`, such as `rates.csv`."""
-    return [f"{RESULTS}/evals/{name}.{kind}" for name in chosen for kind in kinds]
+def evaluated(chosen: Iterable[str], kind: str, replicate: object = REPLICATE) -> list[str]:
+    """Tables `kind`, such as `early.parquet`, of the experiments `chosen`."""
+    return [made("evals", f"{name}.{kind}", replicate) for name in chosen]
+
+
+def in_all(section: Section, files: Iterable[str]) -> list[str]:
+    """Files of a replicate in every replicate."""
+    return [file.replace(REPLICATE, str(replicate)) for replicate in section["replicates"] for file in files]
+
+
+def games(section: Section, kind: str, chosen: Iterable[str]) -> list[str]:
+    """Files of all shards of the experiments `chosen` in all replicates."""
+    return in_all(section, [file for name in chosen for file in played(section, kind, name)])
+
+
+def over_all(chosen: Iterable[str], kind: str) -> list[str]:
+    """Tables `kind`, such as `rates.csv`, of the experiments `chosen` over all replicates."""
+    return [f"{RESULTS}/evals/{name}.{kind}" for name in chosen]
 
 
 def calibrated(section: Section) -> list[str]:
     """Tables of all calibrations."""
-    return [f"{RESULTS}/evals/{CALIBRATION.format(name)}" for name in section["calibration"]]
+    return [f"{RESULTS}/evals/calibration-{name}.csv" for name in section["calibration"]]
 
 
 def criteria(section: Section) -> list[str]:
-    """Tables of all tests of groups; robustness variants after the others."""
+    """Tables of all tests of groups."""
     robust = [name for name in tested(section) if experiments(section)[name]["variants"]]
-    main = evaluated(tested(section), "shuffles.parquet", "functional.parquet")
-    return [*main, *evaluated(robust, "variants.parquet")]
+    files = [file for kind in ("shuffles", "functional") for file in evaluated(tested(section), f"{kind}.parquet")]
+    return in_all(section, [*files, *evaluated(robust, "variants.parquet")])
 
 
 def tests_of(section: Section, kind: str, experiment: str) -> dict[str, Any]:
@@ -93,7 +121,9 @@ def tests_of(section: Section, kind: str, experiment: str) -> dict[str, Any]:
     return {**section["tests"][kind], "groups": experiments(section)[experiment]["groups"]}
 
 
-def player(section: Section, name: str, experiment: str, shard: str, model: str, folder: str) -> dict[str, Any]:
+def player(
+    section: Section, name: str, experiment: str, shard: str, model: str, folder: str, replicate: object = REPLICATE
+) -> dict[str, Any]:
     """Settings of the step `play` for a player. `model` is the folder of a policy. Replies of language models are kept,
     and requests counted, below `folder`, in files that outlive a killed job; all shards of a player share the count."""
     given = players(section)[name]
@@ -103,9 +133,9 @@ def player(section: Section, name: str, experiment: str, shard: str, model: str,
     if given["backend"] == "endpoint":
         settings |= given.get("endpoint") or section["endpoint"]
         if settings["per_minute"]:
-            settings["limit_file"] = f"{folder}/{name}.limit"
+            settings["limit_file"] = f"{folder}/limits/{name}.limit"
     if given["backend"] in ("model", "endpoint"):
-        settings["cache"] = f"{folder}/{experiment}/{name}.{shard}"
+        settings["cache"] = f"{folder}/r{replicate}/replies/{experiment}/{name}.{shard}"
     return settings
 
 

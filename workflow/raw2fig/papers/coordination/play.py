@@ -77,8 +77,8 @@ def play(
     transcripts
         Table with a row for each reply: game, round, agent, prompt_sha, reply, finish_reason, tokens_in, tokens_out.
     outcomes
-        Table with a row for each game: game, condition, model, agents, temperature, target, rounds, success, complete,
-        problem.
+        Table with a row for each game: replicate, game, condition, model, agents, temperature, target, rounds, success,
+        complete, problem.
     models
         Play only the games of these players.
     conditions
@@ -99,7 +99,7 @@ def play(
     if backend == "rules":
         from raw2fig.papers.coordination.backends.rules import load_rules
 
-        respond = load_rules(source, sentences)
+        respond = load_rules(source)
     elif backend == "policy":
         from raw2fig.papers.coordination.backends.policy import load_policy
 

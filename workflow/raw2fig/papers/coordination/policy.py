@@ -83,7 +83,7 @@ def train_policy(
     network: Annotated[Network, At("policies.sizes.large.network")],
     training: Annotated[Training, At("policies.sizes.large.training")],
     validation: Annotated[Validation, At("policies.validation")],
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Train a policy on played games, by the loss on each agent's own guesses.
 
@@ -102,15 +102,15 @@ def train_policy(
     from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.tokenizer import save_word_tokenizer
 
-    train, kept, vocabulary = _trajectories(games, read_personas(personas), validation.held_out, seed)
+    train, kept, vocabulary = _trajectories(games, read_personas(personas), validation.held_out, replicate)
     probes = validation.probes
     probe_at = [round(training.steps * (index + 1) / probes) for index in range(probes)]
     save_word_tokenizer([" ".join(vocabulary)], model)
     words = load_tokenizer(str(model))
     shown, unseen = (_examples(part, words.get_vocab()) for part in (train, kept))
     longest = max(len(one.ids) for one in shown + unseen)
-    llama = build_llama(parse_size(network.shape), words, longest + 2, seed)
-    losses = fine_tune(llama, words, shown, training, model, seed, unseen, probe_at)
+    llama = build_llama(parse_size(network.shape), words, longest + 2, replicate)
+    losses = fine_tune(llama, words, shown, training, model, replicate, unseen, probe_at)
     facts = {"shape": network.shape, "lr": training.lr, "parameters": llama.num_parameters()}
     write_json({**facts, "trained_on": len(shown), "held_out": len(unseen), "log": losses}, train_log)
     discard(model)
@@ -121,7 +121,7 @@ Trajectory = tuple[list[str], list[str]]
 
 
 def _trajectories(
-    tables: Sequence[Path], personas: Sequence[str], held_out: float, seed: int
+    tables: Sequence[Path], personas: Sequence[str], held_out: float, replicate: int
 ) -> tuple[list[Trajectory], list[Trajectory], list[str]]:
     """Agents of the games trained on, those of the games held out, and all words there can be."""
 
@@ -131,7 +131,7 @@ def _trajectories(
     number = max(1, round(held_out * len(names)))
     if number >= len(names):
         raise InputError(tables[0], f"{len(names)} complete games", "at least two")
-    kept = set(np.random.default_rng(seed).permutation(names)[:number])
+    kept = set(np.random.default_rng(replicate).permutation(names)[:number])
     parts: tuple[list[Trajectory], list[Trajectory]] = [], []
     results = {HIGH: FEEDBACK[1], LOW: FEEDBACK[-1], CORRECT: ""}
     for (game, _), rows in frame.groupby(["game", "agent"], sort=False):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from raw2fig.papers.coordination.group_tests import LABELS, LEVEL, NUMBERS
+from raw2fig.papers.coordination.results import ALL, samples
 from raw2fig.settings import Seed
 from raw2fig.stats import Estimate, bootstrap_mean
 from raw2fig.step import Input, Output, step
@@ -19,19 +20,19 @@ from raw2fig.tables import read_tables, write_table
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL = "all"
-"""Stands for all conditions of a model together."""
 WORST = 0.1
 """Rejects at .05 in so many groups at most, by calibration, the column null where agents are independent but
 persistent: a circular shift leaves a seam in their series."""
-KINDS = dict.fromkeys(("game", "condition", "model", "null", "variant", "criterion"), "string") | dict.fromkeys(
-    NUMBERS, "number"
-)
+KINDS = {
+    **dict.fromkeys(("game", "condition", "model", "null", "variant", "criterion"), "string"),
+    "replicate": "integer",
+    **dict.fromkeys(NUMBERS, "number"),
+}
 MAY_MISS = ("condition", "model", "observed", "null_median", "bias_corrected", "p", "share")
 
 
 @step
-def pool(*, criteria: list[Input], table: Output, seed: Seed = 0) -> None:
+def pool(*, criteria: list[Input], table: Output, trained: list[str] | None = None, seed: Seed = 0) -> None:
     """Pool the tests of games within each condition and over all: Fisher, Wilcoxon, share with p < .05.
 
     Parameters
@@ -39,16 +40,21 @@ def pool(*, criteria: list[Input], table: Output, seed: Seed = 0) -> None:
     criteria
         Tables of the steps criteria and functional-null.
     table
-        A row for each model, condition, null model, variant and criterion: groups, fisher_p, wilcoxon_p, share,
-        share_low, share_high (Clopper-Pearson), share_p (that the share is above .10), mean, mean_low, mean_high
-        (bias-corrected value, bootstrap), median.
+        A row for each replicate (players that were trained here; all: the games of all replicates), model, condition,
+        null model, variant and criterion: groups, fisher_p, wilcoxon_p, share, share_low, share_high (Clopper-Pearson),
+        share_p (that the share is above .10), mean, mean_low, mean_high (bias-corrected value, bootstrap), median.
+    trained
+        Players that were trained here, in each replicate.
     """
-    write_table(pool_tests(read_criteria(criteria), seed), table)
+    import pandas as pd
+
+    parts = samples(read_criteria(criteria), trained or [])
+    write_table(pd.concat([pool_tests(part, seed).assign(replicate=name) for name, part in parts]), table)
 
 
 def read_criteria(paths: Sequence[Path]) -> pd.DataFrame:
     """Tables of the steps criteria and functional-null; conditions and models without name are empty text."""
-    frame = read_tables(paths, KINDS, allow_nan=MAY_MISS)[[*LABELS, *NUMBERS]]
+    frame = read_tables(paths, KINDS, allow_nan=MAY_MISS)[["replicate", *LABELS, *NUMBERS]]
     return frame.fillna({"condition": "", "model": ""})
 
 

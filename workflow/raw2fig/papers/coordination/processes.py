@@ -12,13 +12,10 @@ from raw2fig.papers.coordination.rule_agents import (
     RULES,
     TARGETS,
     Rule,
-    Traits,
     drawing,
-    persona_traits,
     simulate,
+    traits_of,
 )
-
-PERSONAS = 20
 
 
 class Process(NamedTuple):
@@ -144,9 +141,7 @@ def make(name: str, games: int, rounds: int, agents: int, rng: np.random.Generat
 def _play(rule: Rule, games: int, rounds: int, agents: int, rng: np.random.Generator) -> Games:
     """Games of agents of one rule with drawn targets and personas that last `rounds` rounds."""
     targets = rng.integers(TARGETS[0], TARGETS[1] + 1, games)
-    drawn = np.argsort(rng.random((games, PERSONAS)), axis=1)[:, :agents]
-    of = [persona_traits(number) for number in range(PERSONAS)]
-    traits = Traits(np.array([one.offset for one in of])[drawn], np.array([one.scale for one in of])[drawn])
+    traits = traits_of(rng.standard_normal((2, games, agents)))
     played = simulate(rule, targets, traits, rounds, agents, drawing(rng, agents))
     lasting = played.rounds == rounds
     return Games(played.guesses[lasting].astype(np.float64), targets[lasting].astype(np.float64))

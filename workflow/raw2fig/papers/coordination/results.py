@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raw2fig.papers.coordination.prompts import CONDITIONS as PROMPTS
-from raw2fig.stats import Estimate
-from raw2fig.tables import read_table, read_tables
+from raw2fig.stats import Estimate, over_replicates
+from raw2fig.tables import read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +19,10 @@ TITLES = {"plain": "Plain", "persona": "Persona", "tom": "ToM", "reasoning": "Re
 """What figures and claims call the conditions; Reasoning is ToM without persona."""
 POOLED = ("fisher_p", "wilcoxon_p", "share", "share_low", "share_high", "mean", "mean_low", "mean_high", "median")
 RATES = ("agents", "games", "solved")
+ALL = "all"
+"""Stands for all replicates together, or all conditions."""
+REPLICATES = "95 % intervals: over replicates for trained players, over groups for the others"
+"""What the intervals of a figure are that shows both."""
 
 
 def in_order(conditions: Sequence[str]) -> list[str]:
@@ -34,10 +37,49 @@ def title_of(condition: str) -> str:
     return TITLES[base] + (f" + {extra}" if plus else "")
 
 
-def estimates(frame: pd.DataFrame, labels: Sequence[str], columns: Sequence[str]) -> list[Estimate]:
-    """Estimates of these rows, by label of the index, from columns with value, low, high and n; NaN for no such row."""
-    found = frame[list(columns)].reindex(list(labels)).to_numpy(dtype=float)
-    return [Estimate(value, low, high, 0 if n != n else int(n)) for value, low, high, n in found]
+def samples(frame: pd.DataFrame, trained: Collection[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows that are one sample each, by name: those of players that were trained here, replicate by replicate, and
+    those of all others together (`ALL`), whose games are independent of one another."""
+    here = frame["model"].isin(trained)
+    if not here.all():
+        yield ALL, frame[~here]
+    yield from ((str(replicate), part) for replicate, part in frame[here].groupby("replicate"))
+
+
+def estimate(
+    rows: pd.DataFrame, columns: Sequence[str], least: float = float("-inf"), most: float = float("inf")
+) -> Estimate:
+    """What the rows of a player and condition say, one for each sample, from their columns with value, low, high and n:
+    the mean over replicates, or the one value of all with its interval; NaN without any.
+
+    `least` and `most` are the range of the values (`over_replicates`).
+    """
+    value, _, _, n = columns
+    rows = rows.dropna(subset=[value])
+    if rows.empty:
+        return Estimate(float("nan"), float("nan"), float("nan"), 0)
+    if ALL in set(rows["replicate"]):
+        found, low, high, items = rows[list(columns)].iloc[0]
+        return Estimate(float(found), float(low), float(high), int(items))
+    return over_replicates(rows.set_index("replicate")[value], int(rows[n].max()), least, most)
+
+
+def estimates(
+    frame: pd.DataFrame,
+    conditions: Sequence[str],
+    columns: Sequence[str],
+    least: float = float("-inf"),
+    most: float = float("inf"),
+) -> list[Estimate]:
+    """`estimate` of each condition."""
+    return [estimate(rows_where(frame, condition=name), columns, least, most) for name in conditions]
+
+
+def stamp(frame: pd.DataFrame, n: str) -> dict[str, Any]:
+    """What the stamp of a figure says of these samples: `n`, and what the intervals are over."""
+    replicates = frame.loc[frame["replicate"] != ALL, "replicate"].nunique()
+    given: dict[str, Any] = {"n": n, "replicates": replicates, "intervals": REPLICATES}
+    return given if replicates else {"n": n, "note": f"n = {n} · 95 % intervals over groups"}
 
 
 def span_of(values: Sequence[int] | pd.Series) -> str:
@@ -46,14 +88,9 @@ def span_of(values: Sequence[int] | pd.Series) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def seeds_of(models: Sequence[str]) -> int:
-    """Training seeds among players: `large-0` and `large-1` are two, players that are not trained here count as one."""
-    return max(1, len({name.rpartition("-")[2] for name in models if re.search(r"-\d+$", name)}))
-
-
 def read_pooled(path: Path) -> pd.DataFrame:
     """Table of the step pool."""
-    text = dict.fromkeys(("model", "condition", "null", "variant", "criterion"), "string")
+    text = dict.fromkeys(("model", "condition", "replicate", "null", "variant", "criterion"), "string")
     return read_table(path, text | {"groups": "integer"} | dict.fromkeys(POOLED, "number"), allow_nan=POOLED)
 
 
@@ -67,33 +104,36 @@ def read_calibration(paths: Sequence[Path]) -> pd.DataFrame:
 def read_differentiation(paths: Sequence[Path]) -> pd.DataFrame:
     """Tables of groups of the step differentiation."""
     text = dict.fromkeys(("game", "condition", "model"), "string")
-    return read_tables(paths, text | dict.fromkeys(("differentiated", "differentiated_robust"), "boolean"))
+    tests = dict.fromkeys(("differentiated", "differentiated_robust"), "boolean")
+    numbers = dict.fromkeys(("plain_p_intercept_naive", "plain_p_slope_naive", "p_ends"), "number")
+    return read_tables(paths, text | {"replicate": "integer"} | tests | numbers)
 
 
-def read_shares(paths: Sequence[Path]) -> pd.DataFrame:
-    """Tables of shares of the step differentiation."""
-    text = dict.fromkeys(("condition", "model", "test"), "string")
-    return read_tables(paths, text | {"groups": "integer"} | dict.fromkeys(("share", "low", "high"), "number"))
+def read_shares(path: Path) -> pd.DataFrame:
+    """Table of the step shares."""
+    text = dict.fromkeys(("condition", "model", "replicate", "test"), "string")
+    return read_table(path, text | {"groups": "integer"} | dict.fromkeys(("share", "low", "high"), "number"))
 
 
 def read_outcomes(paths: Sequence[Path]) -> pd.DataFrame:
     """Complete games of the step play."""
-    text = dict.fromkeys(("game", "condition", "model"), "string")
-    frame = read_tables(paths, text | {"rounds": "integer", "success": "boolean", "complete": "boolean"})
+    kinds = dict.fromkeys(("game", "condition", "model"), "string") | dict.fromkeys(("replicate", "rounds"), "integer")
+    frame = read_tables(paths, kinds | {"success": "boolean", "complete": "boolean"})
     return frame[frame["complete"]].reset_index(drop=True)
 
 
 def read_rates(paths: Sequence[Path]) -> pd.DataFrame:
     """Success rates of the step success."""
-    kinds = dict.fromkeys(("model", "condition"), "string") | dict.fromkeys(RATES, "integer")
+    kinds = dict.fromkeys(("model", "condition", "replicate"), "string") | dict.fromkeys(RATES, "integer")
     real = ("temperature", "rate", "low", "high", "median_rounds")
     return read_tables(paths, kinds | dict.fromkeys(real, "number"), real[1:])
 
 
 def read_odds(paths: Sequence[Path]) -> pd.DataFrame:
-    """Odds ratios of the step success; there may be none."""
-    kinds = dict.fromkeys(("model", "condition", "over"), "string") | {"n": "integer"}
-    return read_tables(paths, kinds | dict.fromkeys(("odds_ratio", "low", "high", "p"), "number"), allow_empty=True)
+    """Odds ratios of the step success, NaN where none is finite; there may be none."""
+    kinds = dict.fromkeys(("model", "condition", "replicate", "over"), "string") | {"n": "integer"}
+    real = ("odds_ratio", "low", "high", "p")
+    return read_tables(paths, kinds | dict.fromkeys(real, "number"), real, allow_empty=True)
 
 
 def read_effects(path: Path, names: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:

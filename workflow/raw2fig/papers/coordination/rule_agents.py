@@ -37,7 +37,6 @@ OFFSET_SD, SCALE_SD = 6.0, 0.5
 """Of personas: standard deviation of the start's offset, and of the logarithm of the step's scale."""
 LEAST_ACTION, SHYNESS = 0.12, 12.0
 """Of `tom`: least probability to act, and the offset at which it is smaller by a factor e."""
-PERSONA_SEED = 2510
 
 
 class State(NamedTuple):
@@ -84,10 +83,14 @@ START = State(MIDDLE, 0, FIRST_STEP, 0)
 """Before round 1."""
 
 
-def persona_traits(persona: int) -> Traits:
-    """Offset and step scale that belong to persona number `persona`, in every game the same."""
-    offset, scale = np.random.default_rng([PERSONA_SEED, persona]).normal(0, 1, 2)
-    return Traits(OFFSET_SD * offset, np.exp(SCALE_SD * scale))
+def persona_traits(persona: str) -> Traits:
+    """Offset and step scale that belong to the persona with this sentence, in every game the same."""
+    return traits_of(np.random.default_rng(list(persona.encode())).standard_normal(2))
+
+
+def traits_of(normal: np.ndarray) -> Traits:
+    """Traits of personas from two standard normal numbers each, (2, ...)."""
+    return Traits(OFFSET_SD * normal[0], np.exp(SCALE_SD * normal[1]))
 
 
 def draws_of(rng: np.random.Generator, shape: tuple[int, ...] = ()) -> Draws:

@@ -28,7 +28,7 @@ COLUMNS = {
     "temperature": "number",
     "target": "integer",
     "personas": "list",
-    "seed": "integer",
+    "replicate": "integer",
 }
 
 
@@ -37,8 +37,7 @@ NAME = r"[A-Za-z0-9][\w.-]*"
 
 
 class ScheduledGame(NamedTuple):
-    """A row of the schedule: `rounds` is the most that are played, `personas` has a number for each agent, `seed` is
-    that of the whole schedule."""
+    """A row of the schedule: `rounds` is the most that are played, `personas` has a number for each agent."""
 
     game: str
     condition: str
@@ -48,7 +47,7 @@ class ScheduledGame(NamedTuple):
     temperature: float
     target: int
     personas: tuple[int, ...]
-    seed: int
+    replicate: int
 
 
 class Cells(Record):
@@ -61,7 +60,9 @@ class Cells(Record):
         "repeat its last guess if it cannot decide.",
     )
     games: int = Field(
-        ge=1, le=1_000_000, description="Number of games of each player, condition, group size and temperature."
+        ge=1,
+        le=1_000_000,
+        description="Number of games of each player, condition, group size and temperature.",
     )
     agents: list[Annotated[int, Field(ge=2, le=1000)]] = Field(min_length=1, description="Group sizes.")
     temperatures: list[Annotated[float, Field(ge=0)]] = Field(min_length=1, description="Sampling temperatures.")
@@ -83,7 +84,7 @@ def schedule(
     models: list[str],
     cells: Annotated[Cells, At("experiments.rules.cells")],
     schedule: Output,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """List the games of an experiment: every player under every condition, for each group size and temperature.
 
@@ -94,7 +95,8 @@ def schedule(
     models
         Names of the players, as tables and figures show them. The step `play` decides what stands behind a name.
     schedule
-        Table with a row for each game: game, condition, model, agents, rounds, temperature, target, personas, seed.
+        Table with a row for each game: game, condition, model, agents, rounds, temperature, target, personas,
+        replicate.
     """
     import pandas as pd
 
@@ -109,7 +111,7 @@ def schedule(
     if len(set(models)) < len(models):
         raise InputError("models", "a player is named twice", "each of them once")
     rows = [
-        scheduled(model, condition, size, heat, index, cells.rounds, available, seed)
+        scheduled(model, condition, size, heat, index, cells.rounds, available, replicate)
         for model in models
         for condition in cells.conditions
         for size in cells.agents
@@ -120,18 +122,18 @@ def schedule(
 
 
 def scheduled(
-    model: str, condition: str, agents: int, temperature: float, index: int, rounds: int, personas: int, seed: int
+    model: str, condition: str, agents: int, temperature: float, index: int, rounds: int, personas: int, replicate: int
 ) -> ScheduledGame:
-    """Game number `index` of a cell. Target and personas follow from its name and the schedule's seed alone."""
+    """Game number `index` of a cell. Target and personas follow from its name and the replicate alone."""
     game = f"{model}-{condition}-n{agents}-t{temperature:g}-{index:04d}"
-    rng = np.random.default_rng(digest(seed, game))
+    rng = np.random.default_rng(digest(replicate, game))
     target = int(rng.integers(*TARGETS, endpoint=True))
     given = tuple(rng.permutation(personas)[:agents].tolist())
-    return ScheduledGame(game, condition, model, agents, rounds, temperature, target, given, seed)
+    return ScheduledGame(game, condition, model, agents, rounds, temperature, target, given, replicate)
 
 
 def digest(*words: object) -> int:
-    """64 bits of SHA-256 of the words: the seed of a game (schedule's seed, game) and of a reply (... agent, round)."""
+    """64 bits of SHA-256 of the words: the seed of a game (replicate, game) and of a reply (... agent, round)."""
     text = "\n".join(map(str, words))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 

@@ -22,7 +22,7 @@ from raw2fig.papers.coordination.policy import Network, Validation
 from raw2fig.papers.coordination.quality import Quality
 from raw2fig.papers.coordination.regression import Mediation, Regression
 from raw2fig.papers.coordination.schedule import NAME, Cells
-from raw2fig.settings import Field, Record, Seed, UserFile, impossible
+from raw2fig.settings import Field, Record, Replicates, UserFile, impossible
 
 Name = Annotated[str, Field(pattern=f"^{NAME}$", max_length=60)]
 """Names become names of files."""
@@ -36,19 +36,11 @@ class Size(Record):
 
 
 class Policies(Record):
-    """Tiny transformers that are trained here: one for each size and seed, named by the size and the place of the seed
-    in the list, so that other seeds have the same names."""
+    """Tiny transformers that are trained here: one for each size in each replicate, if it plays in an experiment."""
 
     teachers: str = Field(description="Experiment whose games the policies learn from.")
-    seeds: list[Seed] = Field(description="Training seeds; an empty list: no policies.")
     validation: Validation
-    sizes: dict[Name, Size] = Field(description="Sizes by name.")
-
-    @model_validator(mode="after")
-    def _different(self) -> Any:
-        if len(set(self.seeds)) < len(self.seeds):
-            raise impossible("seeds", f"is {self.seeds}", "different numbers")
-        return self
+    sizes: dict[Name, Size] = Field(description="Sizes by name, which is the name of the player too.")
 
 
 class Experiment(Record):
@@ -59,7 +51,9 @@ class Experiment(Record):
     shards: int = Field(ge=1, le=10_000, description="Jobs that the games of a player are divided into.")
     tested: bool = Field(description="Test the groups for coordination; without it only success counts.")
     variants: bool = Field(description="Test robustness too, where groups are tested.")
-    groups: Groups = Field(description="Groups of each player and condition that are tested, the first ones; 0: all.")
+    groups: Groups = Field(
+        description="Groups of each player and condition that are tested in a replicate, the first ones; 0: all."
+    )
     quality: Quality
 
 
@@ -81,6 +75,7 @@ class Tests(Record):
 class Settings(Record):
     """Emergent Coordination in Multi-Agent Language Models"""
 
+    replicates: Replicates
     personas: UserFile = Field(description="Tables that the personas are put together from.")
     replies: Replies
     generation: Generation
@@ -102,20 +97,23 @@ class Settings(Record):
     @model_validator(mode="after")
     def _names(self) -> Any:
         done = {name: one for name, one in self.experiments.items() if one}
-        trained = [f"{size}-{place}" for size in self.policies.sizes for place in range(len(self.policies.seeds))]
-        players = [name for name, one in self.players.items() if one] + trained
+        trained = set(self.policies.sizes)
+        players = [*(name for name, one in self.players.items() if one), *self.policies.sizes]
         for name, one in done.items():
             _known(f"experiments.{name}.players", one.players, players)
-        if trained:
+        if any(trained & set(one.players) for one in done.values()):
             _known("policies.teachers", [self.policies.teachers], done)
         for name in ("sizes", "temperatures"):
             _known(f"sweeps.{name}", [getattr(self.sweeps, name)], done)
         swept = (self.sweeps.sizes, self.sweeps.temperatures)
         tested = [player for one in done.values() if one.tested for player in one.players]
         compared = [player for name, one in done.items() if name not in swept for player in one.players]
-        _known("roles.main", [self.roles.main], tested)
+        # claims on tests of groups are about games that count one by one
+        _known("roles.main", [self.roles.main], [name for name in tested if name not in trained])
         for role in ("larger", "smaller"):
-            _known(f"roles.{role}", getattr(self.roles, role), compared)
+            _known(f"roles.{role}", [getattr(self.roles, role)], compared)
+        if (self.roles.larger in trained) != (self.roles.smaller in trained):
+            raise impossible("roles.smaller", f"is {self.roles.smaller!r}", "a policy if roles.larger is one")
         if self.roles.looping is not None:
             _known("roles.looping", [self.roles.looping], compared)
         return self

@@ -8,6 +8,7 @@ from raw2fig.claims import published_numbers
 from raw2fig.papers.coordination.calibrate import DIFFERENTIATION
 from raw2fig.papers.coordination.group_tests import MAIN
 from raw2fig.papers.coordination.results import (
+    estimate,
     in_order,
     read_calibration,
     read_pooled,
@@ -26,7 +27,7 @@ TESTS = {"capacity": "capacity", "s_macro": "practical", "i3": "I3", "g3": "G3"}
 
 @table
 def table_models(
-    *, rates: list[Input], shares: list[Input], pooled: Input, calibration: list[Input], published: Input
+    *, rates: list[Input], shares: Input, pooled: Input, calibration: list[Input], published: Input
 ) -> Table:
     """Players and conditions: success, differentiation by two tests, and groups below .05 under each null.
 
@@ -50,16 +51,16 @@ def table_models(
     differ = read_shares(shares)
     found, rows = read_rates(rates), []
     for model in dict.fromkeys(found["model"]):
-        mine = found[found["model"] == model].set_index("condition")
-        for condition in in_order(mine.index.tolist()):
+        mine = found[found["model"] == model]
+        for condition in in_order(mine["condition"].tolist()):
             row: dict[str, Any] = {"source": "this run", "model": model, "condition": title_of(condition)}
-            cell = mine.loc[condition]
-            row |= {"games": int(cell["games"]), "success": _interval(cell["rate"], cell["low"], cell["high"])}
-            of = rows_where(differ, model=model, condition=condition).set_index("test")
+            cell = rows_where(mine, condition=condition)
+            row |= {"games": int(cell["games"].sum()), "success": _interval(cell, ("rate", "low", "high", "games"))}
             for test, name in (("plain", "differentiated"), ("robust", "prewhitened")):
-                row[name] = _interval(*of.loc[test, ["share", "low", "high"]]) if test in of.index else ""
+                of = rows_where(differ, model=model, condition=condition, test=test)
+                row[name] = _interval(of, ("share", "low", "high", "groups"))
             chosen = rows_where(tests, model=model, condition=condition)
-            row |= {"tested": str(chosen["groups"].max()) if len(chosen) else ""}
+            row |= {"tested": str(chosen.groupby("replicate")["groups"].max().sum()) if len(chosen) else ""}
             row |= {label: _by_null(chosen, criterion) for criterion, label in TESTS.items()}
             rows.append(row)
     for given in published_numbers(published, "table A2"):
@@ -70,14 +71,15 @@ def table_models(
     return Table(frame, _markdown(frame, read_calibration(calibration)))
 
 
-def _interval(value: float, low: float, high: float) -> str:
+def _interval(rows: pd.DataFrame, columns: tuple[str, ...]) -> str:
     """Percent with the interval."""
-    return "" if value != value else f"{100 * value:.0f} [{100 * low:.0f}, {100 * high:.0f}]"
+    value, low, high, n, *_ = estimate(rows, columns, 0, 1)
+    return f"{100 * value:.0f} [{100 * low:.0f}, {100 * high:.0f}]" if n else ""
 
 
 def _by_null(pooled: pd.DataFrame, criterion: str) -> str:
-    """Percent of groups below .05 under the row, column, sync and matched null."""
-    of = pooled[pooled["criterion"] == criterion].set_index("null")["share"]
+    """Percent of groups below .05 under the row, column, sync and matched null, mean over replicates."""
+    of = pooled[pooled["criterion"] == criterion].groupby("null")["share"].mean()
     return " / ".join(f"{100 * of[null]:.0f}" for null in ("row", "column", "sync", "matched") if null in of.index)
 
 
@@ -86,10 +88,11 @@ def _markdown(frame: pd.DataFrame, calibration: pd.DataFrame) -> str:
     known = calibration[(calibration["null"] == DIFFERENTIATION) & (calibration["process"] == "ar")]
     rate = known.set_index("criterion")["rate"]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    plain, robust = (f"{100 * rate[name]:.0f} %" for name in ("differentiated", "differentiated_robust"))
     return (
-        f"{text}\n\nPercent with 95 % intervals (Wilson; tests of groups Clopper-Pearson). differentiated: plain "
-        f"mixed model, which also rejects {100 * rate['differentiated']:.0f} % of AR(0.7) groups without any "
-        f"identity (prewhitened: {100 * rate['differentiated_robust']:.0f} %). capacity, practical, I3, G3: groups "
-        "with p < .05 under the row / column / sync / matched null; only what beats the last two is more than a shared "
-        "reaction to the feedback.\n"
+        f"{text}\n\nPercent with 95 % intervals: over replicates for players that were trained here; for the others "
+        "Wilson, and Clopper-Pearson for tests of groups. The numbers of games and of tested groups are those of all "
+        f"replicates. differentiated: plain mixed model, which also rejects {plain} of AR(0.7) groups without any "
+        f"identity (prewhitened: {robust}). capacity, practical, I3, G3: groups with p < .05 under the row / column / "
+        "sync / matched null; only what beats the last two is more than a shared reaction to the feedback.\n"
     )

@@ -23,12 +23,11 @@ from raw2fig.papers.coordination.rule_agents import (
 )
 
 
-def load_rules(name: str, personas: Sequence[str]) -> Respond:
+def load_rules(name: str) -> Respond:
     """Agents that all follow the rule `name`; `condition`: each the one of its prompt (plain, persona, or tom where it
     is to think about others). Raises `InputError` for an unknown rule."""
     if name not in (*RULES, "condition"):
         raise InputError("source", f"no rule {name!r}", f"one of {', '.join(RULES)}, or condition")
-    numbers = {text: number for number, text in enumerate(personas)}
 
     def respond(requests: Sequence[Request]) -> Iterator[Answer]:
         seen = [read(request.prompt) for request in requests]
@@ -36,7 +35,7 @@ def load_rules(name: str, personas: Sequence[str]) -> Respond:
         for rule in RULES:
             rows = [row for row, own in enumerate(rules) if own == rule]
             if rows:
-                guesses = decide_all(rule, [seen[row] for row in rows], [requests[row].seed for row in rows], numbers)
+                guesses = decide_all(rule, [seen[row] for row in rows], [requests[row].seed for row in rows])
                 yield from ((row, Reply(f"FINAL GUESS: {guess}")) for row, guess in zip(rows, guesses, strict=True))
 
     return respond
@@ -49,10 +48,10 @@ def rule_of(seen: Seen) -> Rule:
     return "persona" if persona_in(seen.opening) else "plain"
 
 
-def decide_all(rule: Rule, seen: Sequence[Seen], seeds: Sequence[int], numbers: dict[str, int]) -> list[int]:
+def decide_all(rule: Rule, seen: Sequence[Seen], seeds: Sequence[int]) -> list[int]:
     """The guesses of agents that read these prompts."""
     states = [_memory(one.feedback)._replace(guess=one.guesses[-1]) if one.guesses else _memory(()) for one in seen]
-    traits = [_traits(numbers.get(persona_in(one.opening))) for one in seen]
+    traits = [_traits(persona_in(one.opening)) for one in seen]
     draws = [draws_of(np.random.default_rng(seed)) for seed in seeds]
     columns = (
         kind(*np.array(rows, dtype=float).T) for kind, rows in ((State, states), (Traits, traits), (Draws, draws))
@@ -67,5 +66,5 @@ def _memory(feedback: tuple[int, ...]) -> State:
 
 
 @cache
-def _traits(persona: int | None) -> Traits:
-    return Traits() if persona is None else persona_traits(persona)
+def _traits(persona: str) -> Traits:
+    return persona_traits(persona) if persona else Traits()
