@@ -1,4 +1,6 @@
-"""C2S-Scale, data: reference cells, simulated experiments, processed cells, rank fit and corpora."""
+"""C2S-Scale, data: reference cells, simulated experiments, processed cells, rank fit and corpora.
+
+Real data are there once. What is simulated, and all samples, are drawn in each replicate."""
 
 
 rule c2s_fetch_data:
@@ -68,11 +70,11 @@ if "cytokine" in c2s_plan.simulated(C2S):
             raw="<results>/c2s/data/reference.raw.h5ad",
             effects=C2S["effects"],
         output:
-            raw="<results>/c2s/data/cytokine.raw.h5ad",
-            oracle="<results>/c2s/data/oracle.raw.h5ad",
-            truth="<results>/c2s/data/cytokine.truth.json",
+            raw="<results>/c2s/r{replicate}/data/cytokine.raw.h5ad",
+            oracle="<results>/c2s/r{replicate}/data/oracle.raw.h5ad",
+            truth="<results>/c2s/r{replicate}/data/cytokine.truth.json",
         log:
-            "<results>/c2s/logs/cytokine.log",
+            "<results>/c2s/r{replicate}/logs/cytokine.log",
         resources:
             **resources_for(config, "data", "c2s_cytokine"),
         params:
@@ -80,7 +82,7 @@ if "cytokine" in c2s_plan.simulated(C2S):
             simulation=flags(C2S["cytokine"]["simulation"]),
         shell:
             "raw2fig c2s simulate-cytokines --raw {input.raw} --effects {input.effects:q} {params.simulation} "
-            "--cytokine {output.raw} --oracle {output.oracle} --truth {output.truth} &> {log}"
+            "--replicate {wildcards.replicate} --cytokine {output.raw} --oracle {output.oracle} --truth {output.truth} &> {log}"
 
 
 if "spatial" in c2s_plan.simulated(C2S):
@@ -90,9 +92,9 @@ if "spatial" in c2s_plan.simulated(C2S):
             raw="<results>/c2s/data/reference.raw.h5ad",
             effects=C2S["effects"],
         output:
-            raw="<results>/c2s/data/spatial.raw.h5ad",
+            raw="<results>/c2s/r{replicate}/data/spatial.raw.h5ad",
         log:
-            "<results>/c2s/logs/spatial.log",
+            "<results>/c2s/r{replicate}/logs/spatial.log",
         resources:
             **resources_for(config, "data", "c2s_spatial"),
         params:
@@ -101,7 +103,7 @@ if "spatial" in c2s_plan.simulated(C2S):
             neighbourhood=flags(C2S["spatial"]["neighbourhood"]),
         shell:
             "raw2fig c2s simulate-tissue --raw {input.raw} --effects {input.effects:q} {params.simulation} "
-            "{params.neighbourhood} --spatial {output.raw} &> {log}"
+            "{params.neighbourhood} --replicate {wildcards.replicate} --spatial {output.raw} &> {log}"
 
 
 if "drugs" in c2s_plan.simulated(C2S):
@@ -112,10 +114,10 @@ if "drugs" in c2s_plan.simulated(C2S):
             effects=C2S["effects"],
             programmes=C2S["programmes"],
         output:
-            raw="<results>/c2s/data/drugs.raw.h5ad",
-            truth="<results>/c2s/data/drugs.truth.json",
+            raw="<results>/c2s/r{replicate}/data/drugs.raw.h5ad",
+            truth="<results>/c2s/r{replicate}/data/drugs.truth.json",
         log:
-            "<results>/c2s/logs/drugs.log",
+            "<results>/c2s/r{replicate}/logs/drugs.log",
         resources:
             **resources_for(config, "data", "c2s_drugs"),
         params:
@@ -124,7 +126,8 @@ if "drugs" in c2s_plan.simulated(C2S):
             scored=flags(C2S["screen"]["scored"]),
         shell:
             "raw2fig c2s simulate-drugs --raw {input.raw} --effects {input.effects:q} --programmes {input.programmes:q} "
-            "{params.simulation} {params.scored} --drugs {output.raw} --truth {output.truth} &> {log}"
+            "{params.simulation} {params.scored} --replicate {wildcards.replicate} "
+            "--drugs {output.raw} --truth {output.truth} &> {log}"
 
 
 if c2s_plan.real(C2S):
@@ -174,6 +177,18 @@ rule c2s_preprocess:
     shell:
         "raw2fig c2s preprocess --raw {input.raw} --panel {input.panel} {params.filters} {params.split} "
         "{params.held_out} --cells {output.cells} --vocabulary {output.vocabulary} &> {log}"
+
+
+use rule c2s_preprocess as c2s_preprocess_simulated with:
+    input:
+        raw="<results>/c2s/r{replicate}/data/{dataset}.raw.h5ad",
+        panel="<results>/c2s/data/panel.json",
+        tiers=lambda wildcards: C2S["tiers"] if c2s_plan.has_tiers(wildcards.dataset) else [],
+    output:
+        cells="<results>/c2s/r{replicate}/data/{dataset}.h5ad",
+        vocabulary="<results>/c2s/r{replicate}/data/{dataset}.vocab.json",
+    log:
+        "<results>/c2s/r{replicate}/logs/preprocess-{dataset}.log",
 
 
 rule c2s_all_genes:
@@ -236,9 +251,9 @@ rule c2s_corpus_reference:
         cells="<results>/c2s/data/reference.h5ad",
         panel="<results>/c2s/data/panel.json",
     output:
-        corpus="<results>/c2s/data/corpus.reference.parquet",
+        corpus="<results>/c2s/r{replicate}/data/corpus.reference.parquet",
     log:
-        "<results>/c2s/logs/corpus-reference.log",
+        "<results>/c2s/r{replicate}/logs/corpus-reference.log",
     resources:
         **resources_for(config, "data", "c2s_corpus_reference"),
     params:
@@ -249,16 +264,16 @@ rule c2s_corpus_reference:
         wording=flags(C2S["wording"]),
     shell:
         "raw2fig c2s corpus-reference --cells {input.cells} --panel {input.panel} {params.size} {params.sentence} "
-        "{params.multi_cell} {params.wording} --corpus {output.corpus} &> {log}"
+        "{params.multi_cell} {params.wording} --replicate {wildcards.replicate} --corpus {output.corpus} &> {log}"
 
 
 rule c2s_corpus_cytokine:
     input:
-        cells="<results>/c2s/data/cytokine.h5ad",
+        cells=c2s_plan.cells(C2S, "cytokine"),
     output:
-        corpus="<results>/c2s/data/corpus.cytokine.parquet",
+        corpus="<results>/c2s/r{replicate}/data/corpus.cytokine.parquet",
     log:
-        "<results>/c2s/logs/corpus-cytokine.log",
+        "<results>/c2s/r{replicate}/logs/corpus-cytokine.log",
     resources:
         **resources_for(config, "data", "c2s_corpus_cytokine"),
     params:
@@ -268,38 +283,39 @@ rule c2s_corpus_cytokine:
         wording=flags(C2S["wording"]),
     shell:
         "raw2fig c2s corpus-cytokines --cells {input.cells} {params.size} {params.sentence} {params.wording} "
-        "--corpus {output.corpus} &> {log}"
+        "--replicate {wildcards.replicate} --corpus {output.corpus} &> {log}"
 
 
 rule c2s_corpus_spatial:
     input:
-        cells="<results>/c2s/data/spatial.h5ad",
+        cells=c2s_plan.cells(C2S, "spatial"),
         effects=C2S["effects"],
     output:
-        corpora=c2s_plan.spatial_corpora(),
+        corpora=c2s_plan.spatial_corpora(C2S),
     log:
-        "<results>/c2s/logs/corpus-spatial.log",
+        "<results>/c2s/r{replicate}/logs/corpus-spatial.log",
     resources:
         **resources_for(config, "data", "c2s_corpus_spatial"),
     params:
         code=step_digest("c2s", "corpus-tissue"),
-        priors=c2s_plan.PRIORS,
+        priors=c2s_plan.priors(C2S),
         size=flags(C2S["spatial_sft"]["corpus"]),
         neighbourhood=flags(C2S["spatial"]["neighbourhood"]),
         sentence=flags(C2S["sentence"]),
         wording=flags(C2S["wording"]),
     shell:
         "raw2fig c2s corpus-tissue --cells {input.cells} --effects {input.effects:q} --priors {params.priors} "
-        "{params.size} {params.neighbourhood} {params.sentence} {params.wording} --corpora {output.corpora} &> {log}"
+        "{params.size} {params.neighbourhood} {params.sentence} {params.wording} "
+        "--replicate {wildcards.replicate} --corpora {output.corpora} &> {log}"
 
 
 rule c2s_corpus_drugs:
     input:
-        cells="<results>/c2s/data/drugs.h5ad",
+        cells=c2s_plan.cells(C2S, "drugs"),
     output:
-        corpus="<results>/c2s/data/corpus.drugs.parquet",
+        corpus="<results>/c2s/r{replicate}/data/corpus.drugs.parquet",
     log:
-        "<results>/c2s/logs/corpus-drugs.log",
+        "<results>/c2s/r{replicate}/logs/corpus-drugs.log",
     resources:
         **resources_for(config, "data", "c2s_corpus_drugs"),
     params:
@@ -309,17 +325,17 @@ rule c2s_corpus_drugs:
         wording=flags(C2S["wording"]),
     shell:
         "raw2fig c2s corpus-drugs --cells {input.cells} {params.size} {params.sentence} {params.wording} "
-        "--corpus {output.corpus} &> {log}"
+        "--replicate {wildcards.replicate} --corpus {output.corpus} &> {log}"
 
 
 rule c2s_embedder:
     input:
-        cells="<results>/c2s/data/cytokine.h5ad",
+        cells=c2s_plan.cells(C2S, "cytokine"),
         fit="<results>/c2s/data/panel_fit.json",
     output:
-        model="<results>/c2s/data/embedder.npz",
+        model="<results>/c2s/r{replicate}/data/embedder.npz",
     log:
-        "<results>/c2s/logs/embedder.log",
+        "<results>/c2s/r{replicate}/logs/embedder.log",
     resources:
         **resources_for(config, "data", "c2s_embedder"),
     params:
@@ -328,7 +344,7 @@ rule c2s_embedder:
         embedding=flags(C2S["perturbation"]["embedding"]),
     shell:
         "raw2fig c2s embedder --cells {input.cells} --fit {input.fit} {params.sentence} {params.embedding} "
-        "--model {output.model} &> {log}"
+        "--replicate {wildcards.replicate} --model {output.model} &> {log}"
 
 
 TARGETS["data"] += c2s_plan.data(C2S)

@@ -4,12 +4,12 @@
 rule c2s_evaluate_scaling:
     input:
         models=[c2s_plan.pretrained(C2S, size) for size in c2s_plan.sizes(C2S)],
-        corpus="<results>/c2s/data/corpus.reference.parquet",
+        corpus="<results>/c2s/r{replicate}/data/corpus.reference.parquet",
         cells="<results>/c2s/data/reference.h5ad",
     output:
-        scores="<results>/c2s/evals/scaling-s{seed}.parquet",
+        scores="<results>/c2s/r{replicate}/evals/scaling.parquet",
     log:
-        "<results>/c2s/logs/evaluate-scaling-s{seed}.log",
+        "<results>/c2s/r{replicate}/logs/evaluate-scaling.log",
     threads: threads_for(config, "generate", "c2s_evaluate_scaling")
     resources:
         **resources_for(config, "generate", "c2s_evaluate_scaling"),
@@ -21,19 +21,19 @@ rule c2s_evaluate_scaling:
         encoding=flags(C2S["encoding"]),
     shell:
         "raw2fig c2s evaluate-scaling --models {input.models} --sizes {params.sizes} --corpus {input.corpus} "
-        "--cells {input.cells} {params.sentence} {params.generation} {params.encoding} --seed {wildcards.seed} "
+        "--cells {input.cells} {params.sentence} {params.generation} {params.encoding} --replicate {wildcards.replicate} "
         "--scores {output.scores} &> {log}"
 
 
 rule c2s_annotate:
     input:
-        model="<results>/c2s/models/annotation",
+        model="<results>/c2s/r{replicate}/models/annotation",
         cells="<results>/c2s/data/reference.h5ad",
     output:
-        predictions="<results>/c2s/evals/annotation.parquet",
-        pairs="<results>/c2s/evals/pseudobulk.parquet",
+        predictions="<results>/c2s/r{replicate}/evals/annotation.parquet",
+        pairs="<results>/c2s/r{replicate}/evals/pseudobulk.parquet",
     log:
-        "<results>/c2s/logs/annotate.log",
+        "<results>/c2s/r{replicate}/logs/annotate.log",
     threads: threads_for(config, "generate", "c2s_annotate")
     resources:
         **resources_for(config, "generate", "c2s_annotate"),
@@ -45,38 +45,40 @@ rule c2s_annotate:
         generation=flags(C2S["generation"]),
     shell:
         "raw2fig c2s annotate --model {input.model} --cells {input.cells} {params.bulks} {params.sentence} "
-        "{params.wording} {params.generation} --predictions {output.predictions} --pairs {output.pairs} &> {log}"
+        "{params.wording} {params.generation} --replicate {wildcards.replicate} "
+        "--predictions {output.predictions} --pairs {output.pairs} &> {log}"
 
 
 rule c2s_foscttm:
     input:
-        pairs="<results>/c2s/evals/pseudobulk.parquet",
+        pairs="<results>/c2s/r{replicate}/evals/pseudobulk.parquet",
     output:
-        scores="<results>/c2s/evals/foscttm.parquet",
+        scores="<results>/c2s/r{replicate}/evals/foscttm.parquet",
     log:
-        "<results>/c2s/logs/foscttm.log",
+        "<results>/c2s/r{replicate}/logs/foscttm.log",
     resources:
         **resources_for(config, "light", "c2s_foscttm"),
     params:
         code=step_digest("c2s", "foscttm"),
     shell:
-        "raw2fig c2s foscttm --pairs {input.pairs} --scores {output.scores} &> {log}"
+        "raw2fig c2s foscttm --pairs {input.pairs} --replicate {wildcards.replicate} --scores {output.scores} &> {log}"
 
 
 rule c2s_reference_baselines:
     input:
-        corpus="<results>/c2s/data/corpus.reference.parquet",
+        corpus="<results>/c2s/r{replicate}/data/corpus.reference.parquet",
     output:
-        scores="<results>/c2s/evals/reference.baselines.parquet",
+        scores="<results>/c2s/r{replicate}/evals/reference.baselines.parquet",
     log:
-        "<results>/c2s/logs/reference-baselines.log",
+        "<results>/c2s/r{replicate}/logs/reference-baselines.log",
     resources:
         **resources_for(config, "data", "c2s_reference_baselines"),
     params:
         code=step_digest("c2s", "reference-baselines"),
         sentence=flags(C2S["sentence"]),
     shell:
-        "raw2fig c2s reference-baselines --corpus {input.corpus} {params.sentence} --scores {output.scores} &> {log}"
+        "raw2fig c2s reference-baselines --corpus {input.corpus} {params.sentence} --replicate {wildcards.replicate} "
+        "--scores {output.scores} &> {log}"
 
 
 rule c2s_annotation_baselines:
@@ -96,12 +98,12 @@ rule c2s_annotation_baselines:
 
 rule c2s_answer_spatial:
     input:
-        models=[f"<results>/c2s/models/spatial/{prior}" for prior in c2s_plan.PRIORS],
-        corpora=c2s_plan.spatial_corpora(),
+        models=c2s_plan.spatial(C2S),
+        corpora=c2s_plan.spatial_corpora(C2S),
     output:
-        answers="<results>/c2s/evals/spatial.parquet",
+        answers="<results>/c2s/r{replicate}/evals/spatial.parquet",
     log:
-        "<results>/c2s/logs/answer-spatial.log",
+        "<results>/c2s/r{replicate}/logs/answer-spatial.log",
     threads: threads_for(config, "generate", "c2s_answer_spatial")
     resources:
         **resources_for(config, "generate", "c2s_answer_spatial"),
@@ -111,18 +113,18 @@ rule c2s_answer_spatial:
         generation=flags(C2S["generation"]),
     shell:
         "raw2fig c2s answer --models {input.models} --corpora {input.corpora} --tasks {params.tasks} "
-        "{params.generation} --answers {output.answers} &> {log}"
+        "{params.generation} --replicate {wildcards.replicate} --answers {output.answers} &> {log}"
 
 
 rule c2s_generate_perturbed:
     input:
         models=c2s_plan.predictors(C2S),
-        cells="<results>/c2s/data/cytokine.h5ad",
+        cells=c2s_plan.cells(C2S, "cytokine"),
         fit="<results>/c2s/data/panel_fit.json",
     output:
-        predictions="<results>/c2s/evals/generated/s{seed}.parquet",
+        predictions="<results>/c2s/r{replicate}/evals/generated/models.parquet",
     log:
-        "<results>/c2s/logs/generate-s{seed}.log",
+        "<results>/c2s/r{replicate}/logs/generate.log",
     threads: threads_for(config, "generate", "c2s_generate_perturbed")
     resources:
         **resources_for(config, "generate", "c2s_generate_perturbed"),
@@ -137,17 +139,17 @@ rule c2s_generate_perturbed:
     shell:
         "raw2fig c2s generate-perturbed --models {input.models} {params.methods} --cells {input.cells} "
         "--fit {input.fit} {params.evaluation} {params.family} {params.sentence} {params.wording} "
-        "{params.generation} --seed {wildcards.seed} --predictions {output.predictions} &> {log}"
+        "{params.generation} --replicate {wildcards.replicate} --predictions {output.predictions} &> {log}"
 
 
 rule c2s_perturbation_baseline:
     input:
-        cells="<results>/c2s/data/cytokine.h5ad",
+        cells=c2s_plan.cells(C2S, "cytokine"),
         fit="<results>/c2s/data/panel_fit.json",
     output:
-        generated="<results>/c2s/evals/generated/baselines.parquet",
+        generated="<results>/c2s/r{replicate}/evals/generated/baselines.parquet",
     log:
-        "<results>/c2s/logs/perturbation-baseline.log",
+        "<results>/c2s/r{replicate}/logs/perturbation-baseline.log",
     resources:
         **resources_for(config, "data", "c2s_perturbation_baseline"),
     params:
@@ -157,21 +159,21 @@ rule c2s_perturbation_baseline:
         embedding=flags(C2S["perturbation"]["embedding"]),
     shell:
         "raw2fig c2s perturbation-baseline --cells {input.cells} --fit {input.fit} {params.evaluation} "
-        "{params.sentence} {params.embedding} --generated {output.generated} &> {log}"
+        "{params.sentence} {params.embedding} --replicate {wildcards.replicate} --generated {output.generated} &> {log}"
 
 
 rule c2s_evaluate_perturbation:
     input:
-        predictions=c2s_plan.predictions(C2S),
-        cells="<results>/c2s/data/cytokine.h5ad",
+        predictions=c2s_plan.predictions(),
+        cells=c2s_plan.cells(C2S, "cytokine"),
         oracle=c2s_plan.oracle(C2S),
         fit="<results>/c2s/data/panel_fit.json",
         panel="<results>/c2s/data/panel.json",
-        embedder="<results>/c2s/data/embedder.npz",
+        embedder="<results>/c2s/r{replicate}/data/embedder.npz",
     output:
-        scores="<results>/c2s/evals/perturbation.parquet",
+        scores="<results>/c2s/r{replicate}/evals/perturbation.parquet",
     log:
-        "<results>/c2s/logs/evaluate-perturbation.log",
+        "<results>/c2s/r{replicate}/logs/evaluate-perturbation.log",
     resources:
         **resources_for(config, "data", "c2s_evaluate_perturbation"),
     params:
@@ -183,21 +185,21 @@ rule c2s_evaluate_perturbation:
     shell:
         "raw2fig c2s evaluate-perturbation --predictions {input.predictions} --cells {input.cells} {params.oracle} "
         "--fit {input.fit} --panel {input.panel} --embedder {input.embedder} {params.scored} {params.evaluation} "
-        "{params.sentence} --scores {output.scores} &> {log}"
+        "{params.sentence} --replicate {wildcards.replicate} --scores {output.scores} &> {log}"
 
 
 rule c2s_umap:
     input:
-        annotation="<results>/c2s/evals/annotation.parquet",
-        cells="<results>/c2s/data/cytokine.h5ad",
-        predictions=c2s_plan.mapped(C2S),
+        annotation="<results>/c2s/r{replicate}/evals/annotation.parquet",
+        cells=c2s_plan.cells(C2S, "cytokine"),
+        predictions=c2s_plan.predictions(),
         fit="<results>/c2s/data/panel_fit.json",
-        embedder="<results>/c2s/data/embedder.npz",
+        embedder="<results>/c2s/r{replicate}/data/embedder.npz",
     output:
-        annotated="<results>/c2s/evals/umap.annotation.parquet",
-        perturbed="<results>/c2s/evals/umap.cells.parquet",
+        annotated="<results>/c2s/r{replicate}/evals/umap.annotation.parquet",
+        perturbed="<results>/c2s/r{replicate}/evals/umap.cells.parquet",
     log:
-        "<results>/c2s/logs/umap.log",
+        "<results>/c2s/r{replicate}/logs/umap.log",
     resources:
         **resources_for(config, "data", "c2s_umap"),
     params:
@@ -207,19 +209,19 @@ rule c2s_umap:
     shell:
         "raw2fig c2s umap --annotation {input.annotation} --cells {input.cells} --predictions {input.predictions} "
         "--fit {input.fit} --embedder {input.embedder} {params.maps} {params.sentence} "
-        "--annotated {output.annotated} --perturbed {output.perturbed} &> {log}"
+        "--replicate {wildcards.replicate} --annotated {output.annotated} --perturbed {output.perturbed} &> {log}"
 
 
 rule c2s_screen:
     input:
-        model="<results>/c2s/models/drugs",
-        cells="<results>/c2s/data/drugs.h5ad",
+        model="<results>/c2s/r{replicate}/models/drugs",
+        cells=c2s_plan.cells(C2S, "drugs"),
         fit="<results>/c2s/data/panel_fit.json",
         panel="<results>/c2s/data/panel.json",
     output:
-        scores="<results>/c2s/evals/screen.scores.parquet",
+        scores="<results>/c2s/r{replicate}/evals/screen.parquet",
     log:
-        "<results>/c2s/logs/screen.log",
+        "<results>/c2s/r{replicate}/logs/screen.log",
     threads: threads_for(config, "generate", "c2s_screen")
     resources:
         **resources_for(config, "generate", "c2s_screen"),
@@ -233,7 +235,7 @@ rule c2s_screen:
     shell:
         "raw2fig c2s screen --model {input.model} --cells {input.cells} --fit {input.fit} --panel {input.panel} "
         "{params.scored} {params.evaluation} {params.sentence} {params.wording} {params.generation} "
-        "--scores {output.scores} &> {log}"
+        "--replicate {wildcards.replicate} --scores {output.scores} &> {log}"
 
 
 TARGETS["evals"] += c2s_plan.evaluations(C2S)

@@ -3,12 +3,12 @@
 
 rule c2s_tokenizer:
     input:
-        corpora=c2s_plan.corpora(),
+        corpora=c2s_plan.corpora(C2S),
         panel="<results>/c2s/data/panel.json",
     output:
-        tokenizer=directory("<results>/c2s/models/tokenizer"),
+        tokenizer=directory("<results>/c2s/r{replicate}/models/tokenizer"),
     log:
-        "<results>/c2s/logs/tokenizer.log",
+        "<results>/c2s/r{replicate}/logs/tokenizer.log",
     resources:
         **resources_for(config, "data", "c2s_tokenizer"),
     params:
@@ -21,13 +21,13 @@ if c2s_plan.is_trained(C2S):
 
     rule c2s_pretrain:
         input:
-            corpus="<results>/c2s/data/corpus.reference.parquet",
-            tokenizer="<results>/c2s/models/tokenizer",
+            corpus="<results>/c2s/r{replicate}/data/corpus.reference.parquet",
+            tokenizer="<results>/c2s/r{replicate}/models/tokenizer",
         output:
             models=directory([c2s_plan.pretrained(C2S, size) for size in c2s_plan.sizes(C2S)]),
             logs=[f"{c2s_plan.pretrained(C2S, size)}.json" for size in c2s_plan.sizes(C2S)],
         log:
-            "<results>/c2s/logs/pretrain-s{seed}.log",
+            "<results>/c2s/r{replicate}/logs/pretrain.log",
         threads: threads_for(config, "train", "c2s_pretrain")
         resources:
             **resources_for(config, "train", "c2s_pretrain"),
@@ -40,7 +40,8 @@ if c2s_plan.is_trained(C2S):
             launch=command(C2S["launch"], "c2s_pretrain"),
         shell:
             "{params.launch} c2s pretrain --corpus {input.corpus} --tokenizer {input.tokenizer} --shapes {params.shapes} "
-            "{params.training} {params.probing} {params.encoding} --seed {wildcards.seed} --models {output.models} --logs {output.logs} &> {log}"
+            "{params.training} {params.probing} {params.encoding} --replicate {wildcards.replicate} --models {output.models} "
+            "--logs {output.logs} &> {log}"
 
 else:
 
@@ -65,13 +66,13 @@ else:
 
 rule c2s_sft_annotation:
     input:
-        corpora="<results>/c2s/data/corpus.reference.parquet",
+        corpora="<results>/c2s/r{replicate}/data/corpus.reference.parquet",
         base=c2s_plan.base(C2S),
     output:
-        models=directory("<results>/c2s/models/annotation"),
-        logs="<results>/c2s/models/annotation.json",
+        models=directory("<results>/c2s/r{replicate}/models/annotation"),
+        logs="<results>/c2s/r{replicate}/models/annotation.json",
     log:
-        "<results>/c2s/logs/sft-annotation.log",
+        "<results>/c2s/r{replicate}/logs/sft-annotation.log",
     threads: threads_for(config, "train", "c2s_sft_annotation")
     resources:
         **resources_for(config, "train", "c2s_sft_annotation"),
@@ -83,18 +84,19 @@ rule c2s_sft_annotation:
         tasks="annotation",
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} --tasks {params.tasks} "
-        "{params.training} {params.encoding} --models {output.models} --logs {output.logs} &> {log}"
+        "{params.training} {params.encoding} --replicate {wildcards.replicate} --models {output.models} "
+        "--logs {output.logs} &> {log}"
 
 
 rule c2s_sft_spatial:
     input:
-        corpora="<results>/c2s/data/corpus.spatial-{prior}.parquet",
+        corpora="<results>/c2s/r{replicate}/data/corpus.spatial-{prior}.parquet",
         base=c2s_plan.base(C2S, "spatial_sft"),
     output:
-        models=directory("<results>/c2s/models/spatial/{prior}"),
-        logs="<results>/c2s/models/spatial/{prior}.json",
+        models=directory("<results>/c2s/r{replicate}/models/spatial/{prior}"),
+        logs="<results>/c2s/r{replicate}/models/spatial/{prior}.json",
     log:
-        "<results>/c2s/logs/sft-spatial-{prior}.log",
+        "<results>/c2s/r{replicate}/logs/sft-spatial-{prior}.log",
     threads: threads_for(config, "train", "c2s_sft_spatial")
     resources:
         **resources_for(config, "train", "c2s_sft_spatial"),
@@ -105,18 +107,19 @@ rule c2s_sft_spatial:
         launch=command(C2S["launch"], "c2s_sft_spatial"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
-        "{params.training} {params.encoding} --models {output.models} --logs {output.logs} &> {log}"
+        "{params.training} {params.encoding} --replicate {wildcards.replicate} --models {output.models} "
+        "--logs {output.logs} &> {log}"
 
 
 rule c2s_sft_perturbation:
     input:
-        corpora="<results>/c2s/data/corpus.cytokine.parquet",
-        base=c2s_plan.base(C2S, seed="{seed}"),
+        corpora="<results>/c2s/r{replicate}/data/corpus.cytokine.parquet",
+        base=c2s_plan.base(C2S),
     output:
-        models=directory("<results>/c2s/models/sft-s{seed}"),
-        logs="<results>/c2s/models/sft-s{seed}.json",
+        models=directory("<results>/c2s/r{replicate}/models/sft"),
+        logs="<results>/c2s/r{replicate}/models/sft.json",
     log:
-        "<results>/c2s/logs/sft-perturbation-s{seed}.log",
+        "<results>/c2s/r{replicate}/logs/sft-perturbation.log",
     # the longest chain of jobs starts first
     priority: 1
     threads: threads_for(config, "train", "c2s_sft_perturbation")
@@ -129,19 +132,19 @@ rule c2s_sft_perturbation:
         launch=command(C2S["launch"], "c2s_sft_perturbation"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
-        "{params.training} {params.encoding} --seed {wildcards.seed} --models {output.models} "
+        "{params.training} {params.encoding} --replicate {wildcards.replicate} --models {output.models} "
         "--logs {output.logs} &> {log}"
 
 
 rule c2s_sft_drugs:
     input:
-        corpora="<results>/c2s/data/corpus.drugs.parquet",
+        corpora="<results>/c2s/r{replicate}/data/corpus.drugs.parquet",
         base=c2s_plan.base(C2S),
     output:
-        models=directory("<results>/c2s/models/drugs"),
-        logs="<results>/c2s/models/drugs.json",
+        models=directory("<results>/c2s/r{replicate}/models/drugs"),
+        logs="<results>/c2s/r{replicate}/models/drugs.json",
     log:
-        "<results>/c2s/logs/sft-drugs.log",
+        "<results>/c2s/r{replicate}/logs/sft-drugs.log",
     threads: threads_for(config, "train", "c2s_sft_drugs")
     resources:
         **resources_for(config, "train", "c2s_sft_drugs"),
@@ -152,20 +155,21 @@ rule c2s_sft_drugs:
         launch=command(C2S["launch"], "c2s_sft_drugs"),
     shell:
         "{params.launch} c2s sft --corpora {input.corpora} --base {input.base} "
-        "{params.training} {params.encoding} --models {output.models} --logs {output.logs} &> {log}"
+        "{params.training} {params.encoding} --replicate {wildcards.replicate} --models {output.models} "
+        "--logs {output.logs} &> {log}"
 
 
 rule c2s_grpo:
     input:
-        base="<results>/c2s/models/sft-s{seed}",
-        cells="<results>/c2s/data/cytokine.h5ad",
+        base="<results>/c2s/r{replicate}/models/sft",
+        cells=c2s_plan.cells(C2S, "cytokine"),
         fit="<results>/c2s/data/panel_fit.json",
         panel="<results>/c2s/data/panel.json",
     output:
         models=directory(c2s_plan.rewarded(C2S)),
         logs=c2s_plan.rewarded(C2S, suffix=".json"),
     log:
-        "<results>/c2s/logs/grpo-s{seed}.log",
+        "<results>/c2s/r{replicate}/logs/grpo.log",
     # the longest chain of jobs starts first
     priority: 1
     threads: threads_for(config, "train", "c2s_grpo")
@@ -184,7 +188,7 @@ rule c2s_grpo:
     shell:
         "{params.launch} c2s grpo --base {input.base} --cells {input.cells} --fit {input.fit} --panel {input.panel} "
         "{params.scoring} {params.scored} {params.selection} {params.recipe} {params.family} {params.sentence} "
-        "{params.wording} --seed {wildcards.seed} --models {output.models} --logs {output.logs} &> {log}"
+        "{params.wording} --replicate {wildcards.replicate} --models {output.models} --logs {output.logs} &> {log}"
 
 
 TARGETS["models"] += c2s_plan.models(C2S)

@@ -1,55 +1,47 @@
 """C2S-Scale: figures and claims."""
 
-C2S_ANNOTATED = ["<results>/c2s/evals/annotation.parquet", "<results>/c2s/evals/annotation.baselines.parquet"]
+C2S_MEASURED = {
+    "annotation": c2s_plan.evaluated(C2S, "annotation"),
+    "classifiers": c2s_plan.CLASSIFIERS,
+    "matches": c2s_plan.evaluated(C2S, "foscttm"),
+    "scaling": c2s_plan.evaluated(C2S, "scaling"),
+    "spatial": c2s_plan.evaluated(C2S, "spatial"),
+    "perturbation": c2s_plan.evaluated(C2S, "perturbation"),
+    "screen": c2s_plan.evaluated(C2S, "screen"),
+    "truth": c2s_plan.truth(C2S),
+    "hits": C2S["screen"]["hits"],
+}
+"""What was measured in all replicates."""
 
 figure(
     "c2s",
     "summary",
-    annotation=C2S_ANNOTATED,
-    matches="<results>/c2s/evals/foscttm.parquet",
-    scaling=c2s_plan.scaling(C2S),
-    baselines="<results>/c2s/evals/reference.baselines.parquet",
-    spatial="<results>/c2s/evals/spatial.parquet",
-    perturbation="<results>/c2s/evals/perturbation.parquet",
-    screen="<results>/c2s/evals/screen.scores.parquet",
-    truth=c2s_plan.truth(C2S),
+    **C2S_MEASURED,
+    baselines=c2s_plan.evaluated(C2S, "reference.baselines"),
     size=C2S["base"]["size"],
-    hits=C2S["screen"]["hits"],
 )
 figure("c2s", "rank", fit="<results>/c2s/data/rank_fit.json", pairs="<results>/c2s/data/rank_fit.pairs.parquet")
-figure("c2s", "scaling", scores=c2s_plan.scaling(C2S))
+figure("c2s", "scaling", scores=C2S_MEASURED["scaling"])
 if c2s_plan.is_trained(C2S):  # there is no course of training of released models
     figure("c2s", "samples", logs=c2s_plan.pretraining_logs(C2S, c2s_plan.sizes(C2S)))
 figure(
     "c2s",
     "annotation",
-    predictions=C2S_ANNOTATED,
-    matches="<results>/c2s/evals/foscttm.parquet",
-    coordinates="<results>/c2s/evals/umap.annotation.parquet",
+    predictions=C2S_MEASURED["annotation"],
+    classifiers=c2s_plan.CLASSIFIERS,
+    matches=C2S_MEASURED["matches"],
+    coordinates=c2s_plan.shown(C2S, "annotation"),
 )
-figure("c2s", "tissue", scores=c2s_plan.scaling(C2S), baselines="<results>/c2s/evals/reference.baselines.parquet")
-figure("c2s", "spatial", answers="<results>/c2s/evals/spatial.parquet")
-figure("c2s", "perturbation", scores="<results>/c2s/evals/perturbation.parquet")
-figure("c2s", "cells", coordinates="<results>/c2s/evals/umap.cells.parquet")
-figure("c2s", "grpo", scores="<results>/c2s/evals/perturbation.parquet", logs=c2s_plan.all_rewarded(C2S, ".json"))
+figure("c2s", "tissue", scores=C2S_MEASURED["scaling"], baselines=c2s_plan.evaluated(C2S, "reference.baselines"))
+figure("c2s", "spatial", answers=C2S_MEASURED["spatial"])
+figure("c2s", "perturbation", scores=C2S_MEASURED["perturbation"])
+figure("c2s", "cells", coordinates=c2s_plan.shown(C2S, "cells"))
+figure("c2s", "grpo", scores=C2S_MEASURED["perturbation"], logs=c2s_plan.grpo_logs(C2S))
 if c2s_plan.truth(C2S):  # nothing is planted in real drugs
-    figure(
-        "c2s",
-        "screen",
-        screen="<results>/c2s/evals/screen.scores.parquet",
-        truth=c2s_plan.truth(C2S),
-        hits=C2S["screen"]["hits"],
-    )
+    figure("c2s", "screen", **{name: C2S_MEASURED[name] for name in ("screen", "truth", "hits")})
 claims(
     "c2s",
+    **C2S_MEASURED,
     fit="<results>/c2s/data/rank_fit.json",
-    scaling=c2s_plan.scaling(C2S),
     logs=c2s_plan.pretraining_logs(C2S, [C2S["base"]["size"]]),
-    annotation=C2S_ANNOTATED,
-    matches="<results>/c2s/evals/foscttm.parquet",
-    spatial="<results>/c2s/evals/spatial.parquet",
-    perturbation="<results>/c2s/evals/perturbation.parquet",
-    screen="<results>/c2s/evals/screen.scores.parquet",
-    truth=c2s_plan.truth(C2S),
-    hits=C2S["screen"]["hits"],
 )

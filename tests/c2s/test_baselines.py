@@ -254,6 +254,7 @@ def predict(folder: Path, name: str, altered: bool = False) -> Path:
         evaluation=given(Evaluated, "perturbation.evaluation", n=20),
         sentence=Sentence(top=10),
         embedding=Embedding(dim=3),
+        replicate=0,
     )
     return generated
 
@@ -381,4 +382,5 @@ def test_perturbation_step_refuses_files_without_what_it_starts_from(tmp_path: P
                 evaluation=given(Evaluated, "perturbation.evaluation"),
                 sentence=given(Sentence, "sentence"),
                 embedding=Embedding(dim=3),
+                replicate=0,
             )

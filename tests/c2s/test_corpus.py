@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
 from string import Formatter
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -82,16 +82,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = written(synthetic(), folder)
     made = {name: folder / f"{name}.raw.h5ad" for name in EXPERIMENTS[1:]}
     other = {"oracle": folder / "oracle.h5ad", "truth": folder / "truth.json"}
+    drawn: dict[str, Any] = {"raw": raw, "replicate": 0}
     few_cells = shipped(DrugTreatment, "drugs.simulation", n_train=2, n_test=2)
     simulate_cytokines(
-        raw=raw,
+        **drawn,
         effects=EFFECTS,
         cytokine=made["cytokines"],
         simulation=Treatment(n_train=5, n_test=3, effect_scale=1.0),
         **other,
     )
     simulate_tissue(
-        raw=raw,
+        **drawn,
         effects=EFFECTS,
         spatial=made["tissue"],
         simulation=Tissue(cells=700, effect_scale=1.0),
@@ -102,7 +103,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     effects = folder / "effects.yaml"
     effects.write_text(yaml.safe_dump(few))
     simulate_drugs(
-        raw=raw,
+        **drawn,
         effects=effects,
         programmes=PROGRAMMES,
         drugs=made["drugs"],
@@ -126,10 +127,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make(folder: Path, name: str, style: Style, corpus: Path, seed: int = 0, prior: str = "both") -> pd.DataFrame:
+def make(folder: Path, name: str, style: Style, corpus: Path, replicate: int = 0, prior: str = "both") -> pd.DataFrame:
     """The corpus of an experiment, `PER_TASK` training samples of each task."""
     wording = shipped(Wording, "wording", style=style)
-    common = {"cells": folder / f"{name}.h5ad", "sentence": Sentence(top=TOP), "wording": wording, "seed": seed}
+    common = {
+        "cells": folder / f"{name}.h5ad",
+        "sentence": Sentence(top=TOP),
+        "wording": wording,
+        "replicate": replicate,
+    }
 
     def samples(*tasks: object) -> dict[str, object]:
         each = dict.fromkeys((task for kind in tasks for task in get_args(kind)), PER_TASK)
@@ -404,12 +410,12 @@ def test_texts_are_whole(experiments: dict[str, Experiment], name: str, style: S
 
 
 @every_corpus
-def test_the_seed_alone_decides_and_ties_are_broken_at_every_draw(
+def test_the_replicate_alone_decides_and_ties_are_broken_at_every_draw(
     experiments: dict[str, Experiment], folder: Path, tmp_path: Path, name: str, style: Style
 ) -> None:
     if style == "terse":
         again = make(folder, name, style, tmp_path / "again.parquet")
-        other = make(folder, name, style, tmp_path / "other.parquet", seed=1)
+        other = make(folder, name, style, tmp_path / "other.parquet", replicate=1)
         assert (tmp_path / "again.parquet").read_bytes() == (folder / f"{name}-{style}.parquet").read_bytes()
         assert not again["prompt"].equals(other["prompt"])
     texts: dict[int, set[str]] = {}

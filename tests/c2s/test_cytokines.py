@@ -48,7 +48,7 @@ DEFAULT = {"n_train": 200, "n_test": 64}
 """Cells of a condition."""
 
 
-def run(raw: Path, folder: Path, seed: int = 0, **options: float) -> tuple[Path, Path, Path]:
+def run(raw: Path, folder: Path, replicate: int = 0, **options: float) -> tuple[Path, Path, Path]:
     folder.mkdir(exist_ok=True)
     paths = folder / "cytokine.h5ad", folder / "oracle.h5ad", folder / "truth.json"
     simulate_cytokines(
@@ -58,7 +58,7 @@ def run(raw: Path, folder: Path, seed: int = 0, **options: float) -> tuple[Path,
         oracle=paths[1],
         truth=paths[2],
         simulation=given(Treatment, "cytokine.simulation", **DEFAULT | options),
-        seed=seed,
+        replicate=replicate,
     )
     return paths
 
@@ -182,11 +182,11 @@ def test_check_18_simulated_cytokines_follow_the_truth_on_real_cells(tmp_path: P
         assert measured[0.0, name][1] == pytest.approx(0, abs=0.02), name
 
 
-def test_same_seed_same_bytes_other_seed_other_cells(tmp_path: Path) -> None:
+def test_a_replicate_gives_the_same_bytes_and_another_one_other_cells(tmp_path: Path) -> None:
     raw = written(synthetic(), tmp_path)
     first, again, other = (
-        [path.read_bytes() for path in run(raw, tmp_path / name, n_train=2, n_test=2, seed=seed)]
-        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+        [path.read_bytes() for path in run(raw, tmp_path / name, n_train=2, n_test=2, replicate=replicate)]
+        for name, replicate in (("a", 1), ("b", 1), ("c", 2))
     )
     assert first == again
     assert first[0] != other[0]

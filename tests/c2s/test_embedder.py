@@ -128,7 +128,7 @@ def test_step_uses_training_cells_only_and_repeats_to_the_byte(tmp_path: Path) -
     counts = np.random.default_rng(0).poisson(2.0, (40, 12))
     altered = counts.copy()
     altered[::4] = counts[::4, ::-1]  # the test cells
-    settings: dict[str, Any] = {"sentence": Sentence(top=6), "embedding": Embedding(dim=3)}
+    settings: dict[str, Any] = {"sentence": Sentence(top=6), "embedding": Embedding(dim=3), "replicate": 0}
     made = []
     for name, table in (("a", counts), ("b", counts), ("c", altered)):
         make_cells(tmp_path / f"{name}.h5ad", table)

@@ -15,7 +15,7 @@ from raw2fig import plotting
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s import figures, figures_maps, figures_perturbation, figures_summary
 from raw2fig.papers.c2s.screen import Hits
-from raw2fig.stats import bootstrap_mean, proportion
+from raw2fig.stats import over_replicates, proportion
 from raw2fig.step import run_step
 from raw2fig.tables import write_json
 
@@ -80,27 +80,34 @@ def layout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def scaling(tmp_path: Path) -> list[Path]:
-    """Two seeds of two sizes on 6 samples; every score of a size is 0.1 x its parameters, plus noise of mean 0."""
+    """Two replicates of two sizes on 6 samples; scores of a size are 0.1 x its parameters, plus noise of mean 0."""
     paths = []
     tasks = (("loss", "generation"), ("accuracy", "annotation"), ("accuracy", "tissue_annotation"))
-    for seed in (0, 1):
+    for replicate in (0, 1):
         rows = [
-            {"size": size, "parameters": p, "seed": seed, "metric": metric, "task": task}
-            | {"cell": f"c{cell}", "count": 1 + cell % 2, "value": 0.1 * p + (-1) ** seed * 0.01 * cell}
+            # a replicate may know fewer words and so have fewer parameters
+            {
+                "size": size,
+                "parameters": p + 0.4 * (-1) ** replicate,
+                "replicate": replicate,
+                "metric": metric,
+                "task": task,
+            }
+            | {"cell": f"c{cell}", "count": 1 + cell % 2, "value": 0.1 * p + (-1) ** replicate * 0.01 * cell}
             for size, p in (("XS", 2), ("S", 5))
             for metric, task in (*tasks, ("overlap", "generation"))
             for cell in range(6)
         ]
-        paths.append(tmp_path / f"scaling-s{seed}.parquet")
+        paths.append(tmp_path / f"scaling-r{replicate}.parquet")
         pd.DataFrame(rows).to_parquet(paths[-1])
     return paths
 
 
 @pytest.fixture
-def baselines(tmp_path: Path) -> Path:
+def baselines(tmp_path: Path) -> list[Path]:
     """Guesses for the same 6 samples: right in half of the cases, chance 0.3."""
     rows = [
-        {"method": method, "metric": metric, "task": task, "cell": f"c{cell}"}
+        {"replicate": replicate, "method": method, "metric": metric, "task": task, "cell": f"c{cell}"}
         | {"value": 0.3 if method == "chance" else float(cell % 2)}
         for metric, task, methods in (
             ("accuracy", "tissue_annotation", ("majority", "chance")),
@@ -108,58 +115,62 @@ def baselines(tmp_path: Path) -> Path:
         )
         for method in methods
         for cell in range(6)
+        for replicate in (0, 1)
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "guesses.parquet")
-    return tmp_path / "guesses.parquet"
+    return [tmp_path / "guesses.parquet"]
 
 
 @pytest.fixture
-def annotation(tmp_path: Path) -> list[Path]:
-    """Predicted types of 12 cells: 11 right by the model, one of them in other letters, 6 by the baseline."""
+def annotation(tmp_path: Path) -> dict[str, Any]:
+    """Predicted types of 12 cells: 11 right by one replicate's model, one of them in other letters, 12 by the other's,
+    6 by the baseline."""
     cells = pd.DataFrame({"cell": [f"c{i}" for i in range(12)], "cell_type": ["B", "T"] * 6})
-    predicted = {"C2S": ["b", "T"] * 5 + ["T", "T"], "majority": ["B"] * 12}
-    paths = []
-    for method, types in predicted.items():
-        paths.append(tmp_path / f"{method}.parquet")
-        cells.assign(method=method, predicted=types).to_parquet(paths[-1])
-    return paths
+    paths = [tmp_path / f"annotation-r{replicate}.parquet" for replicate in (0, 1)]
+    for replicate, types in enumerate((["b", "T"] * 5 + ["T", "T"], ["B", "T"] * 6)):
+        cells.assign(replicate=replicate, method="C2S", predicted=types).to_parquet(paths[replicate])
+    cells.assign(method="majority", predicted="B").to_parquet(tmp_path / "majority.parquet")
+    return {"predictions": paths, "classifiers": tmp_path / "majority.parquet"}
 
 
 @pytest.fixture
-def matches(tmp_path: Path) -> Path:
-    """Scores of 5 pairs with means 0.1 and 0.2."""
-    tables = [
-        pd.DataFrame({"method": method, "pair": range(5), "value": mean + 0.05 * np.arange(-2, 3)})
-        for method, mean in (("C2S", 0.1), ("log-expression", 0.2))
-    ]
-    pd.concat(tables).to_parquet(tmp_path / "matches.parquet")
-    return tmp_path / "matches.parquet"
-
-
-@pytest.fixture
-def answers(tmp_path: Path) -> Path:
-    """With both lists a model is right in 6 of 8; without it says yes, or a, to everything."""
+def matches(tmp_path: Path) -> list[Path]:
+    """FOSCTTM of two replicates with means 0.1 and 0.2."""
     rows = [
-        {"model": prior, "task": task, "response": label}
+        {"replicate": replicate, "method": method, "value": mean + 0.02 * (-1) ** replicate, "pairs": 5}
+        for method, mean in (("C2S", 0.1), ("log-expression", 0.2))
+        for replicate in (0, 1)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "matches.parquet")
+    return [tmp_path / "matches.parquet"]
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> list[Path]:
+    """With both lists models are right in 6 of 8; without they say yes, or a, to everything."""
+    rows = [
+        {"replicate": replicate, "model": prior, "task": task, "response": label}
         | {"predicted": labels[0] if prior == "none" else label if i < 6 else "?"}
         for prior in ("both", "none")
         for task, labels in (("same_neighbourhood", ("yes.", "no.")), ("niche", ("a.", "b.", "c.", "d.")))
         for i, label in enumerate(labels * (8 // len(labels)))
+        for replicate in (0, 1)
     ]
     frame = pd.DataFrame(rows)
-    frame.assign(correct=frame["predicted"] == frame["response"]).to_parquet(tmp_path / "answers.parquet")
-    return tmp_path / "answers.parquet"
+    frame.assign(value=frame["predicted"] == frame["response"]).to_parquet(tmp_path / "answers.parquet")
+    return [tmp_path / "answers.parquet"]
 
 
 @pytest.fixture
-def screen(tmp_path: Path) -> dict[str, Path]:
-    """Three drugs, of which D1 works in one context only and D2 in both."""
+def screen(tmp_path: Path) -> dict[str, Any]:
+    """Two replicates of three drugs, of which D1 works in one context only and D2 in both."""
     rows = [
-        {"drug": drug, "context": context, "cell": f"B-{cell}"}
-        | {"score": 1 + 0.1 * cell + change[place] + 0.01 * (cell % 2)}
+        {"replicate": replicate, "drug": drug, "context": context, "cell": f"B-{cell}"}
+        | {"score": 1 + 0.1 * cell + (1 + 0.2 * (-1) ** replicate) * change[place] + 0.01 * (cell % 2)}
         for drug, change in (("vehicle", (0, 0)), ("D1", (0, 1)), ("D2", (0.8, 0.8)), ("D3", (0, 0)))
         for place, context in enumerate(("neutral", "positive"))
         for cell in range(6)
+        for replicate in (0, 1)
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "screen.parquet")
     folds = {"D1": (0.0, 1.0), "D2": (1.0, 1.0), "D3": (0.0, 0.0)}
@@ -168,24 +179,29 @@ def screen(tmp_path: Path) -> dict[str, Path]:
         for drug, (n, p) in folds.items()
     }
     write_json({"drugs": truth}, tmp_path / "truth.json")
-    return {"screen": tmp_path / "screen.parquet", "truth": tmp_path / "truth.json"}
+    return {"screen": [tmp_path / "screen.parquet"], "truth": tmp_path / "truth.json"}
 
 
 @pytest.fixture
-def scores(tmp_path: Path, rng: np.random.Generator) -> Path:
-    """Trained methods have two seeds; scFID of SFT on interferon genes is half of that without change."""
-    seeds = {"floor": 1, "no_change": 1, "additive_shift": 1, "gaussian_monge": 1, "SFT": 2, "GRPO kendall": 2}
+def scores(tmp_path: Path, rng: np.random.Generator) -> list[Path]:
+    """Two replicates; scFID of SFT on interferon genes is half of that without change."""
+    methods = ("floor", "no_change", "additive_shift", "gaussian_monge", "SFT", "GRPO kendall", "GRPO mmd")
     rows = [
-        {"method": method, **dict(zip(LABELS, condition, strict=True)), "metric": metric, "seed": seed, "n": 8}
+        {
+            "method": method,
+            **dict(zip(LABELS, condition, strict=True)),
+            "metric": metric,
+            "replicate": replicate,
+            "n": 8,
+        }
         | {"value": value / 2 if method == "SFT" else value}
         for condition in CONDITIONS
         for metric in figures_perturbation.METRICS
-        for value in rng.random(1)
-        for method, several in (seeds | {"GRPO mmd": 2}).items()
-        for seed in range(several)
+        for replicate, value in enumerate(rng.random(2))
+        for method in methods
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "scores.parquet")
-    return tmp_path / "scores.parquet"
+    return [tmp_path / "scores.parquet"]
 
 
 def whole(figure: Figure) -> None:
@@ -210,16 +226,17 @@ def test_scaling(scaling: list[Path], drawn: Figure) -> None:
     whole(drawn)
     table = drawn.table
     assert len(table) == 4 * 2
-    # the noise of the two seeds cancels
+    # the noise of the two replicates cancels
     np.testing.assert_allclose(table["value"], 0.1 * table["parameters"])
-    assert set(table["seeds"]) == {2}
+    assert set(table["replicates"]) == {2}
     assert set(table["n"]) == {6}
-    noise = np.concatenate([0.01 * np.arange(6), -0.01 * np.arange(6)])
-    expected = bootstrap_mean(noise, figures.SEED, groups=[*range(6), *range(6)], seeds=[0] * 6 + [1] * 6)
-    np.testing.assert_allclose(table["high"] - table["value"], expected.high, atol=1e-12)
+    losses = table[table["metric"] == "loss"]
+    np.testing.assert_allclose(losses["high"] - losses["value"], over_replicates({0: 0.025, 1: -0.025}).high)
+    # a share ends at 1
+    assert table["high"][table["metric"] != "loss"].max() <= 1
 
 
-def test_tissue(scaling: list[Path], baselines: Path, drawn: Figure) -> None:
+def test_tissue(scaling: list[Path], baselines: list[Path], drawn: Figure) -> None:
     drawn.draw(figures.fig_tissue, scores=scaling, baselines=baselines)
     whole(drawn)
     points = drawn.table[drawn.table["method"] == "C2S"]
@@ -232,35 +249,34 @@ def test_tissue(scaling: list[Path], baselines: Path, drawn: Figure) -> None:
 
 
 def test_samples(tmp_path: Path, drawn: Figure) -> None:
-    paths = [tmp_path / f"S-s{seed}.json" for seed in (0, 1)]
-    for seed, path in enumerate(paths):
-        probes = [
-            {"step": step, "held_out_loss": 4.0 - step + seed, "held_out_error": 0.1, "held_out_samples": 9}
-            for step in (1, 2)
-        ]
-        write_json({"size": "8/1/1", "parameters": 7, "batch": 32, "log": [{"step": 1, "loss": 3.0}, *probes]}, path)
+    paths = [tmp_path / f"S-r{replicate}.json" for replicate in (0, 1)]
+    for replicate, path in enumerate(paths):
+        probes = [{"step": step, "held_out_loss": 4.0 - step + replicate, "held_out_samples": 9} for step in (1, 2)]
+        about = {"replicate": replicate, "size": "8/1/1", "parameters": 7, "batch": 32}
+        write_json(about | {"log": [{"step": 1, "loss": 3.0}, *probes]}, path)
     drawn.draw(figures.fig_samples, logs=paths)
     whole(drawn)
-    assert drawn.table[["samples", "value", "seed 0", "seed 1"]].to_numpy().tolist() == [
+    assert drawn.table[["samples", "value", "replicate 0", "replicate 1"]].to_numpy().tolist() == [
         [32, 3.5, 3, 4],
         [64, 2.5, 2, 3],
     ]
-    assert drawn.table["high"][0] - drawn.table["value"][0] == pytest.approx(0.196, abs=1e-3)
+    np.testing.assert_allclose(drawn.table["high"], drawn.table["value"] + 12.7062 * 0.5, rtol=1e-4)
 
 
 def test_annotation(
-    tmp_path: Path, annotation: list[Path], matches: Path, drawn: Figure, rng: np.random.Generator
+    tmp_path: Path, annotation: dict[str, Any], matches: list[Path], drawn: Figure, rng: np.random.Generator
 ) -> None:
     places = pd.DataFrame(rng.random((12, 2)), columns=["umap1", "umap2"])
-    cells = pd.read_parquet(annotation[0])[["cell", "cell_type", "predicted"]]
+    cells = pd.read_parquet(annotation["predictions"][0])[["cell", "cell_type", "predicted"]]
     cells.loc[0, "predicted"] = "no such type"
     pd.concat([cells, places], axis=1).to_parquet(tmp_path / "umap.parquet")
-    inputs = {"predictions": annotation, "matches": matches, "coordinates": tmp_path / "umap.parquet"}
+    inputs = {**annotation, "matches": matches, "coordinates": tmp_path / "umap.parquet"}
     drawn.draw(figures_maps.fig_annotation, **inputs)
     whole(drawn)
     bars = drawn.table[drawn.table["panel"] == "accuracy"].set_index("method")
-    for method, right in (("C2S", 11), ("majority", 6)):
-        np.testing.assert_allclose(bars.loc[method, ["value", "low", "high"]].astype(float), proportion(right, 12)[:3])
+    expected = {"C2S": over_replicates({0: 11 / 12, 1: 1}, 12, 0, 1), "majority": proportion(6, 12)}
+    for method, found in expected.items():
+        np.testing.assert_allclose(bars.loc[method, ["value", "low", "high"]].astype(float), found[:3])
     fractions = drawn.table[drawn.table["panel"] == "foscttm"].set_index("method")
     np.testing.assert_allclose(fractions["value"], [0.1, 0.2])
     dots = drawn.table[drawn.table["panel"] == "umap"]
@@ -268,28 +284,26 @@ def test_annotation(
     assert dots["predicted"].tolist() == ["other", "T", *["B", "T"] * 4, "T", "T"]
 
 
-def test_spatial(answers: Path, drawn: Figure) -> None:
+def test_spatial(answers: list[Path], drawn: Figure) -> None:
     drawn.draw(figures.fig_spatial, answers=answers)
     whole(drawn)
     assert drawn.table["prior"].tolist() == ["none", "none", "both", "both"]
     assert drawn.table["chance"].tolist() == [0.5, 0.25] * 2
     assert drawn.table["value"].tolist() == [0.5, 0.25, 0.75, 0.75]
-    assert drawn.table["most_common_answer"].tolist() == [1, 1, 3 / 8, 1 / 4]
+    # both models without lists give one answer to every question
+    assert drawn.table["constant_models"].tolist() == [2, 2, 0, 0]
 
 
-def test_perturbation(scores: Path, drawn: Figure) -> None:
+def test_perturbation(scores: list[Path], drawn: Figure) -> None:
     drawn.draw(figures_perturbation.fig_perturbation, scores=scores)
     whole(drawn)
-    frame = pd.read_parquet(scores)
+    frame = pd.read_parquet(scores[0])
     means = frame.groupby(["metric", "method", "tier"])["value"].mean()
     table = drawn.table.set_index(["metric", "method", "tier"])
     assert len(table) == 4 * 7 * 3
     np.testing.assert_allclose(table["value"], means.loc[table.index])
-    # one condition gives a value without interval, however many seeds there are
-    assert table["low"].isna().equals(table["n"] == 1)
-    assert (
-        table["seeds"].loc["scfid"].unstack()["seen"].to_dict() == frame.groupby("method")["seed"].nunique().to_dict()
-    )
+    assert set(table["replicates"]) == {2}
+    assert table["low"].notna().all()
 
 
 def test_cells(tmp_path: Path, drawn: Figure, rng: np.random.Generator) -> None:
@@ -313,14 +327,15 @@ def test_cells(tmp_path: Path, drawn: Figure, rng: np.random.Generator) -> None:
         drawn.draw(figures_maps.fig_cells, coordinates=tmp_path / "umap.parquet")
 
 
-def test_grpo(tmp_path: Path, scores: Path, drawn: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grpo(tmp_path: Path, scores: list[Path], drawn: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
     logs = []
     for reward in ("kendall", "mmd"):
-        for seed in (0, 1):
-            log = [{"step": 1, "reward": 0.5}, {"step": 2, "reward": 0.6}, {"step": 2, "validation_scfid": 0.3 + seed}]
-            run = {"reward": reward, "before": {"validation_scfid": 0.4 + seed}, "kept": {"lr": 0.1, "step": 2}}
-            logs.append(tmp_path / f"{reward}-s{seed}.json")
-            write_json(run | {"runs": [{"lr": 0.1, "log": log}, {"lr": 0.2, "log": log}]}, logs[-1])
+        for run in (0, 1):
+            log = [{"step": 1, "reward": 0.5}, {"step": 2, "reward": 0.6}, {"step": 2, "validation_scfid": 0.3 + run}]
+            about = {"replicate": run, "reward": reward, "before": {"validation_scfid": 0.4 + run}}
+            about |= {"kept": {"lr": 0.1, "step": 2}}
+            logs.append(tmp_path / f"{reward}-r{run}.json")
+            write_json(about | {"runs": [{"lr": 0.1, "log": log}, {"lr": 0.2, "log": log}]}, logs[-1])
     colours: dict[str, set[str]] = {}
     look = plotting.save
 
@@ -329,20 +344,20 @@ def test_grpo(tmp_path: Path, scores: Path, drawn: Figure, monkeypatch: pytest.M
         fig = drawing.fig
         for line in fig.axes[6].get_lines():
             colours.setdefault(line.get_label(), set()).add(line.get_color())
-        assert [len(fig.axes[number].get_lines()) for number in (3, 6)] == [5, 5]  # 2 seeds x 2 rates, models kept
+        assert [len(fig.axes[number].get_lines()) for number in (3, 6)] == [5, 5]  # 2 replicates x 2 rates, models kept
 
     monkeypatch.setattr(plotting, "save", lines)
     drawn.draw(figures_perturbation.fig_grpo, scores=scores, logs=logs)
     whole(drawn)
     table = drawn.table
     curves = table[(table["metric"] == "validation_scfid") & (table["method"] == "GRPO mmd") & (table["lr"] == 0.1)]
-    assert curves[["run", "step", "value", "kept"]].to_numpy().tolist() == [
-        ["mmd-s0", 0, 0.4, False],
-        ["mmd-s0", 2, 0.3, True],
-        ["mmd-s1", 0, 1.4, False],
-        ["mmd-s1", 2, 1.3, True],
+    assert curves[["replicate", "step", "value", "kept"]].to_numpy().tolist() == [
+        [0, 0, 0.4, False],
+        [0, 2, 0.3, True],
+        [1, 0, 1.4, False],
+        [1, 2, 1.3, True],
     ]
-    # a colour for each learning rate, the same for its seeds and not that of the other
+    # a colour for each learning rate, the same for its replicates and not that of the other
     assert [len(colours[f"learning rate {lr}"]) for lr in (0.1, 0.2)] == [1, 1]
     assert colours["learning rate 0.1"] != colours["learning rate 0.2"]
     bars = table[table["tier"].notna()]
@@ -350,7 +365,7 @@ def test_grpo(tmp_path: Path, scores: Path, drawn: Figure, monkeypatch: pytest.M
     assert len(bars) == 3 * 3 * 2
 
 
-def test_screen(screen: dict[str, Path], drawn: Figure) -> None:
+def test_screen(screen: dict[str, Any], drawn: Figure) -> None:
     drawn.draw(figures_perturbation.fig_screen, **screen, hits=HITS)
     whole(drawn)
     table = drawn.table.set_index("drug")
@@ -358,36 +373,40 @@ def test_screen(screen: dict[str, Path], drawn: Figure) -> None:
     np.testing.assert_allclose(
         table.loc["D1", ["delta_neutral", "delta_positive", "split"]].astype(float), [0, 1, 1], atol=1e-9
     )
-    # cells are paired: the drug's effect has no spread, whatever that of the cells
-    np.testing.assert_allclose(table["delta_positive_high"] - table["delta_positive_low"], 0, atol=1e-9)
+    # the effects of a replicate are 1.2 and 0.8 times what is planted
+    half = 12.7062 * 0.2 * np.array([1, 0.8, 0])
+    np.testing.assert_allclose(table["delta_positive_high"] - table["delta_positive"], half, rtol=1e-4, atol=1e-9)
+    assert table["hits"].to_dict() == {"D1": 2, "D2": 0, "D3": 0}
     assert table["kind"].str.split().str[0].to_dict() == {"D1": "conditional", "D2": "other", "D3": "without"}
 
 
 def test_summary(
-    annotation: list[Path],
-    matches: Path,
+    annotation: dict[str, Any],
+    matches: list[Path],
     scaling: list[Path],
-    baselines: Path,
-    answers: Path,
-    scores: Path,
-    screen: dict[str, Path],
+    baselines: list[Path],
+    answers: list[Path],
+    scores: list[Path],
+    screen: dict[str, Any],
     drawn: Figure,
 ) -> None:
-    inputs = {"annotation": annotation, "matches": matches, "scaling": scaling, "baselines": baselines}
-    inputs |= {"spatial": answers, "perturbation": scores}
-    drawn.draw(figures_summary.fig_summary, **inputs, **screen, size="S", hits=HITS)
+    inputs = {"annotation": annotation["predictions"], "classifiers": annotation["classifiers"], "matches": matches}
+    inputs |= {"scaling": scaling, "baselines": baselines, "spatial": answers, "perturbation": scores}
+    inputs |= {"screen": screen["screen"], "size": "S", "hits": HITS}
+    drawn.draw(figures_summary.fig_summary, **inputs, truth=screen["truth"])
     whole(drawn)
     table = drawn.table.set_index(["task", "method"])
     seen = {
-        ("cell type annotation", "C2S"): proportion(11, 12),
-        ("same spatial neighbourhood", "C2S with interactions"): proportion(6, 8),
-        ("same spatial neighbourhood", "most common answer"): proportion(4, 8),
+        ("cell type annotation", "C2S"): over_replicates({0: 11 / 12, 1: 1}, 12, 0, 1),
+        ("cell type annotation", "most common label"): proportion(6, 12),
+        ("same spatial neighbourhood", "C2S with interactions"): over_replicates({0: 0.75, 1: 0.75}, 8),
+        ("same spatial neighbourhood", "most common answer"): over_replicates({0: 0.5, 1: 0.5}, 8),
     }
     for row, share in seen.items():
-        np.testing.assert_allclose(table.loc[row, list(share._asdict())].astype(float), list(share._asdict().values()))
+        np.testing.assert_allclose(table.loc[row, ["value", "low", "high", "n"]].astype(float), share[:4])
     means = {
         ("matching cells to pseudobulks", "C2S"): 0.1,
-        # of size S only, over both seeds, and the guesses on the same samples
+        # of size S only, over both replicates, and the guesses on the same samples
         ("generation of a cell of a type", "C2S"): 0.5,
         ("generation of a cell of a type", "most frequent genes"): 0.5,
         ("unseen cytokine combination", "C2S"): 0.5,
@@ -404,7 +423,7 @@ def test_summary(
         "unseen cytokine combination": 1,
         "planted drugs by two contexts": 0.5,
     }
-    assert table["seeds"].max() == 2
+    assert table["replicates"].max() == 2
     # real drugs: nobody knows which of them work
-    drawn.draw(figures_summary.fig_summary, **inputs, size="S", hits=HITS)
+    drawn.draw(figures_summary.fig_summary, **inputs)
     assert set(table["score"]) - set(drawn.table["score"]) == {"AUROC"}

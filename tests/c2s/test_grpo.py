@@ -106,7 +106,8 @@ def base(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
     corpus, words = folder / "corpus.parquet", folder / "words"
     size = read(CytokineSamples, {"samples": {"perturbation_generation": 400}, "test_samples": 0})
     wording = given(Wording, "wording")
-    corpus_cytokines(cells=files.cells, corpus=corpus, size=size, sentence=Sentence(top=TOP), wording=wording)
+    drawn = {"size": size, "sentence": Sentence(top=TOP), "wording": wording, "replicate": 0}
+    corpus_cytokines(cells=files.cells, corpus=corpus, **drawn)
     tokenizer(corpora=[corpus], panel=files.panel, tokenizer=words)
     known = load_tokenizer(str(words))
     save(build_gpt_neox(Size(32, 1, 4), known, 40, 0), known, folder / "random")
@@ -117,6 +118,7 @@ def base(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Path:
         logs=[folder / "base.json"],
         training=given(Training, "annotation.training", steps=50, batch=16, lr=5e-3),
         encoding=given(Encoding, "encoding"),
+        replicate=0,
     )
     return folder / "base"
 
@@ -138,7 +140,7 @@ def run(files: Files, base: Path, folder: Path, **options: Any) -> list[Path]:
     inputs = {"base": base, "cells": files.cells, "fit": files.fit, "panel": files.panel}
     models = options.pop("models", [folder / name for name in settings["scoring"].rewards])
     logs = [model.with_suffix(".json") for model in models]
-    grpo(models=models, logs=logs, **inputs, **settings, **{"seed": 0} | options)
+    grpo(models=models, logs=logs, **inputs, **settings, **{"replicate": 0} | options)
     return models
 
 

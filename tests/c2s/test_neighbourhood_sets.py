@@ -28,6 +28,7 @@ def tissue(tmp_path_factory: pytest.TempPathFactory) -> AnnData:
         spatial=folder / "tissue.h5ad",
         simulation=Tissue(cells=2400, effect_scale=1.0),
         neighbourhood=given(Neighbourhood, "spatial.neighbourhood"),
+        replicate=0,
     )
     cells = read_counts(folder / "tissue.h5ad", ("niche", "split"))
     return cells[(cells.obs["split"] == "train").to_numpy()].copy()

@@ -16,7 +16,7 @@ from raw2fig.papers.c2s.claims import scaling_steps
 from raw2fig.papers.c2s.conditions import conditions
 from raw2fig.papers.c2s.evaluate_scaling import _score
 from raw2fig.papers.c2s.generate import answer_tokens
-from raw2fig.papers.c2s.measures import method_pairs
+from raw2fig.papers.c2s.measures import of_tier
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,16 +30,16 @@ def sized(losses: dict[str, float]) -> pd.DataFrame:
     noise = rng.normal(0, 0.01, 40)
     rows = []
     for number, (size, loss) in enumerate(losses.items()):
-        common = {"size": size, "parameters": 10**number, "seed": 0}
+        common = {"size": size, "parameters": 10**number}
         for metric, task, value in (
             ("loss", "annotation", loss),
             ("accuracy", "annotation", number / 10),
             ("overlap", "generation", number / 10),
         ):
             own = {"metric": metric, "task": task}
-            rows += [{**common, **own, "cell": f"c{i}", "value": value + noise[i]} for i in range(40)]
+            rows += [{**common, **own, "replicate": i % 4, "value": value + noise[i]} for i in range(40)]
     # neither the order of rows nor of names says which model is larger
-    return pd.DataFrame(rows).sample(frac=1, random_state=0, ignore_index=True).sort_values(["size", "metric", "cell"])
+    return pd.DataFrame(rows).sample(frac=1, random_state=0, ignore_index=True).sort_values(["size", "metric"])
 
 
 @pytest.mark.parametrize("names", [("410M", "1B"), ("XS", "S", "M", "L"), ("a", "b", "c")])
@@ -65,12 +65,12 @@ def test_one_size_says_nothing_of_scaling() -> None:
 
 def test_methods_and_tiers_that_are_not_there_are_named() -> None:
     row = {"metric": "scfid", "tier": "tier1", "cell_type": "B", "cytokine": "IFNB", "exposure": "acute", "value": 1.0}
-    scores = pd.DataFrame([{**row, "method": name, "seed": 0} for name in ("SFT", "no_change")])
-    assert len(method_pairs(scores, "no_change", "SFT", "scfid").a) == 1
+    scores = pd.DataFrame([{**row, "method": name, "replicate": 0} for name in ("SFT", "no_change")])
+    assert of_tier(scores, "SFT", "scfid")["method"].tolist() == ["SFT"]
     with pytest.raises(Absent, match="no run of GRPO mmd"):
-        method_pairs(scores, "SFT", "GRPO mmd", "scfid")
+        of_tier(scores, "GRPO mmd", "scfid")
     with pytest.raises(Absent, match="no condition of tier2 in the data"):
-        method_pairs(scores, "no_change", "SFT", "scfid", "tier2")
+        of_tier(scores, "SFT", "scfid", "tier2")
 
 
 def test_criteria_keep_their_meaning() -> None:
@@ -110,9 +110,9 @@ def test_conditions_with_too_few_cells_are_left_out_and_named(caplog: pytest.Log
     obs.index = obs.index.astype(str)
     cells = anndata.AnnData(np.ones((len(obs), 1)), obs=obs)
     caplog.set_level("INFO")
-    assert [condition.cytokine for condition in conditions(cells, 9, 5)] == ["IFNB", "IL6"]
+    assert [condition.cytokine for condition in conditions(cells, 9, 5, 0)] == ["IFNB", "IL6"]
     assert not caplog.text
-    assert [condition.cytokine for condition in conditions(cells, 9, 6)] == ["IFNB"]
+    assert [condition.cytokine for condition in conditions(cells, 9, 6, 0)] == ["IFNB"]
     assert "B IL6 acute" in caplog.text
     with pytest.raises(InputError, match="no condition with 9 test cells"):
-        conditions(cells, 9, 9)
+        conditions(cells, 9, 9, 0)

@@ -37,6 +37,7 @@ SMALL: dict[str, Any] = {
         "spatial": {"simulation": {"cells": 900}},
         "preprocess": {"min_genes": 100},
         "panel": {"size": 144},
+        "replicates": [0],
         "sentence": {"top": 30},
         "multi_cell": {"multi_top": 8, "multi_cells": [2]},
         "base": {
@@ -154,12 +155,12 @@ def test_the_paper_scale_as_it_is(folder: Path) -> None:
     planned_jobs, _ = planned(folder, "config/paper.yaml")
     lines = {str(job): job.shell for job in planned_jobs}
     # three processes train, the fourth GPU is the server's; 32 generations, K = 200, the sheet's beta
-    grpo = lines["c2s_grpo seed=0"]
+    grpo = lines["c2s_grpo replicate=0"]
     launch = "accelerate launch --config_file config/accelerate/fsdp.yaml --num_processes"
     assert grpo.startswith(f"{launch} 3 -m raw2fig c2s grpo")
     for flags in ("--generations 32", "--top 200", "--beta 0.005", "--lr 1e-06", "--vllm server", "--style natural"):
         assert flags in grpo
-    sft = lines["c2s_sft_perturbation seed=0"]
+    sft = lines["c2s_sft_perturbation replicate=0"]
     assert sft.startswith(f"{launch} 1 -m raw2fig c2s sft")
     for flags in ("--lr 1e-05", "--batch 8 --accumulate 4", "--gradient-checkpointing", "--max-length 8192"):
         assert flags in sft
@@ -346,7 +347,7 @@ def test_prompts_are_in_natural_language_for_a_tokenizer_that_splits_genes(made:
     from raw2fig.lm.generate import once_mask
     from raw2fig.lm.models import load_tokenizer
 
-    corpus = pd.read_parquet(made / "c2s/data/corpus.cytokine.parquet")
+    corpus = pd.read_parquet(made / "c2s/r0/data/corpus.cytokine.parquet")
     generation = corpus[corpus["task"] == "perturbation_generation"]
     assert generation["prompt"].str.endswith("Cell sentence:").all()
     assert generation["prompt"].str.contains("human").all()
@@ -354,10 +355,10 @@ def test_prompts_are_in_natural_language_for_a_tokenizer_that_splits_genes(made:
     train = corpus[corpus["split"] == "train"]
     assert not train["prompt"].str.contains("IFNB + IL6", regex=False).any()
     assert not train["response"].str.contains("IFNB + IL6", regex=False).any()
-    words = load_tokenizer(str(made / "c2s/models/sft-s0"))
+    words = load_tokenizer(str(made / "c2s/r0/models/sft"))
     assert once_mask(words, ["IFITM3", "CD74"]) is None
     assert words.pad_token == words.eos_token
-    reference = pd.read_parquet(made / "c2s/data/corpus.reference.parquet")
+    reference = pd.read_parquet(made / "c2s/r0/data/corpus.reference.parquet")
     assert set(reference[reference["task"] == "tissue_annotation"]["response"]) == {"blood.", "spleen."}
 
 
@@ -366,34 +367,35 @@ def test_every_stage_changes_the_weights_of_the_released_model(made: Path) -> No
     from safetensors.torch import load_file
 
     def weights(folder: str) -> dict[str, torch.Tensor]:
-        return load_file(made / "c2s/models" / folder / "model.safetensors")
+        return load_file(made / "c2s" / folder / "model.safetensors")
 
-    folders = ["base/1B", "sft-s0", "grpo/mse_pair-s0", "annotation", "spatial/both", "drugs"]
+    trained = ("sft", "grpo/mse_pair", "annotation", "spatial/both", "drugs")
+    folders = ["models/base/1B", *(f"r0/models/{name}" for name in trained)]
     stages = [weights(name) for name in folders]
     assert len({frozenset(stage) for stage in stages}) == 1
     name = "gpt_neox.layers.0.mlp.dense_h_to_4h.weight"
-    base, *trained = (stage[name] for stage in stages)
+    base, *others = (stage[name] for stage in stages)
     assert base.dtype == torch.bfloat16
     # steps at the paper's learning rates are so small that bfloat16 would round them away
-    for one in trained:
+    for one in others:
         assert one.dtype == torch.float32
         assert 0 < (one - base).abs().max() < 1e-3
-    assert len({one.numpy().tobytes() for one in trained}) == len(trained)
+    assert len({one.numpy().tobytes() for one in others}) == len(others)
     # untrained models write no gene: every tau is 0, no cell of a group is better than another, and nothing is learned
-    assert torch.equal(weights("grpo/kendall-s0")[name], weights("sft-s0")[name])
-    config = read_json(made / "c2s/models/sft-s0/config.json")
+    assert torch.equal(weights("r0/models/grpo/kendall")[name], weights("r0/models/sft")[name])
+    config = read_json(made / "c2s/r0/models/sft/config.json")
     assert config["architectures"] == ["GPTNeoXForCausalLM"]
 
 
 def test_generated_cells_are_scored_beside_the_baselines(made: Path) -> None:
     import pandas as pd
 
-    scores = pd.read_parquet(made / "c2s/evals/perturbation.parquet")
+    scores = pd.read_parquet(made / "c2s/r0/evals/perturbation.parquet")
     methods = {"floor", "no_change", "additive_shift", "gaussian_monge", "SFT", "GRPO mse_pair", "GRPO kendall"}
     assert set(scores["method"]) == methods
     assert set(scores["tier"]) == {"seen", "tier1", "tier2", "tier3"}
     assert np.isfinite(scores["value"]).all()
-    sizes = pd.read_parquet(made / "c2s/evals/scaling-s0.parquet")
+    sizes = pd.read_parquet(made / "c2s/r0/evals/scaling.parquet")
     assert set(sizes["size"]) == {"1B", "2B"}
     assert set(sizes["metric"]) == {"loss", "accuracy", "overlap"}
     # nats per word of a model that knows nothing: the tokens of a word times the logarithm of the vocabulary
@@ -438,12 +440,12 @@ def test_the_gpu_scale_in_small_runs_without_a_gpu(folder: Path) -> None:
             "spatial_sft": smoke["spatial_sft"] | {"size": "L"},
             "sentence": {"top": 64},
             "base": {"shapes": {"XS": "16/1/2", "S": None, "M": None, "L": "32/1/2"}},
-            "seeds": [0],
+            "replicates": [0],
             "grpo": merge(smoke["grpo"], {"scoring": {"rewards": ["mmd"]}}),
         },
     }
     (folder / "small-gpu.yaml").write_text(yaml.safe_dump(small))
-    targets = ["small-gpu/c2s/evals/scaling-s0.parquet", "small-gpu/c2s/evals/perturbation.parquet"]
+    targets = [f"small-gpu/c2s/r0/evals/{name}.parquet" for name in ("scaling", "perturbation")]
     call(folder, "snakemake", *targets, "--cores", "1", "--configfile", "config/gpu.yaml", "small-gpu.yaml")
     assert len(read_json(folder / "small-gpu/c2s/data/panel.json")["genes"]) == 765
-    assert set(read_json(folder / "small-gpu/c2s/models/grpo/mmd-s0.json")["kept"]) == {"lr", "step"}
+    assert set(read_json(folder / "small-gpu/c2s/r0/models/grpo/mmd.json")["kept"]) == {"lr", "step"}

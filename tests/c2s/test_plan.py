@@ -12,6 +12,9 @@ from raw2fig.papers.c2s import plan
 from raw2fig.papers.c2s.tissue import Prior
 from raw2fig.provenance import _closure, step_digest
 
+MSE_PAIR = "r1/models/grpo/mse_pair"
+MAPS = ("annotation", "cells")
+
 
 def section(name: str = "", **overlay: Any) -> dict[str, Any]:
     files = [SHIPPED, *([ROOT / "config" / f"{name}.yaml"] if name else [])]
@@ -22,15 +25,13 @@ def test_the_laptop_simulates_everything_and_trains_its_models() -> None:
     c2s = section()
     assert plan.simulated(c2s) == list(plan.EXPERIMENTS)
     assert plan.real(c2s) == plan.fetched(c2s) == []
-    assert plan.oracle(c2s) == ["<results>/c2s/data/oracle.h5ad"]
-    assert plan.truth(c2s) == ["<results>/c2s/data/drugs.truth.json"]
+    assert plan.oracle(c2s) == ["<results>/c2s/r{replicate}/data/oracle.h5ad"]
+    assert plan.truth(c2s) == ["<results>/c2s/r0/data/drugs.truth.json"]
     assert plan.sizes(c2s) == ["XS", "S", "M", "L"]
-    assert len(plan.all_pretrained(c2s)) == 4 * 2
-    assert plan.base(c2s) == "<results>/c2s/models/pretrain/M-s0"
-    assert plan.base(c2s, "spatial_sft") == "<results>/c2s/models/pretrain/S-s0"
-    assert plan.base(c2s, seed="{seed}") == "<results>/c2s/models/pretrain/M-s{seed}"
-    assert plan.pretraining_logs(c2s, ["M"]) == [f"<results>/c2s/models/pretrain/M-s{seed}.json" for seed in (0, 1)]
-    assert plan.scaling(c2s) == [f"<results>/c2s/evals/scaling-s{seed}.parquet" for seed in (0, 1)]
+    assert plan.base(c2s) == "<results>/c2s/r{replicate}/models/pretrain/M"
+    assert plan.base(c2s, "spatial_sft", 7) == "<results>/c2s/r7/models/pretrain/S"
+    assert plan.pretraining_logs(c2s, ["M"]) == [f"<results>/c2s/r{r}/models/pretrain/M.json" for r in (0, 1, 2)]
+    assert plan.evaluated(c2s, "scaling") == [f"<results>/c2s/r{r}/evals/scaling.parquet" for r in (0, 1, 2)]
     assert plan.data_file(c2s, "reference") == []
     assert plan.missing_files(c2s) == {}
     assert plan.checks(c2s, "reference") == {}
@@ -43,8 +44,9 @@ def test_the_paper_s_scale_fetches_models_and_data() -> None:
     assert plan.real(c2s) == ["cytokine", "drugs"]
     assert plan.oracle(c2s) == plan.truth(c2s) == plan.pretraining_logs(c2s, plan.sizes(c2s)) == []
     assert plan.sizes(c2s) == ["410M", "1B", "2B", "27B"]
-    assert plan.base(c2s, seed="{seed}") == "<results>/c2s/models/base/1B"
-    assert len(plan.scaling(c2s)) == 1
+    assert plan.base(c2s) == plan.base(c2s, replicate=1) == "<results>/c2s/models/base/1B"
+    assert plan.cells(c2s, "cytokine") == "<results>/c2s/data/cytokine.h5ad"
+    assert plan.cells(c2s, "spatial", 1) == "<results>/c2s/r1/data/spatial.h5ad"
     assert plan.data_file(c2s, "cytokine") == "data/dong_2023.h5ad"
     assert plan.data_file(c2s, "reference") == "<results>/c2s/sources/reference.h5ad"
     assert plan.fetched(c2s) == [
@@ -75,22 +77,45 @@ def test_a_user_s_files(tmp_path: Path) -> None:
     assert plan.checks(section(drugs={**found, "source": "url", "url": "https://x"}), "drugs") == {}
 
 
-def test_models_of_a_seed_and_their_names_go_together() -> None:
+def test_models_of_a_replicate_and_their_names_go_together() -> None:
     c2s = section()
     assert plan.methods(c2s) == ["SFT", "GRPO mse_pair", "GRPO kendall", "GRPO mmd"]
     assert len(plan.predictors(c2s)) == len(plan.methods(c2s))
-    assert plan.rewarded(c2s, suffix=".json")[0] == "<results>/c2s/models/grpo/mse_pair-s{seed}.json"
-    assert plan.all_rewarded(c2s, ".json")[:3] == [
-        f"<results>/c2s/models/grpo/{name}.json" for name in ("mse_pair-s0", "mse_pair-s1", "kendall-s0")
+    assert plan.rewarded(c2s, suffix=".json")[0] == "<results>/c2s/r{replicate}/models/grpo/mse_pair.json"
+    assert plan.grpo_logs(c2s)[2:4] == [f"<results>/c2s/{name}.json" for name in ("r0/models/grpo/mmd", MSE_PAIR)]
+    assert plan.shown(c2s, "cells") == "<results>/c2s/r0/evals/umap.cells.parquet"
+
+
+@pytest.mark.parametrize("scale", ["", "smoke", "gpu"])
+def test_all_arms_of_a_replicate_lie_in_its_folder_and_start_from_its_models(scale: str) -> None:
+    c2s = section(scale)
+    made = [*plan.data(c2s), *plan.models(c2s), *plan.evaluations(c2s)]
+    for replicate in c2s["replicates"]:
+        here = f"<results>/c2s/r{replicate}/"
+        arms = [*plan.spatial(c2s, replicate), *plan.predictors(c2s, replicate), *plan.corpora(c2s, replicate)]
+        starts = [plan.base(c2s, task, replicate) for task in ("base", "spatial_sft")]
+        assert all(path.startswith(here) for path in [*arms, *starts])
+        # the same files as of every other replicate, but for the maps, which the first alone has
+        names = {path.removeprefix(here) for path in made if path.startswith(here)}
+        rest = {path.partition("/r0/")[2] for path in made if "/r0/" in path}
+        assert rest - names == (set() if replicate == 0 else {f"evals/umap.{name}.parquet" for name in MAPS})
+        assert names <= rest
+    # what is not of a replicate is real
+    once = [path for path in made if not path.startswith("<results>/c2s/r")]
+    assert sorted(path.rpartition("/")[2] for path in once) == [
+        "annotation.baselines.parquet",
+        "panel_fit.json",
+        "rank_fit.json",
+        "reference.h5ad",
     ]
-    assert plan.predictions(c2s)[0].endswith("baselines.parquet")
-    assert plan.mapped(c2s) == [plan.predictions(c2s)[1], plan.predictions(c2s)[0]]
 
 
 def test_every_prior_has_a_corpus_among_all_corpora() -> None:
-    assert get_args(Prior) == plan.PRIORS
-    assert set(plan.spatial_corpora()) < set(plan.corpora()) <= set(plan.data(section()))
-    files = [*plan.data(section()), *plan.models(section()), *plan.evaluations(section())]
+    c2s = section("gpu")
+    assert list(get_args(Prior)) == plan.priors(c2s)
+    assert set(plan.spatial_corpora(c2s, 1)) < set(plan.corpora(c2s, 1)) <= set(plan.data(c2s))
+    assert plan.spatial(section(), 1) == ["<results>/c2s/r1/models/spatial/none"]
+    files = [*plan.data(c2s), *plan.models(c2s), *plan.evaluations(c2s)]
     assert all(one != other for one, other in pairwise(sorted(files)))
 
 

@@ -33,7 +33,8 @@ def corpus(tmp_path: Path) -> pd.DataFrame:
 
 def score(frame: pd.DataFrame, folder: Path, top: int) -> pd.DataFrame:
     frame.to_parquet(folder / "corpus.parquet")
-    reference_baselines(corpus=folder / "corpus.parquet", scores=folder / "scores.parquet", sentence=Sentence(top=top))
+    paths = {"corpus": folder / "corpus.parquet", "scores": folder / "scores.parquet"}
+    reference_baselines(**paths, sentence=Sentence(top=top), replicate=0)
     return pd.read_parquet(folder / "scores.parquet").set_index(["method", "cell"])["value"]
 
 

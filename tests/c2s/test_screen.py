@@ -6,7 +6,7 @@ import pytest
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.programmes import programme_score
-from raw2fig.papers.c2s.screen import context_split, precision_at_k, rank_screen
+from raw2fig.papers.c2s.screen import context_split, rank_screen
 
 MARGIN = 0.25
 
@@ -101,20 +101,10 @@ def test_incomplete_tables_are_refused() -> None:
         context_split(scores[scores["drug"] == "vehicle"], np.random.default_rng(0), MARGIN)
 
 
-def test_precision_at_k() -> None:
-    labels, scores = [1, 0, 1, 0, 0], [5.0, 4.0, 3.0, 2.0, 1.0]
-    assert [precision_at_k(labels, scores, k) for k in (1, 2, 3, 5)] == pytest.approx([1, 1 / 2, 2 / 3, 2 / 5])
-    assert precision_at_k(labels, np.zeros(5), 2) == pytest.approx(2 / 5)  # all tied: the base rate
-    assert precision_at_k([1, 0, 0, 1], [3.0, 2.0, 2.0, 2.0], 2) == pytest.approx((1 + 1 / 3) / 2)
-    with pytest.raises(InputError, match="k: 6 of 5"):
-        precision_at_k(labels, scores, 6)
-
-
 def test_ranking_by_split_and_by_positive_context_alone() -> None:
     summary = pd.DataFrame(
         {"drug": ["a", "b", "c", "d"], "split": [0.9, 0.8, 0.1, 0.0], "delta_positive": [0.9, 0.8, 2.0, 0.85]}
     )
-    ranking = rank_screen(summary, {"a", "b"}, k=3)
+    ranking = rank_screen(summary, {"a", "b"})
     assert ranking.auroc_split == 1.0
     assert ranking.auroc_positive == pytest.approx(1 / 4)
-    assert ranking.precision == ranking.precision_limit == pytest.approx(2 / 3)

@@ -39,12 +39,12 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(
-    raw: Path, path: Path, cells: int = 2400, effect_scale: float = 1.0, radius: float = RADIUS, seed: int = 0
+    raw: Path, path: Path, cells: int = 2400, effect_scale: float = 1.0, radius: float = RADIUS, replicate: int = 0
 ) -> AnnData:
     simulation = given(Tissue, "spatial.simulation", cells=cells, effect_scale=effect_scale)
     neighbourhood = given(Neighbourhood, "spatial.neighbourhood", radius=radius)
     simulate_tissue(
-        raw=raw, effects=EFFECTS, spatial=path, simulation=simulation, neighbourhood=neighbourhood, seed=seed
+        raw=raw, effects=EFFECTS, spatial=path, simulation=simulation, neighbourhood=neighbourhood, replicate=replicate
     )
     return read_counts(path, ("niche", "split"))
 
@@ -188,10 +188,10 @@ def test_priors_are_partial_and_noisy_as_stated() -> None:
     assert set(interaction_prior(effects, "both", ["MIF", "CD74", "NPM1"])) == {("MIF", "CD74"), ("CD74", "NPM1")}
 
 
-def test_same_seed_same_bytes(raw: Path, tmp_path: Path) -> None:
+def test_a_replicate_gives_the_same_bytes_and_another_one_another_tissue(raw: Path, tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.h5ad" for name in "abc"]
-    for path, seed in zip(paths, (1, 1, 2), strict=True):
-        run(raw, path, cells=150, seed=seed)
+    for path, replicate in zip(paths, (1, 1, 2), strict=True):
+        run(raw, path, cells=150, replicate=replicate)
     first, again, other = (path.read_bytes() for path in paths)
     assert first == again
     assert first != other

@@ -158,7 +158,12 @@ def run(tmp_path: Path, rng: np.random.Generator) -> dict[str, Path]:
 
 def test_step(run: dict[str, Path], tmp_path: Path) -> None:
     outputs = {name: tmp_path / f"{name}.parquet" for name in ("annotated", "perturbed")}
-    inputs: dict[str, Any] = {**run, "predictions": [tmp_path / "predictions.parquet"], "sentence": Sentence(top=32)}
+    inputs: dict[str, Any] = {
+        **run,
+        "predictions": [tmp_path / "predictions.parquet"],
+        "sentence": Sentence(top=32),
+        "replicate": 0,
+    }
     maps = partial(given, umap.Maps, "umap")
     umap.umap(**inputs, **outputs, maps=maps(n=4))
     typed, cells = (pd.read_parquet(path) for path in outputs.values())

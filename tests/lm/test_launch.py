@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         logs=[folder / "one" / "log.json"],
         training=training(steps=STEPS, batch=2 * BATCH, lr=3e-3),
         encoding=Encoding(max_length=64),
-        seed=0,
+        replicate=0,
     )
     return folder
 
@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(folder: Path, name: str) -> list[str]:
     """`raw2fig c2s sft` with half the batch."""
     settings = flags(training(steps=STEPS, batch=BATCH, lr=3e-3, checkpoint_every=2).model_dump())
-    words = ["c2s", "sft", "--seed", "0", "--max-length", "64", *shlex.split(settings)]
+    words = ["c2s", "sft", "--replicate", "0", "--max-length", "64", *shlex.split(settings)]
     files = {"corpora": "corpus.parquet", "base": "base", "models": f"{name}/model", "logs": f"{name}/log.json"}
     return words + [part for flag, path in files.items() for part in (f"--{flag}", str(folder / path))]
 

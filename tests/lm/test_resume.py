@@ -36,7 +36,7 @@ def sft(base: Path, folder: Path) -> None:
         frame[run::RUNS].to_parquet(base.parent / f"{name}.parquet")
     made: dict[str, Any] = {"models": [folder / name for name in names]}
     made["logs"] = [folder / f"{name}.json" for name in names]
-    settings = {"training": changed(TRAINING, batch=4), "encoding": Encoding(max_length=64), "seed": 0}
+    settings = {"training": changed(TRAINING, batch=4), "encoding": Encoding(max_length=64), "replicate": 0}
     run_step(step, {"corpora": [base.parent / f"{name}.parquet" for name in names], "base": base, **made, **settings})
 
 

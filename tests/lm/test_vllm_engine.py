@@ -85,6 +85,7 @@ def test_the_steps_hold_one_engine_at_a_time(vllm, base: Path, tmp_path: Path) -
         answers=tmp_path / "answers.parquet",
         tasks=["niche"],
         generation=Generation(engine="vllm"),
+        replicate=0,
     )
     assert [model for model, _, _ in vllm.loaded] == [str(base)] * 2
     # the longest answer has three tokens and an end

@@ -25,7 +25,7 @@ C2S = "workflow/raw2fig/papers/c2s"
 DATA, FIGURES = f"{RESULTS}/c2s/data", f"{RESULTS}/c2s/figures"
 TRIM = """
 TARGETS["data"] = ["<results>/c2s/data/reference.h5ad", "<results>/c2s/data/reference.all.h5ad"]
-TARGETS["models"] = ["<results>/c2s/data/corpus.reference.parquet", "<results>/c2s/data/panel_fit.json"]
+TARGETS["models"] = ["<results>/c2s/r0/data/corpus.reference.parquet", "<results>/c2s/data/panel_fit.json"]
 TARGETS["evals"] = ["<results>/c2s/evals/annotation.baselines.parquet", "<results>/c2s/data/rank_fit.json"]
 TARGETS["figures"] = [f"<results>/c2s/figures/rank.{kind}" for kind in ("svg", "png", "csv")]
 TARGETS["figures"] += [path for stage in STAGES[:-1] for path in TARGETS[stage]]
@@ -34,7 +34,7 @@ TARGETS["figures"] += [path for stage in STAGES[:-1] for path in TARGETS[stage]]
 
 PREPROCESSED = {"c2s_panel", "c2s_all_genes", "c2s_preprocess dataset=reference"}
 FITS = {"c2s_rank_fit", "c2s_panel_fit"}
-BASELINES, CORPUS, FIGURE = "c2s_annotation_baselines", "c2s_corpus_reference", "c2s_fig_rank"
+BASELINES, CORPUS, FIGURE = "c2s_annotation_baselines", "c2s_corpus_reference replicate=0", "c2s_fig_rank"
 BEHIND_CELLS = {*FITS, BASELINES, CORPUS, FIGURE}
 ALL = {"c2s_reference", *PREPROCESSED, *BEHIND_CELLS}
 
@@ -297,7 +297,7 @@ def test_numbers_on_the_command_line_are_those_of_a_file(made: Path) -> None:
     """Snakemake hands on nested values as text."""
     size = load([made / "config/config.yaml", made / SMOKE])["c2s"]["panel"]["size"]
     assert plan(made, "all", "--config", f"c2s={{panel: {{size: {size}}}}}") == []
-    values = "{panel: {size: 100}, rank_fit: {max_log_rank: 2.5}, seeds: [0, 7]}"
+    values = "{panel: {size: 100}, rank_fit: {max_log_rank: 2.5}, replicates: [0, 7]}"
     found = plan(made, "all", "--config", f"c2s={values}")
     assert any("--size 100 " in job.shell for job in found)
     assert found == plan(made, "all", overlay={"c2s": yaml.safe_load(values)})

@@ -147,7 +147,9 @@ def behind(changed: set[str], dag: dict[str, Job]) -> set[str]:
     return reached
 
 
-@pytest.mark.parametrize("overlay", [{"sentence": {"top": 20}}, {"seeds": [0, 7]}, {"rank_fit": {"max_log_rank": 2.5}}])
+@pytest.mark.parametrize(
+    "overlay", [{"sentence": {"top": 20}}, {"replicates": [0, 7]}, {"rank_fit": {"max_log_rank": 2.5}}]
+)
 def test_a_value_reruns_what_is_called_otherwise_and_what_is_behind(smoke_run: Path, dag, overlay: dict) -> None:
     """The oracle: jobs whose shell line differs from that of the run, and by the files they read those behind them."""
     then = whole(smoke_run, {"c2s": overlay})
@@ -157,8 +159,8 @@ def test_a_value_reruns_what_is_called_otherwise_and_what_is_behind(smoke_run: P
     assert planned < then.keys()
 
 
-def test_a_new_seed_makes_only_new_models(smoke_run: Path) -> None:
-    made = [path for job in plan(smoke_run, "models", overlay={"c2s": {"seeds": [0, 7]}}) for path in job.output]
+def test_a_new_replicate_makes_only_new_models(smoke_run: Path) -> None:
+    made = [path for job in plan(smoke_run, "models", overlay={"c2s": {"replicates": [0, 7]}}) for path in job.output]
     assert made
     assert [path for path in made if (smoke_run / path).exists()] == []
 

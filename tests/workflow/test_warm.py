@@ -175,11 +175,11 @@ def test_results_are_the_same_to_the_byte(
     results = folder / RESULTS
     shutil.copytree(smoke_run / RESULTS, results)
     made = contents(results)
-    for log in ("pretrain-s0", "generate-s0", "fig-scaling"):
-        first = (results / "c2s/logs" / f"{log}.log").read_text().splitlines()[0]
+    for log in ("r0/logs/pretrain", "r0/logs/generate", "logs/fig-scaling"):
+        first = (results / "c2s" / f"{log}.log").read_text().splitlines()[0]
         words = shlex.split(first.partition("INFO raw2fig ")[2])
         for variables in (served, {**served, ADDRESS: ""}):
-            if log.startswith("pretrain"):  # Snakemake removes the old folders before a job
+            if log.endswith("pretrain"):  # Snakemake removes the old folders before a job
                 after = words[words.index("--models") + 1 :]
                 for place in itertools.takewhile(lambda word: not word.startswith("--"), after):
                     shutil.rmtree(folder / place)

@@ -51,7 +51,7 @@ def annotate(
     sentence: Sentence,
     wording: Wording,
     generation: Generation,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Predict the type of every held-out cell, and embed cells and pseudobulks.
 
@@ -62,7 +62,7 @@ def annotate(
     cells
         Processed cells.
     predictions
-        Table with method, cell, cell_type, predicted and the cell's embedding.
+        Table with replicate, method, cell, cell_type, predicted and the cell's embedding.
     pairs
         Table with method (C2S, or log-expression without a model), pair, cell_type, and two vectors: single, for one
         cell of a pseudobulk, and bulk, for the sum of its other cells.
@@ -73,7 +73,7 @@ def annotate(
     from raw2fig.lm.models import load, load_tokenizer
 
     data = read_cells(cells, columns=("cell_type", "split"))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(replicate)
     rows = np.flatnonzero(data.obs["split"] == "test")
     kinds = data.obs["cell_type"].to_numpy()
 
@@ -83,12 +83,14 @@ def annotate(
         fields = [{"cell": text, "n": len(text.split()), **common} for text in texts]
         return [draw(wording.style, "annotation", of_cell, rng)[0] for of_cell in fields]
 
-    asked = prompts(sentences_of(data, rows, top, seed))
+    asked = prompts(sentences_of(data, rows, top, replicate))
     length = answer_tokens(load_tokenizer(str(model)), [f"{kind}." for kind in set(kinds)])
     predicted = load_completer(str(model), generation.engine)(asked, length, None)
     network, words = load(str(model))
     vectors = embed(network, words, asked)
-    table = pd.DataFrame({"method": METHOD, "cell": data.obs_names[rows], "cell_type": kinds[rows]})
+    table = pd.DataFrame(
+        {"replicate": replicate, "method": METHOD, "cell": data.obs_names[rows], "cell_type": kinds[rows]}
+    )
     table["predicted"] = [text.strip().rstrip(".").strip() for text in predicted]
     table["embedding"] = list(vectors)
     write_table(table, predictions)
@@ -97,8 +99,8 @@ def annotate(
     # the matched cell is not part of its bulk: a match must come from the type and state, not from shared counts
     singles = rows[[group[0] for group in groups]]
     bulk = bulk_expression(data.X, data.layers["counts"], [rows[group[1:]] for group in groups])
-    bulk_texts = to_sentences(rank_genes(bulk, top, seed=seed), list(data.var_names))
-    one, other = (embed(network, words, prompts(t)) for t in (sentences_of(data, singles, top, seed), bulk_texts))
+    bulk_texts = to_sentences(rank_genes(bulk, top, seed=replicate), list(data.var_names))
+    one, other = (embed(network, words, prompts(t)) for t in (sentences_of(data, singles, top, replicate), bulk_texts))
     vectors_of = {METHOD: (one, other), EXPRESSION: (data.X[singles].toarray(), bulk.toarray())}
     tables = [
         pd.DataFrame({"method": method, "cell_type": kinds[singles], "single": list(single), "bulk": list(summed)})

@@ -162,7 +162,7 @@ def perturbation_baseline(
     evaluation: Evaluated,
     sentence: Sentence,
     embedding: Embedding,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Predict every treated test condition by no_change, additive_shift and gaussian_monge.
 
@@ -174,13 +174,11 @@ def perturbation_baseline(
         Rank fit (.json), which turns sentences into expression.
     generated
         Table of predicted cells (`raw2fig.papers.c2s.predictions` says its form).
-    seed
-        Seed of the order among genes of equal expression and of the choice of untreated cells.
     """
     import pandas as pd
 
     data = read_cells(cells, columns=("cytokine", "exposure", "tier"))
-    expression = through_sentences(data.X, fit, sentence.top, seed).astype(np.float64)
+    expression = through_sentences(data.X, fit, sentence.top, replicate).astype(np.float64)
     obs = {name: data.obs[name].astype(str).to_numpy() for name in (*Condition._fields, "tier", "split")}
     train = obs["split"] == "train"
     seen = {condition: expression[rows] for condition, rows in _by_condition(obs, train).items()}
@@ -196,7 +194,7 @@ def perturbation_baseline(
         untreated = tests.get(Condition(condition.cell_type, CONTROL, CONTROL))
         if untreated is None:
             raise InputError(cells, f"no untreated test cells of {condition.cell_type!r}", "some to start from")
-        base = no_change(expression[untreated], n, condition_rng(seed, *condition))
+        base = no_change(expression[untreated], n, condition_rng(replicate, *condition))
         centre = controls_of(seen, condition.cell_type).mean(axis=0)
         shifted, mapped = resolve(condition, additive, none), resolve(condition, monge, axes)
         for method, rule, predicted in (

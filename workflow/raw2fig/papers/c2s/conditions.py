@@ -26,7 +26,7 @@ class Condition(NamedTuple):
     tier: str
 
 
-def conditions(cells: AnnData, seen: int, least: int, seed: int = 0) -> list[Condition]:
+def conditions(cells: AnnData, seen: int, least: int, seed: int) -> list[Condition]:
     """Every held-out condition with at least `least` test cells, and `seen` of the training ones (drawn by `seed`),
     sorted; the log names those with fewer. Raises `InputError` when none has as many."""
     test = cells.obs[(cells.obs["split"] == "test") & (cells.obs["cytokine"] != CONTROL)]

@@ -50,7 +50,7 @@ def corpus_cytokines(
     size: CytokineSamples,
     sentence: Sentence,
     wording: Wording,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Make the prompts and responses of the cytokine tasks: labels → cell, cell → labels, control → treated cell.
 
@@ -90,4 +90,4 @@ def corpus_cytokines(
         return make
 
     makers = {task: maker(task) for task in get_args(CytokineTask)}
-    write_corpus(build(data, size.samples, makers, size.test_samples, seed), corpus)
+    write_corpus(build(data, size.samples, makers, size.test_samples, replicate), corpus)

@@ -31,7 +31,7 @@ def corpus_drugs(
     size: DrugSamples,
     sentence: Sentence,
     wording: Wording,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Make the prompts and responses of control → treated cell for all drugs, contexts and cell types. The vehicle
     counts as a drug.
@@ -62,4 +62,4 @@ def corpus_drugs(
             made.append(sample(wording.style, "drug_response", fields, {"cell": names[row], **labels}, rng))
         return made
 
-    write_corpus(build(data, {"drug_response": size.samples}, {"drug_response": make}, 0, seed), corpus)
+    write_corpus(build(data, {"drug_response": size.samples}, {"drug_response": make}, 0, replicate), corpus)

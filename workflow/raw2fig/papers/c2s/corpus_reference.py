@@ -95,7 +95,7 @@ def corpus_reference(
     sentence: Sentence,
     multi_cell: MultiCell,
     wording: Wording,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Make the prompts and responses of the single-cell, multi-cell and gene-set tasks (Table 1).
 
@@ -163,4 +163,4 @@ def corpus_reference(
         | {task: multi(task) for task in get_args(MultiCellTask)}
         | {task: gene_set(task) for task in get_args(GeneSetTask)}
     )
-    write_corpus(build(data, size.samples, makers, size.test_samples, seed), corpus)
+    write_corpus(build(data, size.samples, makers, size.test_samples, replicate), corpus)

@@ -61,7 +61,7 @@ def corpus_tissue(
     neighbourhood: Neighbourhood,
     sentence: Sentence,
     wording: Wording,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Make the prompts and responses of the four spatial tasks, with the interaction statements of each prior.
 
@@ -138,6 +138,6 @@ def corpus_tissue(
         "same_neighbourhood": yes_or_no("same_neighbourhood"),
         "same_niche": yes_or_no("same_niche"),
     }
-    rows = build(data, size.samples, makers, size.test_samples, seed)
+    rows = build(data, size.samples, makers, size.test_samples, replicate)
     for prior, corpus in zip(priors, corpora, strict=True):
         write_corpus([{**row, "prompt": row["prompt"][prior]} for row in rows], corpus)

@@ -118,7 +118,7 @@ def simulate_cytokines(
     oracle: Output,
     truth: Output,
     simulation: Treatment,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Simulate cytokine-treated and untreated cells of every type of a reference.
 
@@ -139,7 +139,7 @@ def simulate_cytokines(
     from raw2fig.papers.c2s.counts import write_cells
 
     table = read_effects(effects)
-    reference = read_reference(raw, seed)
+    reference = read_reference(raw, replicate)
     require_genes(table.weights, reference.genes, raw)
     treatments = [(name, exposure) for name in stimuli(table) for exposure in table.exposure]
     cells: list[Block] = []
@@ -156,7 +156,7 @@ def simulate_cytokines(
                 (fresh, "train", "oracle", simulation.n_test),
             ]
             for destination, part, label, n in parts:
-                rng = condition_rng(seed, *condition.values(), label)
+                rng = condition_rng(replicate, *condition.values(), label)
                 counts = draw(reference.sources[cell_type, part], fold, n, rng)
                 destination.append((counts, {**condition, "split": part}))
             nonzero = {reference.genes[i]: float(fold[i]) for i in np.flatnonzero(fold)}

@@ -124,7 +124,7 @@ def simulate_drugs(
     truth: Output,
     simulation: DrugTreatment,
     scored: Annotated[Scored, At("screen.scored")],
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Simulate a drug screen: every drug and vehicle on every cell type in a neutral and a low-interferon context.
 
@@ -146,7 +146,7 @@ def simulate_drugs(
 
     effect_scale = simulation.effect_scale
     table, cytokines = read_drug_effects(effects), read_effects(effects)
-    reference = read_reference(raw, seed)
+    reference = read_reference(raw, replicate)
     antigen = read_programme(programmes, scored.programme, reference.genes)
     require_genes({name: kind.genes for name, kind in table.classes.items() if kind.genes}, reference.genes, raw)
     blocks = []
@@ -167,7 +167,7 @@ def simulate_drugs(
                     ("train", simulation.n_train if labels["seen"] else 0),
                     ("test", simulation.n_test),
                 ):
-                    rng = condition_rng(seed, cell_type, name, context, part)
+                    rng = condition_rng(replicate, cell_type, name, context, part)
                     counts = draw(reference.sources[cell_type, part], tone + effect_scale * change, n, rng)
                     blocks.append((counts, {**labels, "split": part}))
     write_cells(assemble(blocks, reference.genes), drugs)

@@ -105,7 +105,7 @@ def through_sentences(X: "csr_matrix", fit: Path, top: int, seed: int) -> np.nda
 
 @step
 def embedder(
-    *, cells: Input, fit: Input, model: Output, sentence: Sentence, embedding: Embedding, seed: Seed = 0
+    *, cells: Input, fit: Input, model: Output, sentence: Sentence, embedding: Embedding, replicate: Seed
 ) -> None:
     """Fit the PCA embedder on training cells.
 
@@ -117,12 +117,10 @@ def embedder(
         Rank fit (.json), which turns sentences into expression.
     model
         The embedder (.npz: mean, components).
-    seed
-        Seed of the order among genes of equal expression.
     """
     data = read_cells(cells)
     training = data.X[(data.obs["split"] == "train").to_numpy()]
-    save_embedder(fit_pca(through_sentences(training, fit, sentence.top, seed), embedding.dim), model)
+    save_embedder(fit_pca(through_sentences(training, fit, sentence.top, replicate), embedding.dim), model)
 
 
 def _matrix(X: ArrayLike) -> np.ndarray:

@@ -62,7 +62,7 @@ def evaluate_perturbation(
     scored: Annotated[Scored, At("perturbation.scored")],
     evaluation: Evaluated,
     sentence: Sentence,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Score every method on every condition, beside the floor (other real cells) and the oracle.
 
@@ -79,7 +79,7 @@ def evaluate_perturbation(
     embedder
         The embedder, in whose space scFID, MMD and Wasserstein are computed.
     scores
-        Table with method, training seed, condition, metric, value, n.
+        Table with replicate, method, condition, metric, value, n.
     oracle
         Fresh cells of the simulator, processed.
     """
@@ -93,23 +93,24 @@ def evaluate_perturbation(
     tables = [read_predictions(path) for path in predictions]
 
     def expression(source: AnnData, rows: np.ndarray) -> np.ndarray:
-        return through_sentences(source.X[rows], fit, sentence.top, seed)
+        return through_sentences(source.X[rows], fit, sentence.top, replicate)
 
     rows = []
     # half of the cells are the target, the other half the floor
-    for condition in conditions(data, evaluation.seen, 2 * n):
+    for condition in conditions(data, evaluation.seen, 2 * n, replicate):
         real = members(data, condition, "test")
         control = expression(data, members(data, condition, "test", control=True))
-        candidates = {("floor", 0): expression(data, real[n : 2 * n])}
+        candidates = {"floor": expression(data, real[n : 2 * n])}
         if fresh is not None:
-            candidates["oracle", 0] = expression(fresh, members(fresh, condition, "test")[:n])
+            candidates["oracle"] = expression(fresh, members(fresh, condition, "test")[:n])
         for table, path in zip(tables, predictions, strict=True):
             candidates |= _of_condition(table.labels, table.expression, condition, n, path)
         target, unprocessed = expression(data, real[:n]), data.X[real[:n]].toarray()
-        for (method, run), generated in candidates.items():
+        for method, generated in candidates.items():
             values = score(target, unprocessed, generated, control, chosen, space)
             rows += [
-                {"method": method, "seed": run, **condition._asdict(), "metric": metric, "value": value, "n": n}
+                {"replicate": replicate, "method": method, **condition._asdict()}
+                | {"metric": metric, "value": value, "n": n}
                 for metric, value in values.items()
             ]
     write_table(pd.DataFrame(rows), scores)
@@ -117,19 +118,18 @@ def evaluate_perturbation(
 
 def _of_condition(
     labels: pd.DataFrame, expression: np.ndarray, condition: Condition, n: int, path: Path
-) -> dict[tuple[str, int], np.ndarray]:
-    """(method, training seed) → its first `n` cells of a condition."""
+) -> dict[str, np.ndarray]:
+    """Method → its first `n` cells of a condition."""
     same = np.ones(len(labels), dtype=bool)
     for column in CONDITION:
         same &= (labels[column] == getattr(condition, column)).to_numpy()
-    there = labels[["method", "seed"]][same].reset_index(names="row")
     found = {}
-    for (method, run), part in there.groupby(["method", "seed"], sort=False):
+    for method, part in labels[same].groupby("method", sort=False):
         if len(part) < n:
             raise InputError(
                 path, f"{len(part)} cells of {method} for {' '.join(condition)}", f"{n} cells, as for the other methods"
             )
-        found[str(method), int(run)] = expression[part["row"].to_numpy()[:n]]
+        found[str(method)] = expression[part.index[:n]]
     if not found:
         raise InputError(path, f"no cells for {' '.join(condition)}", "cells for each evaluated condition")
     return found

@@ -32,7 +32,7 @@ def evaluate_scaling(
     sentence: Sentence,
     generation: Generation,
     encoding: Encoding,
-    seed: Seed,
+    replicate: Seed,
 ) -> None:
     """Score models of several sizes on the held-out samples of a corpus.
 
@@ -47,8 +47,8 @@ def evaluate_scaling(
     cells
         Processed cells, whose genes are the vocabulary.
     scores
-        Table with size, parameters, seed, metric (loss: nats per word of the response; accuracy, overlap), task, cell,
-        count and value: one row per held-out sample and metric.
+        Table with replicate, size, parameters, metric (loss: nats per word of the response; accuracy, overlap), task,
+        cell, count and value: one row per held-out sample and metric.
     """
     import pandas as pd
 
@@ -57,8 +57,8 @@ def evaluate_scaling(
     genes = list(read_cells(cells).var_names)
     rows = []
     for source, size in zip(models, sizes, strict=True):
-        found = _score(str(source), generation.engine, frame, genes, sentence.top, encoding.max_length, seed)
-        rows += [{"size": size, "seed": seed, **row} for row in found]
+        found = _score(str(source), generation.engine, frame, genes, sentence.top, encoding.max_length, replicate)
+        rows += [{"size": size, "replicate": replicate, **row} for row in found]
     write_table(pd.DataFrame(rows), scores)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.ticker import EngFormatter
 
 from raw2fig.errors import InputError
+from raw2fig.papers.c2s.measures import ANSWERS, GUESSES, SCALING, SHARE, mean, values
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
@@ -18,14 +20,13 @@ from raw2fig.plotting import (
     line_with_band,
     points_with_intervals,
 )
-from raw2fig.stats import SEED, Estimate, Z, bootstrap_mean, proportion
+from raw2fig.stats import Estimate, over_replicates
 from raw2fig.step import Input, figure
 from raw2fig.tables import read_json, read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCALING = {"size": "string", "parameters": "number", "metric": "string", "task": "string", "value": "number"}
 NAMES = {"annotation": "cell type", "tissue_annotation": "tissue"} | {
     "none": "no statements",
     "cpdb": "CellPhoneDB",
@@ -33,6 +34,7 @@ NAMES = {"annotation": "cell type", "tissue_annotation": "tissue"} | {
     "both": "both lists",
 }
 """What figures call the tasks and priors of the tables."""
+INTERVALS = "95 % intervals over replicates; rings: single replicates"
 
 
 @figure
@@ -78,29 +80,30 @@ def fig_scaling(*, scores: list[Input]) -> Drawing:
     Parameters
     ----------
     scores
-        Held-out scores of the pretrained models, one table for each seed.
+        Held-out scores of the pretrained models, one table for each replicate.
     """
     import pandas as pd
 
-    kinds = SCALING | {"seed": "integer", "cell": "string"}
-    frame = read_tables(scores, kinds)
-    panels: dict[str, tuple[str, dict[str, str | None]]] = {
-        "loss": ("held-out loss (nats per word)", {"all tasks": None}),
-        "accuracy": ("accuracy", {name: name for name in ("annotation", "tissue_annotation")}),
-        "overlap": ("gene overlap of generated cells", {"generation": "generation"}),
+    frame = read_tables(scores, SCALING)
+    panels: dict[str, tuple[str, tuple[float, float], dict[str, str | None]]] = {
+        "loss": ("held-out loss (nats per word)", (0.0, float("inf")), {"all tasks": None}),
+        "accuracy": ("accuracy", SHARE, {name: name for name in ("annotation", "tissue_annotation")}),
+        "overlap": ("gene overlap of generated cells", SHARE, {"generation": "generation"}),
     }
     fig, axes = canvas(10, 3.6, cols=3)
     rows = []
-    for ax, (metric, (label, tasks)) in zip(axes, panels.items(), strict=True):
+    for ax, (metric, (label, bounds, tasks)) in zip(axes, panels.items(), strict=True):
         for index, (name, task) in enumerate(tasks.items()):
             part = frame[(frame["metric"] == metric) & ((frame["task"] == task) | (task is None))]
             if part.empty:
                 raise InputError(scores[0], f"no {metric} of {name}", "scores of all panels")
             sizes = {}
-            for (parameters, size), group in part.groupby(["parameters", "size"]):
-                sizes[parameters] = _mean(group)
+            for parameters, group in _by_size(part):
+                sizes[parameters] = mean(group, bounds)
+                size = group["size"].iloc[0]
                 rows.append({"metric": metric, "task": name, "size": size, "parameters": parameters})
                 rows[-1] |= sizes[parameters]._asdict()
+                _singles(ax, parameters, values(group), index)
             line_with_band(ax, list(sizes), list(sizes.values()), NAMES.get(name, ""), index)
         ax.set_xscale("log")
         ax.set_xticks(list(sizes))
@@ -108,8 +111,8 @@ def fig_scaling(*, scores: list[Input]) -> Drawing:
         ax.xaxis.set_major_formatter(EngFormatter(places=0, sep=""))
         ax.set(xlabel="parameters", title=label)
     legend_above(fig, axes)
-    intervals = "95 % intervals over samples and replicates; loss of responses, all tasks"
-    return Drawing(fig, pd.DataFrame(rows), _items(frame), frame["seed"].nunique(), intervals)
+    intervals = f"{INTERVALS}; loss of responses, all tasks"
+    return Drawing(fig, pd.DataFrame(rows), _items(frame), frame["replicate"].nunique(), intervals)
 
 
 @figure
@@ -119,7 +122,7 @@ def fig_samples(*, logs: list[Input]) -> Drawing:
     Parameters
     ----------
     logs
-        Pretraining logs of all sizes and seeds.
+        Pretraining logs of all sizes and replicates.
     """
     import pandas as pd
 
@@ -130,99 +133,96 @@ def fig_samples(*, logs: list[Input]) -> Drawing:
         if not found:
             raise InputError(path, "no held-out loss", "a log with probes")
         for record in found:
-            probes.append({"size": log["size"], "parameters": log["parameters"], "run": path.stem})
-            probes[-1] |= {"samples": record["step"] * log["batch"], "loss": record["held_out_loss"]}
-            probes[-1] |= {"error": record["held_out_error"], "n": int(record["held_out_samples"])}
-    frame = pd.DataFrame(probes).sort_values(["parameters", "samples", "run"], ignore_index=True)
+            probes.append({name: log[name] for name in ("replicate", "size", "parameters")})
+            probes[-1] |= {"samples": record["step"] * log["batch"], "value": record["held_out_loss"]}
+            probes[-1] |= {"n": int(record["held_out_samples"])}
+    frame = pd.DataFrame(probes).sort_values(["parameters", "samples", "replicate"], ignore_index=True)
     fig, ax = canvas(5.6, 4.0)
     rows = []
-    for index, (parameters, part) in enumerate(frame.groupby("parameters")):
+    for index, (parameters, part) in enumerate(_by_size(frame)):
         means = {}
         for samples, probe in part.groupby("samples"):
-            # all seeds are judged on the same held-out samples: their errors do not average out
-            value, half = probe["loss"].mean(), Z * probe["error"].mean()
-            means[samples] = Estimate(value, value - half, value + half, int(probe["n"].iloc[0]), len(probe))
-            runs = {f"seed {number}": loss for number, loss in enumerate(probe["loss"])}
-            rows.append({"parameters": parameters, "samples": samples} | means[samples]._asdict() | runs)
+            losses = values(probe)
+            means[samples] = over_replicates(losses, int(probe["n"].iloc[0]))
+            singles = {f"replicate {replicate}": loss for replicate, loss in losses.items()}
+            rows.append({"parameters": parameters, "samples": samples} | means[samples]._asdict() | singles)
+            _singles(ax, samples, losses, index)
         line_with_band(ax, list(means), list(means.values()), f"{parameters:,} parameters", index)
-        ax.scatter(
-            part["samples"], part["loss"], s=10, color="white", edgecolors=PALETTE[index % len(PALETTE)], zorder=3
-        )
     ax.set(xlabel="training samples seen", ylabel="held-out loss of whole texts (nats per token)")
     legend_above(fig, [ax])
     table = pd.DataFrame(rows)
-    intervals = "95 % intervals over samples; rings: single replicates"
-    return Drawing(fig, table, f"{table['n'].max()} held-out samples", int(table["seeds"].max()), intervals)
+    return Drawing(fig, table, f"{table['n'].max()} held-out samples", frame["replicate"].nunique(), INTERVALS)
 
 
 @figure
-def fig_tissue(*, scores: list[Input], baselines: Input) -> Drawing:
+def fig_tissue(*, scores: list[Input], baselines: list[Input]) -> Drawing:
     """Accuracy of the sample label by the number of cells in the prompt.
 
     Parameters
     ----------
     scores
-        Held-out scores of the pretrained models, one table for each seed.
+        Held-out scores of the pretrained models, one table for each replicate.
     baselines
-        Scores of guesses without a model.
+        Scores of guesses without a model, one table for each replicate.
     """
     import pandas as pd
 
-    kinds = SCALING | {"seed": "integer", "cell": "string", "count": "integer"}
-    frame = read_tables(scores, kinds)
+    frame = read_tables(scores, SCALING | {"count": "integer"})
     frame = rows_where(frame, metric="accuracy", task="tissue_annotation")
     if frame.empty:
         raise InputError(scores[0], "no accuracy of tissue_annotation", "scores of that task")
-    guesses = read_table(baselines, {"method": "string", "task": "string", "value": "number"})
-    guesses = guesses[guesses["task"] == "tissue_annotation"]
+    guesses = rows_where(read_tables(baselines, GUESSES), task="tissue_annotation")
     fig, ax = canvas(5.6, 4.0)
     rows: list[dict[str, Any]] = []
-    for index, (parameters, part) in enumerate(frame.groupby("parameters")):
+    for index, (parameters, part) in enumerate(_by_size(frame)):
         counts = {}
         for count, group in part.groupby("count"):
-            counts[count] = _mean(group)
+            counts[count] = mean(group)
             rows.append({"method": "C2S", "parameters": parameters, "cells": count} | counts[count]._asdict())
         beside = [count + 0.08 * index for count in counts]  # intervals of all sizes stay apart
         points_with_intervals(ax, beside, list(counts.values()), f"{parameters:,} parameters", index)
     for method, label, style in (("majority", "most common label", "--"), ("chance", "chance", ":")):
-        values = guesses["value"][guesses["method"] == method]
-        ax.axhline(values.mean(), color=NEUTRAL, linestyle=style, label=label)
-        rows.append({"method": method, "value": values.mean(), "n": len(values)})
+        found = mean(rows_where(guesses, method=method))
+        ax.axhline(found.value, color=NEUTRAL, linestyle=style, label=label)
+        rows.append({"method": method} | found._asdict())
     ax.set(xlabel="cells in the prompt", ylabel="accuracy of the sample label", xticks=sorted(frame["count"].unique()))
     legend_above(fig, [ax])
-    intervals = "95 % intervals over samples and replicates"
-    return Drawing(fig, pd.DataFrame(rows), _items(frame), frame["seed"].nunique(), intervals)
+    return Drawing(
+        fig, pd.DataFrame(rows), _items(frame), frame["replicate"].nunique(), "95 % intervals over replicates"
+    )
 
 
 @figure
-def fig_spatial(*, answers: Input) -> Drawing:
+def fig_spatial(*, answers: list[Input]) -> Drawing:
     """Fig. 6C: accuracy of the spatial tasks with each kind of prior knowledge about interactions.
 
     Parameters
     ----------
     answers
-        Answers of the models trained with each prior; the model's name is the prior.
+        Answers of the models trained with each prior, one table for each replicate; the model's name is the prior.
     """
     import pandas as pd
 
-    kinds = dict.fromkeys(("model", "task", "response", "predicted"), "string")
-    frame = read_table(answers, kinds | {"correct": "boolean"})
+    frame = read_tables(answers, ANSWERS)
     tasks = [name for name in ("same_neighbourhood", "same_niche", "niche") if name in set(frame["task"])]
     priors = [name for name in ("none", "cpdb", "biogrid", "both") if name in set(frame["model"])]
     if not tasks or not priors:
         raise InputError(
-            answers, "no spatial task or no prior", "same_neighbourhood with prior none, cpdb, biogrid, both"
+            answers[0], "no spatial task or no prior", "same_neighbourhood with prior none, cpdb, biogrid, both"
         )
     series: dict[str, list[Estimate]] = {}
     rows = []
     for prior in priors:
         for task in tasks:
             part = rows_where(frame, model=prior, task=task)
-            share = proportion(int(part["correct"].sum()), len(part))
+            share = mean(part)
             series.setdefault(NAMES[prior], []).append(share)
             rows.append({"prior": prior, "task": task, "chance": _chance(frame, task)} | share._asdict())
-            # 1: the model gives one answer to every question
-            rows[-1]["most_common_answer"] = float(part["predicted"].value_counts(normalize=True).iloc[0])
+            # 1: the model of a replicate gives one answer to every question
+            common = part.groupby("replicate")["predicted"].agg(
+                lambda given: given.value_counts(normalize=True).iloc[0]
+            )
+            rows[-1]["constant_models"] = int((common == 1).sum())
     fig, ax = canvas(6.6, 4.1)
     bars_with_intervals(ax, [task.replace("_", " ") for task in tasks], series)
     for place, task in enumerate(tasks):
@@ -234,19 +234,29 @@ def fig_spatial(*, answers: Input) -> Drawing:
     counts = ", ".join(
         f"{n} {task.replace('_', ' ')}" for task, n in table.groupby("task", sort=False)["n"].max().items()
     )
-    constant = table[table["most_common_answer"] == 1].groupby("task", sort=False)["prior"].apply(list)
-    cases = "; ".join(f"{t.replace('_', ' ')} ({', '.join(NAMES[p] for p in these)})" for t, these in constant.items())
-    intervals = "95 % intervals (Wilson)" + (f" · one answer to every question: {cases}" if cases else "")
-    return Drawing(fig, table, f"{counts} questions", intervals=intervals)
+    constant = table[table["constant_models"] > 0].to_dict("records")
+    cases = [f"{row['task'].replace('_', ' ')}, {NAMES[row['prior']]}: {row['constant_models']}" for row in constant]
+    intervals = "95 % intervals over replicates" + (
+        f" · models with one answer to every question: {'; '.join(cases)}" if cases else ""
+    )
+    return Drawing(fig, table, f"{counts} questions", frame["replicate"].nunique(), intervals)
 
 
-def _mean(scores: pd.DataFrame) -> Estimate:
-    """Mean over samples, the scores of a sample staying together, and seeds."""
-    return bootstrap_mean(scores["value"], SEED, scores["cell"].tolist(), scores["seed"].tolist())
+def _singles(ax: Any, x: float, found: Mapping[Any, float], index: int) -> None:
+    """The value of each replicate at `x`, as rings in the `index`-th colour."""
+    colour = PALETTE[index % len(PALETTE)]
+    ax.scatter([x] * len(found), list(found.values()), s=10, color="white", edgecolors=colour, zorder=3)
+
+
+def _by_size(frame: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
+    """Number of parameters and rows of each size, smallest first. A replicate whose samples lack some words has a few
+    parameters less: the number is the mean over replicates."""
+    sizes = [(round(part["parameters"].mean()), part) for _, part in frame.groupby("size")]
+    return sorted(sizes, key=lambda size: size[0])
 
 
 def _items(scores: pd.DataFrame) -> str:
-    return f"{scores['cell'].nunique()} held-out samples"
+    return f"{scores.groupby('replicate')['cell'].nunique().max()} held-out samples"
 
 
 def _chance(frame: pd.DataFrame, task: str) -> float:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.c2s.measures import RANDOM, matching
+from raw2fig.papers.c2s.annotate import METHOD
+from raw2fig.papers.c2s.measures import MATCHES, RANDOM, matching, mean
 from raw2fig.papers.c2s.predictions import CONDITION, read_annotations
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above
 from raw2fig.stats import proportion
 from raw2fig.step import Input, figure
-from raw2fig.tables import read_table
+from raw2fig.tables import read_table, read_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,8 @@ OTHER = "other"
 def fig_annotation(
     *,
     predictions: list[Input],
-    matches: Input,
+    classifiers: Input,
+    matches: list[Input],
     coordinates: Input,
 ) -> Drawing:
     """Fig. 3 and 5B: annotation and matching to pseudobulks beside baselines, and a map of the model's embeddings.
@@ -41,20 +43,21 @@ def fig_annotation(
     Parameters
     ----------
     predictions
-        Predicted types of the model, then of the baselines.
+        Predicted types of the model, one table for each replicate.
+    classifiers
+        Predicted types of classifiers that are fitted to the reference.
     matches
-        FOSCTTM scores of the pairs of cells and pseudobulks.
+        FOSCTTM of embeddings and of log-expression, one table for each replicate.
     coordinates
-        UMAP of the held-out cells.
+        UMAP of the held-out cells by the model of one replicate.
     """
     import pandas as pd
 
-    frame = read_annotations(predictions)
-    shares = {
-        str(method): proportion(int(part["correct"].sum()), len(part))
-        for method, part in frame.groupby("method", sort=False)
-    }
-    pairs = read_table(matches, {"method": "string", "pair": "integer", "value": "number"})
+    frame, baselines = read_annotations(predictions), read_annotations([classifiers])
+    shares = {METHOD: mean(frame)}
+    for method, part in baselines.groupby("method", sort=False):
+        shares[str(method)] = proportion(int(part["value"].sum()), len(part))
+    pairs = read_tables(matches, MATCHES)
     fractions = {str(method): matching(pairs, method) for method in pairs["method"].unique()}
     cells = read_table(coordinates, {"cell_type": "string", "predicted": "string", **COORDINATES})
 
@@ -81,7 +84,8 @@ def fig_annotation(
     table = pd.concat([pd.DataFrame(rows), cells.assign(panel="umap")], ignore_index=True)
     n = next(iter(fractions.values())).n
     items = f"{len(cells)} held-out cells, {n} pairs of a cell and a pseudobulk"
-    return Drawing(fig, table, items, intervals="95 % intervals (accuracy: Wilson; FOSCTTM: over pairs)")
+    intervals = "95 % intervals over replicates (classifiers: Wilson, over cells); maps: the first replicate"
+    return Drawing(fig, table, items, frame["replicate"].nunique(), intervals)
 
 
 @figure
@@ -91,7 +95,7 @@ def fig_cells(*, coordinates: Input) -> Drawing:
     Parameters
     ----------
     coordinates
-        UMAP of real and predicted cells.
+        UMAP of real and predicted cells of one replicate.
     """
     import pandas as pd
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.c2s.measures import PERTURBATION, SCREEN, mean
 from raw2fig.papers.c2s.predictions import CONDITION
 from raw2fig.papers.c2s.screen import Hits, context_split
 from raw2fig.plotting import NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above
-from raw2fig.stats import SEED, Estimate, bootstrap_mean
+from raw2fig.stats import SEED, Estimate, over_replicates
 from raw2fig.step import Input, figure
-from raw2fig.tables import read_json, read_table
+from raw2fig.tables import read_json, read_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,20 +52,23 @@ METRICS = {
     "kendall": "Kendall's tau, interferon programme",
     "pearson_delta": "Pearson's r of expression changes",
 }
+BOUNDS = dict.fromkeys(("kendall", "pearson_delta"), (-1.0, 1.0))
+DISTANCE = (0.0, float("inf"))
+"""The least and the most that a metric can be: correlations, and all others."""
 
 
 @figure
-def fig_perturbation(*, scores: Input) -> Drawing:
+def fig_perturbation(*, scores: list[Input]) -> Drawing:
     """Fig. 8E: distances of predicted from real cells, by method and by how far a condition is from training.
 
     Parameters
     ----------
     scores
-        Scores of all methods on all conditions.
+        Scores of all methods on all conditions, one table for each replicate.
     """
     import pandas as pd
 
-    frame = _read_scores(scores)
+    frame = read_tables(scores, PERTURBATION)
     methods, tiers = _methods(frame), [tier for tier in TIERS if tier in set(frame["tier"])]
     fig, axes = canvas(11, 6.6, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
@@ -74,29 +78,29 @@ def fig_perturbation(*, scores: Input) -> Drawing:
     table = pd.DataFrame(rows)
     counts = table.groupby("tier", sort=False)["n"].max()
     items = _items(frame, counts.items())
-    intervals = "95 % intervals over conditions and replicates; lower is better; methods without training have one"
-    return Drawing(fig, table, items, len(set(frame["seed"])), intervals)
+    intervals = "95 % intervals over replicates; lower is better"
+    return Drawing(fig, table, items, frame["replicate"].nunique(), intervals)
 
 
 @figure
-def fig_grpo(*, scores: Input, logs: list[Input]) -> Drawing:
+def fig_grpo(*, scores: list[Input], logs: list[Input]) -> Drawing:
     """Fig. 8G: the fine-tuned model before and after GRPO with each reward, and the course of GRPO.
 
     Parameters
     ----------
     scores
-        Scores of all methods on all conditions.
+        Scores of all methods on all conditions, one table for each replicate.
     logs
-        Logs of GRPO, one for each reward and seed.
+        Logs of GRPO, one for each reward and replicate.
     """
     import pandas as pd
 
-    frame, runs = _read_scores(scores), [read_json(path) | {"run": path.stem} for path in logs]
+    frame, runs = read_tables(scores, PERTURBATION), [read_json(path) for path in logs]
     rewards = list(dict.fromkeys(run["reward"] for run in runs))
     methods = ["SFT", *(f"GRPO {reward}" for reward in rewards)]
     absent = [name for name in methods if name not in set(frame["method"])]
     if absent:
-        raise InputError(scores, f"no scores of {', '.join(absent)}", "scores of SFT and of every reward")
+        raise InputError(scores[0], f"no scores of {', '.join(absent)}", "scores of SFT and of every reward")
     tiers = [tier for tier in ("tier1", "seen") if tier in set(frame["tier"])]
     cols = max(3, len(rewards))
     fig, grid = canvas(3.6 * cols, 8.6, rows=3, cols=cols)
@@ -112,25 +116,25 @@ def fig_grpo(*, scores: Input, logs: list[Input]) -> Drawing:
     conditions = frame[frame["tier"].isin(tiers)].groupby("tier")[CONDITION].apply(lambda t: len(t.drop_duplicates()))
     items = _items(frame, ((tier, conditions[tier]) for tier in tiers))
     curves = "curves: a line for each replicate, training conditions only"
-    intervals = f"95 % intervals over conditions and replicates (bars); {curves}"
-    return Drawing(fig, pd.DataFrame(rows), items, len(set(frame["seed"])), intervals)
+    intervals = f"95 % intervals over replicates (bars); {curves}"
+    return Drawing(fig, pd.DataFrame(rows), items, frame["replicate"].nunique(), intervals)
 
 
 @figure
-def fig_screen(*, screen: Input, truth: Input, hits: Hits) -> Drawing:
+def fig_screen(*, screen: list[Input], truth: Input, hits: Hits) -> Drawing:
     """Late Fig. 7: effect of every drug in both contexts, and the drugs ranked by the context split.
 
     Parameters
     ----------
     screen
-        Scores of the drug screen.
+        Scores of the drug screen, one table for each replicate.
     truth
         What the drug simulator planted.
     """
     margin = hits.margin
-    kinds = {"drug": "string", "context": "string", "cell": "string", "score": "number"}
-    scores, planted = read_table(screen, kinds), read_json(truth)["drugs"]
-    summary = context_split(scores, np.random.default_rng(SEED), margin)
+    scores, planted = read_tables(screen, SCREEN), read_json(truth)["drugs"]
+    summary = _over_screens(scores, margin)
+    replicates = scores["replicate"].nunique()
     unknown = set(summary["drug"]) - set(planted)
     if unknown:
         raise InputError(truth, f"nothing about {', '.join(sorted(unknown))}", "every screened drug")
@@ -151,16 +155,35 @@ def fig_screen(*, screen: Input, truth: Input, hits: Hits) -> Drawing:
     left.set(xlabel="effect in the neutral context", ylabel="effect in the positive context")
     legend_above(fig, [left])
     names = [
-        f"{d} {c}{' *' if hit else ''}" for d, c, hit in summary[["drug", "drug_class", "hit"]].itertuples(index=False)
+        f"{drug} {kind}{f' {hits} *' if hits else ''}"
+        for drug, kind, hits in summary[["drug", "drug_class", "hits"]].itertuples(index=False)
     ]
     right.set_yticks(summary["rank"], names, fontsize=6)
     right.set_ylim(len(summary) + 0.7, 0.3)
     right.axvline(0, color=NEUTRAL, linewidth=1)
-    right.set(xlabel="context split S = positive - neutral", title="ranked by S (* hit)")
-    cells = scores.groupby(["drug", "context"]).size().max()
+    right.set(xlabel="context split S = positive - neutral", title="ranked by S (*: replicates in which it is a hit)")
+    cells = scores.groupby(["replicate", "drug", "context"]).size().max()
     items = f"{len(summary)} drugs x 2 contexts x {cells} cells"
-    intervals = "95 % intervals over cells; scores: mean log10 expression of the programme"
-    return Drawing(fig, summary, items, intervals=intervals)
+    intervals = "95 % intervals over replicates; scores: mean log10 expression of the programme"
+    return Drawing(fig, summary, items, replicates, intervals)
+
+
+def _over_screens(scores: pd.DataFrame, margin: float) -> pd.DataFrame:
+    """Effects of every drug (<name>, <name>_low, <name>_high), mean over replicates, and the number of replicates in
+    which it is a hit; the largest split first."""
+    import pandas as pd
+
+    screens = [
+        context_split(part, np.random.default_rng(SEED), margin).assign(replicate=replicate)
+        for replicate, part in scores.groupby("replicate")
+    ]
+    rows = []
+    for drug, part in pd.concat(screens).set_index("replicate").groupby("drug"):
+        rows.append({"drug": drug, "hits": int(part["hit"].sum())})
+        for name in ("delta_positive", "delta_neutral", "split"):
+            effect = over_replicates(part[name])
+            rows[-1] |= {name: effect.value, f"{name}_low": effect.low, f"{name}_high": effect.high}
+    return pd.DataFrame(rows).sort_values(["split", "drug"], ascending=[False, True], ignore_index=True)
 
 
 def _whiskers(table: pd.DataFrame, name: str) -> np.ndarray:
@@ -174,11 +197,6 @@ def _kind(drug: dict[str, Any]) -> str:
     if drug["planted"]:
         return "conditional amplifier (planted)"
     return "other effect on the programme" if any(drug["programme_fold"].values()) else "without effect on it"
-
-
-def _read_scores(path: Any) -> pd.DataFrame:
-    kinds = dict.fromkeys(("method", "metric", "tier", *CONDITION), "string")
-    return read_table(path, kinds | {"value": "number", "n": "integer", "seed": "integer"})
 
 
 def _items(frame: pd.DataFrame, counts: Iterable[tuple[str, int]]) -> str:
@@ -201,8 +219,7 @@ def _bars(ax: Any, frame: pd.DataFrame, metric: str, tiers: list[str], methods: 
     for method in methods:
         for tier in tiers:
             part = parts.get((method, tier), frame[:0])
-            groups = list(part[CONDITION].itertuples(index=False, name=None))
-            estimate = bootstrap_mean(part["value"], SEED, groups, part["seed"].tolist())
+            estimate = mean(part, BOUNDS.get(metric, DISTANCE))
             series.setdefault(NAMES.get(method, method), []).append(estimate)
             rows.append({"metric": metric, "method": method, "tier": tier, **estimate._asdict()})
     grpo = sorted(name for name in methods if name not in COLOURS)
@@ -213,7 +230,7 @@ def _bars(ax: Any, frame: pd.DataFrame, metric: str, tiers: list[str], methods: 
 
 
 def _curves(above: Any, below: Any, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Reward and validation scFID of the runs with one reward, a line for each seed; returns the plotted rows."""
+    """Reward and validation scFID of the runs with one reward, a line for each replicate; returns the plotted rows."""
     method, rows = f"GRPO {runs[0]['reward']}", []
     for run in runs:
         for index, one in enumerate(run["runs"]):
@@ -226,8 +243,12 @@ def _curves(above: Any, below: Any, runs: list[dict[str, Any]]) -> list[dict[str
                     course = [(0, run["before"][key]), *course]
                 ax.plot(*zip(*course, strict=True), label=f"learning rate {one['lr']:g}", linewidth=1.2, **style)
                 for at, value in course:
-                    rows.append({"metric": key, "method": method, "run": run["run"], "lr": one["lr"], "step": at})
-                    rows[-1] |= {"value": value, "kept": run["kept"] == {"lr": one["lr"], "step": at}}
+                    rows.append({"metric": key, "method": method, "lr": one["lr"], "step": at})
+                    rows[-1] |= {
+                        "replicate": run["replicate"],
+                        "value": value,
+                        "kept": run["kept"] == {"lr": one["lr"], "step": at},
+                    }
     for ax, key in ((above, "reward"), (below, "validation_scfid")):
         kept = [(row["step"], row["value"]) for row in rows if row["kept"] and row["metric"] == key]
         if kept:

@@ -5,16 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from raw2fig.claims import Absent
-from raw2fig.papers.c2s.measures import RANDOM, matching, relative
+from raw2fig.papers.c2s.measures import (
+    ANSWERS,
+    GUESSES,
+    MATCHES,
+    PERTURBATION,
+    RANDOM,
+    SCALING,
+    SCREEN,
+    SHARE,
+    matching,
+    mean,
+    rankings,
+    ratios,
+)
 from raw2fig.papers.c2s.predictions import read_annotations
-from raw2fig.papers.c2s.screen import Hits, context_split
+from raw2fig.papers.c2s.screen import Hits
 from raw2fig.plotting import PALETTE, WHISKER, Drawing, canvas, legend_above
-from raw2fig.stats import SEED, Estimate, auroc_interval, bootstrap_mean, proportion
+from raw2fig.stats import Estimate, over_replicates, proportion
 from raw2fig.step import Input, figure
-from raw2fig.tables import read_json, read_table, read_tables, rows_where
+from raw2fig.tables import read_tables, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +44,6 @@ NAMES = {
 }
 """What the figure calls the methods of the tables."""
 BASELINE_COLOUR = "#AAAAAA"
-SHARE = (0.0, 1.0)
 
 
 class Panel(NamedTuple):
@@ -52,26 +62,31 @@ class Panel(NamedTuple):
 def fig_summary(
     *,
     annotation: list[Input],
-    matches: Input,
+    classifiers: Input,
+    matches: list[Input],
     scaling: list[Input],
-    baselines: Input,
-    spatial: Input,
-    perturbation: Input,
-    screen: Input | None = None,
+    baselines: list[Input],
+    spatial: list[Input],
+    perturbation: list[Input],
+    screen: list[Input],
     truth: Input | None = None,
     size: str,
     hits: Hits,
 ) -> Drawing:
     """Fig. 3: one score of every task family beside its baselines and chance.
 
+    Each replicate has its own tables of what was trained.
+
     Parameters
     ----------
     annotation
-        Predicted types of the model, then of the baselines.
+        Predicted types of the model.
+    classifiers
+        Predicted types of classifiers that are fitted to the reference.
     matches
-        FOSCTTM scores of the pairs of cells and pseudobulks.
+        FOSCTTM of embeddings and of log-expression.
     scaling
-        Held-out scores of the pretrained models, one table for each seed.
+        Held-out scores of the pretrained models.
     baselines
         Scores of guesses without a model on the same samples.
     spatial
@@ -79,27 +94,24 @@ def fig_summary(
     perturbation
         Scores of all methods on all conditions.
     screen
-        Scores of the drug screen, where drugs are simulated.
+        Scores of the drug screen.
     truth
-        What the drug simulator planted.
+        What the drug simulator planted. There is none for real drugs.
     size
         Model that is shown for the tasks of pretraining: the one that is fine-tuned for the others.
     """
     import pandas as pd
 
-    kinds = {"metric": "string", "task": "string", "cell": "string", "value": "number"}
-    trained = read_tables(scaling, kinds | {"size": "string", "seed": "integer"})
-    trained = trained[trained["size"] == size].assign(method=MODEL)
-    guessed = read_table(baselines, kinds | {"method": "string"}).assign(seed=0)
-    pretraining = pd.concat([trained, guessed], ignore_index=True)
+    trained = rows_where(read_tables(scaling, SCALING), size=size).assign(method=MODEL)
+    pretraining = pd.concat([trained, read_tables(baselines, GUESSES)], ignore_index=True)
     panels = [
-        _annotation(annotation),
+        _annotation(annotation, classifiers),
         _matching(matches),
         _pretrained(pretraining, "tissue of a sample", "tissue_annotation", "accuracy"),
         _pretrained(pretraining, "generation of a cell of a type", "generation", "overlap"),
         _neighbourhood(spatial),
         *_unseen(perturbation),
-        *([_screen(screen, truth, hits.margin)] if screen and truth else []),
+        *([_screen(screen, truth, hits.margin)] if truth else []),
     ]
     fig, grid = canvas(9.4, 9.0, rows=4, cols=2)
     for ax, panel in zip(grid.flat, panels, strict=False):
@@ -115,72 +127,64 @@ def fig_summary(
     ]
     table = pd.DataFrame(rows)
     note = (
-        f"n in each panel, of one of at most {table['seeds'].max()} replicates · 95 % intervals over held-out items "
-        "and replicates"
+        f"n in each panel, of each of {trained['replicate'].nunique()} replicates · 95 % intervals over replicates "
+        "(classifiers of cell types: Wilson, over cells)"
     )
     return Drawing(fig, table, "", note=note)
 
 
-def _annotation(paths: list[Path]) -> Panel:
-    frame = read_annotations(paths)
-    bars = {
-        NAMES.get(str(method), str(method)): proportion(int(part.sum()), len(part))
-        for method, part in frame.groupby("method", sort=False)["correct"]
-    }
+def _annotation(paths: list[Path], classifiers: Path) -> Panel:
+    frame, baselines = read_annotations(paths), read_annotations([classifiers])
+    bars = {MODEL: mean(frame)}
+    for method, correct in baselines.groupby("method", sort=False)["value"]:
+        bars[NAMES.get(str(method), str(method))] = proportion(int(correct.sum()), len(correct))
     return Panel("cell type annotation", "accuracy", bars, 1 / frame["cell_type"].nunique())
 
 
-def _matching(path: Path) -> Panel:
-    frame = read_table(path, {"method": "string", "pair": "integer", "value": "number"})
+def _matching(paths: list[Path]) -> Panel:
+    frame = read_tables(paths, MATCHES)
     bars = {str(method): matching(frame, method) for method in frame["method"].unique()}
     return Panel("matching cells to pseudobulks", "FOSCTTM", bars, RANDOM, "lower")
 
 
 def _pretrained(scores: pd.DataFrame, title: str, task: str, metric: str) -> Panel:
     part = rows_where(scores, task=task, metric=metric)
-    means = {
-        str(method): bootstrap_mean(here["value"], SEED, here["cell"].tolist(), here["seed"].tolist())
-        for method, here in part.groupby("method", sort=False)
-    }
+    means = {str(method): mean(here) for method, here in part.groupby("method", sort=False)}
     chance = means.pop("chance").value
     score = {"accuracy": "accuracy", "overlap": "gene overlap"}[metric]
-    return Panel(title, score, {NAMES.get(method, method): mean for method, mean in means.items()}, chance)
+    return Panel(title, score, {NAMES.get(method, method): found for method, found in means.items()}, chance)
 
 
-def _neighbourhood(path: Path) -> Panel:
-    frame = read_table(path, {"model": "string", "task": "string", "response": "string", "correct": "boolean"})
-    frame = frame[frame["task"] == "same_neighbourhood"]
-    bars = {}
-    for prior, name in (("none", MODEL), ("both", f"{MODEL} with interactions")):
-        correct = frame["correct"][frame["model"] == prior]
-        bars[name] = proportion(int(correct.sum()), len(correct))
-    truth = frame["response"][frame["model"] == "none"]
-    bars["most common answer"] = proportion(int(truth.value_counts().iloc[0]), len(truth))
+def _neighbourhood(paths: list[Path]) -> Panel:
+    frame = rows_where(read_tables(paths, ANSWERS), task="same_neighbourhood")
+    without = rows_where(frame, model="none")
+    bars = {MODEL: mean(without)}
+    if len(both := rows_where(frame, model="both")):
+        bars[f"{MODEL} with interactions"] = mean(both)
+    common = without["response"] == without["response"].mode()[0]
+    bars["most common answer"] = mean(without.assign(value=common))
     return Panel("same spatial neighbourhood", "accuracy", bars, 1 / frame["response"].nunique())
 
 
-def _unseen(path: Path) -> list[Panel]:
+def _unseen(paths: list[Path]) -> list[Panel]:
     """Nothing where no condition of the first tier is measured."""
-    kinds = dict.fromkeys(("method", "metric", "tier"), "string")
-    scores = read_table(path, kinds | {"seed": "integer", "value": "number"})
+    scores = read_tables(paths, PERTURBATION)
     bars = {}
     for method in ("SFT", "additive_shift", "gaussian_monge", "floor"):
         try:
-            change = relative(scores, "no_change", method)
+            found, conditions = ratios(scores, "no_change", method)
         except Absent:
             return []
-        bars[NAMES[method]] = change._replace(value=1 + change.value, low=1 + change.low, high=1 + change.high)
+        bars[NAMES[method]] = over_replicates(found, conditions, least=0.0)
     return [Panel("unseen cytokine combination", "relative scFID", bars, 1.0, "lower", (0.0, None))]
 
 
-def _screen(path: Path, truth: Path, margin: float) -> Panel:
-    kinds = {"drug": "string", "context": "string", "cell": "string", "score": "number"}
-    summary = context_split(read_table(path, kinds), np.random.default_rng(SEED), margin)
-    planted = {name for name, drug in read_json(truth)["drugs"].items() if drug["planted"]}
-    labels = summary["drug"].isin(planted)
+def _screen(paths: list[Path], truth: Path, margin: float) -> Panel:
+    scores = read_tables(paths, SCREEN)
+    found, drugs = rankings(scores, truth, margin), scores["drug"].nunique() - 1
     bars = {
-        MODEL: auroc_interval(labels, summary["split"]),
-        "one context only": auroc_interval(labels, summary["delta_positive"]),
+        MODEL: over_replicates({name: one.auroc_split for name, one in found.items()}, drugs, *SHARE),
+        "one context only": over_replicates({name: one.auroc_positive for name, one in found.items()}, drugs, *SHARE),
     }
     return Panel("planted drugs by two contexts", "AUROC", bars, 0.5)
 

@@ -13,7 +13,7 @@ from raw2fig.lm.models import load_tokenizer
 from raw2fig.papers.c2s.corpus import CORPUS
 from raw2fig.papers.c2s.reconstruction import reconstruct
 from raw2fig.papers.c2s.sentences import Ranked, clean
-from raw2fig.settings import Field, Record
+from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_table, write_table
 
@@ -65,6 +65,7 @@ def answer(
     answers: Output,
     tasks: list[str],
     generation: Generation,
+    replicate: Seed,
 ) -> None:
     """Let models answer the held-out prompts of corpora, greedily.
 
@@ -75,9 +76,11 @@ def answer(
     corpora
         One corpus for each model, or one for all.
     answers
-        Table with model, the corpus columns, and the predicted text.
+        Table with replicate, model, the corpus columns, the predicted text and whether it is right (value).
     tasks
         Tasks of the corpora to answer.
+    replicate
+        Number of the replicate, for the table.
     """
     import pandas as pd
 
@@ -95,5 +98,5 @@ def answer(
             normalise_answer(one) == normalise_answer(other)
             for one, other in zip(predicted, frame["response"], strict=True)
         ]
-        tables.append(frame.drop(columns="prompt").assign(model=model.name, predicted=predicted, correct=correct))
-    write_table(pd.concat(tables, ignore_index=True), answers)
+        tables.append(frame.drop(columns="prompt").assign(model=model.name, predicted=predicted, value=correct))
+    write_table(pd.concat(tables, ignore_index=True).assign(replicate=replicate), answers)

@@ -179,7 +179,7 @@ def grpo(
     asked: Family,
     sentence: Sentence,
     wording: Wording,
-    seed: Seed,
+    replicate: Seed,
 ) -> None:
     """Train an SFT model by GRPO, with each reward by itself.
 
@@ -215,19 +215,19 @@ def grpo(
     genes = list(data.var_names)
     chosen = programme_columns(panel, scored.programme, genes)
     known = training_conditions(data)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(replicate)
     prompts = [prompts_for(data, c, 1, sentence, asked, wording, rng, "train")[0] for c in known]
     task = Task(prompts, [], [], genes, chosen, read_json(fit))
     for condition in known:
         rows = members(data, condition, "train")
-        expression = through_sentences(data.X[rows], fit, sentence.top, seed)[:, chosen]
+        expression = through_sentences(data.X[rows], fit, sentence.top, replicate)[:, chosen]
         kept_back = np.arange(len(rows)) % VALIDATION_EVERY == 0
         task.real.append(expression[~kept_back])
         task.held_out.append(expression[kept_back])
     seen = hashlib.sha256(b"".join([chosen.tobytes(), *(values.tobytes() for values in task.real)])).hexdigest()
     network, words = load(str(base), train=True)
     length = sentence_tokens(words, genes, sentence.top)
-    validate = validation(task, words, length, selection.validation_conditions, selection.validation_cells, seed)
+    validate = validation(task, words, length, selection.validation_conditions, selection.validation_cells, replicate)
     if snapshot_every and torch.cuda.is_available():
         cast(Any, network).cuda()
     before = validate(network) if snapshot_every else {}
@@ -239,14 +239,14 @@ def grpo(
         best: dict[str, Any] = {}
         runs = []
         for lr in lrs:
-            scorer = reward_function(task, reward, recipe.generations, partners, seed)
+            scorer = reward_function(task, reward, recipe.generations, partners, replicate)
             records = train(
                 base,
                 prompts,
                 scorer,
                 fitted.model_copy(update={"lr": lr}),
                 model,
-                seed,
+                replicate,
                 genes,
                 snapshot_every,
                 keep_best(best, validate, reward, lr),
@@ -257,6 +257,6 @@ def grpo(
             network.load_state_dict(best["weights"])
             save(network, words, model)
         course = {"before": before, "kept": best.get("kept", {}), "runs": runs}
-        write_json({"reward": reward, "beta": recipe.beta, **course}, log)
+        write_json({"replicate": replicate, "reward": reward, "beta": recipe.beta, **course}, log)
     for model in models:
         discard(model)

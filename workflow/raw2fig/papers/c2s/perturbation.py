@@ -71,7 +71,7 @@ def generate_perturbed(
     sentence: Sentence,
     wording: Wording,
     generation: Generation,
-    seed: Seed,
+    replicate: Seed,
 ) -> None:
     """Generate cells for every held-out condition and some seen ones; all models get the same prompts and seeds.
 
@@ -95,15 +95,15 @@ def generate_perturbed(
     data, line = read_cells(cells, columns=COLUMNS), read_json(fit)
     genes, n = list(data.var_names), evaluation.n
     prompts, labels = [], []
-    for number, condition in enumerate(conditions(data, evaluation.seen, 2 * n)):
-        rng = np.random.default_rng([seed, number])
+    for number, condition in enumerate(conditions(data, evaluation.seen, 2 * n, replicate)):
+        rng = np.random.default_rng([replicate, number])
         prompts += prompts_for(data, condition, n, sentence, asked, wording, rng)
         labels.append(pd.DataFrame({**condition._asdict(), "sample": np.arange(n)}))
-    seeds = draw_seeds(len(prompts), seed)
+    seeds = draw_seeds(len(prompts), replicate)
     frames, blocks = [], []
     for model, method in zip(models, methods, strict=True):
         length = sentence_tokens(load_tokenizer(str(model)), genes, sentence.top)
         texts = load_completer(str(model), generation.engine, genes)(prompts, length, seeds)
         blocks.append(to_expression(texts, genes, line["slope"], line["intercept"])[0])
-        frames.append(pd.concat(labels, ignore_index=True).assign(method=method, seed=seed))
+        frames.append(pd.concat(labels, ignore_index=True).assign(method=method))
     write_predictions(pd.concat(frames, ignore_index=True), np.concatenate(blocks), predictions)

@@ -1,6 +1,8 @@
-"""The design of the experiment: which data sets, models, priors, rewards and seeds there are, and their files.
+"""The design of the experiment: which data sets, models, priors, rewards and replicates there are, and their files.
 
-Every function takes the section `c2s` of the configuration. Paths are those of rules, below `<results>`.
+`c2s` is the paper's section of the configuration. Paths are those of rules, below `<results>`. What a replicate draws
+lies in its own folder; a replicate that is not named is the wildcard of a rule. Real data and released models are there
+once.
 """
 
 from collections.abc import Mapping
@@ -9,14 +11,22 @@ from typing import Any
 
 Section = Mapping[str, Any]
 
-DATA, MODELS, EVALS = "<results>/c2s/data", "<results>/c2s/models", "<results>/c2s/evals"
-SOURCES = "<results>/c2s/sources"
+Replicate = int | str
+EACH = "{replicate}"
+"""The replicate of a rule."""
+ONCE, SOURCES = "<results>/c2s/data", "<results>/c2s/sources"
+"""Folders of real data, processed and as they came."""
 EXPERIMENTS = ("cytokine", "spatial", "drugs")
 """Data sets beside the reference, each simulated or real."""
-PRIORS = ("none", "cpdb", "biogrid", "both")
-"""Prior knowledge of interactions, with each of which a model is trained (`raw2fig.papers.c2s.tissue`)."""
+CLASSIFIERS = "<results>/c2s/evals/annotation.baselines.parquet"
+"""Cell types that classifiers predict, which are fitted to real cells."""
 SPATIAL_TASKS = ("niche", "same_neighbourhood", "same_niche")
 """Spatial tasks that have one right answer."""
+
+
+def folder(replicate: Replicate = EACH) -> str:
+    """Where everything lies that a replicate draws."""
+    return f"<results>/c2s/r{replicate}"
 
 
 def simulated(c2s: Section) -> list[str]:
@@ -61,25 +71,35 @@ def has_tiers(dataset: str) -> bool:
     return dataset in ("cytokine", "oracle")
 
 
-def oracle(c2s: Section) -> list[str]:
+def cells(c2s: Section, dataset: str, replicate: Replicate = EACH) -> str:
+    """Processed cells of a data set."""
+    return f"{f'{folder(replicate)}/data' if dataset in simulated(c2s) else ONCE}/{dataset}.h5ad"
+
+
+def oracle(c2s: Section, replicate: Replicate = EACH) -> list[str]:
     """Fresh cells of the simulator: there are none beside real data."""
-    return [f"{DATA}/oracle.h5ad"] if "cytokine" in simulated(c2s) else []
+    return [f"{folder(replicate)}/data/oracle.h5ad"] if "cytokine" in simulated(c2s) else []
 
 
 def truth(c2s: Section) -> list[str]:
-    """What the drug simulator planted: nothing is known of real drugs."""
-    return [f"{DATA}/drugs.truth.json"] if "drugs" in simulated(c2s) else []
+    """What the drug simulator plants, the same in each replicate: nothing is known of real drugs."""
+    return [f"{folder(c2s['replicates'][0])}/data/drugs.truth.json"] if "drugs" in simulated(c2s) else []
 
 
-def spatial_corpora() -> list[str]:
+def priors(c2s: Section) -> list[str]:
+    """Prior knowledge of interactions, with each of which a model is trained (`raw2fig.papers.c2s.tissue`)."""
+    return c2s["spatial_sft"]["priors"]
+
+
+def spatial_corpora(c2s: Section, replicate: Replicate = EACH) -> list[str]:
     """The spatial corpus with each prior."""
-    return [f"{DATA}/corpus.spatial-{prior}.parquet" for prior in PRIORS]
+    return [f"{folder(replicate)}/data/corpus.spatial-{prior}.parquet" for prior in priors(c2s)]
 
 
-def corpora() -> list[str]:
+def corpora(c2s: Section, replicate: Replicate = EACH) -> list[str]:
     """All corpora: their words are the tokenizer's."""
-    own = [f"{DATA}/corpus.{name}.parquet" for name in ("reference", "cytokine", "drugs")]
-    return [*own[:2], *spatial_corpora(), *own[2:]]
+    own = [f"{folder(replicate)}/data/corpus.{name}.parquet" for name in ("reference", "cytokine", "drugs")]
+    return [*own[:2], *spatial_corpora(c2s, replicate), *own[2:]]
 
 
 def is_trained(c2s: Section) -> bool:
@@ -102,30 +122,19 @@ def sizes(c2s: Section) -> list[str]:
     return list(shapes(c2s) if is_trained(c2s) else released(c2s))
 
 
-def pretrained_seeds(c2s: Section) -> list[int]:
-    """Seeds of the pretrained models: released ones are there once."""
-    return c2s["seeds"] if is_trained(c2s) else c2s["seeds"][:1]
-
-
-def pretrained(c2s: Section, size: str = "{size}", seed: int | str = "{seed}") -> str:
+def pretrained(c2s: Section, size: str = "{size}", replicate: Replicate = EACH) -> str:
     """Folder of a pretrained model."""
-    return f"{MODELS}/pretrain/{size}-s{seed}" if is_trained(c2s) else f"{MODELS}/base/{size}"
+    return f"{folder(replicate)}/models/pretrain/{size}" if is_trained(c2s) else f"<results>/c2s/models/base/{size}"
 
 
-def base(c2s: Section, task: str = "base", seed: int | str | None = None) -> str:
-    """Folder of the pretrained model that a task is trained from: of the first seed, unless `seed` is given."""
-    return pretrained(c2s, c2s[task]["size"], c2s["seeds"][0] if seed is None else seed)
-
-
-def all_pretrained(c2s: Section) -> list[str]:
-    """Folders of all pretrained models."""
-    return [pretrained(c2s, size, seed) for size in sizes(c2s) for seed in pretrained_seeds(c2s)]
+def base(c2s: Section, task: str = "base", replicate: Replicate = EACH) -> str:
+    """Folder of the pretrained model that a task is trained from."""
+    return pretrained(c2s, c2s[task]["size"], replicate)
 
 
 def pretraining_logs(c2s: Section, sizes: list[str]) -> list[str]:
-    """Logs of the pretraining of `sizes`, with every seed; none of released models."""
-    names = [f"{size}-s{seed}" for size in sizes for seed in c2s["seeds"]]
-    return [f"{MODELS}/pretrain/{name}.json" for name in names] if is_trained(c2s) else []
+    """Logs of the pretraining of `sizes` in all replicates; none of released models."""
+    return [f"{pretrained(c2s, size, r)}.json" for size in sizes for r in c2s["replicates"]] if is_trained(c2s) else []
 
 
 def rewards(c2s: Section) -> list[str]:
@@ -133,14 +142,19 @@ def rewards(c2s: Section) -> list[str]:
     return c2s["grpo"]["scoring"]["rewards"]
 
 
-def rewarded(c2s: Section, seed: int | str = "{seed}", suffix: str = "") -> list[str]:
-    """Models of GRPO of one seed, or with a suffix their logs."""
-    return [f"{MODELS}/grpo/{reward}-s{seed}{suffix}" for reward in rewards(c2s)]
+def rewarded(c2s: Section, replicate: Replicate = EACH, suffix: str = "") -> list[str]:
+    """Models of GRPO, or with a suffix their logs."""
+    return [f"{folder(replicate)}/models/grpo/{reward}{suffix}" for reward in rewards(c2s)]
 
 
-def all_rewarded(c2s: Section, suffix: str = "") -> list[str]:
-    """Models of GRPO of all seeds, or with a suffix their logs: by reward, then by seed."""
-    return [f"{MODELS}/grpo/{reward}-s{seed}{suffix}" for reward in rewards(c2s) for seed in c2s["seeds"]]
+def spatial(c2s: Section, replicate: Replicate = EACH) -> list[str]:
+    """Models that were trained with each prior."""
+    return [f"{folder(replicate)}/models/spatial/{prior}" for prior in priors(c2s)]
+
+
+def grpo_logs(c2s: Section) -> list[str]:
+    """Logs of GRPO in all replicates."""
+    return [path for replicate in c2s["replicates"] for path in rewarded(c2s, replicate, ".json")]
 
 
 def has_server(c2s: Section) -> bool:
@@ -148,62 +162,58 @@ def has_server(c2s: Section) -> bool:
     return c2s["grpo"]["recipe"]["vllm"] == "server"
 
 
-def scaling(c2s: Section) -> list[str]:
-    """Scores of the pretrained models, one table for each seed."""
-    return [f"{EVALS}/scaling-s{seed}.parquet" for seed in pretrained_seeds(c2s)]
-
-
 def methods(c2s: Section) -> list[str]:
     """Names of the models that predict perturbed cells, in the order of `predictors`."""
     return ["SFT", *(f"GRPO {reward}" for reward in rewards(c2s))]
 
 
-def predictors(c2s: Section) -> list[str]:
-    """Models of one seed that predict perturbed cells."""
-    return [f"{MODELS}/sft-s{{seed}}", *rewarded(c2s)]
+def predictors(c2s: Section, replicate: Replicate = EACH) -> list[str]:
+    """Models that predict perturbed cells."""
+    return [f"{folder(replicate)}/models/sft", *rewarded(c2s, replicate)]
 
 
-def predictions(c2s: Section) -> list[str]:
-    """Predicted cells of the baselines, and of the models of each seed."""
-    names = ["baselines", *(f"s{seed}" for seed in c2s["seeds"])]
-    return [f"{EVALS}/generated/{name}.parquet" for name in names]
+def predictions(replicate: Replicate = EACH) -> list[str]:
+    """Predicted cells of the models, and of the baselines."""
+    return [f"{folder(replicate)}/evals/generated/{name}.parquet" for name in ("models", "baselines")]
 
 
-def mapped(c2s: Section) -> list[str]:
-    """Predicted cells that are shown on a map: those of the first seed and of the baselines."""
-    baselines, first = predictions(c2s)[:2]
-    return [first, baselines]
+def evaluated(c2s: Section, name: str) -> list[str]:
+    """A table of the evaluation in all replicates."""
+    return [f"{folder(replicate)}/evals/{name}.parquet" for replicate in c2s["replicates"]]
+
+
+def shown(c2s: Section, name: str) -> str:
+    """A map of cells: that of the first replicate."""
+    return evaluated(c2s, f"umap.{name}")[0]
 
 
 def fetched(c2s: Section) -> list[str]:
     """What comes from outside: records of data, and folders of models."""
     records = [f"{SOURCES}/{name}.json" for name in ("reference", *real(c2s)) if is_fetched(c2s, name)]
-    return records + ([] if is_trained(c2s) else all_pretrained(c2s))
+    return records + ([] if is_trained(c2s) else [pretrained(c2s, size) for size in sizes(c2s)])
 
 
 def data(c2s: Section) -> list[str]:
     """The processed data and corpora that later stages read."""
-    names = ("rank_fit.json", "panel_fit.json", "embedder.npz", "reference.h5ad", "drugs.h5ad")
-    return [*(f"{DATA}/{name}" for name in names), *oracle(c2s), *corpora()]
+    once = [f"{ONCE}/{name}" for name in ("rank_fit.json", "panel_fit.json", "reference.h5ad")]
+    for replicate in c2s["replicates"]:
+        once += [f"{folder(replicate)}/data/embedder.npz", *oracle(c2s, replicate), *corpora(c2s, replicate)]
+        once += [cells(c2s, "drugs", replicate)]
+    return list(dict.fromkeys(once))
 
 
 def models(c2s: Section) -> list[str]:
     """All models."""
-    spatial = [f"{MODELS}/spatial/{prior}" for prior in PRIORS]
-    return [*all_pretrained(c2s), f"{MODELS}/annotation", *spatial, f"{MODELS}/drugs", *all_rewarded(c2s)]
+    made = []
+    for replicate in c2s["replicates"]:
+        made += [pretrained(c2s, size, replicate) for size in sizes(c2s)]
+        made += [f"{folder(replicate)}/models/{name}" for name in ("annotation", "drugs")]
+        made += [*spatial(c2s, replicate), *rewarded(c2s, replicate)]
+    return list(dict.fromkeys(made))
 
 
 def evaluations(c2s: Section) -> list[str]:
     """All tables that figures and claims read."""
-    names = (
-        "annotation",
-        "annotation.baselines",
-        "reference.baselines",
-        "foscttm",
-        "umap.annotation",
-        "umap.cells",
-        "spatial",
-        "perturbation",
-        "screen.scores",
-    )
-    return [*scaling(c2s), *(f"{EVALS}/{name}.parquet" for name in names)]
+    names = ("scaling", "annotation", "foscttm", "reference.baselines", "spatial", "perturbation", "screen")
+    maps = [shown(c2s, name) for name in ("annotation", "cells")]
+    return [CLASSIFIERS, *maps, *(path for name in names for path in evaluated(c2s, name))]

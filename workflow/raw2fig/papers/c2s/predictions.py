@@ -1,8 +1,8 @@
 """Predicted cells: the one file format in which a model, a baseline and the oracle hand over their cells.
 
-A Parquet table with one row per cell: method, seed (of training; 0 where nothing is drawn), cell_type, cytokine,
-exposure, tier, sample (number of the cell within its method, seed and condition), rule (how a baseline got there, empty
-for others), and expression, a list of float32 with the log10 expression of every panel gene in the panel's order.
+A Parquet table of one replicate, with a row for each cell: method, cell_type, cytokine, exposure, tier, sample (number
+of the cell within its method and condition), rule (how a baseline got there, empty for others), and expression, a list
+of float32 with the log10 expression of every panel gene in the panel's order.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,6 @@ CONDITION = ["cell_type", "cytokine", "exposure"]
 """What a condition is, in the columns of every table."""
 LABELS = {
     "method": "string",
-    "seed": "integer",
     "cell_type": "string",
     "cytokine": "string",
     "exposure": "string",
@@ -31,7 +30,7 @@ LABELS = {
     "rule": "string",
 }
 """Label columns and their kinds."""
-DEFAULTS = {"seed": 0, "rule": ""}
+DEFAULTS = {"rule": ""}
 """Values of labels that may be left out."""
 
 
@@ -39,9 +38,9 @@ ANNOTATIONS = dict.fromkeys(("method", "cell", "cell_type", "predicted"), "strin
 
 
 def read_annotations(paths: Sequence[Path]) -> "DataFrame":
-    """Predicted cell types of several methods; the column `correct` says whether a type is right, whatever its case."""
+    """Predicted cell types; the column `value` says whether a type is right, whatever its case."""
     frame = read_tables(paths, ANNOTATIONS)
-    return frame.assign(correct=frame["predicted"].str.lower() == frame["cell_type"].str.lower())
+    return frame.assign(value=(frame["predicted"].str.lower() == frame["cell_type"].str.lower()).astype(float))
 
 
 class Evaluated(Record):

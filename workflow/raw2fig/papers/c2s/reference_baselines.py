@@ -21,7 +21,7 @@ CHANCE = "chance"
 
 
 @step
-def reference_baselines(*, corpus: Input, scores: Output, sentence: Sentence, seed: Seed = 0) -> None:
+def reference_baselines(*, corpus: Input, scores: Output, sentence: Sentence, replicate: Seed) -> None:
     """Score guesses that need no model on the held-out samples of the reference corpus.
 
     Sample label: the most common label of the training samples (majority), and the expectation of a random one
@@ -33,7 +33,7 @@ def reference_baselines(*, corpus: Input, scores: Output, sentence: Sentence, se
     corpus
         The multi-task corpus.
     scores
-        Table with method, metric, task, cell and value: a row for each method and held-out sample.
+        Table with replicate, method, metric, task, cell and value: a row for each method and held-out sample.
     """
     import pandas as pd
 
@@ -42,8 +42,9 @@ def reference_baselines(*, corpus: Input, scores: Output, sentence: Sentence, se
     for task in ("tissue_annotation", "generation"):
         if set(frame["split"][frame["task"] == task]) != {"train", "test"}:
             raise InputError(corpus, f"no {task} of both splits", "training and held-out samples of the task")
-    rng = np.random.default_rng(seed)
-    write_table(pd.DataFrame(_label_rows(frame) + _generation_rows(frame, sentence.top, rng)), scores)
+    rng = np.random.default_rng(replicate)
+    rows = _label_rows(frame) + _generation_rows(frame, sentence.top, rng)
+    write_table(pd.DataFrame(rows).assign(replicate=replicate), scores)
 
 
 def _label_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.programmes import NEUTRAL, POSITIVE, VEHICLE
@@ -95,29 +94,12 @@ class Ranking(NamedTuple):
 
     auroc_split: float  # ranked by S, both contexts
     auroc_positive: float  # ranked by the effect in the positive context alone: the ablation
-    precision: float  # of the first k by S
-    precision_limit: float  # the best that precision can be, min(1, planted / k)
 
 
-def rank_screen(summary: "DataFrame", planted: Collection[str], k: int = 5) -> Ranking:
+def rank_screen(summary: "DataFrame", planted: Collection[str]) -> Ranking:
     """Compare the ranking in `summary` (of `context_split`) with the `planted` conditional amplifiers."""
     labels = summary["drug"].isin(planted).to_numpy()
-    return Ranking(
-        auroc_split=auroc(labels, summary["split"].to_numpy()),
-        auroc_positive=auroc(labels, summary["delta_positive"].to_numpy()),
-        precision=precision_at_k(labels, summary["split"].to_numpy(), k),
-        precision_limit=min(1.0, float(labels.sum()) / k),
-    )
-
-
-def precision_at_k(labels: ArrayLike, scores: ArrayLike, k: int) -> float:
-    """Share of positives among the `k` highest scores; ties at the edge count by their expectation."""
-    positive, values = np.asarray(labels).astype(bool), np.asarray(scores, dtype=np.float64)
-    if not 0 < k <= len(values):
-        raise InputError("k", f"{k} of {len(values)}", "1 to the number of items")
-    edge = np.sort(values)[-k]
-    above, tied = values > edge, values == edge
-    return float((positive[above].sum() + (k - above.sum()) * positive[tied].mean()) / k)
+    return Ranking(auroc(labels, summary["split"].to_numpy()), auroc(labels, summary["delta_positive"].to_numpy()))
 
 
 def _effects(weights: np.ndarray, values: np.ndarray) -> np.ndarray:

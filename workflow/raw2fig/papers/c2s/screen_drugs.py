@@ -40,7 +40,7 @@ def screen(
     sentence: Sentence,
     wording: Wording,
     generation: Generation,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Generate each drug's effect on untreated test cells of both contexts, and score the programme.
 
@@ -58,7 +58,7 @@ def screen(
     panel
         The gene panel with its programmes.
     scores
-        Table with drug, drug_class, context, cell_type, cell, score.
+        Table with replicate, drug, drug_class, context, cell_type, cell, score.
     """
     import pandas as pd
 
@@ -78,17 +78,17 @@ def screen(
         pool = rows[((obs["split"] == "test") & (obs["drug"] == "vehicle")).to_numpy()[rows]]
         if not len(pool):
             raise InputError(cells, f"no untreated test cell of type {kind}, context {context}", "vehicle cells")
-        controls = np.random.default_rng([seed, number]).choice(pool, n)
-        texts = sentences_of(data, controls, top, seed)
+        controls = np.random.default_rng([replicate, number]).choice(pool, n)
+        texts = sentences_of(data, controls, top, replicate)
         for drug, drug_class, seen in drugs:
             # wording and random numbers start from the same state for each drug: pairs differ in the drug alone
-            rng = np.random.default_rng([seed, number])
+            rng = np.random.default_rng([replicate, number])
             fields = {"context": context, "cell_type": kind, "drug": drug if seen else UNNAMED, "cell": "", "n": top}
             fields |= {"drug_class": drug_class, "organism": wording.organism}
             prompts += [draw(wording.style, "drug_response", {**fields, "control": text}, rng)[0] for text in texts]
-            seeds += draw_seeds(n, seed, number)
+            seeds += draw_seeds(n, replicate, number)
             names = {"drug": drug, "drug_class": drug_class, "context": context, "cell_type": kind}
             labels.append(pd.DataFrame({**names, "cell": [f"{kind}-{i}" for i in range(n)]}))
     expression, _ = to_expression(complete(prompts, length, seeds), genes, line["slope"], line["intercept"])
     table = pd.concat(labels, ignore_index=True)
-    write_table(table.assign(score=programme_score(expression, chosen)), scores)
+    write_table(table.assign(replicate=replicate, score=programme_score(expression, chosen)), scores)

@@ -30,7 +30,7 @@ from raw2fig.papers.c2s.screen import Hits
 from raw2fig.papers.c2s.screen_drugs import Screened
 from raw2fig.papers.c2s.sentences import Sentence
 from raw2fig.papers.c2s.tiers import HeldOut
-from raw2fig.papers.c2s.tissue import Neighbourhood, Tissue
+from raw2fig.papers.c2s.tissue import Neighbourhood, Prior, Tissue
 from raw2fig.papers.c2s.train import Encoding, Probing
 from raw2fig.papers.c2s.umap import Maps
 from raw2fig.rl.recipe import Recipe
@@ -163,8 +163,19 @@ class SpatialTask(Record):
     """Spatial reasoning, with and without prior knowledge of interactions."""
 
     size: str = Field(description="The pretrained model that is fine-tuned.")
+    priors: list[Prior] = Field(
+        min_length=1,
+        description="Prior knowledge of interactions with which models are trained, each with one of its own: none, "
+        "cpdb, biogrid, both.",
+    )
     corpus: TissueSamples
     training: Training
+
+    @model_validator(mode="after")
+    def _without(self) -> Any:
+        if "none" not in self.priors:
+            raise impossible("priors", f"is {self.priors}", "none among them, with which the others are compared")
+        return self
 
 
 class Perturbation(Record):
@@ -210,6 +221,7 @@ BASELINES = ("no_change", "additive_shift", "gaussian_monge")
 class Settings(Record):
     """C2S-Scale: cells as sentences"""
 
+    replicates: Replicates
     reference: Reference
     preprocess: Filters
     panel: PanelSize
@@ -225,7 +237,6 @@ class Settings(Record):
     multi_cell: MultiCell
     wording: Wording
     base: Base
-    seeds: Replicates = Field(description="Seeds of pretraining and what follows.")
     launch: str = Field(description="What is put before training commands; {processes} becomes the GPUs of the job.")
     generation: Generation
     encoding: Encoding

@@ -219,7 +219,7 @@ def simulate_tissue(
     spatial: Output,
     simulation: Tissue,
     neighbourhood: Neighbourhood,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Simulate a tissue section of cells of a reference, with niches and signals between neighbours.
 
@@ -235,11 +235,11 @@ def simulate_tissue(
     """
     cells, radius = simulation.cells, neighbourhood.radius
     table = read_tissue_effects(effects)
-    reference = read_reference(raw, seed)
+    reference = read_reference(raw, replicate)
     interactions = planted_interactions(table, reference.genes)
     if not interactions:
         raise InputError(raw, "no planted interaction has its genes in the data", "gene symbols as in the effects file")
-    rng = condition_rng(seed, "tissue")
+    rng = condition_rng(replicate, "tissue")
     xy = place_cells(cells, radius, rng)
     membership = niche_membership(xy, radius, len(table.niches))
     shares = membership @ composition(len(reference.types), len(table.niches), table.favoured)
@@ -257,7 +257,9 @@ def simulate_tissue(
         for part in ("train", "test"):
             rows = np.flatnonzero((cell_type == name) & (split == part))
             fold = simulation.effect_scale * (signals.sent[rows] @ ligands + signals.received[rows] @ targets)
-            counts = draw(reference.sources[name, part], fold, len(rows), condition_rng(seed, "tissue", name, part))
+            counts = draw(
+                reference.sources[name, part], fold, len(rows), condition_rng(replicate, "tissue", name, part)
+            )
             blocks.append((counts, {"cell_type": name, "split": part}))
             order.append(rows)
     placed = np.concatenate(order)

@@ -45,7 +45,7 @@ def pretrain(
     training: Annotated[Training, At("pretrain.training")],
     probing: Probing,
     encoding: Encoding,
-    seed: Seed,
+    replicate: Seed,
 ) -> None:
     """Train GPT-NeoX models of several sizes from random weights on the whole text of the corpus.
 
@@ -75,10 +75,11 @@ def pretrain(
     probe_at = [round(training.steps * (index + 1) / probing.probes) for index in range(probing.probes)]
     for shape, folder, log in zip(shapes, models, logs, strict=True):
         size = parse_size(shape)
-        model = build_gpt_neox(size, words, max(len(example.ids) for example in train + held_out), seed)
+        model = build_gpt_neox(size, words, max(len(example.ids) for example in train + held_out), replicate)
         scaled = training.model_copy(update={"lr": training.lr * (64 / size.hidden) ** 0.5})
-        records = fine_tune(model, words, train, scaled, folder, seed, held_out, probe_at)
-        write_json({"size": shape, "parameters": model.num_parameters(), "batch": training.batch, "log": records}, log)
+        records = fine_tune(model, words, train, scaled, folder, replicate, held_out, probe_at)
+        about = {"replicate": replicate, "size": shape, "parameters": model.num_parameters(), "batch": training.batch}
+        write_json({**about, "log": records}, log)
     _discard(models)
 
 
@@ -92,7 +93,7 @@ def sft(
     tasks: list[str] | None = None,
     training: Annotated[Training, At("annotation.training")],
     encoding: Encoding,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Fine-tune a model on the responses of corpora (SFT), the end of the text included.
 
@@ -122,7 +123,7 @@ def sft(
         if tasks:
             frame = frame[frame["task"].isin(tasks)]
         examples = _examples(words, frame, "train", encoding.max_length)
-        records = fine_tune(model, words, examples, training, folder, seed)
+        records = fine_tune(model, words, examples, training, folder, replicate)
         write_json({"parameters": model.num_parameters(), "batch": training.batch, "log": records}, log)
     _discard(models)
 

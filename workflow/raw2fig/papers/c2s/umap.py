@@ -138,7 +138,7 @@ def umap(
     perturbed: Output,
     maps: Maps,
     sentence: Sentence,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Map annotated cells by the model's embeddings, and real and predicted cells of held-out conditions.
 
@@ -149,7 +149,7 @@ def umap(
     cells
         Processed cytokine cells; the first test cells of a condition are shown, as in the evaluation.
     predictions
-        Tables of predicted cells, of one training seed.
+        Tables of predicted cells.
     fit
         The rank fit: real cells go through sentences, as predicted ones did.
     embedder
@@ -163,7 +163,7 @@ def umap(
 
     kinds = {"cell": "string", "cell_type": "string", "predicted": "string", "embedding": "list"}
     typed = read_table(annotation, kinds)
-    typed[COORDINATES] = layout(np.stack(typed["embedding"].to_list()).astype(float), maps.neighbours, seed=seed)
+    typed[COORDINATES] = layout(np.stack(typed["embedding"].to_list()).astype(float), maps.neighbours, seed=replicate)
     write_table(typed[["cell", "cell_type", "predicted", *COORDINATES]], annotated)
 
     shown, n = maps.methods, maps.n
@@ -180,7 +180,9 @@ def umap(
     obs = data.obs.assign(row=np.arange(data.n_obs), source="real")
     held_out = labels[CONDITION].drop_duplicates()
     real = obs[obs["split"] == "test"].merge(held_out, on=CONDITION).groupby(CONDITION, observed=True).head(n)
-    vectors = np.concatenate([through_sentences(data.X[real["row"].to_numpy()], fit, sentence.top, seed), expression])
+    vectors = np.concatenate(
+        [through_sentences(data.X[real["row"].to_numpy()], fit, sentence.top, replicate), expression]
+    )
     table = pd.concat([real, labels], ignore_index=True)[["source", "tier", *CONDITION]]
-    table[COORDINATES] = layout(project(load_embedder(embedder), vectors), maps.neighbours, seed=seed)
+    table[COORDINATES] = layout(project(load_embedder(embedder), vectors), maps.neighbours, seed=replicate)
     write_table(table, perturbed)
