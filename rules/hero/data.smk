@@ -4,17 +4,16 @@ if HERO_MADE:
 
     rule hero_problems:
         output:
-            problems="<results>/hero/data/problems.parquet",
-            tokenizer=directory("<results>/hero/data/tokenizer"),
+            problems=hero.pool(HERO),
         log:
-            "<results>/hero/logs/problems.log",
+            "<results>/hero/r{replicate}/logs/problems.log",
         resources:
             **resources_for(config, "light", "hero_problems"),
         params:
             code=step_digest("hero", "problems"),
             sums=flags(HERO["problems"]),
         shell:
-            "raw2fig hero problems {params.sums} --problems {output.problems} --tokenizer {output.tokenizer} &> {log}"
+            "raw2fig hero problems {params.sums} --replicate {wildcards.replicate} --problems {output.problems} &> {log}"
 
 else:
 
@@ -118,12 +117,12 @@ rule hero_stratify:
         pool=hero.pool(HERO),
         evaluation=hero.evaluation(HERO),
     output:
-        easy="<results>/hero/data/easy.parquet",
-        mixed="<results>/hero/data/mixed.parquet",
-        hard="<results>/hero/data/hard.parquet",
-        report="<results>/hero/data/regimes.json",
+        easy="<results>/hero/r{replicate}/data/easy.parquet",
+        mixed="<results>/hero/r{replicate}/data/mixed.parquet",
+        hard="<results>/hero/r{replicate}/data/hard.parquet",
+        report="<results>/hero/r{replicate}/data/regimes.json",
     log:
-        "<results>/hero/logs/stratify.log",
+        "<results>/hero/r{replicate}/logs/stratify.log",
     resources:
         **resources_for(config, "data", "hero_stratify"),
     params:
@@ -131,8 +130,9 @@ rule hero_stratify:
         sets=flags(HERO["regimes"]),
         checking=flags(HERO["checking"]),
     shell:
-        "raw2fig hero stratify --pool {input.pool} --held-out {input.evaluation} {params.sets} {params.checking} --easy {output.easy} --mixed {output.mixed} --hard {output.hard} "
+        "raw2fig hero stratify --pool {input.pool} --held-out {input.evaluation} {params.sets} {params.checking} "
+        "--replicate {wildcards.replicate} --easy {output.easy} --mixed {output.mixed} --hard {output.hard} "
         "--report {output.report} &> {log}"
 
 
-TARGETS["data"] += ["<results>/hero/data/regimes.json"]
+TARGETS["data"] += expand("<results>/hero/r{replicate}/data/regimes.json", replicate=HERO["replicates"])

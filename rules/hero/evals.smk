@@ -3,37 +3,37 @@
 
 rule hero_evaluate:
     input:
-        models=lambda wildcards: list(hero.policies(HERO, wildcards.policies).values()),
-        reward_model=lambda wildcards: hero.reward_model(HERO, HERO_COMPARED, hero.seed_of(wildcards.policies)),
+        models=lambda wildcards: list(hero.policies(HERO, wildcards.policies, wildcards.replicate).values()),
+        reward_model=hero.reward_model(HERO, HERO_COMPARED),
         problems=hero.evaluation(HERO),
     output:
-        scores="<results>/hero/evals/scores-{policies}.parquet",
+        scores="<results>/hero/r{replicate}/evals/scores-{policies}.parquet",
     log:
-        "<results>/hero/logs/evaluate-{policies}.log",
+        "<results>/hero/r{replicate}/logs/evaluate-{policies}.log",
     wildcard_constraints:
-        policies="|".join(hero.evaluated(HERO)),
+        policies="|".join(hero.EVALUATED),
     threads: threads_for(config, "generate", "hero_evaluate")
     resources:
         **resources_for(config, "generate", "hero_evaluate"),
     params:
         code=step_digest("hero", "evaluate"),
-        names=lambda wildcards: list(hero.policies(HERO, wildcards.policies)),
+        names=lambda wildcards: list(hero.policies(HERO, wildcards.policies, wildcards.replicate)),
         sampling=flags(HERO["evaluation"]),
         checking=flags(HERO["checking"]),
         tokens=HERO["train"]["recipe"]["max_new_tokens"],
     shell:
         "raw2fig hero evaluate --models {input.models} --names {params.names} --reward-model {input.reward_model} "
         "--problems {input.problems} {params.sampling} {params.checking} --max-new-tokens {params.tokens} "
-        "--scores {output.scores} &> {log}"
+        "--replicate {wildcards.replicate} --scores {output.scores} &> {log}"
 
 
 rule hero_inertness:
     input:
-        rollouts=hero.rollouts(HERO)[0],
+        rollouts=f"<results>/hero/r{{replicate}}/evals/rollouts-{HERO_COMPARED}.parquet",
     output:
-        changes="<results>/hero/evals/inertness.parquet",
+        changes="<results>/hero/r{replicate}/evals/inertness.parquet",
     log:
-        "<results>/hero/logs/inertness.log",
+        "<results>/hero/r{replicate}/logs/inertness.log",
     resources:
         **resources_for(config, "light", "hero_inertness"),
     params:
@@ -48,12 +48,11 @@ rule hero_inertness:
 
 rule hero_verifiers_miniature:
     input:
-        rollouts=hero.rollouts(HERO)[0],
+        rollouts=f"<results>/hero/r{{replicate}}/evals/rollouts-{HERO_COMPARED}.parquet",
     output:
-        scores="<results>/hero/evals/verifiers.miniature.parquet",
-        table="<results>/hero/tables/verifiers.miniature.csv",
+        verdicts="<results>/hero/r{replicate}/evals/verdicts.parquet",
     log:
-        "<results>/hero/logs/verifiers-miniature.log",
+        "<results>/hero/r{replicate}/logs/verifiers-miniature.log",
     resources:
         **resources_for(config, "data", "hero_verifiers_miniature"),
     params:
@@ -62,7 +61,7 @@ rule hero_verifiers_miniature:
         checking=flags(HERO["checking"]),
     shell:
         "raw2fig hero verifier-study-rollouts --rollouts {input.rollouts} --answers {params.answers} "
-        "{params.checking} --scores {output.scores} --table {output.table} &> {log}"
+        "{params.checking} --verdicts {output.verdicts} &> {log}"
 
 
 if hero.has_benchmark(HERO):
@@ -84,5 +83,7 @@ if hero.has_benchmark(HERO):
             "raw2fig hero verifier-study --benchmark {input.benchmark:q} {params.sha256} --scores {output.scores} "
             "--table {output.table} &> {log}"
 
+    TARGETS["evals"] += ["<results>/hero/tables/verifiers.csv"]
 
-TARGETS["evals"] += [*hero.scores(HERO), "<results>/hero/evals/inertness.parquet", *hero.ladders(HERO)]
+
+TARGETS["evals"] += [*hero.scores(HERO), *hero.in_each(HERO, "inertness", "verdicts")]

@@ -4,16 +4,13 @@ if HERO_MADE:
 
     rule hero_cold_start:
         input:
-            problems=hero.PROBLEMS,
-            tokenizer="<results>/hero/data/tokenizer",
+            problems=hero.pool(HERO),
         output:
             model=directory(hero.start(HERO)),
-            log="<results>/hero/models/start-s{seed}.json",
+            log=f"{hero.start(HERO)}.json",
         log:
-            "<results>/hero/logs/cold-start-s{seed}.log",
-        wildcard_constraints:
-            seed="[0-9]+",
-        # everything of its seed waits for it
+            "<results>/hero/r{replicate}/logs/cold-start.log",
+        # everything of its replicate waits for it
         priority: 2
         threads: threads_for(config, "train", "hero_cold_start")
         resources:
@@ -24,23 +21,23 @@ if HERO_MADE:
             training=flags(HERO["cold_start"]["training"]),
             tokens=HERO["train"]["recipe"]["max_new_tokens"],
         shell:
-            "raw2fig hero cold-start --problems {input.problems} --tokenizer {input.tokenizer} {params.policy} "
-            "{params.training} --max-new-tokens {params.tokens} --seed {wildcards.seed} --model {output.model} "
+            "raw2fig hero cold-start --problems {input.problems} {params.policy} {params.training} "
+            "--max-new-tokens {params.tokens} --replicate {wildcards.replicate} --model {output.model} "
             "--log {output.log} &> {log}"
 
     rule hero_reward_model:
         input:
             base=hero.start(HERO),
-            problems=hero.PROBLEMS,
+            problems=hero.pool(HERO),
         output:
             model=directory(hero.reward_model(HERO, "{noise}")),
-            rollouts="<results>/hero/evals/rollouts-s{seed}-{noise}.parquet",
-            log="<results>/hero/models/reward-s{seed}/{noise}.json",
+            rollouts="<results>/hero/r{replicate}/evals/rollouts-{noise}.parquet",
+            log=hero.reward_model(HERO, "{noise}") + ".json",
         log:
-            "<results>/hero/logs/reward-model-s{seed}-{noise}.log",
+            "<results>/hero/r{replicate}/logs/reward-model-{noise}.log",
         wildcard_constraints:
             noise="|".join(HERO_REWARD_MODELS),
-        # RL waits for a seed's first one, two runs for the others
+        # most of RL waits for the first one
         priority: lambda wildcards: 2 if wildcards.noise == HERO_COMPARED else 1
         threads: threads_for(config, "train", "hero_reward_model")
         resources:
@@ -55,7 +52,7 @@ if HERO_MADE:
         shell:
             "raw2fig hero reward-model --base {input.base} --problems {input.problems} --noise {wildcards.noise} "
             "{params.labelled} {params.training} {params.checking} --generations {params.generations} "
-            "--max-new-tokens {params.tokens} --seed {wildcards.seed} --model {output.model} "
+            "--max-new-tokens {params.tokens} --replicate {wildcards.replicate} --model {output.model} "
             "--rollouts {output.rollouts} --log {output.log} &> {log}"
 
 else:
@@ -66,7 +63,7 @@ else:
             base="<results>/hero/models/policy",
         output:
             model=directory(hero.start(HERO)),
-            log="<results>/hero/models/start.json",
+            log=f"{hero.start(HERO)}.json",
         log:
             "<results>/hero/logs/sft.log",
         threads: threads_for(config, "train", "hero_sft")
@@ -87,9 +84,9 @@ else:
             reward_model=hero.reward_model(HERO, HERO_COMPARED),
             problems=hero.evaluation(HERO),
         output:
-            rollouts=hero.rollouts(HERO)[0],
+            rollouts=f"<results>/hero/r{{replicate}}/evals/rollouts-{HERO_COMPARED}.parquet",
         log:
-            "<results>/hero/logs/rollouts.log",
+            "<results>/hero/r{replicate}/logs/rollouts.log",
         threads: threads_for(config, "generate", "hero_rollouts")
         resources:
             **resources_for(config, "generate", "hero_rollouts"),
@@ -102,19 +99,20 @@ else:
         shell:
             "raw2fig hero rollouts --model {input.model} --reward-model {input.reward_model} "
             "--problems {input.problems} {params.checking} --samples {params.samples} "
-            "--max-new-tokens {params.tokens} --engine {params.engine} --rollouts {output.rollouts} &> {log}"
+            "--max-new-tokens {params.tokens} --engine {params.engine} --replicate {wildcards.replicate} "
+            "--rollouts {output.rollouts} &> {log}"
 
 
 rule hero_train:
     input:
         base=hero.start(HERO),
         reward_models=hero.reward_model(HERO, HERO_COMPARED),
-        problems="<results>/hero/data/{regime}.parquet",
+        problems="<results>/hero/r{replicate}/data/{regime}.parquet",
     output:
-        models=directory(expand("<results>/hero/models/rl/{{regime}}-s{{seed}}/{run}", run=hero.runs(HERO))),
-        logs=expand("<results>/hero/models/rl/{{regime}}-s{{seed}}/{run}.json", run=hero.runs(HERO)),
+        models=directory(expand("<results>/hero/r{{replicate}}/models/rl/{{regime}}/{run}", run=hero.runs(HERO))),
+        logs=expand("<results>/hero/r{{replicate}}/models/rl/{{regime}}/{run}.json", run=hero.runs(HERO)),
     log:
-        "<results>/hero/logs/train-{regime}-s{seed}.log",
+        "<results>/hero/r{replicate}/logs/train-{regime}.log",
     wildcard_constraints:
         regime="|".join(hero.REGIMES),
     threads: threads_for(config, "train", "hero_train")
@@ -125,7 +123,7 @@ rule hero_train:
     shell:
         "{params.launch} hero train --base {input.base} --reward-models {input.reward_models} "
         "--reward-model-names {params.reward_models} --problems {input.problems} --runs {params.runs} "
-        "{params.recipe} {params.shaping} --alpha {params.alpha} {params.checking} --seed {wildcards.seed} "
+        "{params.recipe} {params.shaping} --alpha {params.alpha} {params.checking} --replicate {wildcards.replicate} "
         "--models {output.models} --logs {output.logs} &> {log}"
 
 
@@ -133,12 +131,12 @@ use rule hero_train as hero_train_ablations with:
     input:
         base=hero.start(HERO),
         reward_models=hero.reward_model(HERO, HERO_COMPARED),
-        problems="<results>/hero/data/hard.parquet",
+        problems="<results>/hero/r{replicate}/data/hard.parquet",
     output:
-        models=directory(expand("<results>/hero/models/rl/hard-s{{seed}}/{run}", run=hero.ablations(HERO))),
-        logs=expand("<results>/hero/models/rl/hard-s{{seed}}/{run}.json", run=hero.ablations(HERO)),
+        models=directory(expand("<results>/hero/r{{replicate}}/models/rl/hard/{run}", run=hero.ablations(HERO))),
+        logs=expand("<results>/hero/r{{replicate}}/models/rl/hard/{run}.json", run=hero.ablations(HERO)),
     log:
-        "<results>/hero/logs/train-ablations-s{seed}.log",
+        "<results>/hero/r{replicate}/logs/train-ablations.log",
     params:
         **hero_training(hero.ablations(HERO), HERO_COMPARED, HERO["train"]["alpha"]["hard"]),
 
@@ -149,12 +147,12 @@ if hero.noisy(HERO):
         input:
             base=hero.start(HERO),
             reward_models=[hero.reward_model(HERO, name) for name in HERO_REWARD_MODELS[1:]],
-            problems="<results>/hero/data/hard.parquet",
+            problems="<results>/hero/r{replicate}/data/hard.parquet",
         output:
-            models=directory(expand("<results>/hero/models/rl/hard-s{{seed}}/{run}", run=hero.noisy(HERO))),
-            logs=expand("<results>/hero/models/rl/hard-s{{seed}}/{run}.json", run=hero.noisy(HERO)),
+            models=directory(expand("<results>/hero/r{{replicate}}/models/rl/hard/{run}", run=hero.noisy(HERO))),
+            logs=expand("<results>/hero/r{{replicate}}/models/rl/hard/{run}.json", run=hero.noisy(HERO)),
         log:
-            "<results>/hero/logs/train-noisy-s{seed}.log",
+            "<results>/hero/r{replicate}/logs/train-noisy.log",
         params:
             **hero_training(hero.noisy(HERO), HERO_REWARD_MODELS[1:], HERO["train"]["alpha"]["hard"]),
 

@@ -1,18 +1,20 @@
-"""HERO, results: what its figures, its table and its claims are made of."""
+"""HERO, results: what its figures, its tables and its claims are made of."""
 
-HERO_SCORES, HERO_ROLLOUTS = hero.scores(HERO), hero.rollouts(HERO)
+HERO_SCORES = hero.scores(HERO)
 HERO_LOGS = [run.log for run in hero.trained(HERO)]
-HERO_INERTNESS = "<results>/hero/evals/inertness.parquet"
+HERO_ROLLOUTS = hero.rollouts(HERO)
+HERO_INERTNESS = hero.in_each(HERO, "inertness")
 HERO_LADDERS = {
-    "miniature": "<results>/hero/tables/verifiers.miniature.csv",
+    "miniature": hero.in_each(HERO, "verdicts"),
     "benchmark": "<results>/hero/tables/verifiers.csv" if hero.has_benchmark(HERO) else None,
 }
 
 table("hero", "main", scores=HERO_SCORES, reward_model=HERO_COMPARED)
+table("hero", "verifiers-miniature", miniature=HERO_LADDERS["miniature"])
 figure(
     "hero",
     "signals",
-    rollouts=HERO_ROLLOUTS[0],
+    rollouts=HERO_ROLLOUTS,
     generations=HERO["train"]["recipe"]["generations"],
     alpha=HERO["train"]["alpha"]["mixed"],
     shaping=HERO["train"]["shaping"],
@@ -23,17 +25,18 @@ figure("hero", "curves", logs=HERO_LOGS, reward_model=HERO_COMPARED)
 figure("hero", "hacking", logs=HERO_LOGS, reward_model=HERO_COMPARED)
 figure("hero", "inertness", changes=HERO_INERTNESS, scores=HERO_SCORES, reward_model=HERO_COMPARED)
 figure("hero", "verifiers", published="config/published/hero.yaml", **HERO_LADDERS)
-if HERO_MADE:
-    # reward models of several qualities, of the first seed, which alone has noisy ones
+figure("hero", "reward-models", scores=HERO_SCORES, reward_model=HERO_COMPARED)
+if hero.noisy(HERO):
     figure(
         "hero",
-        "reward-models",
-        rollouts=expand(
-            f"<results>/hero/evals/rollouts{hero.owners(HERO)[0]}-{{noise}}.parquet", noise=HERO_REWARD_MODELS
-        ),
+        "label-noise",
+        rollouts=hero.in_each(HERO, *(f"rollouts-{noise}" for noise in HERO_REWARD_MODELS)),
         scores=HERO_SCORES,
-        logs=expand(f"<results>/hero/models/reward{hero.owners(HERO)[0]}/{{noise}}.json", noise=HERO_REWARD_MODELS),
-        noises=HERO_REWARD_MODELS,
+        logs=[
+            f"{hero.reward_model(HERO, noise, replicate)}.json"
+            for replicate in HERO["replicates"]
+            for noise in HERO_REWARD_MODELS
+        ],
     )
 claims(
     "hero",

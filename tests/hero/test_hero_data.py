@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from command_line import status_of
 from hero_settings import record
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +16,8 @@ from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import READERS, Checking, rule_labels, true_labels
 from raw2fig.papers.hero.formats import WORDS, demonstration, is_true, prompt_of, written
 from raw2fig.papers.hero.pool import KIND, Pool, evaluation_set, pool, reservoir
+from raw2fig.papers.hero.problems import Sums
+from raw2fig.papers.hero.problems import problems as problems_step
 from raw2fig.papers.hero.regimes import INSTRUCTION, Sets, overlaps, stratify
 from raw2fig.tasks.arithmetic import Problem
 from raw2fig.tasks.problems import SPLITS
@@ -24,21 +25,26 @@ from raw2fig.tasks.problems import SPLITS
 NUMBERS = st.integers(0, 99)
 
 
-def call(*words: object) -> int:
-    """Exit status of `raw2fig hero ...`."""
-    return status_of("hero", *words)
-
-
 @pytest.fixture(scope="module")
 def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("problems")
-    sizes = ("--digits", 1, "--warm-start", 40, "--train", 30, "--validation", 10, "--held-out", 20)
-    assert call("problems", *sizes, "--problems", folder / "p.parquet", "--tokenizer", folder / "words") == 0
-    return folder / "p.parquet"
+    path = tmp_path_factory.mktemp("problems") / "p.parquet"
+    draw_problems(path, replicate=0)
+    return path
+
+
+def draw_problems(path: Path, replicate: int) -> None:
+    sums = Sums(digits=1, warm_start=40, train=30, validation=10, held_out=20)
+    problems_step(problems=path, sums=sums, replicate=replicate)
 
 
 def sets(
-    problems: Path, folder: Path, size: int = 20, words: int = 2, held_out: tuple[Path, ...] = (), **checking: str
+    problems: Path,
+    folder: Path,
+    size: int = 20,
+    words: int = 2,
+    held_out: tuple[Path, ...] = (),
+    replicate: int = 0,
+    **checking: str,
 ) -> dict[str, pd.DataFrame]:
     outputs = {name: folder / f"{name}.parquet" for name in ("easy", "mixed", "hard")}
     stratify(
@@ -47,6 +53,7 @@ def sets(
         sets=Sets(size=size, words=words),
         checking=record(Checking, **checking),
         report=folder / "report.json",
+        replicate=replicate,
         **outputs,
     )
     return {name: pd.read_parquet(path) for name, path in outputs.items()}
@@ -94,6 +101,23 @@ def test_no_sum_is_in_two_splits_and_each_has_both_formats(problems: Path) -> No
     labels = rule_labels("string", "digits", frame["answer"].tolist(), frame["candidate"].tolist())
     assert (labels == (frame["form"] == "plain")).all()
     assert true_labels("digits", frame["answer"].tolist(), frame["candidate"].tolist()).all()
+
+
+def test_a_replicate_has_problems_and_sets_of_its_own_and_the_same_ones_each_time(
+    problems: Path, tmp_path: Path
+) -> None:
+    paths = [tmp_path / name for name in ("again.parquet", "other.parquet")]
+    for path, replicate in zip(paths, (0, 1), strict=True):
+        draw_problems(path, replicate)
+    assert paths[0].read_bytes() == problems.read_bytes()
+    frames = [pd.read_parquet(path) for path in (problems, paths[1])]
+    evaluated, other = (set(frame.loc[frame["split"] == "held_out", "prompt"]) for frame in frames)
+    assert evaluated != other
+    # a pool that is there once gives each replicate sets of its own
+    first, again, second = (sets(problems, tmp_path, replicate=number) for number in (0, 0, 1))
+    for name, part in first.items():
+        assert part.equals(again[name])
+        assert part["prompt"].tolist() != second[name]["prompt"].tolist()
 
 
 def test_check_16_the_sets_are_what_the_verifier_says_and_hold_no_evaluation_problem(

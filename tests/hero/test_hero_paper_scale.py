@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import yaml
 from clone import Job, call, clone, jobs
-from hero_settings import section
 
 from raw2fig.papers.hero.pool import KIND
 from raw2fig.papers.hero.regimes import INSTRUCTION
@@ -18,10 +17,12 @@ from raw2fig.papers.hero.results import read_scores
 
 pytestmark = pytest.mark.xdist_group("hero_paper_scale")
 
+REPLICATES = (0, 1, 2)
 ANSWERS = ("2", "3")
 SMALL: dict[str, Any] = {
     "pathvars": {"results": "made"},
     "hero": {
+        "replicates": [0],
         "launch": "",
         "pool_files": ["given files/omr.parquet"],
         "pool": {"size": 40},
@@ -148,12 +149,12 @@ def test_what_the_paper_leaves_open_is_set_for_every_training(folder: Path) -> N
     }
     for given, flags in expected.items():
         shells = [job.shell for job in planned(folder, *given) if job.rule in ("hero_train", "hero_train_ablations")]
-        assert len(shells) == 4 * len(section()["seeds"])
+        assert len(shells) == 4 * len(REPLICATES)
         assert all(flags in shell for shell in shells)
 
 
 def test_claims_hear_of_every_cold_start(folder: Path) -> None:
-    starts = [f"results/hero/models/start-s{seed}.json" for seed in (3, 4, 5)]
+    starts = [f"results/hero/r{replicate}/models/start.json" for replicate in REPLICATES]
     (claims,) = (job for job in planned(folder) if job.rule == "hero_claims")
     assert f"--starts {' '.join(starts)} " in claims.shell
     assert set(starts) <= set(claims.input)
@@ -161,44 +162,43 @@ def test_claims_hear_of_every_cold_start(folder: Path) -> None:
     assert "--starts" not in claims.shell
 
 
-def test_rl_waits_for_its_own_reward_models_and_each_policy_is_evaluated_once(folder: Path) -> None:
-    plan = planned(folder)
-    shells = {str(job): job.shell for job in plan}
-    models = "results/hero/models"
-    # each seed has a start and a reward model of its own, the first one also those of noisy labels
-    judges = {(3, "0"), (4, "0"), (5, "0"), (3, "0.1"), (3, "0.3")}
-    assert sum(job.rule == "hero_reward_model" for job in plan) == len(judges)
-    for seed, noise in judges:
-        shell = shells[f"hero_reward_model seed={seed}, noise={noise}"]
-        for flags in (f"--base {models}/start-s{seed} ", f"--noise {noise} ", f"--seed {seed} "):
-            assert flags in shell
-        assert f"--model {models}/reward-s{seed}/{noise} " in shell
-    for seed in (3, 4, 5):
-        assert f"--seed {seed} --model {models}/start-s{seed} " in shells[f"hero_cold_start seed={seed}"]
-    waits = {str(job): {path for path in job.input if "/models/" in path} for job in plan if "train" in job.rule}
-    for seed in (3, 4, 5):
-        own = {f"{models}/start-s{seed}", f"{models}/reward-s{seed}/0"}
-        assert waits[f"hero_train regime=easy, seed={seed}"] == waits[f"hero_train_ablations seed={seed}"] == own
-    noisy = {f"{models}/start-s3", f"{models}/reward-s3/0.1", f"{models}/reward-s3/0.3"}
-    assert {name: found for name, found in waits.items() if "noisy" in name} == {"hero_train_noisy seed=3": noisy}
-    made = {path.removesuffix(".json") for job in plan if job.rule.startswith("hero_train") for path in job.output}
-    assert len(made) == 3 * (3 * 8 + 5) + 2
-    scored = {str(job): shells[str(job)] for job in plan if job.rule == "hero_evaluate"}
-    assert len(scored) == 3 * 4
-    for name, shell in scored.items():
-        regime, _, seed = name.partition("policies=")[2].partition("-s")
-        assert f"--reward-model {models}/reward-s{seed}/0 " in shell
-        if regime == "start":
-            assert f"--models {models}/start-s{seed} --names start/-/{seed} " in shell
-    evaluated = [path for job in plan if job.rule == "hero_evaluate" for path in job.input if "/rl/" in path]
+@pytest.mark.parametrize("replicate", REPLICATES)
+def test_all_arms_of_a_replicate_share_its_problems_its_start_and_its_reward_model(
+    folder: Path, replicate: int
+) -> None:
+    """And read nothing of another replicate; each policy is evaluated once."""
+    root = f"results/hero/r{replicate}"
+    noisy = ("--config", "hero={noises: [0, 0.1, 0.3]}")
+    plan = [job for job in planned(folder, *noisy) if any(path.startswith(f"{root}/") for path in job.output)]
+    for job in plan:
+        assert all(path.startswith(f"{root}/") for path in [*job.input, *job.output]), job
+        drawing = job.rule not in ("hero_inertness", "hero_verifiers_miniature")
+        assert (f"--replicate {replicate} " in job.shell) == drawing, job
+        assert "--seed" not in job.shell
+    judges = [job for job in plan if job.rule == "hero_reward_model"]
+    assert [f"--base {root}/models/start " in job.shell for job in judges] == [True] * 3
+    trainings = [job for job in plan if job.rule.startswith("hero_train")]
+    assert len(trainings) == 3 + 2
+    for job in trainings:
+        noises = ("0.1", "0.3") if job.rule == "hero_train_noisy" else ("0",)
+        models = {path for path in job.input if "/models/" in path}
+        assert models == {f"{root}/models/start", *(f"{root}/models/reward/{noise}" for noise in noises)}
+    scored = [job for job in plan if job.rule == "hero_evaluate"]
+    assert len(scored) == 4
+    assert all(
+        f"--reward-model {root}/models/reward/0 --problems {root}/data/problems.parquet" in j.shell for j in scored
+    )
+    made = {path.removesuffix(".json") for job in trainings for path in job.output}
+    evaluated = [path for job in scored for path in job.input if "/rl/" in path]
     assert sorted(evaluated) == sorted(made)
+    assert len(made) == 3 * 8 + 5 + 2
 
 
 def test_the_paper_scale_as_it_is(folder: Path) -> None:
     lines = {str(job): job.shell for job in planned(folder, "--configfile", "config/paper.yaml")}
     launch = "accelerate launch --config_file config/accelerate/fsdp.yaml --num_processes 8 -m raw2fig hero"
     for regime, alpha in (("easy", "0.05"), ("mixed", "0.1"), ("hard", "0.1")):
-        shell = lines[f"hero_train regime={regime}, seed=0"]
+        shell = lines[f"hero_train replicate=1, regime={regime}"]
         assert shell.startswith(f"{launch} train")
         for flags in (
             "--runs verifier_only-none-AceMath-7B-RM verifier_only-group-AceMath-7B-RM",
@@ -219,9 +219,13 @@ def test_the_paper_scale_as_it_is(folder: Path) -> None:
     assert "--source nvidia/AceMath-7B-RM" in lines["hero_fetch which=judge"]
     assert "HardVerify-Math.json --sha256 aea490a4" in lines["hero_fetch_hardverify"]
     evaluated = {name: shell for name, shell in lines.items() if name.startswith("hero_evaluate ")}
-    assert {name.split("=")[1] for name in evaluated} == {"start", "easy-s0", "mixed-s0", "hard-s0"}
+    assert len(evaluated) == 4 * len(REPLICATES)
+    # the policy before RL, the reward model and the benchmarks are there once, and each replicate evaluates them anew
+    before = [shell for name, shell in evaluated.items() if "policies=start" in name]
+    once = "--models results/paper/hero/models/start --names start/- --reward-model results/paper/hero/models/judge "
+    assert all(once in shell for shell in before)
     assert all("--temperature 0.6 --top-p 0.95" in shell for shell in evaluated.values())
-    absent = {"hero_problems", "hero_cold_start", "hero_reward_model", "hero_fig_reward_models"}
+    absent = {"hero_problems", "hero_cold_start", "hero_reward_model", "hero_fig_label_noise"}
     assert not absent & {line.split()[0] for line in lines}
 
 
@@ -229,10 +233,11 @@ def test_the_paper_s_rules_to_the_end_on_stand_ins(folder: Path) -> None:
     given(folder / "given files")
     call(folder, "snakemake", "hero", "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml")
     made = folder / "made/hero"
-    regimes = json.loads((made / "data/regimes.json").read_text())
+    regimes = json.loads((made / "r0/data/regimes.json").read_text())
     assert regimes["verifier"] == "math_verify"
     assert regimes["accepted"] >= 4 <= regimes["not_accepted"]
-    scores = read_scores(sorted((made / "evals").glob("scores-*.parquet")))
+    scores = read_scores(sorted(made.glob("r*/evals/scores-*.parquet")))
+    assert set(scores["replicate"]) == {0}
     assert set(scores["regime"]) == {"start", "easy", "mixed", "hard"}
     assert set(scores["form"]) == {"plain", "signed"}
     claims = {claim["id"]: claim for claim in json.loads((made / "claims.json").read_text())["claims"]}

@@ -1,6 +1,7 @@
 """From scores and logs to verdicts: estimates by hand, and claims that follow what the tables say."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,26 @@ from raw2fig.papers.hero.answers import Checking
 from raw2fig.papers.hero.claims import measurements
 from raw2fig.papers.hero.inertness import inertness
 from raw2fig.papers.hero.results import (
+    DRAWN,
     UNKNOWN,
+    VERDICTS,
     change,
     mean,
+    over_updates,
     ranking,
+    rate,
     read_logs,
-    read_rollouts,
-    read_scores,
     select,
+    start_of,
 )
 from raw2fig.papers.hero.shaping import Shaping
 from raw2fig.papers.hero.train import Run, parse_run
 from raw2fig.papers.hero.verifier_study import verifier_study_rollouts
+from raw2fig.stats import Estimate
 from raw2fig.step import run_step
+from raw2fig.tables import read_tables, rows_where
 
-PROMPTS, SEEDS, GENERATIONS = 160, 3, 8
+PROMPTS, REPLICATES, GENERATIONS = 40, 3, 8
 ARMS = ["verifier_only", "rm_only", "naive", "hero"]
 REGIMES = ("easy", "mixed", "hard")
 RUNS = [
@@ -38,6 +44,8 @@ RUNS = [
     *(("hard", f"{arm}-none") for arm in ("hero_no_weight", "hero_neg_only", "hero_pos_only")),
     ("hard", "hero_no_weight-group"),
 ]
+EACH = {"rollouts": "rollouts", "changes": "inertness", "verdicts": "miniature"}
+"""Tables of each replicate, and the flags of the claims that read them."""
 Gains = dict[str, tuple[float, float]]
 """By run, what it adds to the share of true answers: to signed problems after the hard set, and anywhere else."""
 GAINS: Gains = {
@@ -64,34 +72,35 @@ CONTRARY: Gains = {
 
 
 def world(folder: Path, gains: Gains, ranks: int = 1, starved: bool = True) -> dict[str, Any]:
-    """Tables as the steps write them: a run's truth is that of its seed's start plus its gain; reward models rank
+    """Tables as the steps write them: a run's truth is that of its replicate's start plus its gain; reward models rank
     (`ranks` 1) or invert (-1) the answers of a prompt, and the contrary over prompts; `starved`, only verifier-only on
     the hard set lacks a gradient, else all but it."""
     rng = np.random.default_rng(0)
     frames = []
     difficulty = rng.uniform(-0.2, 0.2, PROMPTS)
     for regime, run in (("start", "-"), *RUNS):
-        for seed in range(SEEDS):
+        for replicate in range(REPLICATES):
             for form, end in (("plain", "="), ("signed", "?")):
                 gain = gains.get(run, (0.0, 0.0))[0 if (regime, form) == ("hard", "signed") else 1]
-                truth = 0.5 + difficulty + 0.2 * (seed - 1) + gain + rng.normal(0, 0.02, PROMPTS)
+                truth = 0.5 + difficulty + 0.2 * (replicate - 1) + gain + rng.normal(0, 0.02, PROMPTS)
                 frames.append(
                     pd.DataFrame(
                         {
                             "prompt": [f"{i} + 1 {end}" for i in range(PROMPTS)],
-                            **{"form": form, "regime": regime, "run": run if run == "-" else f"{run}-0", "seed": seed},
+                            **{"replicate": replicate, "form": form, "regime": regime},
+                            "run": run if run == "-" else f"{run}-0",
                             **{"truth": truth, "rule": truth * (form == "plain"), "rule_uniform": form == "signed"},
                             "rm": truth + {"rm_only-group": 2.0 * ranks, "-": 0.0}.get(run, -2.0 * ranks),
                         }
                     )
                 )
-    for name, part in (("start", frames[: 2 * SEEDS]), ("scores", frames[2 * SEEDS :])):
+    for name, part in (("start", frames[: 2 * REPLICATES]), ("scores", frames[2 * REPLICATES :])):
         pd.concat(part).to_parquet(folder / f"{name}.parquet")
     logs = []
     for regime, run in RUNS:
-        for seed in range(SEEDS):
-            path = folder / f"{regime}-s{seed}" / f"{run}-0.json"
-            path.parent.mkdir(exist_ok=True)
+        for replicate in range(REPLICATES):
+            path = folder / f"r{replicate}" / regime / f"{run}-0.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
             lacks = (regime == "hard" and run.startswith("verifier_only")) == starved
             nonzero = {"hero-none": 0.99 if regime == "hard" else 0.5, "verifier_only-none": 0.1 if lacks else 0.9}
             updates = [
@@ -99,20 +108,19 @@ def world(folder: Path, gains: Gains, ranks: int = 1, starved: bool = True) -> d
                 for n in range(1, 11)
             ]
             told = parse_run(f"{run}-0")._asdict()
-            path.write_text(json.dumps({"run": f"{run}-0", **told, "seed": seed, "updates": updates}))
+            path.write_text(json.dumps({"run": f"{run}-0", **told, "replicate": replicate, "updates": updates}))
             logs.append(path)
-    for seed in range(SEEDS):
-        rollouts(rng, seed, ranks).to_parquet(folder / f"rollouts-s{seed}.parquet")
-    changes(folder / "rollouts-s0.parquet", folder / "changes.parquet")
-    table = {"scores": folder / "ladder.parquet", "table": folder / "ladder.csv"}
-    verifier_study_rollouts(rollouts=folder / "rollouts-s0.parquet", answers=2000, checking=record(Checking), **table)
+    for replicate in range(REPLICATES):
+        paths = {name: folder / f"{name}-{replicate}.parquet" for name in EACH}
+        rollouts(rng, replicate, ranks).to_parquet(paths["rollouts"])
+        changes(paths["rollouts"], paths["changes"])
+        study = {"rollouts": paths["rollouts"], "verdicts": paths["verdicts"]}
+        verifier_study_rollouts(answers=2000, checking=record(Checking), **study)
     return {
         "published": ROOT / "config/published/hero.yaml",
         "scores": [folder / "start.parquet", folder / "scores.parquet"],
         "logs": logs,
-        "rollouts": [folder / f"rollouts-s{seed}.parquet" for seed in range(SEEDS)],
-        "inertness": folder / "changes.parquet",
-        "miniature": folder / "ladder.csv",
+        **{flag: [folder / f"{name}-{r}.parquet" for r in range(REPLICATES)] for name, flag in EACH.items()},
         "reward_model": "0",
         "scale": "laptop",
         "claims": folder / "claims.json",
@@ -124,7 +132,7 @@ def changes(rollouts: Path, output: Path) -> None:
     inertness(rollouts=rollouts, changes=output, generations=GENERATIONS, alpha=0.1, shaping=record(Shaping))
 
 
-def rollouts(rng: np.random.Generator, seed: int, ranks: int) -> pd.DataFrame:
+def rollouts(rng: np.random.Generator, replicate: int, ranks: int) -> pd.DataFrame:
     """Completions of half as many sums in both formats, of both truths in each group; by prompt, the more are true the
     lower are all scores (`ranks` 1) or the higher (-1)."""
     truth = rng.integers(0, 2, (PROMPTS, GENERATIONS))
@@ -137,7 +145,7 @@ def rollouts(rng: np.random.Generator, seed: int, ranks: int) -> pd.DataFrame:
             "answer": "2 1",
             "truth": truth.ravel().astype(float),
             "rm": ranks * scores.ravel() + rng.normal(0, 1, truth.size),
-            "seed": seed,
+            "replicate": replicate,
         }
     )
     signs = np.where(frame["form"] == "signed", "+ ", "")
@@ -163,8 +171,9 @@ def test_claims_on_the_hard_set_and_under_group_scale_read_their_own_cells(tmp_p
     for name, value, n in (("H4", -0.8 / 6, PROMPTS), ("H6", 0.2, PROMPTS), ("H10", 0.1, PROMPTS), ("H3", 0.99, 10)):
         estimate = found[name]["estimate"]
         assert estimate["value"] == pytest.approx(value, abs=0.01)
-        # what is resampled: problems, not their formats and training sets
-        assert (estimate["n"], estimate["seeds"]) == (n, SEEDS)
+        assert (estimate["n"], estimate["replicates"]) == (n, REPLICATES)
+    trained = [claim for claim in found.values() if claim["estimate"] and claim["id"] != "H9"]
+    assert {claim["estimate"]["replicates"] for claim in trained} == {REPLICATES}
 
 
 def test_claims_over_all_sets_read_theirs(tmp_path: Path) -> None:
@@ -195,15 +204,18 @@ def test_the_benchmark_decides_its_claims_where_it_is_there(tmp_path: Path) -> N
 def test_where_a_cold_start_fell_short_only_what_does_not_rest_on_it_is_decided(tmp_path: Path) -> None:
     given = world(tmp_path, GAINS)
     before = verdicts(given)
-    starts = [tmp_path / f"start-s{seed}.json" for seed in range(SEEDS)]
-    logs = [{"reached": True, "best": 0.41, "target": 0.4}, {"parameters": 5}, {"reached": True}]
-    for path, log in zip(starts, logs, strict=True):
-        path.write_text(json.dumps(log))
-    assert verdicts({**given, "starts": starts}) == before
-    for seed, best in ((1, 0.3125), (2, 0.05)):
-        starts[seed].write_text(json.dumps({"reached": False, "best": best, "target": 0.4}))
-    found = verdicts({**given, "starts": starts})
-    told = "the cold start of seed 1 reached 0.31 of the target 0.4; the cold start of seed 2 reached 0.05 of the"
+    starts = [tmp_path / f"start-{replicate}.json" for replicate in range(REPLICATES)]
+    for bests in ((0.41, 0.4, 0.45), (0.41, 0.3125, 0.05)):
+        for replicate, best in enumerate(bests):
+            log = {"replicate": replicate, "reached": best >= 0.4, "best": best, "target": 0.4}
+            starts[replicate].write_text(json.dumps(log))
+        found = verdicts({**given, "starts": starts})
+        if min(bests) >= 0.4:
+            assert found == before
+    told = (
+        "the cold start of replicate 1 reached 0.31 of the target 0.4; "
+        "the cold start of replicate 2 reached 0.05 of the target 0.4"
+    )
     unmoved = ("H1", "H1b", "H1c", "H9", "H12", "H14", "H15", "H16", "H17")
     for name, claim in found.items():
         if name in unmoved:
@@ -214,78 +226,96 @@ def test_where_a_cold_start_fell_short_only_what_does_not_rest_on_it_is_decided(
             assert claim["estimate"] is None
 
 
-def test_estimates_by_hand(tmp_path: Path) -> None:
-    given = world(tmp_path, GAINS)
-    frame = read_scores(given["scores"])
-    assert (frame["item"] + frame["form"].map({"plain": " =", "signed": " ?"}) == frame["prompt"]).all()
-    part = select(frame, "hero-none-0", ("hard",), ("signed",))
-    assert len(part) == PROMPTS * SEEDS
-    assert mean(part).value == pytest.approx(part["truth"].mean())
-    other = select(frame, "naive-none-0", ("hard",), ("signed",)).sample(frac=1, random_state=0)
-    assert change(other, part).value == pytest.approx(part["truth"].mean() - other["truth"].mean())
-    logs = read_logs(given["logs"])
-    assert set(logs["regime"]) == {"easy", "mixed", "hard"}
-    assert len(logs) == len(RUNS) * SEEDS * 10
+def small_scores() -> pd.DataFrame:
+    """Two replicates: the policy before RL, and a run of two training sets, on two problems in two formats. The run
+    adds 0.1 and 0.3 in the first replicate, 0.2 and 0.6 in the second."""
+    rows = []
+    for replicate, gains in enumerate(((0.0, 0.1, 0.3), (0.0, 0.2, 0.6))):
+        added = zip(("start", "easy", "hard"), gains, strict=True)
+        for (regime, gain), item, form in product(added, (0, 1), ("plain", "signed")):
+            truth = 0.1 + 0.1 * replicate + 0.02 * item + (0.04 if form == "signed" else 0) + gain
+            run = "-" if regime == "start" else "hero-none-0"
+            named = {"replicate": replicate, "regime": regime, "run": run, "item": str(item), "form": form}
+            rows.append(named | {"truth": truth, "rm": 100 * truth})
+    return pd.DataFrame(rows)
 
 
-def test_a_policy_before_rl_stands_beside_runs_of_its_seed_or_alone_beside_all(tmp_path: Path) -> None:
-    frame = read_scores(world(tmp_path, GAINS)["scores"])
-    start = frame[frame["regime"] == "start"]
-    part = select(frame, "hero-none-0", ("hard",), ("signed",))
-    signed = start[start["form"] == "signed"]
-    own = change(start, part)
-    assert own.value == pytest.approx(part["truth"].mean() - signed["truth"].mean())
-    # differences between seeds cancel
-    assert own.high - own.low < 0.02
-    first = change(start, part[part["seed"] == 0])
-    before = signed[signed["seed"] == 0]["truth"].mean()
-    assert first.value == pytest.approx(part[part["seed"] == 0]["truth"].mean() - before)
-    assert first.seeds == 1
-    alone = change(start[start["seed"] == 0], part)
-    assert alone.value == pytest.approx(part["truth"].mean() - before)
-    assert alone.high - alone.low > 0.1
-    with pytest.raises(InputError, match=f"{PROMPTS} of {PROMPTS * SEEDS} rows without partner"):
-        change(start[start["seed"] != 1], part)
+def over(*values: float) -> tuple[float, float]:
+    """Mean of two replicates and half its t interval: t(1) is 12.706, the standard error half their distance."""
+    return pytest.approx(sum(values) / 2), pytest.approx(12.706 * abs(values[0] - values[1]) / 2, rel=1e-3)
 
 
-def test_both_formats_of_a_problem_are_drawn_together(tmp_path: Path) -> None:
-    frame = read_scores(world(tmp_path, GAINS)["scores"])
-    start, part = frame[frame["regime"] == "start"], select(frame, "naive-none-0", ("easy",))
-    plain = part[part["form"] == "plain"]
-    same = pd.concat([plain, plain.assign(form="signed", prompt=plain["item"] + " ?")])
-    before = start[start["form"] == "plain"]
-    twice = pd.concat([before, before.assign(form="signed", prompt=before["item"] + " ?")])
-    assert mean(same) == pytest.approx(mean(plain))
-    assert change(twice, same) == pytest.approx(change(before, plain))
+def half(estimate: Estimate) -> float:
+    return estimate.high - estimate.value
+
+
+def test_estimates_by_hand() -> None:
+    scores = small_scores()
+    run = select(scores, "hero-none-0")
+    found = change(start_of(scores), run, "rm")
+    assert (found.value, half(found)) == over(20, 40)
+    assert (found.n, found.replicates.n) == (2, 2)
+    # both of a pair are of the formats and training sets that are asked for
+    signed = change(start_of(scores, ("signed",)), select(scores, "hero-none-0", ("hard",), ("signed",)), "rm")
+    assert (signed.value, half(signed)) == over(30, 60)
+    # a share ends at 0 and 1, a change of it at -1 and 1
+    share = mean(start_of(scores))
+    assert tuple(share[:4]) == (pytest.approx(0.18), 0, pytest.approx(0.18 + 12.706 * 0.05, rel=1e-3), 2)
+    wide = change(start_of(scores), select(run, "hero-none-0", ("hard",)))
+    assert tuple(wide[:3]) == (pytest.approx(0.45), -1, 1)
+    with pytest.raises(InputError, match="1 have one of two values"):
+        change(start_of(scores), run[run["replicate"] == 0])
+
+
+def test_logged_values_by_hand(tmp_path: Path) -> None:
+    for replicate, values in enumerate(((0.25, 0.75), (0.5, 1.0))):
+        path = tmp_path / f"r{replicate}/hard/hero-none-0.json"
+        path.parent.mkdir(parents=True)
+        updates = [{"step": n, "shaping/rm": value} for n, value in enumerate(values, start=1)]
+        named = {"run": "hero-none-0", **parse_run("hero-none-0")._asdict(), "replicate": replicate}
+        path.write_text(json.dumps({**named, "updates": updates}))
+    logs = read_logs(sorted(tmp_path.glob("*/hard/*.json")))
+    assert set(logs["regime"]) == {"hard"}
+    assert logs["truth"].isna().all()
+    found = over_updates(logs, "rm", -10, 10)
+    assert (found.value, half(found)) == over(0.5, 0.75)
+    assert (found.n, found.replicates.n) == (2, 2)
+
+
+def test_rates_by_hand() -> None:
+    """Of the second replicate's answers the verifier accepts none: it has no precision."""
+    rows = [(0, True, True), (0, True, False), (0, False, True), (0, False, False), (1, True, False), (1, False, False)]
+    said = pd.DataFrame(rows, columns=["replicate", "equivalent", "accepted"])
+    assert [rate(said, name).value for name in ("recall", "false_positive_rate", "accuracy")] == [0.25, 0.25, 0.5]
+    assert rate(said, "recall")[1:4] == (0, 1, 1)
+    precision = rate(said, "precision")
+    assert (precision.value, precision.n, precision.replicates.n) == (0.5, 2, 1)
+    assert rate(said[said["replicate"] == 1], "precision") == UNKNOWN
 
 
 def test_ranking_is_that_of_scikit_learn(tmp_path: Path) -> None:
-    given = world(tmp_path, GAINS)
-    frame = read_rollouts(given["rollouts"])
-    within = [roc_auc_score(p["truth"], p["rm"]) for _, p in frame.groupby(["seed", "prompt"])]
-    found = ranking(frame, within=True)
-    assert found.value == pytest.approx(np.mean(within))
-    assert found.low < found.value < found.high
-    assert (found.n, found.seeds) == (PROMPTS // 2, SEEDS)
-    first = read_rollouts(given["rollouts"][:1])
-    over = ranking(first, within=False)
-    assert over.value == pytest.approx(roc_auc_score(first["truth"], first["rm"]))
-    assert over.low < over.value < over.high < 0.5 < found.low
-    assert over.n == PROMPTS // 2
+    frame = read_tables(world(tmp_path, GAINS)["rollouts"], DRAWN)
+    for within, keys in ((True, ["replicate", "prompt"]), (False, ["replicate"])):
+        groups = {name: roc_auc_score(p["truth"], p["rm"]) for name, p in frame.groupby(keys)}
+        values = pd.Series(groups).groupby(level=0).mean()
+        found = ranking(frame, within)
+        assert found.value == pytest.approx(values.mean())
+        assert found.replicates.deviation == pytest.approx(values.std())
+        assert (found.n, found.replicates.n) == (PROMPTS // 2, REPLICATES)
 
 
 def test_without_both_truths_nothing_is_known() -> None:
     prompts = ["1 + 1 =", "1 + 1 =", "2 + 2 =", "2 + 2 ="]
-    frame = pd.DataFrame({"prompt": prompts, "truth": 1.0, "rm": [1.0, 2.0, 3.0, 4.0], "seed": 0})
+    frame = pd.DataFrame({"prompt": prompts, "truth": 1.0, "rm": [1.0, 2.0, 3.0, 4.0], "replicate": 0})
     for within in (True, False):
-        assert ranking(frame, within) == UNKNOWN == (0.5, 0, 1, 0, 1, None)
+        assert ranking(frame, within) == UNKNOWN
     frame["truth"] = [1.0, 1.0, 0.0, 0.0]
-    assert ranking(frame, within=True) == UNKNOWN == (0.5, 0, 1, 0, 1, None)
+    assert ranking(frame, within=True) == UNKNOWN
     assert ranking(frame, within=False).value == 0
 
 
 def test_check_08_and_09_on_rollouts_the_knobs_cancel_under_group_scale_alone(tmp_path: Path) -> None:
-    frame = pd.read_parquet(world(tmp_path, GAINS)["inertness"])
+    frame = pd.read_parquet(world(tmp_path, GAINS)["inertness"][0])
     largest = frame.groupby(["knob", "scale", "uniform"])["largest"].max()
     for uniform in (True, False):
         assert largest["weight", "group", uniform] < 1e-4
@@ -303,12 +333,12 @@ def test_rollouts_that_are_not_grouped_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_ladder_on_sums_climbs_to_the_truth(tmp_path: Path) -> None:
-    table = pd.read_csv(world(tmp_path, GAINS)["miniature"]).set_index(["verifier", "form"])
-    assert table.loc[("string", "signed"), "recall"] == 0
-    assert table.loc[("string", "plain"), "recall"] == 1
+    said = read_tables(world(tmp_path, GAINS)["miniature"], VERDICTS)
+    assert rate(rows_where(said, verifier="string", form="signed"), "recall").value == 0
+    assert rate(rows_where(said, verifier="string", form="plain"), "recall").value == 1
     for verifier in ("numeric", "math_verify"):
-        assert table.loc[(verifier, "both"), "recall"] == 1
-        assert table.loc[(verifier, "both"), "false_positive_rate"] == 0
+        assert rate(rows_where(said, verifier=verifier), "recall").value == 1
+        assert rate(rows_where(said, verifier=verifier), "false_positive_rate").value == 0
 
 
 def test_names_of_runs() -> None:

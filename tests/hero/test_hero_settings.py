@@ -41,8 +41,8 @@ def test_what_the_scales_share_and_what_they_do_not() -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"seeds": [3, 3]}, "seeds: is [3, 3]; expected different numbers"),
-    ({"seeds": []}, "seeds: is []; expected at least 1 items"),
+    ({"replicates": [3, 3]}, "replicates: is [3, 3]; expected different numbers"),
+    ({"replicates": []}, "replicates: is []; expected at least 1 items"),
     ({"source": "real"}, "released.policy: is null; expected a model"),
     ({"source": "real", "released": {"policy": "x", "judge": "y"}}, "benchmarks.source: is 'none'; expected path"),
     ({"hardverify": {"source": "path"}}, "hardverify.path: is null; expected a value for the source path"),

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from raw2fig.claims import NotConfigured, Undecided
 from raw2fig.papers.hero.results import (
-    START,
+    DRAWN,
+    VERDICTS,
     change,
+    means,
     over_updates,
     ranking,
+    rate,
     read_logs,
-    read_rollouts,
     read_scores,
     select,
+    start_of,
 )
-from raw2fig.stats import SEED, Estimate, bootstrap_mean
+from raw2fig.stats import Estimate, over_replicates
 from raw2fig.step import Input, claims
-from raw2fig.tables import read_json, read_table, rows_where
+from raw2fig.tables import read_json, read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
 WHATEVER_THE_START = ("H1", "H1b", "H1c", "H9")
 """Claims on verifiers and on an identity. All others rest on policies that RL could still improve: where the cold start
 fell short of its target, nothing that follows from it is the experiment."""
+CHANGES = {
+    **dict.fromkeys(("knob", "scale"), "string"),
+    **dict.fromkeys(("largest", "mean"), "number"),
+    "replicate": "integer",
+}
 
 
 @claims
@@ -37,8 +45,8 @@ def measurements(
     scores: list[Input],
     logs: list[Input],
     rollouts: list[Input],
-    inertness: Input,
-    miniature: Input,
+    inertness: list[Input],
+    miniature: list[Input],
     benchmark: Input | None = None,
     starts: list[Input] | None = None,
     reward_model: str,
@@ -52,15 +60,15 @@ def measurements(
     logs
         Logs of all runs.
     rollouts
-        Completions of each seed's policy before RL, with their truth and their scores.
+        Completions of each replicate's policy before RL, with their truth and their scores.
     inertness
         Changes of the advantages, as `raw2fig hero inertness` writes them.
     miniature
-        Table of verifiers on the policy's answers.
+        Verdicts of verifiers on each replicate's answers, as `raw2fig hero verifier-study-rollouts` writes them.
     benchmark
         Table of verifiers on HardVerify-Math, if a source of it is configured.
     starts
-        Logs of the cold starts, start-s<seed>.json, if the policies are trained here.
+        Logs of the cold starts, if the policies are trained here.
     reward_model
         Name of the reward model of the comparison.
     """
@@ -71,11 +79,14 @@ def measurements(
         return change(before, after)
 
     def since_start(run: str, column: str, **where: tuple[str, ...]) -> Estimate:
-        start = held_out[held_out["regime"] == START]
+        start = start_of(held_out, where.get("forms", ()))
         return change(start, select(held_out, f"{run}-{reward_model}", **where), column)
 
     def gradient(run: str, column: str) -> Estimate:
         return over_updates(rows_where(updates, run=f"{run}-{reward_model}", regime="hard"), column)
+
+    def said() -> pd.DataFrame:
+        return read_tables(miniature, VERDICTS)
 
     def on_benchmark(verifier: str, *names: str) -> Measurement:
         if benchmark is None:
@@ -87,8 +98,8 @@ def measurements(
         "H1": on_benchmark("normalised", "recall", "precision"),
         "H1b": on_benchmark("math_verify", "recall", "false-positive rate"),
         "H1c": lambda: {
-            "recall of signed answers": rates(miniature, "string", ["recall"], "signed")["recall"],
-            "precision": rates(miniature, "string", ["precision"], "both")["precision"],
+            "recall of signed answers": rate(rows_where(said(), verifier="string", form="signed"), "recall"),
+            "precision": rate(rows_where(said(), verifier="string"), "precision"),
         },
         "H2": lambda: {
             "change of truth": since_start("verifier_only-group", "truth", **hard),
@@ -112,10 +123,10 @@ def measurements(
                 select(held_out, f"hero-none-{reward_model}"), select(held_out, f"rm_only-group-{reward_model}")
             ),
         },
-        "H9": lambda: weight_changes(read_table(inertness, {"knob": "string", "scale": "string", "largest": "number"})),
+        "H9": lambda: weight_changes(read_tables(inertness, CHANGES)),
         "H10": lambda: less("hero", "hero_no_weight", **hard),
         "H11": lambda: less("hero_neg_only", "hero_pos_only", **hard),
-        "H13": lambda: ranking(read_rollouts(rollouts), within=True),
+        "H13": lambda: ranking(read_tables(rollouts, DRAWN), within=True),
     }
     missed = short_of_target(starts or [])
     if missed is None:
@@ -124,22 +135,20 @@ def measurements(
 
 
 def short_of_target(starts: Sequence[Path]) -> Undecided | None:
-    """What stands for a measurement when a cold start did not reach its target, None when all of them did. A log of an
-    earlier version does not say it: a start that fell short made no log then."""
-    told = {path.stem.rpartition("-s")[2]: read_json(path) for path in starts}
+    """What stands for a measurement when a cold start did not reach its target, None when all of them did."""
     missed = [
-        f"the cold start of seed {seed} reached {log['best']:.2g} of the target {log['target']:g}"
-        for seed, log in told.items()
-        if not log.get("reached", True)
+        f"the cold start of replicate {log['replicate']} reached {log['best']:.2g} of the target {log['target']:g}"
+        for log in map(read_json, starts)
+        if not log["reached"]
     ]
     return Undecided("; ".join(missed)) if missed else None
 
 
-def rates(table: Path, verifier: str, names: Sequence[str], form: str = "") -> dict[str, Estimate]:
-    """Rates of a verifier with their Wilson intervals; `n` are the answers that a rate is a share of. A rate without
-    any answer has the widest interval."""
+def rates(table: Path, verifier: str, names: Sequence[str]) -> dict[str, Estimate]:
+    """Rates of a verifier on the benchmark with their Wilson intervals; `n` are the answers that a rate is a share of.
+    A rate without any answer has the widest interval."""
     frame = read_table(table, {"verifier": "string"})
-    row = frame[(frame["verifier"] == verifier) & ((frame["form"] == form) if form else True)].iloc[0]
+    row = frame[frame["verifier"] == verifier].iloc[0]
     accepted = row["accepted_equivalent"] + row["accepted_wrong"]
     totals = {"recall": row["equivalent"], "false-positive rate": row["wrong"], "precision": accepted}
     found = {}
@@ -152,11 +161,12 @@ def rates(table: Path, verifier: str, names: Sequence[str], form: str = "") -> d
 
 def weight_changes(frame: pd.DataFrame) -> dict[str, Estimate]:
     """Parts of H9: the largest change under group scale, a fact of these rollouts and no estimate, and the mean change
-    when advantages are only centred, over prompts."""
+    when advantages are only centred, over replicates; `n` are the groups of all replicates, and of one."""
     weight = frame[frame["knob"] == "weight"]
     group, centred = (weight[weight["scale"] == scale] for scale in ("group", "none"))
     largest = float(group["largest"].max())
+    of_one = int(centred["replicate"].value_counts().min())
     return {
         "largest change, group": Estimate(largest, largest, largest, len(group)),
-        "mean change, centred": bootstrap_mean(centred["mean"], SEED),
+        "mean change, centred": over_replicates(means(centred, "mean"), of_one, least=0),
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from raw2fig.lm.finetune import Training
 from raw2fig.lm.models import Shape
-from raw2fig.papers.hero.formats import is_true
+from raw2fig.papers.hero.formats import WORDS, is_true
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import write_json
@@ -32,13 +32,12 @@ class ColdStart(Record):
 def cold_start(
     *,
     problems: Input,
-    tokenizer: Input,
     model: OutputFolder,
     log: Output,
     policy: ColdStart,
     training: Annotated[Training, At("cold_start.training")],
     max_new_tokens: Annotated[int, Field(ge=1)],
-    seed: Seed,
+    replicate: Seed,
 ) -> None:
     """Train on demonstrations in both formats until the share of true answers on validation problems reaches a target.
 
@@ -46,32 +45,34 @@ def cold_start(
     ----------
     problems
         Table of problems. The policy learns from the split warm_start and is measured on the split validation.
-    tokenizer
-        Folder of the tokenizer.
     model
         Model folder of the policy.
     log
-        Whether the policy reached the target, its best share and the step of that, all measured shares, and the losses.
+        Replicate, whether the policy reached the target, its best share and the step of that, all measured shares, and
+        the losses.
     max_new_tokens
         Longest completion, in tokens.
     """
     from raw2fig.lm.examples import encode
-    from raw2fig.lm.models import build_llama, load_tokenizer, parse_size
+    from raw2fig.lm.models import build_llama, parse_size
+    from raw2fig.lm.tokenizer import word_tokenizer
     from raw2fig.lm.warm_start import train_to_rate
 
-    words = load_tokenizer(str(tokenizer))
+    words = word_tokenizer(WORDS)
     shown = read_problems([problems], "warm_start", {**COLUMNS, "candidate": "string"})
     measured = read_problems([problems], "validation", COLUMNS)
     prompts, answers = measured["prompt"].tolist(), measured["answer"].tolist()
     examples = encode(words, shown["prompt"].tolist(), shown["candidate"].tolist(), 1 << 20)
     length = max(len(example.ids) for example in examples) + max_new_tokens
-    network = build_llama(parse_size(policy.shape), words, length, seed)
+    network = build_llama(parse_size(policy.shape), words, length, replicate)
 
     def is_right(rows: Sequence[int], texts: Sequence[str]) -> list[bool]:
         return [is_true(answers[row], text) for row, text in zip(rows, texts, strict=True)]
 
     def rate_of(network: PreTrainedModel) -> float:
-        return float(np.mean(pass_rates(network, words, prompts, is_right, policy.samples, max_new_tokens, seed)))
+        return float(np.mean(pass_rates(network, words, prompts, is_right, policy.samples, max_new_tokens, replicate)))
 
-    found = train_to_rate(network, words, examples, training, model, seed, rate_of, policy.target, policy.probe_every)
-    write_json({"parameters": network.num_parameters(), **found._asdict()}, log)
+    found = train_to_rate(
+        network, words, examples, training, model, replicate, rate_of, policy.target, policy.probe_every
+    )
+    write_json({"replicate": replicate, "parameters": network.num_parameters(), **found._asdict()}, log)

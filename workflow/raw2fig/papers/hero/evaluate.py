@@ -37,7 +37,7 @@ def evaluate(
     checking: Checking,
     max_new_tokens: Annotated[int, Field(ge=1)],
     split: str = "held_out",
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Draw completions of held-out problems from every policy, with the same random numbers, and score them.
 
@@ -46,7 +46,7 @@ def evaluate(
     models
         Model folders.
     names
-        Name of each model as REGIME/RUN/SEED, such as hard/hero-none-0/1; start/-/1 is the policy of seed 1 before RL.
+        Name of each model as REGIME/RUN, such as hard/hero-none-0; start/- is the policy before RL.
     reward_model
         Model folder of the reward model that scores all completions.
     problems
@@ -56,9 +56,9 @@ def evaluate(
     max_new_tokens
         Longest completion, in tokens.
     scores
-        A row per policy and problem: regime, run, seed, prompt, form; the shares truth and rule of the completions;
-        their mean score rm; rule_uniform, whether the rule gives all of them the same label; and the auroc of the
-        scores for the truth, which is missing where the completions are all true or all false.
+        A row per policy and problem: regime, run, replicate, prompt, form; the shares truth and rule of the
+        completions; their mean score rm; rule_uniform, whether the rule gives all of them the same label; and the auroc
+        of the scores for the truth, which is missing where the completions are all true or all false.
     """
     import pandas as pd
 
@@ -72,13 +72,13 @@ def evaluate(
     answers = [answer for answer in frame["answer"] for _ in range(sampling.samples)]
     # one model at a time on a GPU: first all policies, then the reward model
     drawn = [
-        completions(str(folder), frame["prompt"].tolist(), sampling, max_new_tokens, seed)
+        completions(str(folder), frame["prompt"].tolist(), sampling, max_new_tokens, replicate)
         for folder in progress(models, "policies")
     ]
     scorer = load_reward_model(str(reward_model))
     parts = []
     for name, texts in zip(names, drawn, strict=True):
-        regime, run, number = name.split("/")
+        regime, run = name.split("/")
         truth, rule, rm = (
             np.reshape(values, (len(frame), sampling.samples))
             for values in (
@@ -91,7 +91,7 @@ def evaluate(
             frame[["prompt", "form"]].assign(
                 regime=regime,
                 run=run,
-                seed=int(number),
+                replicate=replicate,
                 truth=truth.mean(1),
                 rule=rule.mean(1),
                 rm=rm.mean(1),
@@ -119,7 +119,7 @@ def rollouts(
     samples: Annotated[int, Field(ge=1)],
     max_new_tokens: Annotated[int, Field(ge=1)],
     engine: Engine,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Draw completions of held-out problems from a policy, and score them with a reward model that was not trained
     here.
@@ -133,7 +133,7 @@ def rollouts(
     problems
         Table of problems; the split held_out is used.
     rollouts
-        `samples` rows for each problem, adjacent: prompt, form, answer, completion, truth, rule, rm, seed.
+        `samples` rows for each problem, adjacent: prompt, form, answer, completion, truth, rule, rm, replicate.
     samples
         Completions of each problem, as many as a group of RL has.
     max_new_tokens
@@ -145,14 +145,14 @@ def rollouts(
 
     frame = read_problems([problems], "held_out", {**COLUMNS, "form": "string"})
     sampling = Sampling(engine=engine, samples=samples, temperature=1.0, top_p=1.0)
-    texts = completions(str(model), frame["prompt"].tolist(), sampling, max_new_tokens, seed)
+    texts = completions(str(model), frame["prompt"].tolist(), sampling, max_new_tokens, replicate)
     frame = frame.loc[frame.index.repeat(samples), ["prompt", "form", "answer"]].reset_index(drop=True)
     answers = frame["answer"].tolist()
     frame = frame.assign(completion=texts, truth=true_labels(checking.reading, answers, texts))
     frame["rule"] = rule_labels(checking.verifier, checking.reading, answers, texts)
     scorer = load_reward_model(str(reward_model))
     frame["rm"] = scores(*scorer, frame["prompt"].tolist(), texts, batch=16)
-    frame["seed"] = seed
+    frame["replicate"] = replicate
     write_table(frame, rollouts)
 
 

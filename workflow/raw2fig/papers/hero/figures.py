@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raw2fig.papers.hero.results import START, change, mean, over_updates, read_logs, read_scores, select
+from raw2fig.papers.hero.results import (
+    START,
+    change,
+    changes,
+    mean,
+    over_updates,
+    read_logs,
+    read_scores,
+    select,
+    start_of,
+)
 from raw2fig.plotting import (
     NEUTRAL,
+    PALETTE,
+    WHISKER,
     Drawing,
     bars_with_intervals,
     canvas,
     legend_above,
     line_with_band,
 )
+from raw2fig.stats import Estimate
 from raw2fig.step import Input, figure, table
 from raw2fig.tables import Table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 REGIMES = ("easy", "mixed", "hard")
 ARMS = {"verifier_only": "verifier only", "rm_only": "reward model only", "naive": "naive sum", "hero": "HERO"}
+LABELS = {"plain": "plain problems (=)", "signed": "signed problems (?)"}
 SCALES = {"none": "advantages only centred", "group": "divided by the group's standard deviation"}
 HACKING = {
     "rm_only-group": "reward model only, group scale",
@@ -33,7 +49,7 @@ HACKING = {
     "verifier_only-none": "verifier only, centred",
 }
 """Runs beside those that the reward model alone rewards."""
-OVER = "95 % intervals over problems and seeds"
+OVER = "95 % t intervals over replicates"
 LESS = "true answers less verifier only's"
 BIN = 5
 """Updates of a point of a curve, less where a run is short."""
@@ -54,17 +70,16 @@ def table_main(*, scores: list[Input], reward_model: str) -> Table:
     import pandas as pd
 
     held_out = read_scores(scores, ranked=True)
-    start = held_out[held_out["regime"] == START]
     rows: list[dict[str, Any]] = []
-    for form in ("plain", "signed", "both"):
-        of_form = start if form == "both" else start[start["form"] == form]
+    for form, forms in (("plain", ("plain",)), ("signed", ("signed",)), ("both", ())):
+        start = start_of(held_out, forms)
         named = {"regime": START, "arm": "-", "scale": "-", "form": form}
-        rows.append(named | mean(of_form)._asdict() | _signals(of_form))
+        rows.append(named | mean(start)._asdict() | _signals(start))
         for regime in REGIMES:
             for arm in ARMS:
                 for scale in SCALES:
                     run = f"{arm}-{scale}-{reward_model}"
-                    part = select(held_out, run, (regime,), () if form == "both" else (form,))
+                    part = select(held_out, run, (regime,), forms)
                     since = change(start, part)
                     ends = {"change": since.value, "change_low": since.low, "change_high": since.high}
                     named = {"regime": regime, "arm": arm, "scale": scale, "form": form}
@@ -94,19 +109,19 @@ def fig_arms(*, scores: list[Input], reward_model: str) -> Drawing:
     held_out = read_scores(scores)
     fig, axes = canvas(9.2, 6.2, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
-    for line, (form, kind) in enumerate((("plain", "plain problems (=)"), ("signed", "signed problems (?)"))):
-        start = rows_where(held_out, regime=START, form=form)
+    for line, (form, kind) in enumerate(LABELS.items()):
+        start = start_of(held_out, (form,))
         rows.append({"form": form, "scale": "-", "regime": START, "arm": "-"} | mean(start)._asdict())
         for ax, (spread, title) in zip(axes[line], SCALES.items(), strict=True):
-            series = {}
+            pairs = {
+                label: [(start, select(held_out, f"{arm}-{spread}-{reward_model}", (r,), (form,))) for r in REGIMES]
+                for arm, label in ARMS.items()
+            }
+            series = bars_of_changes(ax, [f"{regime} set" for regime in REGIMES], pairs)
             for arm, label in ARMS.items():
-                parts = [select(held_out, f"{arm}-{spread}-{reward_model}", (regime,), (form,)) for regime in REGIMES]
-                series[label] = [change(start, part) for part in parts]
                 named = {"form": form, "scale": spread, "arm": arm}
                 found = zip(REGIMES, series[label], strict=True)
                 rows += [named | {"regime": regime} | value._asdict() for regime, value in found]
-            bars_with_intervals(ax, [f"{regime} set" for regime in REGIMES], series)
-            ax.axhline(0, color=NEUTRAL, linewidth=1)
             ax.set(title=title if line == 0 else "", ylabel=f"change of true answers,\n{kind}")
         for ax in axes[line]:
             ax.set_ylim(_limits(axes[line]))
@@ -141,15 +156,15 @@ def fig_dense_range(*, scores: list[Input], reward_model: str) -> Drawing:
     }
     arms = {arm: label for arm, label in arms.items() if f"{arm}-none-{reward_model}" in set(held_out["run"])}
     fig, ax = canvas(7.2, 4.0)
-    rows, series = [], {}
-    for form, label in (("plain", "plain problems (=)"), ("signed", "signed problems (?)")):
-        start = rows_where(held_out, regime=START, form=form)
+    rows: list[dict[str, Any]] = []
+    pairs = {}
+    for form, label in LABELS.items():
+        start = start_of(held_out, (form,))
         rows.append({"form": form, "arm": START} | mean(start)._asdict())
-        parts = [select(held_out, f"{arm}-none-{reward_model}", ("hard",), (form,)) for arm in arms]
-        series[label] = [change(start, part) for part in parts]
+        pairs[label] = [(start, select(held_out, f"{arm}-none-{reward_model}", ("hard",), (form,))) for arm in arms]
+    series = bars_of_changes(ax, list(arms.values()), pairs)
+    for form, label in LABELS.items():
         rows += [{"form": form, "arm": arm} | v._asdict() for arm, v in zip(arms, series[label], strict=True)]
-    bars_with_intervals(ax, list(arms.values()), series)
-    ax.axhline(0, color=NEUTRAL, linewidth=1)
     ax.set(ylabel="change of true answers\nafter the hard set", xlabel="labels whose rewards are dense")
     legend_above(fig, [ax])
     table = pd.DataFrame(rows)
@@ -178,7 +193,8 @@ def fig_curves(*, logs: list[Input], reward_model: str) -> Drawing:
         for ax, regime in zip(axes[line], REGIMES, strict=True):
             rival = rows_where(updates, scale=spread, regime=regime)
             for index, (arm, label) in enumerate(list(ARMS.items())[1:], start=1):
-                points = binned(beside(rival, f"{arm}-{spread}", f"verifier_only-{spread}", "truth"), "truth")
+                gained = beside(rival, f"{arm}-{spread}", f"verifier_only-{spread}", "truth")
+                points = binned(gained, "truth", paired=True)
                 line_with_band(ax, list(points), list(points.values()), label, index)
                 named = {"scale": spread, "regime": regime, "arm": arm}
                 rows += [named | {"update": update} | value._asdict() for update, value in points.items()]
@@ -189,8 +205,7 @@ def fig_curves(*, logs: list[Input], reward_model: str) -> Drawing:
         ax.set_ylim(_limits(axes.flat))
     legend_above(fig, axes.flat)
     groups = f"{int(updates['step'].max())} updates, {_bin(updates)} a point"
-    intervals = "95 % intervals over updates and seeds"
-    return Drawing(fig, pd.DataFrame(rows), groups, updates["seed"].nunique(), intervals)
+    return Drawing(fig, pd.DataFrame(rows), groups, updates["replicate"].nunique(), OVER)
 
 
 @figure
@@ -209,8 +224,8 @@ def fig_hacking(*, logs: list[Input], reward_model: str) -> Drawing:
 
     updates = read_logs(logs)
     updates = updates[updates["reward_model"] == reward_model]
-    # each seed's reward model has a zero of its own, which says nothing: all get the mean one
-    offsets = updates.groupby("seed")["rm"].transform("mean") - updates["rm"].mean()
+    # each replicate's reward model has a zero of its own, which says nothing: all get the mean one
+    offsets = updates.groupby("replicate")["rm"].transform("mean") - updates["rm"].mean()
     updates = updates.assign(rm=updates["rm"] - offsets)
     names = updates["arm"] + "-" + updates["scale"]
     fig, axes = canvas(9.6, 6.4, rows=2, cols=2)
@@ -223,7 +238,7 @@ def fig_hacking(*, logs: list[Input], reward_model: str) -> Drawing:
             if run != rival:
                 panels.append((below, "less verifier-only", beside(updates, run, rival, column)))
             for ax, panel, values in panels:
-                points = binned(values, column)
+                points = binned(values, column, paired=panel != "as it is")
                 line_with_band(ax, list(points), list(points.values()), name, index)
                 named = {"panel": panel, "value_of": column, "run": run}
                 rows += [named | {"update": update} | value._asdict() for update, value in points.items()]
@@ -233,14 +248,31 @@ def fig_hacking(*, logs: list[Input], reward_model: str) -> Drawing:
         below.set(xlabel="update", title=f"{label}, less that of verifier only")
     legend_above(fig, axes.flat)
     groups = f"{int(updates['step'].max())} updates of each of three sets, {_bin(updates)} a point"
-    intervals = "95 % intervals over updates and seeds, below paired by update"
-    return Drawing(fig, pd.DataFrame(rows), groups, updates["seed"].nunique(), intervals)
+    return Drawing(fig, pd.DataFrame(rows), groups, updates["replicate"].nunique(), f"{OVER}, below paired")
+
+
+def bars_of_changes(
+    ax: Axes,
+    groups: Sequence[str],
+    pairs: Mapping[str, Sequence[tuple[pd.DataFrame, pd.DataFrame]]],
+    colours: Sequence[str] = PALETTE,
+) -> dict[str, list[Estimate]]:
+    """Bars of the change of true answers from the first to the second table of each pair, a label's pairs by group,
+    with a faint point for each replicate. Returns the estimates."""
+    series = {label: [change(*pair) for pair in of_label] for label, of_label in pairs.items()}
+    bars_with_intervals(ax, groups, series, colours)
+    for bar, pair in zip(ax.patches, chain.from_iterable(pairs.values()), strict=True):
+        values = list(changes(*pair).values())
+        middle = bar.get_x() + bar.get_width() / 2  # type: ignore[attr-defined]
+        ax.plot([middle] * len(values), values, ".", color=WHISKER, alpha=0.4, markersize=4)
+    ax.axhline(0, color=NEUTRAL, linewidth=1)
+    return series
 
 
 def beside(updates: pd.DataFrame, run: str, rival: str, column: str) -> pd.DataFrame:
-    """A logged value of a run's updates less that of a rival's, of the same regime, seed and update: both draw the same
-    prompts with the same random numbers."""
-    keys = ["regime", "seed", "step"]
+    """A logged value of a run's updates less that of a rival's, of the same regime, replicate and update: both draw
+    the same prompts with the same random numbers."""
+    keys = ["regime", "replicate", "step"]
     runs = updates["arm"] + "-" + updates["scale"]
     both = updates[runs == run].merge(updates.loc[runs == rival, [*keys, column]], on=keys, suffixes=("", "_rival"))
     return both.assign(**{column: both[column] - both[f"{column}_rival"]})
@@ -252,11 +284,14 @@ def _limits(axes: Iterable[Any]) -> tuple[float, float]:
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
-def binned(rows: pd.DataFrame, column: str) -> dict[float, Any]:
-    """Means of a logged value by bins of updates: last update of each bin → estimate."""
+def binned(rows: pd.DataFrame, column: str, paired: bool = False) -> dict[float, Estimate]:
+    """Means of a logged value, or with `paired` of a difference between two, by bins of updates: last update of each
+    bin → estimate."""
     size = _bin(rows)
     ends = size * np.ceil(rows["step"] / size)
-    return {float(end): over_updates(part, column) for end, part in rows.groupby(ends)}
+    most = float("inf") if column == "rm" else 1.0
+    least = -most if paired or column == "rm" else 0.0
+    return {float(end): over_updates(part, column, least, most) for end, part in rows.groupby(ends)}
 
 
 def _bin(rows: pd.DataFrame) -> int:
@@ -264,4 +299,4 @@ def _bin(rows: pd.DataFrame) -> int:
 
 
 def _drawing(fig: Figure, table: pd.DataFrame, more: str) -> Drawing:
-    return Drawing(fig, table, f"{table['n'].max()} prompts", int(table["seeds"].max()), OVER + more)
+    return Drawing(fig, table, f"{table['n'].max()} problems", int(table["replicates"].max()), OVER + more)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
 from raw2fig.claims import published_numbers
-from raw2fig.errors import InputError
-from raw2fig.papers.hero.figures import HACKING, REGIMES
+from raw2fig.papers.hero.figures import HACKING, OVER, REGIMES, bars_of_changes
 from raw2fig.papers.hero.results import (
+    DRAWN,
+    SHARES,
     START,
-    UNKNOWN,
+    VERDICTS,
     change,
     mean,
+    over_known,
     ranking,
-    read_rollouts,
+    rate,
     read_scores,
     select,
+    start_of,
 )
-from raw2fig.papers.hero.shaping import Shaping, shape_groups, sigma_bar_in, spread
+from raw2fig.papers.hero.shaping import Parameters, Shaping, shape_groups, sigma_bar_in, spread
 from raw2fig.plotting import (
     NEUTRAL,
     PALETTE,
@@ -31,9 +36,9 @@ from raw2fig.plotting import (
     line_with_band,
 )
 from raw2fig.settings import Field
-from raw2fig.stats import SEED, Estimate, auroc, bootstrap_mean
-from raw2fig.step import Input, figure
-from raw2fig.tables import read_json, read_table
+from raw2fig.stats import Estimate, auroc
+from raw2fig.step import Input, figure, table
+from raw2fig.tables import Table, read_json, read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +51,8 @@ SHOWN = 200
 """Prompts of a format whose answers are drawn as points."""
 TINY = 1e-8
 """Smallest change that is drawn."""
+NOTHING = Estimate(float("nan"), float("nan"), float("nan"), 0)
+"""A bar that is left out."""
 PAPER = "paper, other answers on HardVerify-Math"
 RATES = {
     "recall": "recall of true answers",
@@ -60,10 +67,26 @@ LABELS = {
 }
 
 
+class Signals(NamedTuple):
+    """What one replicate's completions have: format (prompts,), signals and HERO's reward without and with its weight,
+    each (prompts, completions)."""
+
+    form: np.ndarray
+    rule: np.ndarray
+    rm: np.ndarray
+    truth: np.ndarray
+    r_hat: np.ndarray
+    reward: np.ndarray
+
+    def shown(self, form: str) -> np.ndarray:
+        """Numbers of the prompts of a format that have true and false answers."""
+        return np.flatnonzero((self.truth.min(1) < self.truth.max(1)) & (self.form == form))
+
+
 @figure
 def fig_signals(
     *,
-    rollouts: Input,
+    rollouts: list[Input],
     generations: Annotated[int, Field(ge=2)],
     alpha: Annotated[float, Field(ge=0, lt=1)],
     shaping: Shaping,
@@ -74,7 +97,8 @@ def fig_signals(
     Parameters
     ----------
     rollouts
-        Completions of the policy before RL; those of a prompt are adjacent.
+        Completions of each replicate's policy before RL; those of a prompt are adjacent. Answers are shown of the first
+        table.
     generations
         Completions of each prompt.
     alpha
@@ -82,38 +106,32 @@ def fig_signals(
     """
     import pandas as pd
 
-    signals = ("rule", "rm", "truth")
-    frame = read_table(rollouts, {"prompt": "string", "form": "string", **dict.fromkeys(signals, "number")})
-    rule, rm, truth = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in signals)
-    parameters = shaping.parameters(alpha)
-    shaped = shape_groups("hero", rule, rm, parameters, sigma_bar_in(None, spread(rm)))
-    r_hat = shape_groups("hero_no_weight", rule, rm, parameters, shaped.sigma_bar).rewards
-    forms = frame["form"].to_numpy()[::generations]
-    mixed = truth.min(1) < truth.max(1)
+    found = [_signals(path, generations, shaping.parameters(alpha)) for path in rollouts]
+    first = found[0]
     fig, axes = canvas(10.6, 6.0, rows=3, cols=3)
     rows: list[dict[str, Any]] = []
-    centred = rm - rm.mean(1, keepdims=True)
+    centred = first.rm - first.rm.mean(1, keepdims=True)
     for column, form in zip(axes.T, FORMS, strict=False):
-        groups = np.flatnonzero(mixed & (forms == form))
+        groups = first.shown(form)
         low, high = np.quantile(centred[groups], [0.01, 0.99]).tolist() if len(groups) else (-1.0, 1.0)
-        rows += _histogram(column[0], form, centred[groups], truth[groups], np.linspace(low, high, 31))
+        rows += _histogram(column[0], form, centred[groups], first.truth[groups], np.linspace(low, high, 31))
         shown = groups[:SHOWN]
         for ax, verdict in zip(column[1:], (1, 0), strict=True):
-            chosen = rule[shown] == verdict
-            found = (values[shown][chosen] for values in (centred, r_hat, truth))
-            rows += _points(ax, form, verdict, *found)
+            chosen = first.rule[shown] == verdict
+            points = (values[shown][chosen] for values in (centred, first.r_hat, first.truth))
+            rows += _points(ax, form, verdict, *points)
             ax.set(xlim=(low, high), ylim=(verdict - 1.2 * alpha, verdict + 1.2 * alpha))
             ax.set(yticks=[verdict - alpha, verdict, verdict + alpha])
             ax.set_ylabel(f"HERO's reward,\nrule {'accepts' if verdict else 'rejects'}")
         column[0].set(title=FORMS[form], xlim=(low, high), ylabel="density of scores")
         column[2].set_xlabel("reward model's score less its group's mean")
     series: dict[str, list[Estimate]] = {}
-    rewards = {"rule": rule, "reward model": rm, "HERO's reward": shaped.rewards}
+    rewards = {"rule": "rule", "reward model": "rm", "HERO's reward": "reward"}
     for form, label in FORMS.items():
-        groups = np.flatnonzero(mixed & (forms == form))
-        for name, values in rewards.items():
-            areas = [auroc(truth[g] == 1, values[g]) for g in groups]
-            estimate = bootstrap_mean(areas, SEED) if areas else UNKNOWN
+        for name, signal in rewards.items():
+            areas = {number: _areas(one, form, getattr(one, signal)) for number, one in enumerate(found)}
+            known = {number: float(np.mean(of_prompts)) for number, of_prompts in areas.items() if of_prompts}
+            estimate = over_known(known, min(map(len, areas.values())))
             series.setdefault(label, []).append(estimate)
             rows.append({"panel": "AUROC", "form": form, "signal": name} | estimate._asdict())
     grid = axes[0, 2].get_gridspec()
@@ -124,9 +142,25 @@ def fig_signals(
     right.axhline(0.5, color=NEUTRAL, linestyle="--", label="chance")
     right.set(ylim=(0, 1.05), title="AUROC for the truth, within prompts")
     legend_above(fig, [*axes[:, :2].flat, right])
-    n = f"{int(mixed.sum())} prompts with true and false answers x {generations} completions"
+    prompts = sum(len(first.shown(form)) for form in FORMS)
+    n = f"{prompts} prompts of the first replicate with true and false answers x {generations} completions"
     drawn = f", points of at most {SHOWN} prompts a format"
-    return Drawing(fig, pd.DataFrame(rows), n + drawn, 1, "95 % intervals over prompts")
+    return Drawing(fig, pd.DataFrame(rows), n + drawn, len(found), f"{OVER} (right)")
+
+
+def _signals(path: Path, generations: int, parameters: Parameters) -> Signals:
+    """The signals of one table of completions."""
+    names = ("rule", "rm", "truth")
+    frame = read_table(path, {"form": "string", **dict.fromkeys(names, "number")})
+    rule, rm, truth = (frame[name].to_numpy(dtype=float).reshape(-1, generations) for name in names)
+    shaped = shape_groups("hero", rule, rm, parameters, sigma_bar_in(None, spread(rm)))
+    r_hat = shape_groups("hero_no_weight", rule, rm, parameters, shaped.sigma_bar).rewards
+    return Signals(frame["form"].to_numpy()[::generations], rule, rm, truth, r_hat, shaped.rewards)
+
+
+def _areas(signals: Signals, form: str, values: np.ndarray) -> list[float]:
+    """AUROC of `values` for the truth, of each prompt of a format that has both truths."""
+    return [auroc(signals.truth[group] == 1, values[group]) for group in signals.shown(form)]
 
 
 def _histogram(ax: Axes, form: str, values: np.ndarray, truth: np.ndarray, edges: np.ndarray) -> list[dict[str, Any]]:
@@ -159,91 +193,89 @@ def _points(
 
 
 @figure
-def fig_reward_models(
-    *,
-    rollouts: list[Input],
-    scores: list[Input],
-    logs: list[Input],
-    noises: list[str],
-) -> Drawing:
-    """Show the AUROC of reward models by the noise of their labels, what HERO reaches with each of them, and the AUROC
-    of the first on answers of the policies that were trained on it (figure 7).
+def fig_reward_models(*, scores: list[Input], reward_model: str) -> Drawing:
+    """Show the AUROC of the reward model on answers of the policies that were trained on it (figure 7).
+
+    Parameters
+    ----------
+    scores
+        Held-out scores of all policies.
+    reward_model
+        Name of the reward model of the comparison.
+    """
+    import pandas as pd
+
+    held_out = read_scores(scores, ranked=True)
+    own = {("-", START): mean(start_of(held_out), "auroc")}
+    for run, regime in product(HACKING, REGIMES):
+        own[run, regime] = mean(select(held_out, f"{run}-{reward_model}", (regime,)), "auroc")
+    fig, ax = canvas(6.4, 4.2)
+    before = own["-", START]
+    ax.axhspan(before.low, before.high, color=NEUTRAL, alpha=0.18, linewidth=0)
+    ax.axhline(before.value, color=NEUTRAL, label="before RL")
+    ax.axhline(0.5, color=NEUTRAL, linestyle="--", label="chance")
+    series = {name: [own[run, regime] for regime in REGIMES] for run, name in HACKING.items()}
+    bars_with_intervals(ax, [f"{regime} set" for regime in REGIMES], series)
+    ax.set(title="AUROC of the reward model on the policies' own answers", ylim=(0, 1.05))
+    legend_above(fig, [ax])
+    table = pd.DataFrame([{"run": run, "regime": regime} | v._asdict() for (run, regime), v in own.items()])
+    n = f"up to {table['n'].max()} held-out problems with true and false answers"
+    return Drawing(fig, table, n, held_out["replicate"].nunique(), OVER)
+
+
+@figure
+def fig_label_noise(*, rollouts: list[Input], scores: list[Input], logs: list[Input]) -> Drawing:
+    """Show the AUROC of reward models by the noise of their labels, and what HERO reaches with each of them.
 
     Parameters
     ----------
     rollouts
-        Tables of one seed's completions before RL, one table with the scores of each reward model.
+        Completions before RL of every replicate, a table with the scores of each reward model.
     scores
         Held-out scores of all policies.
     logs
-        Logs of that seed's reward models, in the same order.
-    noises
-        Names of the reward models, in the same order: the shares of flipped labels. The comparison uses the first.
+        Logs of all reward models.
     """
     import pandas as pd
 
-    if not len(rollouts) == len(logs) == len(noises):
-        raise InputError("noises", f"{len(noises)} for {len(rollouts)} rollouts, {len(logs)} logs", "as many of each")
-    scored = [read_rollouts([path]) for path in rollouts]
-    held_out = read_scores(scores, ranked=True)
-    first = held_out[held_out["seed"] == scored[0]["seed"].iloc[0]]
-    places = [float(noise) for noise in noises]
-    fig, (left, right, last) = canvas(12.6, 4.2, cols=3)
-    rows: list[dict[str, Any]] = []
-    lines = {
-        "within prompts of RL": [Estimate(**read_json(path)["auroc_train"]) for path in logs],
-        "within held-out prompts": [ranking(frame, within=True) for frame in scored],
-        "over all held-out completions": [ranking(frame, within=False) for frame in scored],
+    held_out = read_scores(scores)
+    drawn = read_tables(rollouts, DRAWN | {"noise": "number"})
+    told = pd.DataFrame([read_json(path) for path in logs])[["noise", "replicate", "auroc_train"]].dropna()
+    noises = sorted(set(drawn["noise"]))
+    parts = [rows_where(drawn, noise=noise) for noise in noises]
+    ranks = {
+        "within prompts of RL": [over_known(_trained(told, noise), 0) for noise in noises],
+        "within held-out prompts": [ranking(part, within=True) for part in parts],
+        "over all held-out completions": [ranking(part, within=False) for part in parts],
     }
-    for index, (label, found) in enumerate(lines.items()):
-        line_with_band(left, places, found, label, index)
-        rows += [{"value_of": f"AUROC, {label}", "noise": p} | v._asdict() for p, v in zip(places, found, strict=True)]
-    own = {("-", START): ranking_of_own(held_out[held_out["regime"] == START])}
-    for run, regime in product(HACKING, REGIMES):
-        own[run, regime] = ranking_of_own(select(held_out, f"{run}-{noises[0]}", (regime,)))
+    gains = {}
+    for form, label in FORMS.items():
+        start = start_of(held_out, (form,))
+        runs = [select(held_out, f"hero-none-{noise:g}", ("hard",), (form,)) for noise in noises]
+        gains[f"HERO, {label} problems"] = [change(start, run) for run in runs]
+    fig, (left, right) = canvas(9.4, 4.2, cols=2)
+    rows: list[dict[str, Any]] = []
+    for index, (label, found) in enumerate((ranks | gains).items()):
+        line_with_band(left if label in ranks else right, noises, found, label, index)
+        rows += [{"value_of": label, "noise": p} | v._asdict() for p, v in zip(noises, found, strict=True)]
     left.axhline(0.5, color=NEUTRAL, linestyle="--", label="chance")
-    left.set(title="AUROC of the reward model for the truth", xlabel="share of flipped labels", xticks=places)
-    for index, (form, label) in enumerate(FORMS.items(), start=3):
-        parts = [select(first, f"hero-none-{noise}", ("hard",), (form,)) for noise in noises]
-        found = [change(first[first["regime"] == START], part) for part in parts]
-        line_with_band(right, places, found, f"HERO, {label} problems", index)
-        rows += [{"value_of": f"truth, {form}", "noise": p} | v._asdict() for p, v in zip(places, found, strict=True)]
+    left.set(title="AUROC of the reward model for the truth", xlabel="share of flipped labels", xticks=noises)
     right.axhline(0, color=NEUTRAL, linewidth=1)
-    right.set(title="HERO: change of true answers after the hard set", xlabel="share of flipped labels", xticks=places)
+    right.set(title="change of true answers after the hard set", xlabel="share of flipped labels", xticks=noises)
     legend_above(fig, (left, right))
-    _after_rl(last, own)
-    for (run, regime), value in own.items():
-        rows.append({"value_of": "AUROC, after RL", "run": run, "regime": regime} | value._asdict())
-    table = pd.DataFrame(rows)
-    n = f"{scored[0]['prompt'].nunique()} prompts (left), {found[0].n} a format (middle)"
-    n += f", up to {max(value.n for value in own.values())} problems with true and false answers (right)"
-    intervals = "95 % intervals over problems, right also over seeds; left and middle: one seed"
-    return Drawing(fig, table, n, int(table["seeds"].max()), intervals)
+    n = f"{held_out['item'].nunique()} held-out problems"
+    return Drawing(fig, pd.DataFrame(rows), n, drawn["replicate"].nunique(), OVER)
 
 
-def _after_rl(ax: Axes, own: dict[tuple[str, str], Estimate]) -> None:
-    """Bars of the AUROC within prompts on the answers of trained policies, and a line of the one before RL."""
-    before = own["-", START]
-    ax.axhspan(before.low, before.high, color=NEUTRAL, alpha=0.18, linewidth=0)
-    ax.axhline(before.value, color=NEUTRAL, label="before RL")
-    ax.axhline(0.5, color=NEUTRAL, linestyle="--")
-    series = {name: [own[run, regime] for regime in REGIMES] for run, name in HACKING.items()}
-    bars_with_intervals(ax, [f"{regime} set" for regime in REGIMES], series)
-    ax.set(title="AUROC on the trained policy's own answers", ylim=(0, 1.35), yticks=np.arange(0, 1.1, 0.25))
-    ax.legend(loc="upper left", ncols=1)
-
-
-def ranking_of_own(rows: pd.DataFrame) -> Estimate:
-    """AUROC of the scores for the truth within prompts, on the own answers of policies: the mean over prompts that have
-    true and false ones; where there are none nothing is known."""
-    known = rows.dropna(subset=["auroc"])
-    return mean(known, "auroc") if len(known) else UNKNOWN
+def _trained(told: pd.DataFrame, noise: float) -> dict[Hashable, float]:
+    """AUROC on the problems of RL that the log of each replicate's reward model tells."""
+    return dict(rows_where(told, noise=noise)[["replicate", "auroc_train"]].itertuples(index=False))
 
 
 @figure
 def fig_inertness(
     *,
-    changes: Input,
+    changes: list[Input],
     scores: list[Input],
     reward_model: str,
 ) -> Drawing:
@@ -252,7 +284,7 @@ def fig_inertness(
     Parameters
     ----------
     changes
-        Changes of the advantages, as `raw2fig hero inertness` writes them.
+        Changes of the advantages on each replicate's rollouts, as `raw2fig hero inertness` writes them.
     scores
         Held-out scores of all policies.
     reward_model
@@ -260,7 +292,7 @@ def fig_inertness(
     """
     import pandas as pd
 
-    frame = read_table(changes, {"knob": "string", "scale": "string", "uniform": "boolean", "largest": "number"})
+    frame = read_tables(changes, {"knob": "string", "scale": "string", "uniform": "boolean", "largest": "number"})
     held_out = read_scores(scores)
     fig, (left, right) = canvas(9.4, 4.0, cols=2)
     kinds = {"only centred": "none", "divided by std": "group"}
@@ -285,25 +317,48 @@ def fig_inertness(
     left.set(yscale="log", title="largest change of an advantage in a group", xticks=range(len(cases)))
     left.set_xticklabels(list(cases))
     left.set_xlim(-0.6, len(cases) - 0.4)
-    series = {}
-    for label, arm in (("with weight", "hero"), ("without weight", "hero_no_weight")):
-        parts = [select(held_out, f"{arm}-{name}-{reward_model}", ("hard",), ("signed",)) for name in kinds.values()]
-        series[label] = [change(held_out[held_out["regime"] == START], part) for part in parts]
-        found = zip(kinds.values(), series[label], strict=True)
+    start = start_of(held_out, ("signed",))
+    pairs = {
+        label: [
+            (start, select(held_out, f"{arm}-{name}-{reward_model}", ("hard",), ("signed",))) for name in kinds.values()
+        ]
+        for label, arm in (("with weight", "hero"), ("without weight", "hero_no_weight"))
+    }
+    series = bars_of_changes(right, list(kinds), pairs, PALETTE[2:])
+    for label, estimates in series.items():
+        found = zip(kinds.values(), estimates, strict=True)
         rows += [{"panel": "truth", "scale": name, "case": label} | v._asdict() for name, v in found]
-    bars_with_intervals(right, list(kinds), series, PALETTE[2:])
-    right.axhline(0, color=NEUTRAL, linewidth=1)
     right.set(title="change of true answers to signed problems,\nafter the hard set")
     legend_above(fig, (left, right))
     table = pd.DataFrame(rows)
-    n = f"{frame['prompt'].nunique()} groups (left: median and most), {int(table['n'].iloc[-1])} prompts (right)"
-    return Drawing(fig, table, n, int(table["seeds"].max()), "95 % intervals over problems and seeds")
+    n = f"{rows[0]['n']} groups of all replicates (left: median and most), {rows[-1]['n']} problems (right)"
+    return Drawing(fig, table, n, int(table["replicates"].max()), f"{OVER}, paired (right)")
+
+
+@table
+def table_verifiers_miniature(*, miniature: list[Input]) -> Table:
+    """Tabulate the rates of the rule verifiers and the reward model on the policies' answers, by format and over both.
+
+    Parameters
+    ----------
+    miniature
+        Verdicts on each replicate's answers, as `raw2fig hero verifier-study-rollouts` writes them.
+    """
+    import pandas as pd
+
+    said = read_tables(miniature, VERDICTS)
+    parts = {"both": said, **{form: rows_where(said, form=form) for form in FORMS}}
+    rows = [
+        {"verifier": verifier, "form": form, "rate": name} | rate(rows_where(part, verifier=verifier), name)._asdict()
+        for verifier, (form, part), name in product(dict.fromkeys(said["verifier"]), parts.items(), SHARES)
+    ]
+    return Table(pd.DataFrame(rows))
 
 
 @figure
 def fig_verifiers(
     *,
-    miniature: Input,
+    miniature: list[Input],
     published: Input,
     benchmark: Input | None = None,
 ) -> Drawing:
@@ -312,7 +367,7 @@ def fig_verifiers(
     Parameters
     ----------
     miniature
-        Table of the verifiers on the policy's answers to sums.
+        Verdicts on each replicate's answers, as `raw2fig hero verifier-study-rollouts` writes them.
     published
         The paper's claims and numbers.
     benchmark
@@ -320,31 +375,38 @@ def fig_verifiers(
     """
     import pandas as pd
 
-    small = read_table(miniature, {"verifier": "string", "form": "string"})
-    sets = {FORMS[form]: small[small["form"] == form] for form in FORMS}
-    if benchmark:
-        sets["HardVerify-Math"] = read_table(benchmark, {"verifier": "string"})
-    names = list(dict.fromkeys(small["verifier"]))
+    said = read_tables(miniature, VERDICTS)
+    names = list(dict.fromkeys(said["verifier"]))
+    # the reward model is no verifier of the benchmark
+    judged = read_table(benchmark, {"verifier": "string"}).set_index("verifier").reindex(names) if benchmark else None
     known = {row["verifier"]: row for row in published_numbers(published, "verifiers")}
     fig, axes = canvas(10.2, 6.4, rows=2, cols=2)
     rows: list[dict[str, Any]] = []
     for ax, (column, title) in zip(axes.flat, RATES.items(), strict=True):
-        series = {}
-        for label, frame in sets.items():
-            # the reward model is no verifier of the benchmark
-            part = frame.set_index("verifier").reindex(names)
-            series[label] = [_rate(row, column) for _, row in part.iterrows()]
-            found = zip(names, series[label], strict=True)
-            rows += [{"value_of": column, "answers": label, "verifier": n} | v._asdict() for n, v in found if v.n]
-        bars_with_intervals(ax, [LABELS.get(name, name) for name in names], series)
+        series = {
+            label: [rate(rows_where(said, verifier=name, form=form), column) for name in names]
+            for form, label in FORMS.items()
+        }
+        if judged is not None:
+            series["HardVerify-Math"] = [_rate(row, column) for _, row in judged.iterrows()]
+        for label, found in series.items():
+            named = {"value_of": column, "answers": label}
+            rows += [named | {"verifier": n} | v._asdict() for n, v in zip(names, found, strict=True) if v.n]
+        bars = {label: [value if value.n else NOTHING for value in found] for label, found in series.items()}
+        bars_with_intervals(ax, [LABELS.get(name, name) for name in names], bars)
         for place, name in enumerate(names):
             if column in known.get(name, {}):
                 line = {"color": NEUTRAL, "linestyle": ":", "label": PAPER}
                 ax.plot([place - 0.4, place + 0.4], [known[name][column]] * 2, **line)
         ax.set(ylim=(0, 1.05), title=title)
     legend_above(fig, axes.flat)
-    counts = ", ".join(f"{name} {int(f[['equivalent', 'wrong']].iloc[0].sum())}" for name, f in sets.items())
-    return Drawing(fig, pd.DataFrame(rows), f"{counts} answers", 1, "95 % intervals (Wilson)")
+    counts = rows_where(said, verifier=names[0]).groupby("form").size() // said["replicate"].nunique()
+    n = ", ".join(f"{label} {counts.get(form, 0)}" for form, label in FORMS.items()) + " answers of a replicate"
+    intervals = OVER
+    if judged is not None:
+        n += f", HardVerify-Math {int(judged[['equivalent', 'wrong']].iloc[0].sum())}"
+        intervals += ", HardVerify-Math: over answers (Wilson)"
+    return Drawing(fig, pd.DataFrame(rows), n, said["replicate"].nunique(), intervals)
 
 
 def _rate(row: pd.Series[Any], column: str) -> Estimate:

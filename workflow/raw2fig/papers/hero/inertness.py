@@ -40,10 +40,10 @@ def inertness(
     Parameters
     ----------
     rollouts
-        Table of completions, those of a prompt adjacent: prompt, rule, rm.
+        Table of completions, those of a prompt adjacent: prompt, rule, rm, replicate.
     changes
-        A row per knob, scale and group: knob, scale, prompt, uniform, and over the completions of the group the mean
-        |A| before the change, and the largest and the mean change of A.
+        A row per knob, scale and group: replicate, knob, scale, prompt, uniform, and over the completions of the group
+        the mean |A| before the change, and the largest and the mean change of A.
     generations
         Completions of each prompt.
     alpha
@@ -51,7 +51,7 @@ def inertness(
     """
     import pandas as pd
 
-    frame = read_table(rollouts, {"prompt": "string", "rule": "number", "rm": "number"})
+    frame = read_table(rollouts, {"prompt": "string", "rule": "number", "rm": "number", "replicate": "integer"})
     first = frame["prompt"].to_numpy()[::generations]
     if len(frame) % generations or (np.repeat(first, generations) != frame["prompt"].to_numpy()).any():
         raise InputError(rollouts, "completions of a prompt are not adjacent", f"{generations} rows of each prompt")
@@ -71,6 +71,7 @@ def inertness(
             parts.append(
                 pd.DataFrame(
                     {
+                        "replicate": frame["replicate"].to_numpy()[::generations],
                         "knob": knob,
                         "scale": scale,
                         "prompt": first,

@@ -1,7 +1,9 @@
-"""The design of the experiment: reward models, runs of RL, policies that are evaluated together, and their files.
+"""The design of the experiment: replicates, reward models, runs of RL, policies that are evaluated together, and their
+files.
 
-`settings` is the section `hero` of the configuration. At laptop scale everything that is trained before RL is each
-seed's own; a released policy and reward model are there once.
+`settings` is the section `hero` of the configuration. A replicate has a folder of its own. At laptop scale it draws
+problems, cold start, reward models, RL and evaluation anew. A pool of real problems, a released policy and a released
+reward model are there once; a replicate then draws its training sets from the pool, and all that follows.
 """
 
 from __future__ import annotations
@@ -11,27 +13,43 @@ from typing import Any, NamedTuple
 
 REGIMES = ("easy", "mixed", "hard")
 SCALES = ("none", "group")
+EVALUATED = ("start", *REGIMES)
+"""Policies that are evaluated together: the one before RL, and those of a training set."""
 ROOT = "<results>/hero"
-PROBLEMS = f"{ROOT}/data/problems.parquet"
 Settings = Mapping[str, Any]
 
 
 class Trained(NamedTuple):
-    """A run of RL: its training set, its name (arm-scale-reward model), and its seed."""
+    """A run of RL: its replicate, its training set, and its name (arm-scale-reward model)."""
 
+    replicate: int
     regime: str
     run: str
-    seed: int
+
+    @property
+    def model(self) -> str:
+        """Folder of the policy."""
+        return f"{folder(self.replicate)}/models/rl/{self.regime}/{self.run}"
 
     @property
     def log(self) -> str:
         """The record of its updates."""
-        return f"{ROOT}/models/rl/{self.regime}-s{self.seed}/{self.run}.json"
+        return f"{self.model}.json"
+
+
+def folder(replicate: int | str = "{replicate}") -> str:
+    """Folder of a replicate."""
+    return f"{ROOT}/r{replicate}"
 
 
 def is_procedural(settings: Settings) -> bool:
     """Whether problems, policies and reward models are made here."""
     return settings["source"] == "sums"
+
+
+def where(settings: Settings, replicate: int | str) -> str:
+    """Folder of what is made in each replicate at laptop scale, and is there once where it is real."""
+    return folder(replicate) if is_procedural(settings) else ROOT
 
 
 def reward_models(settings: Settings) -> list[str]:
@@ -40,35 +58,32 @@ def reward_models(settings: Settings) -> list[str]:
     return [f"{n:g}" for n in settings["noises"]] if is_procedural(settings) else [settings["released"]["judge_name"]]
 
 
-def owners(settings: Settings) -> list[str]:
-    """Endings of the names of what is trained before RL, one for each seed that has models of its own."""
-    return [f"-s{seed}" for seed in settings["seeds"]] if is_procedural(settings) else [""]
-
-
-def evaluation(settings: Settings) -> str:
+def evaluation(settings: Settings, replicate: int | str = "{replicate}") -> str:
     """The problems that policies are evaluated on."""
-    return PROBLEMS if is_procedural(settings) else f"{ROOT}/data/evaluation.parquet"
+    name = "problems" if is_procedural(settings) else "evaluation"
+    return f"{where(settings, replicate)}/data/{name}.parquet"
 
 
-def pool(settings: Settings) -> str:
+def pool(settings: Settings, replicate: int | str = "{replicate}") -> str:
     """The problems with candidate solutions that the training sets are made of."""
-    return PROBLEMS if is_procedural(settings) else f"{ROOT}/data/candidates.parquet"
+    name = "problems" if is_procedural(settings) else "candidates"
+    return f"{where(settings, replicate)}/data/{name}.parquet"
 
 
-def start(settings: Settings, seed: Any = "{seed}") -> str:
-    """Folder of the policy that a seed's RL starts from."""
-    return f"{ROOT}/models/start-s{seed}" if is_procedural(settings) else f"{ROOT}/models/start"
+def start(settings: Settings, replicate: int | str = "{replicate}") -> str:
+    """Folder of the policy that RL starts from."""
+    return f"{where(settings, replicate)}/models/start"
 
 
 def start_logs(settings: Settings) -> list[str]:
     """Records of the cold starts, which tell whether each reached its target; none of a released model's, which has
     no target."""
-    return [f"{start(settings, seed)}.json" for seed in settings["seeds"]] if is_procedural(settings) else []
+    return [f"{start(settings, r)}.json" for r in settings["replicates"]] if is_procedural(settings) else []
 
 
-def reward_model(settings: Settings, name: str, seed: Any = "{seed}") -> str:
-    """Folder of a seed's reward model."""
-    return f"{ROOT}/models/reward-s{seed}/{name}" if is_procedural(settings) else f"{ROOT}/models/judge"
+def reward_model(settings: Settings, name: str, replicate: int | str = "{replicate}") -> str:
+    """Folder of a reward model."""
+    return f"{where(settings, replicate)}/models/" + (f"reward/{name}" if is_procedural(settings) else "judge")
 
 
 def runs(settings: Settings) -> list[str]:
@@ -83,64 +98,48 @@ def ablations(settings: Settings) -> list[str]:
 
 
 def noisy(settings: Settings) -> list[str]:
-    """Runs on the hard set with reward models of noisy labels, for the first seed alone: a reward model costs more than
-    ten runs of RL."""
+    """Runs on the hard set with reward models of noisy labels."""
     return [f"hero-none-{name}" for name in reward_models(settings)[1:]]
 
 
 def trained(settings: Settings) -> list[Trained]:
     """All runs of RL."""
-    seeds = settings["seeds"]
+    of_sets = {regime: runs(settings) for regime in REGIMES}
+    of_sets["hard"] = [*of_sets["hard"], *ablations(settings), *noisy(settings)]
     return [
-        *(Trained(regime, run, seed) for regime in REGIMES for run in runs(settings) for seed in seeds),
-        *(Trained("hard", run, seed) for run in ablations(settings) for seed in seeds),
-        *(Trained("hard", run, seeds[0]) for run in noisy(settings)),
+        Trained(replicate, regime, run)
+        for replicate in settings["replicates"]
+        for regime, names in of_sets.items()
+        for run in names
     ]
 
 
-def evaluated(settings: Settings) -> list[str]:
-    """Policies that are evaluated together: one before RL, and those of a training set and seed."""
-    starts = [f"start{own}" for own in owners(settings)]
-    return starts + [f"{regime}-s{seed}" for regime in REGIMES for seed in settings["seeds"]]
-
-
-def seed_of(together: str) -> str:
-    """Seed of policies that are evaluated together; 0 for the one policy before RL of all seeds."""
-    return together.partition("-s")[2] or "0"
-
-
-def policies(settings: Settings, together: str) -> dict[str, str]:
+def policies(settings: Settings, together: str, replicate: int | str) -> dict[str, str]:
     """Folders of the policies that are evaluated together, by their names in the scores."""
-    if together.startswith("start"):
-        seed = seed_of(together)
-        return {f"start/-/{seed}": start(settings, seed)}
-    return {
-        f"{one.regime}/{one.run}/{one.seed}": f"{ROOT}/models/rl/{together}/{one.run}"
-        for one in trained(settings)
-        if f"{one.regime}-s{one.seed}" == together
-    }
+    if together == "start":
+        return {"start/-": start(settings, replicate)}
+    chosen = [one for one in trained(settings) if (str(one.replicate), one.regime) == (str(replicate), together)]
+    return {f"{one.regime}/{one.run}": one.model for one in chosen}
+
+
+def in_each(settings: Settings, *names: str) -> list[str]:
+    """Files of every replicate's evaluation: each name in each of their folders."""
+    return [f"{folder(replicate)}/evals/{name}.parquet" for replicate in settings["replicates"] for name in names]
 
 
 def scores(settings: Settings) -> list[str]:
     """Held-out scores of all policies."""
-    return [f"{ROOT}/evals/scores-{together}.parquet" for together in evaluated(settings)]
+    return in_each(settings, *(f"scores-{together}" for together in EVALUATED))
 
 
 def rollouts(settings: Settings) -> list[str]:
-    """Completions of the policies before RL, each scored by its reward model of the comparison. The first file is
-    enough for what needs no interval over seeds."""
-    return [f"{ROOT}/evals/rollouts{own}-{reward_models(settings)[0]}.parquet" for own in owners(settings)]
+    """Completions of the policies before RL, each scored by its reward model of the comparison."""
+    return in_each(settings, f"rollouts-{reward_models(settings)[0]}")
 
 
 def has_benchmark(settings: Settings) -> bool:
     """Whether a source of HardVerify-Math is configured."""
     return settings["hardverify"]["source"] != "none"
-
-
-def ladders(settings: Settings) -> list[str]:
-    """Tables of verifiers on answers whose truth is known: the policy's, and HardVerify-Math."""
-    names = ["verifiers.miniature", *(["verifiers"] if has_benchmark(settings) else [])]
-    return [f"{ROOT}/tables/{name}.csv" for name in names]
 
 
 def file_of(settings: Settings, name: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from pydantic import model_validator
 
-from raw2fig.papers.hero.formats import ENDS, WORDS, demonstration, prompt_of
+from raw2fig.papers.hero.formats import ENDS, demonstration, prompt_of
 from raw2fig.settings import Field, Record, Seed, impossible
-from raw2fig.step import Output, OutputFolder, step
+from raw2fig.step import Output, step
 from raw2fig.tables import write_table
 from raw2fig.tasks.arithmetic import draw_problems
 from raw2fig.tasks.problems import SPLITS
@@ -25,7 +25,6 @@ class Sums(Record):
     train: int = Field(ge=1, description="Sums for RL.")
     validation: int = Field(ge=1, description="Sums on which hyper-parameters are chosen.")
     held_out: int = Field(ge=2, description="Sums on which policies are evaluated.")
-    seed: Seed = Field(description="Seed of the draw of the sums.")
 
     @model_validator(mode="after")
     def _enough(self) -> Any:
@@ -36,23 +35,19 @@ class Sums(Record):
 
 
 @step
-def problems(*, problems: Output, tokenizer: OutputFolder, sums: Sums) -> None:
-    """Draw sums for all splits, no sum twice, write each in both formats, and make a tokenizer of their characters.
+def problems(*, problems: Output, sums: Sums, replicate: Seed) -> None:
+    """Draw sums for all splits, no sum twice, and write each in both formats.
 
     Parameters
     ----------
     problems
         A row per prompt: prompt, answer, form, candidate, split. The candidate is a right solution in the manner of the
         format; a pool of real problems has a model's.
-    tokenizer
-        Folder of the tokenizer.
     """
     import pandas as pd
 
-    from raw2fig.lm.tokenizer import save_word_tokenizer
-
     sizes = {split: getattr(sums, split) for split in SPLITS}
-    drawn = draw_problems(sum(sizes.values()), sums.digits, sums.seed)
+    drawn = draw_problems(sum(sizes.values()), sums.digits, replicate)
     splits = np.repeat(list(sizes), list(sizes.values()))
     rows = [
         {
@@ -66,4 +61,3 @@ def problems(*, problems: Output, tokenizer: OutputFolder, sums: Sums) -> None:
         for form in ENDS
     ]
     write_table(pd.DataFrame(rows), problems)
-    save_word_tokenizer(WORDS, tokenizer)

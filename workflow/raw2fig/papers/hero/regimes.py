@@ -42,7 +42,7 @@ def stratify(
     report: Output,
     sets: Sets,
     checking: Checking,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Sort a pool of problems by whether a verifier accepts their candidate solutions, into sets of equal size.
 
@@ -75,7 +75,7 @@ def stratify(
         rule_labels(checking.verifier, checking.reading, frame["answer"].tolist(), frame["candidate"].tolist()) == 1
     )
     frame["accepted"] = accepted
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(replicate)
     drawn = {name: rng.permutation(np.flatnonzero(accepted == (name == "easy"))) for name in ("easy", "hard")}
     for name, rows in drawn.items():
         if len(rows) < size:

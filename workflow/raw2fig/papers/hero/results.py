@@ -1,15 +1,17 @@
-"""Reading what the runs left: held-out scores and logs of all arms, and estimates over prompts and seeds."""
+"""Reading what the runs left: held-out scores, rollouts, logs and verdicts, and estimates over replicates.
+
+A replicate gives one value: the mean over its problems or updates, or its arms' difference.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raw2fig.errors import InputError
-from raw2fig.stats import SEED, Estimate, auroc, bootstrap_mean
+from raw2fig.stats import Estimate, auroc, by_replicate, over_replicates, paired
 from raw2fig.tables import read_json, read_tables
 
 if TYPE_CHECKING:
@@ -19,14 +21,27 @@ START = "start"
 KINDS = {
     **dict.fromkeys(("regime", "run", "prompt", "form"), "string"),
     **dict.fromkeys(("truth", "rule", "rm"), "number"),
-    "seed": "integer",
+    "replicate": "integer",
 }
-DRAWN = {"prompt": "string", "truth": "number", "rm": "number", "seed": "integer"}
+DRAWN = {"prompt": "string", "form": "string", "truth": "number", "rm": "number", "replicate": "integer"}
 """Columns of completions of policies before RL."""
+VERDICTS = {
+    **dict.fromkeys(("verifier", "form"), "string"),
+    **dict.fromkeys(("equivalent", "accepted"), "boolean"),
+    "replicate": "integer",
+}
+"""Columns of what verifiers say of policies' answers."""
+TOLD = ("truth", "rm", "uniform_groups", "nonzero_groups")
+"""What is read from the logs of an update's rollouts."""
 UNKNOWN = Estimate(0.5, 0.0, 1.0, 0)
-"""AUROC without answers of both truths."""
-TOLD = ("truth", "rule", "rm", "uniform_groups", "nonzero_groups", "abs_advantage_uniform", "abs_advantage_mixed")
-"""What the logs tell of an update's rollouts."""
+"""AUROC or share of what there is none of in any replicate."""
+SHARES: dict[str, Callable[[pd.DataFrame], pd.Series[bool]]] = {
+    "recall": lambda said: said.loc[said["equivalent"], "accepted"],
+    "false_positive_rate": lambda said: said.loc[~said["equivalent"], "accepted"],
+    "precision": lambda said: said.loc[said["accepted"], "equivalent"],
+    "accuracy": lambda said: said["accepted"] == said["equivalent"],
+}
+"""Rate of a verifier → of which of its verdicts it is the mean."""
 
 
 def read_scores(paths: Sequence[Path], ranked: bool = False) -> pd.DataFrame:
@@ -37,101 +52,103 @@ def read_scores(paths: Sequence[Path], ranked: bool = False) -> pd.DataFrame:
     return frame.assign(item=items(frame["prompt"]))
 
 
-def read_rollouts(paths: Sequence[Path]) -> pd.DataFrame:
-    """Completions of policies before RL, of each seed one, with truth and scores of the seed's reward model."""
-    return read_tables(paths, DRAWN)
-
-
 def items(prompts: pd.Series) -> pd.Series:
-    """Prompts without their format: what is drawn, of which both formats say the same."""
+    """Prompts without their format, of which both formats say the same."""
     return prompts.str.rsplit(n=1).str[0]
 
 
 def read_logs(paths: Sequence[Path]) -> pd.DataFrame:
-    """A row per update of every run: regime (folder of the log, less its seed), run, arm, scale, reward_model, seed,
-    step and `TOLD`, NaN where there is nothing, such as no mixed group."""
+    """A row per update of every run: regime (folder of the log), run, arm, scale, reward_model, replicate, step and
+    `TOLD`, NaN where there is nothing."""
     import pandas as pd
 
     rows = []
     for path in paths:
         told = read_json(path)
-        named = {name: told[name] for name in ("run", "arm", "scale", "reward_model", "seed")}
-        regime = path.parent.name.rpartition("-s")[0]
+        named = {name: told[name] for name in ("run", "arm", "scale", "reward_model", "replicate")}
         for record in told["updates"]:
             values = {name: record.get(f"shaping/{name}", np.nan) for name in TOLD}
-            rows.append({"regime": regime, **named, "step": record["step"], **values})
+            rows.append({"regime": path.parent.name, **named, "step": record["step"], **values})
     return pd.DataFrame(rows)
 
 
 def select(scores: pd.DataFrame, run: str, regimes: Sequence[str] = (), forms: Sequence[str] = ()) -> pd.DataFrame:
-    """Rows of a run, of some regimes and formats (none: all), in one order for all runs."""
+    """Rows of a run, of some regimes and formats (none: all)."""
     chosen = scores[scores["run"] == run]
     for name, values in (("regime", regimes), ("form", forms)):
         if values:
             chosen = chosen[chosen[name].isin(values)]
-    return chosen.sort_values(["regime", "seed", "prompt"], ignore_index=True)
+    return chosen
+
+
+def start_of(scores: pd.DataFrame, forms: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows of the policies before RL, of some formats (none: all)."""
+    return select(scores, "-", (START,), forms)
+
+
+def means(rows: pd.DataFrame, column: str = "truth") -> dict[Hashable, float]:
+    """Mean of each replicate's rows, of those that have a value."""
+    known = rows.dropna(subset=[column])
+    return by_replicate(known[column], known["replicate"].tolist()) if len(known) else {}
 
 
 def mean(rows: pd.DataFrame, column: str = "truth") -> Estimate:
-    """Mean with an interval over problems, both formats of one together, crossed with seeds; `n` are the problems."""
-    return _over(rows[column], rows["item"], rows["seed"])
+    """Mean over replicates of a share or an AUROC; `n` are the problems of a replicate."""
+    return over_known(means(rows, column), rows.dropna(subset=[column]).groupby("replicate")["item"].nunique().min())
+
+
+def changes(before: pd.DataFrame, after: pd.DataFrame, column: str = "truth") -> dict[Hashable, float]:
+    """Mean of `after` less that of `before` in each replicate."""
+    return paired(means(before, column), means(after, column))
 
 
 def change(before: pd.DataFrame, after: pd.DataFrame, column: str = "truth") -> Estimate:
-    """Mean of `after` less that of `before`, paired by regime, seed and prompt; interval and `n` as of `mean`. A policy
-    before RL, which has no regime, stands beside each, and where there is one for all seeds, beside those of each.
-    Raises `InputError` for a row of `after` without partner."""
-    keys = ["regime", "seed", "prompt"]
-    if set(before["regime"]) == {START}:
-        keys = ["seed", "prompt"] if len(set(before["seed"])) > 1 else ["prompt"]
-    both = after.merge(before[[*keys, column]], on=keys, suffixes=("", "_before"), validate="many_to_one")
-    if len(both) < len(after):
-        raise InputError("scores", f"{len(after) - len(both)} of {len(after)} rows without partner", "pairs")
-    return _over(both[column] - both[f"{column}_before"], both["item"], both["seed"])
+    """Mean over replicates of `changes`; `n` are the problems of a replicate."""
+    most = float("inf") if column == "rm" else 1.0
+    return over_replicates(changes(before, after, column), after["item"].nunique(), -most, most)
 
 
-def over_updates(rows: pd.DataFrame, column: str) -> Estimate:
-    """Mean with an interval over updates, crossed with seeds; `n` are the updates."""
-    rows = rows.dropna(subset=[column])
-    return _over(rows[column], rows["step"], rows["seed"])
+def over_updates(rows: pd.DataFrame, column: str, least: float = 0, most: float = 1) -> Estimate:
+    """Mean over replicates of a logged value, a share unless `least` and `most` say otherwise; `n` are the updates of a
+    replicate."""
+    return over_replicates(means(rows, column), rows["step"].nunique(), least, most)
 
 
-def _over(values: pd.Series, groups: pd.Series, seeds: pd.Series) -> Estimate:
-    """Mean with an interval over groups crossed with seeds; `n` counts what is resampled, the groups."""
-    return bootstrap_mean(values, SEED, groups.tolist(), seeds.tolist())._replace(n=groups.nunique())
+def over_known(values: Mapping[Any, float], number: int) -> Estimate:
+    """Mean over the replicates that have a value, a share or an AUROC; `UNKNOWN` where none has."""
+    return over_replicates(values, int(number), 0, 1) if values else UNKNOWN
+
+
+def rate(said: pd.DataFrame, name: str) -> Estimate:
+    """Mean over replicates of a rate of a verifier, from its verdicts (`VERDICTS`); `n` are the answers that it is a
+    share of, in the replicate with the fewest. A replicate without any of them gives no value."""
+    shared = SHARES[name](said)
+    of = said.loc[shared.index, "replicate"]
+    return over_known(by_replicate(shared, of.tolist()) if len(of) else {}, of.value_counts().min())
 
 
 def ranking(rollouts: pd.DataFrame, within: bool) -> Estimate:
-    """AUROC of reward models' scores for the truth on completions of one or more seeds' policies (`DRAWN`), `within`
-    the groups of a seed and prompt, the mean over those of both truths; else of all completions of the one seed. The
-    interval is over problems, both formats of one together, crossed with seeds; `n` are the problems. Where there are
-    not both truths nothing is known: 0.5 with the widest interval."""
+    """Mean over replicates of the AUROC of scores for the truth on completions (`DRAWN`): `within` prompts, the mean
+    over those whose completions have both truths, else of all completions of the replicate. `n` are the problems of a
+    replicate. A replicate without both truths gives no value."""
+    if within:
+        return mean(ranked(rollouts), "auroc")
+    areas = {replicate: area(part) for replicate, part in rollouts.groupby("replicate")}
+    known = {replicate: value for replicate, value in areas.items() if not np.isnan(value)}
+    return over_known(known, items(rollouts["prompt"]).nunique())
+
+
+def ranked(rollouts: pd.DataFrame) -> pd.DataFrame:
+    """The AUROC of each prompt's completions: replicate, item, auroc, missing where all have one truth."""
     import pandas as pd
 
-    if within:
-        groups = [part for _, part in rollouts.groupby(["seed", "prompt"], sort=False) if part["truth"].nunique() == 2]
-        if not groups:
-            return UNKNOWN
-        of_group = pd.concat([part.head(1) for part in groups])
-        areas = pd.Series([auroc(part["truth"] == 1, part["rm"]) for part in groups])
-        return _over(areas, items(of_group["prompt"]), of_group["seed"])
-    if rollouts["truth"].nunique() < 2:
-        return UNKNOWN
-    rng = np.random.default_rng(SEED)
-    # by ranks: one sort for all resamples
-    problems = [part for _, part in rollouts.groupby(items(rollouts["prompt"]), sort=False)]
-    truth = np.array([part["truth"].to_numpy() == 1 for part in problems])
-    values = np.array([part["rm"].to_numpy() for part in problems])
-    whole = auroc(truth.ravel(), values.ravel())
-    drawn = [rng.integers(len(problems), size=len(problems)) for _ in range(200)]
-    found = [_auroc(truth[rows].ravel(), values[rows].ravel()) for rows in drawn if len(set(truth[rows].ravel())) == 2]
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Estimate(whole, float(low), float(high), len(problems))
+    groups = rollouts.groupby(["replicate", "prompt"], sort=False)
+    rows = [{"replicate": replicate, "prompt": prompt, "auroc": area(part)} for (replicate, prompt), part in groups]
+    frame = pd.DataFrame(rows)
+    return frame.assign(item=items(frame["prompt"]))
 
 
-def _auroc(labels: np.ndarray, values: np.ndarray) -> float:
-    """`auroc` by the sum of ranks, ties counting half."""
-    from scipy.stats import rankdata
-
-    ranks, positives = rankdata(values), int(labels.sum())
-    return float((ranks[labels].sum() - positives * (positives + 1) / 2) / (positives * (len(labels) - positives)))
+def area(completions: pd.DataFrame) -> float:
+    """AUROC of the scores for the truth; NaN where there are not both truths."""
+    true = completions["truth"] == 1
+    return auroc(true, completions["rm"]) if true.nunique() == 2 else float("nan")

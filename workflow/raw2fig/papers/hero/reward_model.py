@@ -8,7 +8,7 @@ import numpy as np
 
 from raw2fig.lm.finetune import Training
 from raw2fig.papers.hero.answers import Checking, rule_labels, true_labels
-from raw2fig.papers.hero.results import ranking
+from raw2fig.papers.hero.evaluate import aurocs
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import write_json, write_table
@@ -40,7 +40,7 @@ def reward_model(
     checking: Checking,
     generations: Annotated[int, Field(ge=1)],
     max_new_tokens: Annotated[int, Field(ge=1)],
-    seed: Seed,
+    replicate: Seed,
 ) -> None:
     """Train a reward model from a policy's weights on pairs of its own completions, whose labels may be noisy.
 
@@ -56,10 +56,10 @@ def reward_model(
         Model folder of the reward model.
     rollouts
         Completions of the held-out problems, those of a problem adjacent, and the same whatever the noise: prompt,
-        form, answer, completion, truth, rule, seed, and rm, the score of the reward model.
+        form, answer, completion, truth, rule, replicate, rm, the score of the reward model, and noise.
     log
-        Losses, number of pairs, and the AUROC on new completions of the split train, within groups that have both
-        truths.
+        Replicate, noise, number of pairs, losses, and the AUROC on new completions of the split train,
+        within groups that have both truths; null where there are none.
     noise
         Share of labels that are flipped.
     generations
@@ -69,6 +69,7 @@ def reward_model(
     """
     import pandas as pd
 
+    from raw2fig.lm.generate import draw_seeds
     from raw2fig.lm.models import load
     from raw2fig.lm.reward_model import load_reward_model, scores, train_on_pairs
 
@@ -78,27 +79,27 @@ def reward_model(
         read_problems([problems], n, columns) for n in ("train", "warm_start", "held_out")
     )
     trained = pd.concat([reinforced, supervised], ignore_index=True).head(labelled.prompts)
-    shown, again, held_out = (
-        drawn(policy, words, part, number, max_new_tokens, seed + place)
-        for place, (part, number) in enumerate(
-            ((trained, labelled.samples), (reinforced, generations), (measured, generations))
-        )
-    )
+    seeds = draw_seeds(3, replicate)
+    shown = drawn(policy, words, trained, labelled.samples, max_new_tokens, seeds[0])
+    again = drawn(policy, words, reinforced, generations, max_new_tokens, seeds[1])
+    held_out = drawn(policy, words, measured, generations, max_new_tokens, seeds[2])
     held_out["rule"] = rule_labels(
         checking.verifier, "digits", held_out["answer"].tolist(), held_out["completion"].tolist()
     )
-    rng = np.random.default_rng([seed, round(1000 * noise)])
+    rng = np.random.default_rng([replicate, round(1000 * noise)])
     labels = shown["truth"].to_numpy() == 1
     labels = np.where(rng.random(len(labels)) < noise, ~labels, labels)
     pairs = pairs_of(shown, labels.reshape(-1, labelled.samples), rng)
-    network, _ = load_reward_model(str(base), head=False, seed=seed)
-    records = train_on_pairs(network, words, pairs, training, model, seed)
+    network, _ = load_reward_model(str(base), head=False, seed=replicate)
+    records = train_on_pairs(network, words, pairs, training, model, replicate)
     for frame in (again, held_out):
         frame["rm"] = scores(network, words, frame["prompt"].tolist(), frame["completion"].tolist())
-        frame["seed"] = seed
-    write_table(held_out, rollouts)
-    known = ranking(again, within=True)._asdict()
-    write_json({"noise": noise, "pairs": len(pairs.prompts), "auroc_train": known, "log": records}, log)
+    write_table(held_out.assign(replicate=replicate, noise=noise), rollouts)
+    truth, rm = (again[name].to_numpy().reshape(-1, generations) for name in ("truth", "rm"))
+    areas = aurocs(truth == 1, rm)
+    known = areas[~np.isnan(areas)]
+    told = {"replicate": replicate, "noise": noise, "pairs": len(pairs.prompts), "log": records}
+    write_json({**told, "auroc_train": known.mean() if len(known) else None}, log)
 
 
 def drawn(

@@ -103,7 +103,7 @@ class Rl(Record):
 class Settings(Record):
     """HERO"""
 
-    seeds: Replicates
+    replicates: Replicates
     source: Literal["sums", "real"] = Field(
         description="sums: problems, policy and reward model are made here; real: the paper's."
     )

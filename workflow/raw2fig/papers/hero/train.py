@@ -56,7 +56,7 @@ def train(
     shaping: Shaping,
     checking: Checking,
     alpha: Annotated[float, Field(ge=0, lt=1)],
-    seed: Seed,
+    replicate: Seed,
 ) -> None:
     """Train a policy with each of several shaped rewards, all from the same weights and with the same prompts.
 
@@ -105,11 +105,11 @@ def train(
             signals_of(texts, answers, scorers[plan.reward_model], checking),
             recipe.model_copy(update={"scale": plan.scale}),
             model,
-            seed,
+            replicate,
             scored_by=f"{plan.name} {parameters} {checking} {' '.join(answers)}",
             shaping=Shaper(plan.arm, parameters, others=("truth",)),
         )
-        write_json({"run": plan.name, **plan._asdict(), "seed": seed, "updates": records}, log)
+        write_json({"run": plan.name, **plan._asdict(), "replicate": replicate, "updates": records}, log)
     for model in models:
         discard(model)
 

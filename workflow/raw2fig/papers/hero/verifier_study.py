@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.answers import READERS, Checking, gold_of, verdict_of
-from raw2fig.papers.hero.formats import ENDS
 from raw2fig.papers.hero.verifiers import VERIFIERS
 from raw2fig.settings import Field
 from raw2fig.stats import proportion
@@ -24,10 +22,13 @@ from raw2fig.step import Input, Output, progress, step
 from raw2fig.tables import read_json, read_table, write_table
 from raw2fig.tasks.mathematics import Verdict
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FIELDS = ("ground_truth", "fn_output", "tn_output")
 """Fields of a problem: the gold answer, an equivalent one, and a wrong one."""
-Pair = tuple[str, bool, str, str]
-"""Name, whether the answer is equivalent, gold answer, answer."""
+Pair = tuple[str, str]
+"""Gold answer, answer."""
 PAPER_THRESHOLD = 1.0
 """Threshold of AceMath-7B-RM's score in the paper's table 1."""
 RATES = ("recall", "false_positive_rate", "precision", "accuracy")
@@ -55,15 +56,20 @@ def verifier_study(
     table
         A row per verifier: counts, and rates with 95 % intervals (Wilson).
     """
+    import pandas as pd
+
     problems = read_problems(benchmark)
     found = check_sha256(benchmark, sha256 or None, benchmark)
     logging.info("%d problems, sha256 %s", len(problems), found)
-    pairs = [
-        (str(problem["id"]), equivalent, problem["ground_truth"], problem["fn_output" if equivalent else "tn_output"])
-        for equivalent in (True, False)
-        for problem in problems
-    ]
-    _tabulate(pairs, _verdicts(pairs), scores, table)
+    pairs = [(problem["ground_truth"], problem[answer]) for answer in FIELDS[1:] for problem in problems]
+    rows = [(str(problem["id"]), equivalent) for equivalent in (True, False) for problem in problems]
+    judged = pd.DataFrame(rows, columns=["id", "equivalent"])
+    said = _verdicts(pairs)
+    write_table(_rows(judged, said), scores)
+    equivalent = judged["equivalent"].tolist()
+    rates = pd.DataFrame([{"verifier": name, **rates_of(equivalent, words)} for name, words in said.items()])
+    write_table(rates, table)
+    print(rates[["verifier", *RATES, "unparsed", "timeouts"]].to_string(index=False, float_format="%.3f"))
 
 
 @step
@@ -72,10 +78,9 @@ def verifier_study_rollouts(
     rollouts: Input,
     answers: Annotated[int, Field(ge=1)],
     checking: Checking,
-    scores: Output = Path("hero-verifier-scores.parquet"),
-    table: Output = Path("hero-verifiers.csv"),
+    verdicts: Output = Path("hero-verdicts.parquet"),
 ) -> None:
-    """Score a policy's own answers with each rule verifier and with the reward model, over all answers and by format.
+    """Judge a policy's own answers with each rule verifier and with the reward model.
 
     The reward model is two verifiers: rm_above_1 accepts scores above 1, the paper's threshold, and rm_above_median
     scores above the median of these answers, as scores of one model mean nothing for another. Neither threshold depends
@@ -84,33 +89,32 @@ def verifier_study_rollouts(
     Parameters
     ----------
     rollouts
-        Completions, as `raw2fig hero reward-model` writes them: prompt, form, answer, completion, truth, rm.
+        Completions, as `raw2fig hero reward-model` writes them: replicate, prompt, form, answer, completion, truth, rm.
     answers
         Number of different answers to take from the start of the table, half of them in each format.
-    scores
-        The verdicts, a row per verifier and answer.
-    table
-        A row per verifier and format ("both" for all answers), with the threshold of the reward model's score.
+    verdicts
+        A row per verifier and answer: replicate, verifier, form, equivalent, verdict, accepted.
     """
     kinds = dict.fromkeys(("prompt", "form", "answer", "completion"), "string")
-    frame = read_table(rollouts, {**kinds, "truth": "number", "rm": "number"})
+    frame = read_table(rollouts, {**kinds, "truth": "number", "rm": "number", "replicate": "integer"})
     frame = frame.drop_duplicates(["prompt", "completion"])
     frame = frame.groupby("form", sort=False).head(answers // frame["form"].nunique()).reset_index(drop=True)
-    reading = checking.reading
     pairs = [
-        (
-            f"{row.form} {place}",
-            row.truth == 1,
-            gold_of(row.answer, reading),
-            READERS[reading](row.completion),
-        )
-        for place, row in enumerate(frame.itertuples())
+        (gold_of(answer, checking.reading), READERS[checking.reading](completion))
+        for answer, completion in zip(frame["answer"], frame["completion"], strict=True)
     ]
     thresholds = {"rm_above_1": PAPER_THRESHOLD, "rm_above_median": float(frame["rm"].median())}
-    verdicts = _verdicts(pairs) | {name: accepted(frame["rm"], limit) for name, limit in thresholds.items()}
-    forms = frame["form"].tolist()
-    parts = {"both": [True] * len(forms)} | {form: [other == form for other in forms] for form in ENDS}
-    _tabulate(pairs, verdicts, scores, table, parts, thresholds)
+    said = _verdicts(pairs) | {name: accepted(frame["rm"], limit) for name, limit in thresholds.items()}
+    write_table(_rows(frame[["replicate", "form"]].assign(equivalent=frame["truth"] == 1), said), verdicts)
+
+
+def _rows(judged: pd.DataFrame, said: Mapping[str, list[Verdict]]) -> pd.DataFrame:
+    """A row per verifier and answer: the columns of `judged`, verifier, verdict, accepted."""
+    import pandas as pd
+
+    parts = [judged.assign(verifier=name, verdict=words) for name, words in said.items()]
+    frame = pd.concat(parts, ignore_index=True)
+    return frame.assign(accepted=frame["verdict"] == "equal")
 
 
 def accepted(scores: Iterable[float], threshold: float) -> list[Verdict]:
@@ -124,41 +128,13 @@ def _verdicts(pairs: list[Pair]) -> dict[str, list[Verdict]]:
     for name in VERIFIERS:
         verdict_of(name, "1", "1")  # its imports are no cost of an answer
         verdicts, seconds = [], 0.0
-        for _, _, gold, answer in progress(pairs, name):
+        for gold, answer in progress(pairs, name):
             start = time.process_time()
             verdicts.append(verdict_of(name, gold, answer))
             seconds += time.process_time() - start
         found[name] = verdicts
         logging.info("%s: %.3g ms of CPU per answer, %d answers", name, 1000 * seconds / len(pairs), len(pairs))
     return found
-
-
-def _tabulate(
-    pairs: list[Pair],
-    verdicts: Mapping[str, Sequence[Verdict]],
-    scores: Path,
-    table: Path,
-    parts: Mapping[str, Sequence[bool]] | None = None,
-    thresholds: Mapping[str, float] | None = None,
-) -> None:
-    """Write verdicts and rates on `pairs`; with `parts`, which say for each pair whether it belongs to them, rates of
-    each part, and with `thresholds` those of the judges that have one."""
-    import pandas as pd
-
-    equivalent = [kind for _, kind, _, _ in pairs]
-    rows, rates = [], []
-    chosen: list[tuple[dict[str, str], Sequence[bool]]] = [({}, [True] * len(pairs))]
-    if parts:
-        chosen = [({"form": name}, part) for name, part in parts.items()]
-    for name, said in verdicts.items():
-        rows += [(name, key, kind, word, word == "equal") for (key, kind, _, _), word in zip(pairs, said, strict=True)]
-        for named, part in chosen:
-            found = rates_of(list(compress(equivalent, part)), list(compress(said, part)))
-            limit = {"threshold": thresholds.get(name)} if thresholds else {}
-            rates.append({"verifier": name, **named, **found, **limit})
-    write_table(pd.DataFrame(rows, columns=["verifier", "id", "equivalent", "verdict", "accepted"]), scores)
-    write_table(pd.DataFrame(rates), table)
-    print(pd.DataFrame(rates)[["verifier", *RATES, "unparsed", "timeouts"]].to_string(index=False, float_format="%.3f"))
 
 
 def read_problems(path: Path) -> list[dict[str, Any]]:
