@@ -1,4 +1,4 @@
-"""Check 17 of the sheet on the corpus files of all four experiments, and what their prompts say.
+"""Check 17 on the corpus files of all four experiments, and what their prompts say.
 
 Each cell has a gene of its own, always its first word, so that a text tells which cells it was made of.
 """

@@ -1,4 +1,4 @@
-"""The cytokine simulator: the planted table is what the sheet says, and cells follow it without crossing the split."""
+"""The cytokine simulator: the planted table is as it was designed, and cells follow it without crossing the split."""
 
 from collections import Counter
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_unknown_conditions_are_refused(cytokine: str, exposure: str, problem: s
         log_fold_change("T", cytokine, exposure, TINY, GENES)
 
 
-def test_the_table_is_that_of_the_sheet() -> None:
+def test_the_table_is_the_one_that_was_designed() -> None:
     effects = read_effects(EFFECTS)
     assert set(effects.weights) == {"IFNB", "IFNG", "IFN3", "IL6", "TNF"}
     assert all(0.6 <= value <= 1.1 for value in effects.sensitivity.values())

@@ -168,7 +168,7 @@ def null_screen(seed: int, n: int = 4) -> pd.DataFrame:
 def test_check_19_without_effects_the_screen_finds_nothing() -> None:
     """Effect 0: AUROC of the would-be class 0.5 +- 0.15 over seeds, and no hit at the family-wise 95 % bound.
 
-    The sheet's literal "no hit at 95 %" cannot hold for 72 drugs, each with a chance of 2.5 %: the plain intervals
+    The literal "no hit at 95 %" cannot hold for 72 drugs, each with a chance of 2.5 %: the plain intervals
     that lie above 0 are counted too, and must be about as many as that.
     """
     screens = [null_screen(seed) for seed in range(12)]

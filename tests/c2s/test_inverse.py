@@ -1,4 +1,4 @@
-"""The rank fit and reconstruction against SciPy and the sheet's values (acceptance checks 3, 4, 6)."""
+"""The rank fit and reconstruction against SciPy and reference values (acceptance checks 3, 4, 6)."""
 
 import json
 import math
@@ -38,7 +38,7 @@ def oracle_pairs(X: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([np.log10(1 + np.arange(len(row))) for row in rows]), np.concatenate(rows)
 
 
-def test_the_sheets_values_on_pbmc68k(pbmc):
+def test_the_reference_values_on_pbmc68k(pbmc):
     assert fit_ranks(normalise(pbmc)).r2 == pytest.approx(0.915, abs=5e-4)
     assert fit_ranks(normalise(pbmc, 1e4)).r2 == pytest.approx(0.895, abs=5e-4)
 
@@ -107,7 +107,7 @@ def test_check_06_clipping_begins_at_the_zero_rank():
     ranked = as_ranked([list(range(n))[::-1]])
     slope, intercept = -0.675689, 2.237853
     zero_rank = 10 ** (-intercept / slope) - 1
-    assert zero_rank == pytest.approx(2050, abs=5)  # sheet 3.2: about 2,050 for the tutorial's fit
+    assert zero_rank == pytest.approx(2050, abs=5)  # about 2,050 for the tutorial's fit
     free = reconstruct(ranked, n, slope, intercept, clip=False)[0, ::-1]
     clipped = reconstruct(ranked, n, slope, intercept)[0, ::-1]
     assert (free[math.ceil(zero_rank) + 1 :] < 0).all()

@@ -154,7 +154,7 @@ def test_a_gpu_is_asked_for_where_models_run_and_nowhere_else(folder: Path) -> N
 def test_the_paper_scale_as_it_is(folder: Path) -> None:
     planned_jobs, _ = planned(folder, "config/paper.yaml")
     lines = {str(job): job.shell for job in planned_jobs}
-    # three processes train, the fourth GPU is the server's; 32 generations, K = 200, the sheet's beta
+    # three processes train, the fourth GPU is the server's; 32 generations, K = 200, the paper's beta
     grpo = lines["c2s_grpo replicate=0"]
     launch = "accelerate launch --config_file config/accelerate/fsdp.yaml --num_processes"
     assert grpo.startswith(f"{launch} 3 -m raw2fig c2s grpo")

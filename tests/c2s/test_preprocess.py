@@ -68,8 +68,8 @@ def made_panel(raw: Path, size: int = 128) -> Path:
 def test_programmes_of_the_real_data(pbmc: anndata.AnnData) -> None:
     genes = set(pbmc.var_names)
     present = {name: genes & set(listed) for name, listed in read_programmes(CONFIG / "programmes.yaml").items()}
-    sheet = ["OAS1", "IRF7", "ISG20", "LY6E", "IFITM1", "IFITM2", "IFITM3", "IRF1", "BST2", "PSME2", "TAPBP", "IRF8"]
-    assert present["interferon"] >= set(sheet)
+    listed = ["OAS1", "IRF7", "ISG20", "LY6E", "IFITM1", "IFITM2", "IFITM3", "IRF1", "BST2", "PSME2", "TAPBP", "IRF8"]
+    assert present["interferon"] >= set(listed)
     assert len(present["interferon"]) == 18
     assert present["apoptosis"] == set(
         ["IL1B", "SOD2", "CD2", "HMOX1", "IRF1", "TIMP1", "TXNIP", "ANXA1", "SQSTM1", "IL18", "GPX1", "IFITM3", "ISG20"]
@@ -256,7 +256,7 @@ def test_command_line_refuses_in_one_line_with_status_2(tmp_path: Path) -> None:
 # --- held-out tiers
 
 
-def test_paper_design_is_the_sheets() -> None:
+def test_paper_design_is_the_papers() -> None:
     assert read_design(CONFIG / "tiers.yaml", "paper") == Design(
         frozenset({"IFNB+IL6"}),
         frozenset({("B", "IFN3"), ("CD4 T", "IFNG"), ("CD8 T", "IFNA2"), ("DC", "IFNB"), ("NK", "IL6")}),

@@ -1,4 +1,4 @@
-"""False positives and power on processes with known truth: the sheet's tables at fewer repetitions."""
+"""False positives and power on processes with known truth: the reference tables at fewer repetitions."""
 
 from pathlib import Path
 

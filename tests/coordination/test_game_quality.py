@@ -129,7 +129,7 @@ def test_an_odds_ratio_of_two_sizes_is_that_of_the_table(tmp_path: Path) -> None
 
 
 def test_success_of_rules_falls_with_the_size_of_the_group(tmp_path: Path) -> None:
-    """The sheet's sweep, small: through text, 60 games of each size."""
+    """The paper's sweep, small: through text, 60 games of each size."""
     personas = sentences(tmp_path)
     given = ("schedule", "--personas", tmp_path / "personas.json", "--models", "m", "--conditions", "plain")
     given = (*given, "--replicate", 0)

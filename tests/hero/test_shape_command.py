@@ -432,7 +432,8 @@ def test_many_batches_are_looked_at_once_each(monkeypatch: pytest.MonkeyPatch) -
     groups = np.repeat(np.arange(300), 4)
     batches = groups % 100
     labels, scores = np.tile([0.0, 1, 1, 0], 300), np.arange(1200.0)
-    module.shaped_columns(batches, groups, labels, scores, "hero", module.Parameters(), "none", 1e-6)
+    reward = module.Reward(arm="hero", alpha=0.1, scale="none", epsilon=1e-6)
+    module.shaped_columns(batches, groups, labels, scores, reward, module.Parameters())
     assert seen == {"sigma_bar_in": [3] * 100, "shape_groups": [300]}
 
 

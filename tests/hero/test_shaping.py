@@ -1,4 +1,4 @@
-"""Shaped rewards: checks 1 to 14 and 17 of the HERO sheet, against loops written out and by their invariances."""
+"""Shaped rewards: checks 1 to 14 and 17 of HERO, against loops written out and by their invariances."""
 
 import json
 import math
@@ -140,7 +140,7 @@ def test_check_4_alone_or_tied(batch: tuple[np.ndarray, np.ndarray], z: float) -
 
 
 def test_check_4_the_lone_correct_answer() -> None:
-    """Less than the best of several, unless singleton_z says otherwise (section 3 of the sheet)."""
+    """Less than the best of several, unless singleton_z says otherwise ."""
     rule, rm = np.array([[1.0, 0, 0], [1, 1, 0]]), np.array([[9.0, 1, 2], [9, 8, 1]])
     r_hat = stratified(rule, rm, 0.05, 0.05)
     assert r_hat[0, 0] == 0.95
@@ -550,7 +550,7 @@ def test_sigma_u_of_places_in_the_bands_by_a_loop(batch: tuple[np.ndarray, np.nd
 
 
 def test_sigma_u_of_places_does_not_see_the_scale_of_the_reward_model() -> None:
-    """The only thing in HERO that does is the spread of the raw scores (section 3.1 of the sheet)."""
+    """The only thing in HERO that does is the spread of the raw scores."""
     rule, rm = drawn()
     assert np.ptp(places(rule, rm), axis=1).max() <= 1
     for sigma in ("raw", "band"):

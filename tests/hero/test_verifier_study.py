@@ -103,7 +103,7 @@ HARDVERIFY = Path(os.environ.get("RAW2FIG_HARDVERIFY", Path(__file__).parents[3]
 
 @pytest.mark.skipif(not HARDVERIFY.is_file(), reason="HardVerify-Math.json is not here (RAW2FIG_HARDVERIFY)")
 def test_check_15_the_table_on_hardverify_math(folder: Path) -> None:
-    """Within 0.01 of what section 8(a) of the sheet measured with math-verify 0.9.0."""
+    """Within 0.01 of what was measured with math-verify 0.9.0."""
     measured = {
         "string": (0.000, 0.000, None, 0.500),
         "normalised": (0.108, 0.004, 0.964, 0.552),

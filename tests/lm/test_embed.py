@@ -1,4 +1,4 @@
-"""Check 10 of the C2S-Scale sheet: a text's embedding does not depend on the texts beside it."""
+"""Check 10 of C2S-Scale: a text's embedding does not depend on the texts beside it."""
 
 from typing import TYPE_CHECKING
 

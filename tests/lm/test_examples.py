@@ -1,4 +1,4 @@
-"""Check 9 of the C2S-Scale sheet: the prompt's exact length, the label mask, and end-of-sequence."""
+"""Check 9 of C2S-Scale: the prompt's exact length, the label mask, and end-of-sequence."""
 
 from typing import TYPE_CHECKING
 

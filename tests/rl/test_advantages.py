@@ -1,4 +1,4 @@
-"""Check 15 of the C2S-Scale sheet: advantages of groups."""
+"""Check 15 of C2S-Scale: advantages of groups."""
 
 import numpy as np
 import pytest

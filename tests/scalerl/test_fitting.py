@@ -1,4 +1,4 @@
-"""Fits of the law: checks 2, 3 and 4 of the ScaleRL sheet, an independent solver, and intervals."""
+"""Fits of the law: checks 2, 3 and 4 of ScaleRL, an independent solver, and intervals."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""The sigmoid law and its limits: checks 1, 5 and 6 of the ScaleRL sheet."""
+"""The sigmoid law and its limits: checks 1, 5 and 6 of ScaleRL."""
 
 import numpy as np
 import pytest

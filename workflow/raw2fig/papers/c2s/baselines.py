@@ -1,4 +1,4 @@
-"""Baselines of perturbation prediction and of cell type annotation (sheet 5 and 7).
+"""Baselines of perturbation prediction and of cell type annotation.
 
 Perturbation baselines take untreated cells of the type and move them by what was seen in training:
 

@@ -39,7 +39,7 @@ PBMC68K_TYPES: dict[str, str | None] = {
     "CD56+ NK": "NK",
     "CD34+": None,
 }
-"""Labels of pbmc68k → merged cell types; None: cells dropped (13 progenitors). C2S sheet 4.1."""
+"""Labels of pbmc68k → merged cell types; None: cells dropped (13 progenitors)."""
 
 
 class Split(Record):
@@ -77,7 +77,7 @@ def check_counts(X: Any, where: str | Path) -> None:
 
 
 def normalise(counts: sparse.csr_matrix, target: float | None = None) -> sparse.csr_matrix:
-    """Scale every cell to `target` counts (None: the median total), then log10(1 + x). C2S sheet 3.1.
+    """Scale every cell to `target` counts (None: the median total), then log10(1 + x).
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def recover_pbmc68k() -> "AnnData":
 
     The package keeps z-scores in `X` and ln(1 + counts per 10,000) in `raw`; the counts follow from the
     total count of each cell, `n_counts`. `obs["cell_type"]` has the ten labels of the data; see
-    `merge_types`. C2S sheet 4.1.
+    `merge_types`.
     """
     import anndata
     import pandas as pd
@@ -175,8 +175,8 @@ def merge_types(adata: "AnnData", types: Mapping[str, str | None] = PBMC68K_TYPE
 def split_cells(cell_types: Sequence[str], test_share: float, rng: np.random.Generator) -> np.ndarray:
     """ "train" or "test" for each cell, at random within each type.
 
-    `test_share` of each type, rounded, and never all or none of a type with two cells or more, is "test". C2S
-    sheet 4 (80/20). Raises `InputError` unless 0 < `test_share` < 1.
+    `test_share` of each type, rounded, and never all or none of a type with two cells or more, is "test".
+    Raises `InputError` unless 0 < `test_share` < 1.
     """
     if not 0 < test_share < 1:
         raise InputError("test_share", f"{test_share:g}", "a number between 0 and 1")
@@ -192,7 +192,7 @@ def split_cells(cell_types: Sequence[str], test_share: float, rng: np.random.Gen
 def coordinate_split(xy: np.ndarray, radius: float) -> np.ndarray:
     """ "train" on the left, "test" on the right, "" (dropped) in between: no two cells across are within a radius.
 
-    `xy` (n, 2) are coordinates in the unit of `radius`; `TEST_WIDTH` of the width is for testing. C2S sheet 5.
+    `xy` (n, 2) are coordinates in the unit of `radius`; `TEST_WIDTH` of the width is for testing.
     """
     boundary = xy[:, 0].min() + (1 - TEST_WIDTH) * np.ptp(xy[:, 0])
     return np.where(xy[:, 0] < boundary - radius / 2, "train", np.where(xy[:, 0] > boundary + radius / 2, "test", ""))

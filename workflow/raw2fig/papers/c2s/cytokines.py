@@ -1,4 +1,4 @@
-"""The cytokine experiment in miniature: real cells with planted responses (sheet section 9; after Dong et al. 2023).
+"""The cytokine experiment in miniature: real cells with planted responses (after Dong et al. 2023).
 
 Five cytokines act on gene sets; a type's sensitivity and the exposure scale the whole response, and a pair acts as
 0.8 times the sum of its members plus a synergy on some interferon genes. The planted vector is exact and written

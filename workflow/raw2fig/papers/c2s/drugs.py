@@ -1,4 +1,4 @@
-"""The drug screen in miniature: planted drug effects in two interferon contexts (sheet sections 3.9 and 9).
+"""The drug screen in miniature: planted drug effects in two interferon contexts.
 
 72 made-up drugs in six target classes. One class raises the antigen programme only where there is a low interferon
 tone, two raise it anywhere, three act on other genes. The programme stands in for antigen presentation: on

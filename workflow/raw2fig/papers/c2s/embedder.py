@@ -1,7 +1,7 @@
-"""A PCA embedder of cells: the stand-in for scGPT at a scale without pretrained weights (sheet 3.8 and 8).
+"""A PCA embedder of cells: the stand-in for scGPT at a scale without pretrained weights.
 
 Generated cells come out of sentences, so real cells are embedded after the same path: expression → top-K sentence →
-expression. Otherwise the reconstruction error of the generated side would be a constant part of scFID (sheet 11).
+expression. Otherwise the reconstruction error of the generated side would be a constant part of scFID.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
 """From cell sentences back to expression: one line through log-expression over log-rank.
 
-C2S-Scale (bioRxiv 10.1101/2025.04.14.648850), "Expression generation from cell sentences" and Supplementary Fig. 9;
-sheet section 3.2. Slope, intercept, R2, Pearson and Spearman do not depend on how ties were broken, because a group of
-tied genes has one expression value and a fixed set of ranks.
+C2S-Scale (bioRxiv 10.1101/2025.04.14.648850), "Expression generation from cell sentences" and Supplementary Fig. 9.
+Slope, intercept, R2, Pearson and Spearman do not depend on how ties were broken, because a group of tied genes has one
+expression value and a fixed set of ranks.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Metrics of generated cells (sheet sections 3.8 and 5): scFID, MMD, W2, rank agreement, overlap, FOSCTTM.
+"""Metrics of generated cells: scFID, MMD, W2, rank agreement, overlap, FOSCTTM.
 
 Cells are rows. Sets of cells are compared in float64, in whatever space they are given: an embedding, or the expression
 of a programme's genes. scFID and the covariance use ddof = 1. scFID and MMD are biased upwards for few cells: give
@@ -26,7 +26,7 @@ Condition = Hashable
 def scfid(real: ArrayLike, generated: ArrayLike) -> float:
     """scFID of `real` (n, d) and `generated` (m, d): the squared W2 distance of the Gaussians fitted to both.
 
-    |mu_r - mu_g|^2 + tr(S_r + S_g - 2 (S_r S_g)^(1/2)), C2S-Scale methods, sheet 3.8. With S = R'R the roots of the
+    |mu_r - mu_g|^2 + tr(S_r + S_g - 2 (S_r S_g)^(1/2)), C2S-Scale methods. With S = R'R the roots of the
     eigenvalues of S_r^(1/2) S_g S_r^(1/2) are the singular values of R_r R_g', which cannot be negative and lose no
     digits when n < d. Raises `InputError` for fewer than 2 cells, unequal d, or values that are not finite.
     """
@@ -75,7 +75,7 @@ def scfid_by_condition(
 
 
 def mmd(real: ArrayLike, generated: ArrayLike, gammas: Sequence[float] = GAMMAS) -> float:
-    """Mean over `gammas` of the biased squared MMD with kernel exp(-gamma |x - y|^2), as in CellOT (sheet 5).
+    """Mean over `gammas` of the biased squared MMD with kernel exp(-gamma |x - y|^2), as in CellOT.
 
     Raises `InputError` as `scfid`.
     """
@@ -110,7 +110,7 @@ def wasserstein2(real: ArrayLike, generated: ArrayLike) -> float:
 def kendall(x: ArrayLike, y: ArrayLike) -> np.ndarray:
     """Kendall's tau-b along the last axis of `x` (..., d) and `y` (..., d), which broadcast; shape (...).
 
-    Ties count as in tau-b (genes not expressed share the last rank, sheet 3.7). 0 where either side is constant.
+    Ties count as in tau-b (genes not expressed share the last rank). 0 where either side is constant.
     Takes d (d - 1) / 2 bytes per row: for programmes of genes, not for genomes. Raises `InputError` for values that are
     not finite, d < 2, or shapes that do not broadcast.
     """
@@ -136,7 +136,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> np.ndarray:
 
 
 def gene_overlap(generated: Sequence[Hashable], real: Sequence[Hashable], k: int) -> float:
-    """Share of k that the first `k` genes of two sentences have in common (sheet 5).
+    """Share of k that the first `k` genes of two sentences have in common.
 
     Genes are names or indices in descending expression. The denominator is k even when a sentence is shorter, so two
     equal cells with fewer than k genes score below 1. Raises `InputError` for k < 1.
@@ -150,7 +150,7 @@ def foscttm(a: ArrayLike, b: ArrayLike) -> float:
     """Fraction of samples closer than the true match: row i of `a` (n, d) matches row i of `b` (n, d).
 
     Cosine distance, mean over both directions of the share of the n - 1 other items closer than the match, ties
-    counting half: 0 perfect, 0.5 random (sheet 5). Raises `InputError` as `scfid`, for unequal n, or for a zero vector.
+    counting half: 0 perfect, 0.5 random. Raises `InputError` as `scfid`, for unequal n, or for a zero vector.
     """
     first, second = _cells(a, b)
     if len(first) != len(second):
@@ -167,7 +167,7 @@ def foscttm(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def spread_ratio(real: ArrayLike, generated: ArrayLike) -> float:
-    """tr cov(generated) / tr cov(real): below 1 the generated cells have collapsed towards a point (sheet 11).
+    """tr cov(generated) / tr cov(real): below 1 the generated cells have collapsed towards a point.
 
     Raises `InputError` as `scfid`, and when the real cells do not vary.
     """

@@ -1,4 +1,4 @@
-"""From raw counts to a cells file: panel, filters, normalisation, split, held-out tiers (C2S sheet 3.1, 4)."""
+"""From raw counts to a cells file: panel, filters, normalisation, split, held-out tiers."""
 
 import logging
 from collections.abc import Mapping, Sequence

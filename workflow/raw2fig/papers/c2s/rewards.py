@@ -1,4 +1,4 @@
-"""Rewards of GRPO for cell generation (sheet 3.7 and 9): one number per generated cell of a group.
+"""Rewards of GRPO for cell generation: one number per generated cell of a group.
 
 Cells are rows of log10 expression of a programme's genes, or of an embedding. All rewards grow with quality.
 """
@@ -16,7 +16,7 @@ def rewards_mse_pair(generated: ArrayLike, real: ArrayLike) -> np.ndarray:
     """-MSE of each generated cell to its real partner: `generated` (g, d), `real` (g, d), drawn by the caller; (g,).
 
     The paper's reward for cytokines. With random partners its expectation is highest at the conditional mean, hence it
-    shrinks the spread of the generated cells (sheet 3.7). Raises `InputError` for unequal shapes.
+    shrinks the spread of the generated cells. Raises `InputError` for unequal shapes.
     """
     generated, real = _matrix(generated, "generated"), _matrix(real, "real")
     if generated.shape != real.shape:

@@ -1,4 +1,4 @@
-"""Scoring a dual-context drug screen (sheet section 3.9; the paper publishes the outline, the score is ours).
+"""Scoring a dual-context drug screen (the paper publishes the outline, the score is ours).
 
 The programme score of a cell is its mean expression of a gene programme. A drug's effect in a context is the mean
 score of its cells minus that of vehicle cells; the context split S is the effect in the positive minus that in the

@@ -1,6 +1,6 @@
 """Cell sentences: gene names in descending order of expression, and the way back from text to genes.
 
-The method of C2S-Scale (bioRxiv 10.1101/2025.04.14.648850), "Cell sentences"; sheet sections 3.1 and 3.3.
+The method of C2S-Scale (bioRxiv 10.1101/2025.04.14.648850), "Cell sentences".
 """
 
 from collections import Counter
@@ -148,7 +148,7 @@ def clean(text: str, index: Mapping[str, int], rule: Literal["ours", "official"]
     """Gene indices of a generated sentence; `index` maps upper-case words to genes. Never raises on any text.
 
     Both rules upper-case the text and move a gene generated several times to the whole part of the mean of its
-    positions in the list as it is by then, in order of first appearance (sheet section 3.3).
+    positions in the list as it is by then, in order of first appearance.
 
     - `ours` first strips white space and one final period, splits on any white space and drops unknown words.
     - `official` splits on single spaces and keeps each unknown word, also the empty one between two spaces and a last

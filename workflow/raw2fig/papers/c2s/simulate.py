@@ -1,4 +1,4 @@
-"""Simulated cells drawn from real ones, with a planted log fold change (sheet section 9).
+"""Simulated cells drawn from real ones, with a planted log fold change.
 
 A simulated cell is a real cell of the wanted type, its profile mixed half and half with the mean of its eight nearest
 neighbours, multiplied by exp(log fold change) and measured again by a multinomial draw with the library size of

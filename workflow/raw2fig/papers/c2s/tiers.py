@@ -1,4 +1,4 @@
-"""Held-out conditions of the cytokine benchmark (C2S sheet 4, "Held-out tiers").
+"""Held-out conditions of the cytokine benchmark.
 
 Tier 1 is a cytokine (or pair) that training never sees; tier 2 a cytokine that it never sees for one cell
 type; tier 3 one that it never sees for one cell type and one exposure. Every other condition is "seen".

@@ -13,6 +13,7 @@ from raw2fig.papers.hero.pool import Pool, Solutions
 from raw2fig.papers.hero.problems import Sums
 from raw2fig.papers.hero.regimes import Sets
 from raw2fig.papers.hero.reward_model import Labelled
+from raw2fig.papers.hero.shape import Reward
 from raw2fig.papers.hero.shaping import Arm, Shaping
 from raw2fig.papers.hero.train import parse_run
 from raw2fig.rl.recipe import Recipe
@@ -117,6 +118,7 @@ class Settings(Record):
     arms: list[Arm] = Field(description="Arms that are trained on every set with both scales.")
     ablations: list[str] = Field(description="Arm and scale of runs on the hard set alone.")
     train: Rl
+    shape: Reward
     evaluation: Sampling
     verifier_answers: int = Field(ge=2, description="Answers on which verifiers are compared.")
     pool_files: list[UserFile] = Field(description="Parquet files of the pool, in place of the hub.")

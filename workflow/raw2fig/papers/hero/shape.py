@@ -10,7 +10,6 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hero.shaping import (
-    STD_EPSILON,
     Arm,
     Parameters,
     Scale,
@@ -23,7 +22,7 @@ from raw2fig.papers.hero.shaping import (
     sigma_of,
     telemetry,
 )
-from raw2fig.settings import Field
+from raw2fig.settings import Field, Record
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import (
     NOT_A_NUMBER,
@@ -43,6 +42,22 @@ ADDED = ("shaped_reward", "weight", "sigma_u", "uniform", "advantage")
 """Columns of the result."""
 
 
+class Reward(Record):
+    """The reward and the advantages that rollouts of your own get."""
+
+    arm: Arm = Field(description="Reward to shape: hero is w r_hat, the others are what HERO is compared with.")
+    alpha: float = Field(ge=0, lt=1, description="Half-width of the band of wrong rollouts (Eq. 3).")
+    scale: Scale = Field(
+        description="none: advantages are rewards less the group's mean; group: they are also divided by its standard "
+        "deviation, which cancels the weight."
+    )
+    epsilon: float = Field(
+        ge=0,
+        description="Added to that standard deviation, as in training. With trl's 0.0001, which is not small beside "
+        "the spread of a band, a little of the weight is left.",
+    )
+
+
 @step
 def shape(
     *,
@@ -51,14 +66,11 @@ def shape(
     verifier_col: str = "verifier",
     reward_model_col: str = "reward_model",
     batch_col: str = "",
-    arm: Arm = "hero",
-    alpha: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+    reward: Reward,
     w_min: Annotated[float, Field(ge=0)] | None = None,
     w_max: Annotated[float, Field(gt=0)] | None = None,
     k: Annotated[float, Field(gt=0)] | None = None,
     shaping: Shaping,
-    scale: Scale = "none",
-    epsilon: Annotated[float, Field(ge=0)] = STD_EPSILON,
     output: Output = Path("hero-shaped.parquet"),
 ) -> None:
     """Shape rewards from verifier labels and reward-model scores of grouped rollouts.
@@ -76,33 +88,23 @@ def shape(
     batch_col
         Column of the rollout batch. Batches follow one another by first appearance, and each takes its weights from the
         running mean of the batches before it. Without this column the table is one batch.
-    arm
-        Reward to shape: hero is w r_hat, the others are what HERO is compared with.
-    alpha
-        Half-width of the band of wrong rollouts (Eq. 3).
     w_min
         Smallest weight, in place of the paper's.
     w_max
         Largest weight, in place of the paper's.
     k
         Steepness of the weight in the units of the scores, in place of the paper's.
-    scale
-        none: advantages are rewards less the group's mean. group: they are also divided by its standard deviation,
-        which cancels the weight.
-    epsilon
-        Added to that standard deviation, as in training. With trl's 0.0001, which is not small beside the spread of a
-        band, a little of the weight is left.
     output
         The table with the further columns shaped_reward, weight, sigma_u, uniform and advantage; CSV or Parquet.
     """
     given = {name: value for name, value in (("w_min", w_min), ("w_max", w_max), ("k", k)) if value is not None}
-    parameters = shaping.parameters(alpha, **given)
+    parameters = shaping.parameters(reward.alpha, **given)
     table_kind(output)  # refused before any work
     frame = read_rollouts(rewards, group_col, verifier_col, reward_model_col, batch_col)
     batches = _numbers(frame, [batch_col]) if batch_col else np.zeros(len(frame), dtype=np.int64)
     groups = _numbers(frame, [batch_col, group_col] if batch_col else [group_col])  # a prompt again is another group
     labels, scores = (frame[name].to_numpy(dtype=np.float64) for name in (verifier_col, reward_model_col))
-    columns = shaped_columns(batches, groups, labels, scores, arm, parameters, scale, epsilon)
+    columns = shaped_columns(batches, groups, labels, scores, reward, parameters)
     write_table(frame.assign(**columns), output)
 
 
@@ -146,10 +148,8 @@ def shaped_columns(
     groups: np.ndarray,
     labels: np.ndarray,
     scores: np.ndarray,
-    arm: Arm,
+    reward: Reward,
     parameters: Parameters,
-    scale: Scale,
-    epsilon: float,
 ) -> dict[str, np.ndarray]:
     """The columns `ADDED`, each (rollouts,), of rollouts with the numbers of their batch and group, all (rollouts,)."""
     columns = {name: np.zeros(len(labels), dtype=bool if name == "uniform" else np.float64) for name in ADDED}
@@ -162,8 +162,8 @@ def shaped_columns(
     uniform, sizes, unscored = [], [], 0
     for rows in blocks:
         bars = sigma_bar[batch_of[groups[rows[:, 0]]]]
-        shaped = shape_groups(arm, labels[rows], scores[rows], parameters, bars)
-        advantage = advantages(shaped.rewards, scale, epsilon)
+        shaped = shape_groups(reward.arm, labels[rows], scores[rows], parameters, bars)
+        advantage = advantages(shaped.rewards, reward.scale, reward.epsilon)
         values = (shaped.rewards, shaped.weight, shaped.sigma_u, shaped.uniform, advantage)
         for name, value in zip(ADDED, values, strict=True):
             columns[name][rows] = value if value.ndim == 2 else value[:, None]
@@ -171,7 +171,7 @@ def shaped_columns(
         sizes.append(np.abs(advantage).mean(1))
         unscored += int(shaped.unscored.sum())
     if unscored:
-        fate = "get no advantage" if masks(arm, parameters) else "get the verifier's labels"
+        fate = "get no advantage" if masks(reward.arm, parameters) else "get the verifier's labels"
         logging.warning("%d groups, of whose scores one is missing or too large, %s", unscored, fate)
     _say(np.concatenate(uniform), np.concatenate(sizes), np.bincount(groups))
     return columns
