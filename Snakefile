@@ -13,6 +13,7 @@ include: "rules/c2s.smk"
 include: "rules/scalerl.smk"
 include: "rules/hero.smk"
 include: "rules/coordination.smk"
+include: "rules/hal.smk"
 include: "rules/results.smk"
 
 

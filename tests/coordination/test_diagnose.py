@@ -306,7 +306,7 @@ def test_a_hundred_thousand_rows_are_read_at_once(folder: Path) -> None:
         (lambda f: f.assign(arm=f["round"]), "", "game g0: column 'arm' has 1 and 2"),
         (lambda f: f.assign(target=f["target"].astype(float).where(f.index != 3)), "", "'target' has 1 missing values"),
         (lambda f: f.assign(agent=f["agent"].astype(str).where(f.index != 3)), "", "'agent' has 1 missing values"),
-        (lambda f: f.rename(columns={"guess": "x"}), "", "no column known as the value; expected --value-col"),
+        (lambda f: f.rename(columns={"guess": "x"}), "", "no column is known as the value; expected --value-col"),
         (lambda f: f.assign(action=1), "", "columns guess and action could be the value; expected --value-col"),
         (lambda f: f, "--target-col goal", "no column 'goal'"),
         (lambda f: f, "--high 40", "guesses of 0 to 40 (flags --low and --high)"),

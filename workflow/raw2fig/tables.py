@@ -112,6 +112,22 @@ def require_column(path: Path, wanted: str, there: Sequence[str]) -> None:
     raise InputError(path, f"no column {wanted!r}", f"one of {', '.join(shown)}{hint}")
 
 
+def usual_column(
+    path: Path, there: Sequence[str], usual: Sequence[str], what: str, flag: str, needed: bool = True
+) -> str:
+    """The one column of a user's table that has one of the `usual` names, in any case; "" without one, unless it is
+    needed. `what` the column holds and its `flag` are for the message.
+
+    Raises `InputError` for a needed column that is not there, and where several could be meant.
+    """
+    found = [name for name in there if name.strip().lower() in usual]
+    if len(found) > 1:
+        raise InputError(path, f"columns {' and '.join(found)} could be the {what}", f"{flag} and one of them")
+    if not found and needed:
+        raise InputError(path, f"no column is known as the {what}", f"{flag} and one of {', '.join(there)}")
+    return found[0] if found else ""
+
+
 def distinct_columns(path: Path, roles: Mapping[str, str]) -> None:
     """Raise `InputError` where two flags name one column of the table: `roles` maps a flag to its column, if any."""
     flag_of: dict[str, str] = {}

@@ -26,7 +26,7 @@ from raw2fig.papers.coordination.verdicts import (
 )
 from raw2fig.settings import Field, Record, Seed, impossible
 from raw2fig.step import At, Input, Output, step
-from raw2fig.tables import distinct_columns, read_header, write_table
+from raw2fig.tables import distinct_columns, read_header, usual_column, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,20 +179,14 @@ def diagnose(
 def find_columns(path: Path, flags: dict[str, str]) -> Columns:
     """The columns that the flags or the usual names tell. Raises `InputError` where a needed one is not clear."""
     there = read_header(path)
-    named: dict[str, str] = {}
     for what, flag in flags.items():
-        usual = [name for name in there if name.strip().lower() in USUAL.get(what, ())]
-        if flag:
-            if flag not in there:
-                raise InputError(path, f"no column {flag!r}", f"one of {', '.join(there)} for --{what}-col")
-            named[what] = flag
-        elif len(usual) == 1:
-            named[what] = usual[0]
-        elif what in NEEDED or usual:
-            problem = (
-                f"columns {' and '.join(usual)} could be the {what}" if usual else f"no column known as the {what}"
-            )
-            raise InputError(path, problem, f"--{what}-col and one of {', '.join(there)}")
+        if flag and flag not in there:
+            raise InputError(path, f"no column {flag!r}", f"one of {', '.join(there)} for --{what}-col")
+    found = {
+        what: flag or usual_column(path, there, USUAL.get(what, ()), what, f"--{what}-col", what in NEEDED)
+        for what, flag in flags.items()
+    }
+    named = {what: column for what, column in found.items() if column}
     if flags["signal"] and not flags["target"]:
         named.pop("target", None)
     if flags["signal"] and flags["target"]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.least_squares import Curve
-from raw2fig.tables import check_magnitudes, distinct_columns, read_header, read_table, row_name
+from raw2fig.tables import check_magnitudes, distinct_columns, read_header, read_table, row_name, usual_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +35,8 @@ def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None 
     several, a score beyond 100 %, negative compute, a separator other than the comma, and a curve without R_0.
     """
     names = _header(path)
-    of_compute = compute or _usual(path, names, COMPUTE, "compute")
-    of_score = score or _usual(path, names, SCORE, "score")
+    of_compute = compute or usual_column(path, names, COMPUTE, "compute", "--compute-column")
+    of_score = score or usual_column(path, names, SCORE, "score", "--score-column")
     distinct_columns(path, {"--compute-column": of_compute, "--score-column": of_score})
     frame = read_table(path, {of_compute: "number", of_score: "number"})[[of_compute, of_score]]
     _check_range(path, frame, of_compute, of_score)
@@ -97,15 +97,6 @@ def _header(path: Path) -> list[str]:
         if separator in first and "," not in first:
             raise InputError(path, f"has {named} between its columns", "commas")
     return read_header(path)
-
-
-def _usual(path: Path, names: list[str], usual: tuple[str, ...], what: str) -> str:
-    """The one column of `names` that has one of the `usual` names."""
-    found = [name for name in names if name.strip().lower() in usual]
-    if len(found) != 1:
-        problem = f"columns {' and '.join(found)} could be the {what}" if found else f"no column is known as the {what}"
-        raise InputError(path, problem, f"--{what}-column and one of {', '.join(names)}")
-    return found[0]
 
 
 def _check_range(path: Path, frame: pd.DataFrame, compute: str, score: str) -> None:

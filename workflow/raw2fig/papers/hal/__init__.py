@@ -1,0 +1,3 @@
+"""Holistic Agent Leaderboard: what agents cost, what they get right, and how."""
+
+NAME = "HAL"

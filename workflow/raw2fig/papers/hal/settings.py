@@ -1,0 +1,40 @@
+"""The section `hal` of the configuration."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from raw2fig.papers.hal.pack import Pack
+from raw2fig.papers.hal.rubrics import FILES
+from raw2fig.settings import Field, Record, UserFile, impossible
+
+
+class Rubrics(Record):
+    """The authors' labels of transcripts, which are not shipped: none of them, your copy (path), or a download."""
+
+    source: Literal["none", "path", "url"]
+    path: str | None = Field(description="Folder with the files.")
+    url: str | None = Field(pattern="^https?://", description="Address of the folder with the files.")
+
+    @model_validator(mode="after")
+    def _given(self) -> Any:
+        if self.source == "url" and self.url is None:
+            raise impossible("url", "is null", "an address, with the source url")
+        if self.source == "path":
+            if self.path is None:
+                raise impossible("path", "is null", "a folder, with the source path")
+            missing = [name for name in FILES if not Path(self.path, name).is_file()]
+            if missing:
+                raise impossible(
+                    "path", f"is {self.path!r}, which has no {missing[0]}", "the folder of the rubric files"
+                )
+        return self
+
+
+class Settings(Record):
+    """Holistic Agent Leaderboard"""
+
+    runs: UserFile = Field(description="Table of the paper's runs.")
+    rubrics: Rubrics
+    pack: Pack
