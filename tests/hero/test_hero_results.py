@@ -235,7 +235,8 @@ def small_scores() -> pd.DataFrame:
         for (regime, gain), item, form in product(added, (0, 1), ("plain", "signed")):
             truth = 0.1 + 0.1 * replicate + 0.02 * item + (0.04 if form == "signed" else 0) + gain
             run = "-" if regime == "start" else "hero-none-0"
-            named = {"replicate": replicate, "regime": regime, "run": run, "item": str(item), "form": form}
+            # problems are each replicate's own
+            named = {"replicate": replicate, "regime": regime, "run": run, "item": f"{replicate} {item}", "form": form}
             rows.append(named | {"truth": truth, "rm": 100 * truth})
     return pd.DataFrame(rows)
 

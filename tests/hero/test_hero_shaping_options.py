@@ -34,7 +34,7 @@ def trained(folder: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> list[
     given += ("--problems", folder / "p.parquet", "--runs", *runs)
     made = ("--models", *(folder / run for run in runs), "--logs", *(folder / f"{run}.json" for run in runs))
     made += () if "--alpha" in flags else ("--alpha", "0.1")
-    assert status_of("hero", "train", *given, *made, "--seed", 0, *flags) == (2 if "refused" in folder.name else 0)
+    assert status_of("hero", "train", *given, *made, "--replicate", 0, *flags) == (2 if "refused" in folder.name else 0)
     return seen
 
 

@@ -17,6 +17,7 @@ from raw2fig.papers.hero.results import (
     START,
     VERDICTS,
     change,
+    fewest,
     mean,
     over_known,
     ranking,
@@ -263,7 +264,7 @@ def fig_label_noise(*, rollouts: list[Input], scores: list[Input], logs: list[In
     right.axhline(0, color=NEUTRAL, linewidth=1)
     right.set(title="change of true answers after the hard set", xlabel="share of flipped labels", xticks=noises)
     legend_above(fig, (left, right))
-    n = f"{held_out['item'].nunique()} held-out problems"
+    n = f"{fewest(held_out)} held-out problems"
     return Drawing(fig, pd.DataFrame(rows), n, drawn["replicate"].nunique(), OVER)
 
 

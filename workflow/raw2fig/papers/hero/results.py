@@ -94,7 +94,7 @@ def means(rows: pd.DataFrame, column: str = "truth") -> dict[Hashable, float]:
 
 def mean(rows: pd.DataFrame, column: str = "truth") -> Estimate:
     """Mean over replicates of a share or an AUROC; `n` are the problems of a replicate."""
-    return over_known(means(rows, column), rows.dropna(subset=[column]).groupby("replicate")["item"].nunique().min())
+    return over_known(means(rows, column), fewest(rows.dropna(subset=[column])))
 
 
 def changes(before: pd.DataFrame, after: pd.DataFrame, column: str = "truth") -> dict[Hashable, float]:
@@ -105,7 +105,12 @@ def changes(before: pd.DataFrame, after: pd.DataFrame, column: str = "truth") ->
 def change(before: pd.DataFrame, after: pd.DataFrame, column: str = "truth") -> Estimate:
     """Mean over replicates of `changes`; `n` are the problems of a replicate."""
     most = float("inf") if column == "rm" else 1.0
-    return over_replicates(changes(before, after, column), after["item"].nunique(), -most, most)
+    return over_replicates(changes(before, after, column), fewest(after), -most, most)
+
+
+def fewest(rows: pd.DataFrame) -> int:
+    """Problems of the replicate with the fewest; both formats of one count once."""
+    return int(rows.groupby("replicate")["item"].nunique().min()) if len(rows) else 0
 
 
 def over_updates(rows: pd.DataFrame, column: str, least: float = 0, most: float = 1) -> Estimate:
@@ -116,7 +121,7 @@ def over_updates(rows: pd.DataFrame, column: str, least: float = 0, most: float 
 
 def over_known(values: Mapping[Any, float], number: int) -> Estimate:
     """Mean over the replicates that have a value, a share or an AUROC; `UNKNOWN` where none has."""
-    return over_replicates(values, int(number), 0, 1) if values else UNKNOWN
+    return over_replicates(values, number, 0, 1) if values else UNKNOWN
 
 
 def rate(said: pd.DataFrame, name: str) -> Estimate:
@@ -124,7 +129,7 @@ def rate(said: pd.DataFrame, name: str) -> Estimate:
     share of, in the replicate with the fewest. A replicate without any of them gives no value."""
     shared = SHARES[name](said)
     of = said.loc[shared.index, "replicate"]
-    return over_known(by_replicate(shared, of.tolist()) if len(of) else {}, of.value_counts().min())
+    return over_known(by_replicate(shared, of.tolist()), int(of.value_counts().min())) if len(of) else UNKNOWN
 
 
 def ranking(rollouts: pd.DataFrame, within: bool) -> Estimate:
@@ -135,7 +140,7 @@ def ranking(rollouts: pd.DataFrame, within: bool) -> Estimate:
         return mean(ranked(rollouts), "auroc")
     areas = {replicate: area(part) for replicate, part in rollouts.groupby("replicate")}
     known = {replicate: value for replicate, value in areas.items() if not np.isnan(value)}
-    return over_known(known, items(rollouts["prompt"]).nunique())
+    return over_known(known, fewest(rollouts.assign(item=items(rollouts["prompt"]))))
 
 
 def ranked(rollouts: pd.DataFrame) -> pd.DataFrame:
