@@ -1,32 +1,34 @@
-"""ScaleRL, data: problems with checkable answers in disjoint splits."""
+"""ScaleRL, data: problems with checkable answers in disjoint splits, which each replicate draws anew."""
 
 if scalerl.is_procedural(SCALERL):
 
     rule scalerl_sums:
         output:
-            problems="<results>/scalerl/data/math.parquet",
+            problems="<results>/scalerl/r{replicate}/data/math.parquet",
         log:
-            "<results>/scalerl/logs/sums.log",
+            "<results>/scalerl/r{replicate}/logs/sums.log",
         resources:
             **resources_for(config, "data", "scalerl_sums"),
         params:
             code=step_digest("scalerl", "sums"),
             settings=flags(SCALERL["problems"]["sums"]),
         shell:
-            "raw2fig scalerl sums {params.settings} --problems {output.problems} &> {log}"
+            "raw2fig scalerl sums {params.settings} --replicate {wildcards.replicate} --problems {output.problems} "
+            "&> {log}"
 
     rule scalerl_programs:
         output:
-            problems="<results>/scalerl/data/code.parquet",
+            problems="<results>/scalerl/r{replicate}/data/code.parquet",
         log:
-            "<results>/scalerl/logs/programs.log",
+            "<results>/scalerl/r{replicate}/logs/programs.log",
         resources:
             **resources_for(config, "data", "scalerl_programs"),
         params:
             code=step_digest("scalerl", "programs"),
             settings=flags(SCALERL["problems"]["programs"]),
         shell:
-            "raw2fig scalerl programs {params.settings} --problems {output.problems} &> {log}"
+            "raw2fig scalerl programs {params.settings} --replicate {wildcards.replicate} --problems {output.problems} "
+            "&> {log}"
 
 else:
 
@@ -56,10 +58,10 @@ else:
             rows=scalerl.rows(SCALERL, "math"),
             template="config/scalerl/prompt_math.txt",
         output:
-            problems="<results>/scalerl/data/math.parquet",
-            manifest="<results>/scalerl/data/math.json",
+            problems="<results>/scalerl/r{replicate}/data/math.parquet",
+            manifest="<results>/scalerl/r{replicate}/data/math.json",
         log:
-            "<results>/scalerl/logs/polaris.log",
+            "<results>/scalerl/r{replicate}/logs/polaris.log",
         resources:
             **resources_for(config, "data", "scalerl_polaris"),
         params:
@@ -68,17 +70,18 @@ else:
             sha256=option("sha256", scalerl.checksums(SCALERL, "math")),
         shell:
             "raw2fig scalerl polaris --rows {input.rows:q} --template {input.template} {params.splits} "
-            "{params.sha256} --problems {output.problems} --manifest {output.manifest} &> {log}"
+            "{params.sha256} --replicate {wildcards.replicate} --problems {output.problems} "
+            "--manifest {output.manifest} &> {log}"
 
     rule scalerl_deepcoder:
         input:
             rows=scalerl.rows(SCALERL, "code"),
             template="config/scalerl/prompt_code.txt",
         output:
-            problems="<results>/scalerl/data/code.parquet",
-            manifest="<results>/scalerl/data/code.json",
+            problems="<results>/scalerl/r{replicate}/data/code.parquet",
+            manifest="<results>/scalerl/r{replicate}/data/code.json",
         log:
-            "<results>/scalerl/logs/deepcoder.log",
+            "<results>/scalerl/r{replicate}/logs/deepcoder.log",
         resources:
             **resources_for(config, "data", "scalerl_deepcoder"),
         params:
@@ -87,7 +90,8 @@ else:
             sha256=option("sha256", scalerl.checksums(SCALERL, "code")),
         shell:
             "raw2fig scalerl deepcoder --rows {input.rows:q} --template {input.template} {params.splits} "
-            "{params.sha256} --problems {output.problems} --manifest {output.manifest} &> {log}"
+            "{params.sha256} --replicate {wildcards.replicate} --problems {output.problems} "
+            "--manifest {output.manifest} &> {log}"
 
 
-TARGETS["data"] += scalerl.problems(scalerl.JOINT)
+TARGETS["data"] += [path for replicate in SCALERL["replicates"] for path in scalerl.problems(scalerl.JOINT, replicate)]

@@ -1,18 +1,21 @@
 """ScaleRL, evaluation: held-out pass rates of every policy, and the laws fitted to the parts of the curves."""
 
+SCALERL_BATCHES = scalerl.batches(SCALERL)
+
 
 rule scalerl_evaluate:
     input:
-        models=lambda wildcards: scalerl.models(SCALERL, wildcards.arm),
-        logs=lambda wildcards: scalerl.logs(scalerl.models(SCALERL, wildcards.arm)),
-        problems="<results>/scalerl/data/{domain}.parquet",
+        models=lambda wildcards: [scalerl.model(wildcards.replicate, arm) for arm in SCALERL_BATCHES[wildcards.batch]],
+        logs=lambda wildcards: [
+            f"{scalerl.model(wildcards.replicate, arm)}.json" for arm in SCALERL_BATCHES[wildcards.batch]
+        ],
+        problems="<results>/scalerl/r{replicate}/data/{domain}.parquet",
     output:
-        curves="<results>/scalerl/evals/{arm}-{domain}.csv",
-        rates="<results>/scalerl/evals/{arm}-{domain}.parquet",
+        curves="<results>/scalerl/r{replicate}/evals/{batch}-{domain}.csv",
     log:
-        "<results>/scalerl/logs/evaluate-{arm}-{domain}.log",
+        "<results>/scalerl/r{replicate}/logs/evaluate-{batch}-{domain}.log",
     wildcard_constraints:
-        arm=SCALERL_ARM,
+        batch="|".join(map(re.escape, SCALERL_BATCHES)),
         domain="|".join(scalerl.DOMAINS),
     threads: threads_for(config, "generate", "scalerl_evaluate")
     resources:
@@ -22,17 +25,16 @@ rule scalerl_evaluate:
         sampling=flags(SCALERL["evaluation"]),
     shell:
         "raw2fig scalerl evaluate --models {input.models} --logs {input.logs} --problems {input.problems} "
-        "--domain {wildcards.domain} {params.sampling} --curves {output.curves} --rates {output.rates} &> {log}"
+        "--domain {wildcards.domain} {params.sampling} --replicate {wildcards.replicate} --curves {output.curves} "
+        "&> {log}"
 
 
 rule scalerl_collect:
     input:
-        curves=[f"{curve}.csv" for curve in scalerl.curves(SCALERL)],
-        rates=[f"{curve}.parquet" for curve in scalerl.curves(SCALERL)],
-        logs=scalerl.logs(scalerl.trained(SCALERL)),
+        curves=scalerl.curves(SCALERL),
+        logs=[f"{model}.json" for model in scalerl.models(SCALERL)],
     output:
         runs="<results>/scalerl/evals/runs.parquet",
-        problems="<results>/scalerl/evals/problems.parquet",
         updates="<results>/scalerl/evals/updates.parquet",
     log:
         "<results>/scalerl/logs/collect.log",
@@ -41,8 +43,8 @@ rule scalerl_collect:
     params:
         code=step_digest("scalerl", "collect"),
     shell:
-        "raw2fig scalerl collect --curves {input.curves} --rates {input.rates} --logs {input.logs} "
-        "--runs {output.runs} --problems {output.problems} --updates {output.updates} &> {log}"
+        "raw2fig scalerl collect --curves {input.curves} --logs {input.logs} --runs {output.runs} "
+        "--updates {output.updates} &> {log}"
 
 
 # a fit sees nothing beyond its range: it reads a table that holds nothing else
@@ -97,10 +99,8 @@ rule scalerl_efficiency:
     params:
         code=step_digest("scalerl", "efficiency"),
         arms=scalerl.left_out(SCALERL),
-        intervals=flags(SCALERL["laws"]["intervals"]),
     shell:
-        "raw2fig scalerl efficiency --range {input.range} --arms {params.arms} {params.intervals} "
-        "--parameters {output.parameters} &> {log}"
+        "raw2fig scalerl efficiency --range {input.range} --arms {params.arms} --parameters {output.parameters} &> {log}"
 
 
 rule scalerl_robustness:

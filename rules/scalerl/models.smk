@@ -1,4 +1,5 @@
-"""ScaleRL, models: a policy in the middle of its learning transition, and runs from it by every arm."""
+"""ScaleRL, models: in each replicate a policy in the middle of its learning transition, and runs from it by every
+arm."""
 
 if scalerl.is_trained(SCALERL):
 
@@ -6,11 +7,11 @@ if scalerl.is_trained(SCALERL):
         input:
             problems=scalerl.problems(scalerl.JOINT),
         output:
-            model=directory("<results>/scalerl/models/base"),
-            log=scalerl.warm_start(SCALERL),
+            model=directory(scalerl.base(SCALERL)),
+            log=f"{scalerl.base(SCALERL)}.json",
         log:
-            "<results>/scalerl/logs/warm-start.log",
-        # every run waits for it
+            "<results>/scalerl/r{replicate}/logs/warm-start.log",
+        # every run of the replicate waits for it
         priority: 2
         threads: threads_for(config, "train", "scalerl_warm_start")
         resources:
@@ -22,7 +23,8 @@ if scalerl.is_trained(SCALERL):
             tokens=SCALERL["shared"]["max_new_tokens"],
         shell:
             "raw2fig scalerl warm-start --problems {input.problems} {params.policy} {params.training} "
-            "--max-new-tokens {params.tokens} --model {output.model} --log {output.log} &> {log}"
+            "--max-new-tokens {params.tokens} --replicate {wildcards.replicate} --model {output.model} "
+            "--log {output.log} &> {log}"
 
 else:
 
@@ -30,7 +32,7 @@ else:
         input:
             folder=SCALERL["base"]["model"] if SCALERL["base"]["source"] == "path" else [],
         output:
-            model=directory("<results>/scalerl/models/base"),
+            model=directory(scalerl.base(SCALERL)),
         log:
             "<results>/scalerl/logs/base.log",
         resources:
@@ -43,12 +45,13 @@ else:
             "raw2fig fetch model {params.source} {params.revision} --model {output.model} &> {log}"
 
 
+# on the first replicate; the choice serves all
 rule scalerl_tune:
     input:
-        base="<results>/scalerl/models/base",
-        problems=lambda wildcards: scalerl.problems(wildcards.arm),
+        base=scalerl.base(SCALERL, SCALERL["replicates"][0]),
+        problems=lambda wildcards: scalerl.problems(wildcards.arm, SCALERL["replicates"][0]),
     output:
-        choice="<results>/scalerl/models/{arm}.lr.json",
+        choice=scalerl.choice(),
     log:
         "<results>/scalerl/logs/tune-{arm}.log",
     wildcard_constraints:
@@ -64,24 +67,25 @@ rule scalerl_tune:
         shared=flags(SCALERL["shared"]),
         lengths=flags(SCALERL["lengths"]),
         machine=flags(SCALERL["machine"]),
+        replicate=SCALERL["replicates"][0],
         # a single rate is not tried
         launch=command(SCALERL["launch"] if SCALERL["tuning"]["lrs"][1:] else "", "scalerl_tune"),
     shell:
         "{params.launch} scalerl tune --base {input.base} --problems {input.problems} --arms {params.arms:q} "
         "--arm {wildcards.arm} {params.tuning} {params.shared} {params.lengths} {params.machine} "
-        "--choice {output.choice} &> {log}"
+        "--replicate {params.replicate} --choice {output.choice} &> {log}"
 
 
 rule scalerl_train:
     input:
-        base="<results>/scalerl/models/base",
-        problems=lambda wildcards: scalerl.problems(wildcards.arm),
-        choice="<results>/scalerl/models/{arm}.lr.json",
+        base=scalerl.base(SCALERL),
+        problems=lambda wildcards: scalerl.problems(wildcards.arm, wildcards.replicate),
+        choice=scalerl.choice(),
     output:
-        model=directory("<results>/scalerl/models/{arm}-s{seed}"),
-        log="<results>/scalerl/models/{arm}-s{seed}.json",
+        model=directory(scalerl.model()),
+        log=f"{scalerl.model()}.json",
     log:
-        "<results>/scalerl/logs/train-{arm}-s{seed}.log",
+        "<results>/scalerl/r{replicate}/logs/train-{arm}.log",
     wildcard_constraints:
         arm=SCALERL_ARM,
     threads: threads_for(config, "train", "scalerl_train")
@@ -99,7 +103,7 @@ rule scalerl_train:
     shell:
         "{params.launch} scalerl train --base {input.base} --problems {input.problems} --arms {params.arms:q} "
         "--arm {wildcards.arm} --choice {input.choice} {params.budget} {params.shared} {params.lengths} "
-        "{params.machine} --seed {wildcards.seed} --model {output.model} --log {output.log} &> {log}"
+        "{params.machine} --replicate {wildcards.replicate} --model {output.model} --log {output.log} &> {log}"
 
 
-TARGETS["models"] += scalerl.trained(SCALERL)
+TARGETS["models"] += scalerl.models(SCALERL)

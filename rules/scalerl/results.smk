@@ -1,6 +1,6 @@
 """ScaleRL, results: what its figures, its tables and its claims are made of."""
 
-SCALERL_RUNS = {name: f"<results>/scalerl/evals/{name}.parquet" for name in ("runs", "problems", "updates")}
+SCALERL_RUNS = {name: f"<results>/scalerl/evals/{name}.parquet" for name in ("runs", "updates")}
 SCALERL_FITS, SCALERL_HALF, SCALERL_AHEAD = (
     f"<results>/scalerl/evals/{name}.parquet" for name in ("fits-all", "fits-half", "forecasts-half")
 )
@@ -25,14 +25,13 @@ figure(
     range="<results>/scalerl/evals/range-full.parquet",
     efficiency="<results>/scalerl/evals/efficiency.parquet",
 )
-figure("scalerl", "seeds", runs=SCALERL_RUNS["runs"], fits=SCALERL_FITS, arm="scalerl")
+figure("scalerl", "replicates", runs=SCALERL_RUNS["runs"], fits=SCALERL_FITS, arm="scalerl")
 figure("scalerl", "parameters")
 figure("scalerl", "robustness", table=SCALERL_ROBUSTNESS)
 table(
     "scalerl",
     "runs",
-    problems=SCALERL_RUNS["problems"],
-    updates=SCALERL_RUNS["updates"],
+    **SCALERL_RUNS,
     fits=SCALERL_FITS,
     choices=scalerl.choices(SCALERL),
     published=SCALERL_PUBLISHED,
@@ -44,7 +43,7 @@ claims(
     fits=SCALERL_FITS,
     half=SCALERL_HALF,
     forecasts=SCALERL_AHEAD,
-    warm_start=scalerl.warm_start(SCALERL),
+    warm_starts=scalerl.warm_starts(SCALERL),
     budget=scalerl.full(SCALERL),
     max_grad_norm=SCALERL["shared"]["max_grad_norm"],
 )

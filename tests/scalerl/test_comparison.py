@@ -1,4 +1,4 @@
-"""Fits of all runs on a range, arms compared by problem, claims and figures: on runs whose laws are known."""
+"""Fits of all runs on a range, arms compared by replicate, claims and figures: on runs whose laws are known."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ import pytest
 from raw2fig.claims import Absent, load_published, published_numbers, read_claims
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl import claims as said
-from raw2fig.papers.scalerl.compare import between_seeds, common_budget, gain, level, mean_gain
+from raw2fig.papers.scalerl.compare import first_gain, gain, mean_gain, shared
 from raw2fig.papers.scalerl.figures_arms import fig_arms
 from raw2fig.papers.scalerl.figures_law import (
     fig_forecast,
     fig_leave_one_out,
     fig_parameters,
+    fig_replicates,
     fig_robustness,
-    fig_seeds,
 )
 from raw2fig.papers.scalerl.fit_runs import (
     Fitted,
@@ -34,7 +34,7 @@ from raw2fig.papers.scalerl.robustness import LAW, RANGES, Noisy, robustness
 from raw2fig.papers.scalerl.tables import table_fit_robustness, table_runs, truncation
 from raw2fig.plotting import save
 from raw2fig.settings import read
-from raw2fig.stats import Estimate, proportion
+from raw2fig.stats import over_replicates
 from raw2fig.step import run_step
 
 ROOT = Path(__file__).parents[2]
@@ -43,31 +43,39 @@ LAWS = {"good": (0.8, 1.5, 200.0), "slow": (0.8, 1.5, 500.0), "low": (0.6, 1.5, 
 R0 = 0.4
 START, INTERVALS = read(Fitted, {"start": 64}), read(Intervals, {"resamples": 100})
 PUBLISHED = ROOT / "config/published/scalerl.yaml"
+FITTED = ("scalerl", "grpo", "loo-dapo", "loo-npr", "joint")
+"""Arms of the study that laws are fitted to: a fit takes a while, and all arms follow one law."""
 
 
 def runs_of(
-    laws: dict[str, tuple[float, float, float]], seeds: int = 2, kept: list[int] = KEPT, domain: str = "math"
+    laws: dict[str, tuple[float, float, float]], replicates: int = 2, kept: list[int] = KEPT, domain: str = "math"
 ) -> pd.DataFrame:
     """Curves that follow their laws exactly; compute is 10 per rollout."""
     rows = [
-        {"arm": arm, "domain": domain, "seed": seed, "rollouts": n, "compute": 10.0 * n}
+        {"arm": arm, "domain": domain, "replicate": replicate, "rollouts": n, "compute": 10.0 * n, "problems": 100}
         | {"pass_rate": float(sigmoid(10.0 * n, R0, a, b, 10 * c)) if n else R0}
         for arm, (a, b, c) in laws.items()
-        for seed in range(seeds)
+        for replicate in range(replicates)
         for n in kept
     ]
     return pd.DataFrame(rows)
 
 
-@pytest.fixture
-def ranges(tmp_path: Path) -> Path:
-    runs_of(LAWS).to_parquet(tmp_path / "runs.parquet")
-    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "all.parquet", fitted=START)
-    cut(runs=tmp_path / "runs.parquet", range=tmp_path / "half.parquet", fitted=START, share=0.5)
-    for name in ("all", "half"):
-        made = {"fits": tmp_path / f"fits-{name}.parquet", "forecasts": tmp_path / f"forecasts-{name}.parquet"}
-        fit_runs(range=tmp_path / f"{name}.parquet", intervals=INTERVALS, **made)
-    return tmp_path
+@pytest.fixture(scope="module")
+def ranges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Laws fitted to whole runs and to their first half."""
+    folder = tmp_path_factory.mktemp("ranges")
+    runs_of(LAWS).to_parquet(folder / "runs.parquet")
+    fit_ranges(folder, "runs")
+    return folder
+
+
+def fit_ranges(folder: Path, runs: str) -> None:
+    """Fit the laws to whole runs and to their first half."""
+    for name, share in (("all", 1.0), ("half", 0.5)):
+        cut(runs=folder / f"{runs}.parquet", range=folder / f"{name}.parquet", fitted=START, share=share)
+        made = {"fits": folder / f"fits-{name}.parquet", "forecasts": folder / f"forecasts-{name}.parquet"}
+        fit_runs(range=folder / f"{name}.parquet", intervals=INTERVALS, **made)
 
 
 def test_check_17_a_cut_leaves_the_start_and_the_range_alone(tmp_path: Path) -> None:
@@ -116,10 +124,10 @@ def test_fits_find_the_laws_and_forecast_them(ranges: Path) -> None:
 
 def test_runs_without_learning_or_points_have_no_parameters(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    flat = runs_of({"flat": (0.8, 1.5, 200.0)}, seeds=1).assign(
+    flat = runs_of({"flat": (0.8, 1.5, 200.0)}, replicates=1).assign(
         pass_rate=lambda frame: R0 + 0.01 * rng.standard_normal(len(frame)) * (frame["rollouts"] > 0)
     )
-    few = runs_of({"few": (0.8, 1.5, 200.0)}, seeds=1, kept=KEPT[:5])
+    few = runs_of({"few": (0.8, 1.5, 200.0)}, replicates=1, kept=KEPT[:5])
     pd.concat([flat, few]).to_parquet(tmp_path / "range.parquet")
     made = {"fits": tmp_path / "fits.parquet", "forecasts": tmp_path / "forecasts.parquet"}
     fit_runs(range=tmp_path / "range.parquet", intervals=INTERVALS, **made)
@@ -130,7 +138,7 @@ def test_runs_without_learning_or_points_have_no_parameters(tmp_path: Path) -> N
 
 
 def test_a_run_needs_its_start() -> None:
-    frame = runs_of(LAWS, seeds=1)
+    frame = runs_of(LAWS, replicates=1)
     with pytest.raises(InputError, match="good, math, 0: 0 points without training"):
         curves_of(frame[frame["rollouts"] > 0])
 
@@ -138,102 +146,69 @@ def test_a_run_needs_its_start() -> None:
 def test_efficiency_is_compared_at_the_mean_asymptote_of_the_runs_that_have_one(tmp_path: Path) -> None:
     laws = {"fast": (0.8, 2.0, 200.0), "slow": (0.8, 1.2, 400.0)}
     runs_of(laws, kept=KEPT[:8]).to_parquet(tmp_path / "range.parquet")
-    efficiency(
-        range=tmp_path / "range.parquet", arms=["fast", "slow"], parameters=tmp_path / "p.parquet", intervals=INTERVALS
-    )
+    efficiency(range=tmp_path / "range.parquet", arms=["fast", "slow"], parameters=tmp_path / "p.parquet")
     found = pd.read_parquet(tmp_path / "p.parquet").set_index("arm")
     assert found["a"].to_numpy() == pytest.approx(0.8, rel=1e-4)
     for arm, (_, b, c) in laws.items():
         assert found.loc[arm, "b"].to_numpy() == pytest.approx(b, rel=1e-3)
         assert found.loc[arm, "c_mid"].to_numpy() == pytest.approx(10 * c, rel=1e-3)
     with pytest.raises(InputError, match="no run of other"):
-        efficiency(
-            range=tmp_path / "range.parquet",
-            arms=["fast", "other"],
-            parameters=tmp_path / "q.parquet",
-            intervals=INTERVALS,
-        )
+        efficiency(range=tmp_path / "range.parquet", arms=["fast", "other"], parameters=tmp_path / "q.parquet")
+    # each replicate has an asymptote of its own
+    other = runs_of({"fast": (0.7, 2.0, 200.0)}, kept=KEPT[:8], replicates=1).assign(replicate=7)
+    pd.concat([runs_of(laws, kept=KEPT[:8]), other]).to_parquet(tmp_path / "range.parquet")
+    efficiency(range=tmp_path / "range.parquet", arms=["fast"], parameters=tmp_path / "p.parquet")
+    found = pd.read_parquet(tmp_path / "p.parquet").set_index("replicate")
+    assert found["a"].to_dict() == pytest.approx({0: 0.8, 1: 0.8, 7: 0.7}, rel=1e-4)
     # a run that has not bent yet says nothing of A, and must not lift that of the others
-    straight = runs_of({"straight": (1.0, 0.3, 90_000.0)}, seeds=1)
+    straight = runs_of({"straight": (1.0, 0.3, 90_000.0)}, replicates=1)
     curves = [*curves_of(runs_of(laws, kept=KEPT[:8])).values(), *curves_of(straight).values()]
     assert common_asymptote(curves) == pytest.approx(0.8, rel=1e-3)
 
 
-def rates_of(levels: dict[str, dict[int, float]], seeds: int = 3, problems: int = 60) -> pd.DataFrame:
-    """Pass rates of problems that differ much among themselves, and equally in all arms, around each arm's level."""
-    rng = np.random.default_rng(1)
-    hardness, wobble = rng.normal(0, 0.2, problems), rng.normal(0, 0.01, (len(levels), seeds, problems))
+def points_of(levels: dict[str, dict[int, list[float]]]) -> pd.DataFrame:
+    """Points of arms: rollouts → the pass rate of each replicate."""
     rows = [
-        {
-            "arm": arm,
-            "domain": "math",
-            "seed": seed,
-            "rollouts": n,
-            "problem": f"p{i}",
-            "pass_rate": value + hardness[i] + wobble[k, seed, i],
-        }
-        for k, (arm, at) in enumerate(levels.items())
-        for seed in range(seeds)
-        for n, value in at.items()
-        for i in range(problems)
+        {"arm": arm, "domain": "math", "replicate": replicate, "rollouts": n, "compute": 10.0 * n, "problems": 50}
+        | {"pass_rate": rate}
+        for arm, at in levels.items()
+        for n, rates in at.items()
+        for replicate, rate in enumerate(rates)
     ]
     return pd.DataFrame(rows)
 
 
-def test_arms_are_paired_by_problem_and_seed() -> None:
-    rates = rates_of({"a": {0: 0.4, 64: 0.5, 128: 0.6}, "b": {0: 0.4, 64: 0.6, 128: 0.62, 256: 0.9}})
-    assert common_budget(rates, ["a", "b"]) == 128
-    found = gain(rates, "a", "b")
-    assert found.low < 0.02 < found.high
-    assert found.high - found.low < 0.02  # the problems' differences, ten times as large, cancel
-    assert (found.n, found.seeds) == (60, 3)
-    early, back = gain(rates, "a", "b", 64), gain(rates, "b", "a", 64)
-    assert early.value == pytest.approx(-back.value)
-    assert mean_gain(rates, "a", "b").value == pytest.approx((early.value + found.value) / 2)
-    whole = level(rates, "a", "math", 128)
-    assert whole.value == pytest.approx(rates[(rates["arm"] == "a") & (rates["rollouts"] == 128)]["pass_rate"].mean())
-    assert whole.high - whole.low > 0.05
+def test_arms_are_paired_by_replicate() -> None:
+    """By hand: replicates differ by 0.3, of which nothing is left in the differences of two arms."""
+    a = {0: [0.3, 0.45, 0.6], 64: [0.4, 0.5, 0.6], 128: [0.5, 0.6, 0.8]}
+    b = {0: [0.3, 0.45, 0.6], 64: [0.41, 0.52, 0.63], 128: [0.54, 0.65, 0.86], 256: [0.9, 0.9, 0.9]}
+    points = points_of({"a": a, "b": b})
+    assert shared(points, ["a", "b"]) == [64, 128]
+    last = gain(points, "a", "b")
+    # differences 0.04, 0.05, 0.06: deviation 0.01, t = 4.303 for two degrees of freedom
+    assert last[:3] == pytest.approx((0.05, 0.05 - 4.303 * 0.01 / 3**0.5, 0.05 + 4.303 * 0.01 / 3**0.5), abs=1e-4)
+    assert last.n == 50
+    assert last.replicates is not None
+    assert last.replicates.n == 3
+    assert first_gain(points, "a", "b").value == pytest.approx(0.02)
+    assert mean_gain(points, "a", "b").value == pytest.approx(0.035)
+    assert gain(points, "b", "a").value == pytest.approx(-0.05)
     with pytest.raises(InputError, match="no policy after equally many rollouts"):
-        gain(rates, "a", "c")
+        gain(points, "a", "c")
+    with pytest.raises(InputError, match="2 have one of two values"):
+        gain(points[(points["arm"] == "a") | (points["replicate"] < 2)], "a", "b")
 
 
-def test_what_seeds_change_is_that_of_the_pair_for_two_arms_and_pooled_for_more() -> None:
-    rng = np.random.default_rng(0)
-    rates = rates_of({"a": {64: 0.5}, "b": {64: 0.6}}, seeds=4)
-    runs = rates.groupby(["arm", "seed"])["pass_rate"].mean().unstack()
-    found = between_seeds(rates)
-    assert found is not None
-    assert found.variance == pytest.approx((runs.loc["b"] - runs.loc["a"]).var(ddof=1))
-    assert found.freedom == 3
-    assert between_seeds(rates[rates["seed"] == 0]) is None
-    # two seeds of twelve alike arms, whose runs vary by 0.02: 95 % of the intervals hold the truth
-    names, inside, variances = [f"arm {number}" for number in range(12)], [], []
-    for _ in range(60):
-        many = rates_of({name: {64: 0.5} for name in names}, seeds=2, problems=10)
-        runs = many.groupby(["arm", "seed"], sort=False).ngroup()
-        many["pass_rate"] += rng.normal(0, 0.02, 24)[runs]
-        pooled = between_seeds(many)
-        assert pooled is not None
-        variances.append(pooled.variance)
-        estimates = [gain(many, "arm 0", "arm 1"), gain(many, "arm 5", "arm 9")]
-        inside += [found.low <= 0 <= found.high for found in estimates]
-    assert np.mean(variances) == pytest.approx(2 * (0.02**2 + 0.01**2 / 10), rel=0.2)
-    assert np.mean(inside) > 0.88
-
-
-def test_the_spread_of_a_sweep_is_that_of_its_arms() -> None:
-    rates = rates_of({"x": {64: 0.5}, "y": {64: 0.5}, "u": {64: 0.3}, "v": {64: 0.5}, "w": {64: 0.4}})
-    found = said.spread(rates, ["x", "y"], ["u", "v", "w"])
-    assert found.value == pytest.approx(-0.1, abs=0.01)
-    assert -0.12 < found.low < found.high < -0.08
-    # as many arms as one likes do not widen what is noise alone
-    noise = rates_of({name: {64: 0.5} for name in "abcdefgh"}, seeds=6)
-    assert abs(said.spread(noise, ["a", "b"], list("cdefgh")).value) < 0.001
+def test_the_spread_of_a_sweep_is_that_of_its_arms_in_each_replicate() -> None:
+    levels = {"x": [0.5, 0.7], "y": [0.5, 0.7], "u": [0.3, 0.6], "v": [0.5, 0.6], "w": [0.4, 0.9]}
+    points = points_of({arm: {64: rates} for arm, rates in levels.items()})
+    found = said.spread(points, ["x", "y"], ["u", "v", "w"])
+    assert found[:3] == pytest.approx(over_replicates({0: -0.1, 1: -(0.03**0.5)})[:3])
 
 
 def test_truncation_is_judged_as_the_paper_says() -> None:
     def log(shares: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame({"arm": "a", "seed": 0, "truncated": shares})
+        return pd.DataFrame({"arm": "a", "replicate": 0, "truncated": shares})
 
     assert truncation(log(np.full(100, 0.04))) == "stable"
     assert truncation(log(np.r_[np.full(92, 0.04), np.full(8, 0.06)])) == "stable"
@@ -246,10 +221,16 @@ def log_of(arms: list[str], updates: int = 40) -> pd.DataFrame:
     rng = np.random.default_rng(2)
     rows = []
     for arm in arms:
-        for seed in (0, 1):
+        for replicate in (0, 1):
             for update in range(1, updates + 1):
                 kept = 0.9 - 0.4 * update / updates * (arm == "loo-npr")
-                row = {"arm": arm, "seed": seed, "rollouts": 64 * update, "truncated": 0.02, "interrupted": 0.1}
+                row = {
+                    "arm": arm,
+                    "replicate": replicate,
+                    "rollouts": 64 * update,
+                    "truncated": 0.02,
+                    "interrupted": 0.1,
+                }
                 row |= {"kept": kept + 0.01 * rng.standard_normal(), "entropy": 1 + 0.01 * rng.standard_normal()}
                 row |= {"ratio_gap": 0.02 + 0.001 * rng.random(), "retired": update, "staleness/max": (update - 1) % 8}
                 row |= {"staleness/mean": 4.0 if arm == "magistral" else 3.5, "grad_norm": 0.5}
@@ -266,7 +247,7 @@ def test_a_part_with_no_group_left_grows_and_is_reduced() -> None:
 def test_a_filter_is_not_judged_by_gradients_that_are_clipped() -> None:
     log = log_of(["scalerl", "loo-batch", "dapo"])
     assert said.clipped(log, ("scalerl", "loo-batch"), 1.0) is None
-    long = log.assign(grad_norm=np.where((log["arm"] == "dapo") | (log["seed"] == 0), 2.0, 1.0))
+    long = log.assign(grad_norm=np.where((log["arm"] == "dapo") | (log["replicate"] == 0), 2.0, 1.0))
     assert said.clipped(long, ("scalerl", "loo-batch"), 1.0) is None
     long.loc[long["rollouts"] > 64, "grad_norm"] = 2.0
     assert str(said.clipped(long, ("scalerl", "loo-batch"), 1.0)).startswith("99% of the gradients are clipped")
@@ -276,25 +257,17 @@ def test_a_filter_is_not_judged_by_gradients_that_are_clipped() -> None:
 def test_staleness_and_mismatch_are_read_from_the_log() -> None:
     log = log_of(["dapo", "magistral", "dapo-bf16"])
     assert said.logged_change(log, "dapo", "magistral", "staleness/mean").value == pytest.approx(0.5)
-    found = said.mismatch(log)
     fresh = log[(log["arm"] == "dapo-bf16") & (log["rollouts"] // 64 % 8 == 1)]  # one update of eight
-    assert found.value == pytest.approx(fresh["ratio_gap"].mean())
-    assert found.low < found.value < found.high
-    assert (found.n, found.seeds) == (2, 2)  # updates of a run are no sample of runs
+    # updates of a run are no sample of runs
+    assert said.mismatch(log)[:3] == over_replicates(fresh.groupby("replicate")["ratio_gap"].mean())[:3]
 
 
-def test_shares_of_runs_have_the_wider_interval_of_arms_and_runs() -> None:
-    def share(flags: dict[str, list[bool]]) -> Estimate:
-        rows = [(arm, "math", seed, flag) for arm, held in flags.items() for seed, flag in enumerate(held)]
-        return said.share_of_runs(pd.DataFrame(rows, columns=[*said.RUN, "held"]).set_index(said.RUN)["held"])
-
-    always = share({arm: [True, True] for arm in "abc"})
-    assert always[:3] == pytest.approx(proportion(6, 6)[:3])
-    alike = share({arm: [arm in "ab"] * 5 for arm in "abcd"})
-    assert (alike.value, alike.low, alike.high) == (0.5, 0.0, 1.0)  # four arms, not twenty runs
-    one = share({"a": [True, True, False]})
-    assert one.low <= proportion(2, 3).low
-    assert one.high == 1.0
+def test_runs_of_a_replicate_have_one_value() -> None:
+    rows = [(arm, "math", replicate, arm in held) for replicate, held in enumerate(("a", "abc", "")) for arm in "abcd"]
+    flags = pd.DataFrame(rows, columns=[*said.RUN, "held"]).set_index(said.RUN)["held"]
+    found = said.share_of_runs(flags)
+    assert found[:3] == over_replicates({0: 0.25, 1: 0.75, 2: 0.0}, least=0, most=1)[:3]
+    assert (found.low, found.n) == (0, 3)  # three replicates, not twelve runs
 
 
 @pytest.fixture(scope="module")
@@ -307,13 +280,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = pd.concat([runs_of(laws), runs_of({"joint": (0.7, 1.2, 300.0)}, domain="code")], ignore_index=True)
     runs["pass_rate"] += 0.0005 * rng.standard_normal(len(runs)) * (runs["rollouts"] > 0)
     runs.to_parquet(folder / "runs.parquet")
-    levels = {arm: {n: float(runs[runs["rollouts"] == n]["pass_rate"].mean()) for n in KEPT} for arm in arms}
-    rates_of(levels, seeds=2, problems=100).to_parquet(folder / "problems.parquet")
     log_of(arms).to_parquet(folder / "updates.parquet")
-    for name, share in (("all", 1.0), ("half", 0.5)):
-        cut(runs=folder / "runs.parquet", range=folder / f"{name}.parquet", fitted=START, share=share)
-        made = {"fits": folder / f"fits-{name}.parquet", "forecasts": folder / f"forecasts-{name}.parquet"}
-        fit_runs(range=folder / f"{name}.parquet", intervals=INTERVALS, **made)
+    runs[runs["arm"].isin(FITTED)].to_parquet(folder / "fitted.parquet")
+    fit_ranges(folder, "fitted")
     return folder
 
 
@@ -324,10 +293,10 @@ def _budgets() -> dict[str, dict[str, list[str]]]:
 
 
 def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path, tmp_path: Path) -> None:
-    tables = {name: study / f"{name}.parquet" for name in ("runs", "problems", "updates")}
+    tables = {name: study / f"{name}.parquet" for name in ("runs", "updates")}
     fitted = {"fits": study / "fits-all.parquet", "half": study / "fits-half.parquet"}
     fitted["forecasts"] = study / "forecasts-half.parquet"
-    given = {**tables, **fitted, "warm_start": None, "budget": 2048, "max_grad_norm": 1.0}
+    given = {**tables, **fitted, "warm_starts": None, "budget": 2048, "max_grad_norm": 1.0}
     house = {"published": PUBLISHED, "scale": "laptop", "claims": tmp_path / "claims.json"}
     run_step(said.measurements, given | house)
     entries = {entry["id"]: entry for entry in read_claims(tmp_path / "claims.json")["claims"]}
@@ -340,32 +309,38 @@ def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path
     assert entries["S2"]["parts"][0]["estimate"]["value"] < 0.01
     for name in ("S20", "S22", "S23"):
         assert verdicts[name] == "out of scale"
-    # nothing is decided about runs from a policy that learned too little; old logs do not say
-    (tmp_path / "base.json").write_text(json.dumps({"reached": False, "best": 0.43, "target": 0.46}))
-    house["claims"] = tmp_path / "missed.json"
-    run_step(said.measurements, given | house | {"warm_start": tmp_path / "base.json"})
-    for entry in read_claims(tmp_path / "missed.json")["claims"]:
-        if entry["id"] in ("S20", "S22", "S23"):
-            assert entry["verdict"] == "out of scale"
-        else:
-            assert entry["verdict"] == "inconclusive"
-            assert entry["measured"] == "the warm start reached a pass rate of 0.430 of 0.46"
-    (tmp_path / "base.json").write_text(json.dumps({"parameters": 1}))
-    assert said.missed_start(tmp_path / "base.json") is None
+    # replicates whose policy learned too little before RL say nothing, and where there is no other, nothing is decided
+    starts = [tmp_path / f"{replicate}.json" for replicate in (0, 1)]
+    for missed, told in (([0], "1 replicate"), ([0, 1], "the warm start reached a pass rate of 0.430 of 0.46")):
+        for replicate, path in enumerate(starts):
+            start = {"replicate": replicate, "reached": replicate not in missed, "best": 0.43, "target": 0.46}
+            path.write_text(json.dumps(start))
+        house["claims"] = tmp_path / f"missed-{len(missed)}.json"
+        run_step(said.measurements, given | house | {"warm_starts": starts})
+        entries = {entry["id"]: entry for entry in read_claims(house["claims"])["claims"]}
+        assert told in entries["S6"]["measured"]
+        assert entries["S20"]["verdict"] == "out of scale"
+    assert {entry["verdict"] for entry in entries.values()} == {"inconclusive", "out of scale"}
 
 
-def test_tables_have_the_papers_parameters_beside_ours(study: Path, tmp_path: Path) -> None:
-    arms = [arm for budget in _budgets().values() for arm in budget["arms"]]
+@pytest.fixture(scope="module")
+def ranged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fits to parts of curves of known law."""
+    table = tmp_path_factory.mktemp("ranged") / "r.csv"
+    robustness(table=table, noisy=read(Noisy, {"repetitions": 2, "noise": 0.004}))
+    return table
+
+
+def test_tables_have_the_papers_parameters_beside_ours(study: Path, ranged: Path, tmp_path: Path) -> None:
     choices = []
-    for arm in arms:
+    for arm in FITTED:
         choices.append(tmp_path / f"{arm}.lr.json")
         choices[-1].write_text(json.dumps({"arm": arm, "lr": 1e-4, "tried": [{"lr": 1e-4, "pass_rate": 0.5}]}))
-    rates = pd.read_parquet(study / "problems.parquet")
-    pd.concat([rates, rates[rates["arm"] == "joint"].assign(domain="code")]).to_parquet(tmp_path / "problems.parquet")
-    tables = {"problems": tmp_path / "problems.parquet", "updates": study / "updates.parquet"}
+    tables = {name: study / f"{name}.parquet" for name in ("runs", "updates")}
     made = table_runs(**tables, fits=study / "fits-all.parquet", choices=choices, published=PUBLISHED)
     made.write(tmp_path / "runs.csv", tmp_path / "runs.md")
     table = pd.read_csv(tmp_path / "runs.csv").set_index(["arm", "domain"])
+    arms = [arm for budget in _budgets().values() for arm in budget["arms"]]
     assert {row["arm"] for row in published_numbers(PUBLISHED, "laws")} <= set(arms)
     assert table.loc[("scalerl", "math"), ["published_a", "published_b", "published_c_mid"]].tolist() == [
         0.61,
@@ -373,12 +348,11 @@ def test_tables_have_the_papers_parameters_beside_ours(study: Path, tmp_path: Pa
         2542,
     ]
     assert table.loc[("scalerl", "math"), "a"] == pytest.approx(0.8, abs=0.01)
-    assert len(table) == len(arms) + 1
-    assert table["published_a"].isna().sum() == len(table) - 16
+    assert len(table) == len(FITTED) + 1
+    assert table.index[table["published_a"].isna()].tolist() == [("loo-npr", "math")]
     lines = (tmp_path / "runs.md").read_text().splitlines()
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
-    robustness(table=tmp_path / "r.csv", noisy=read(Noisy, {"repetitions": 2, "noise": 0.004}))
-    made = table_fit_robustness(fitted=tmp_path / "r.csv", published=PUBLISHED)
+    made = table_fit_robustness(fitted=ranged, published=PUBLISHED)
     made.write(tmp_path / "ranges.csv", tmp_path / "ranges.md")
     ranges = pd.read_csv(tmp_path / "ranges.csv").set_index(["law", "start", "end"])
     assert len(ranges) == 4 * len(RANGES)
@@ -402,31 +376,35 @@ def test_each_domain_of_joint_runs_is_judged_by_its_own_law(study: Path) -> None
     assert other["math error"] == found["math error"]
     assert other["code error"].value == pytest.approx(0.1, abs=0.02)
     # runs without learning count: R2 0, and foretold to stay as they start
-    lost = (half["domain"] == "math") & (half["seed"] == 0)
+    lost = (half["domain"] == "math") & (half["replicate"] == 0)
     part = said.by_domain(runs, whole, half.assign(a=half["a"].mask(lost)), ahead)
     assert isinstance(part, dict)
-    end = runs[(runs["arm"] == "joint") & (runs["domain"] == "math") & (runs["seed"] == 0)]["pass_rate"].iloc[-1]
+    end = runs[(runs["arm"] == "joint") & (runs["domain"] == "math") & (runs["replicate"] == 0)]["pass_rate"].iloc[-1]
     assert part["math error"].value == pytest.approx((end - R0 + 2 * found["math error"].value) / 2, abs=0.01)
     assert part["math R2"] == found["math R2"]
     none = said.by_domain(runs, whole.assign(r2=np.nan), half.assign(a=np.nan), ahead)
     assert isinstance(none, dict)
     assert (none["code R2"].value, none["code R2"].n) == (0, 2)
-    alone = said.by_domain(runs, whole[whole["seed"] == 0], half[half["seed"] == 0], ahead)
+    alone = said.by_domain(runs, whole[whole["replicate"] == 0], half[half["replicate"] == 0], ahead)
     assert isinstance(alone, Absent)
     assert str(alone) == "one run"
 
 
 def test_figures_are_drawn_from_the_tables(study: Path, tmp_path: Path) -> None:
-    tables = {name: study / f"{name}.parquet" for name in ("runs", "problems", "updates")}
+    tables = {name: study / f"{name}.parquet" for name in ("runs", "updates")}
     drawing = fig_arms(figures=ROOT / "config/scalerl/figures.yaml", panels="asynchrony", **tables)
     assert (drawing.n, drawing.replicates) == ("100 held-out problems", 2)
     files = [tmp_path / f"asynchrony.{kind}" for kind in ("svg", "png", "csv")]
     save(drawing, "laptop", *files)
     drawn = pd.read_csv(files[-1])
     points = pd.read_parquet(study / "runs.parquet")
-    mine = drawn[(drawn["kind"] == "point") & (drawn["arm"] == "magistral") & (drawn["seed"] == 1)]
-    there = points[(points["arm"] == "magistral") & (points["seed"] == 1)]
+    mine = drawn[(drawn["kind"] == "point") & (drawn["arm"] == "magistral") & (drawn["replicate"] == 1)]
+    there = points[(points["arm"] == "magistral") & (points["replicate"] == 1) & (points["rollouts"] > 0)]
     assert mine["value"].tolist() == pytest.approx(there["pass_rate"].tolist())
+    mean = drawn[(drawn["kind"] == "mean") & (drawn["arm"] == "magistral")]
+    over = points[points["arm"] == "magistral"].groupby("rollouts")["pass_rate"].mean()
+    assert mean["value"].tolist() == pytest.approx(over.tolist()[1:])
+    assert (mean["low"] <= mean["value"]).all()
     for kind in ("staleness/mean", "ratio_gap", "difference"):
         assert kind in set(drawn["kind"])
     half = {"fits": study / "fits-half.parquet", "forecasts": study / "forecasts-half.parquet"}
@@ -438,18 +416,14 @@ def test_figures_are_drawn_from_the_tables(study: Path, tmp_path: Path) -> None:
     for domain, mine in drawn[drawn["kind"] != "forecast"].groupby("domain"):
         assert mine["value"].tolist() == pytest.approx(points[points["domain"] == domain]["pass_rate"].tolist())
     ablated = {"range": study / "all.parquet", "efficiency": tmp_path / "p.parquet"}
-    efficiency(
-        range=study / "all.parquet",
-        arms=["scalerl", "loo-dapo"],
-        parameters=tmp_path / "p.parquet",
-        intervals=INTERVALS,
-    )
+    efficiency(range=study / "all.parquet", arms=["scalerl", "loo-dapo"], parameters=tmp_path / "p.parquet")
     slopes = fig_leave_one_out(**ablated).plotted
-    for (_, _), run in slopes.groupby(["arm", "seed"]):
+    for (_, _), run in slopes.groupby(["arm", "replicate"]):
         line, b = run[run["kind"] == "point"], run.loc[run["kind"] == "B", "value"].item()
         assert np.polyfit(line["x"], line["value"], 1)[0] == pytest.approx(b, rel=0.25)
-    seeds = fig_seeds(runs=tables["runs"], fits=study / "fits-all.parquet", arm="scalerl").plotted
-    assert (seeds["kind"] == "A").sum() == 2
+    assert (slopes["kind"] == "mean B").sum() == 2
+    drawn = fig_replicates(runs=tables["runs"], fits=study / "fits-all.parquet", arm="scalerl").plotted
+    assert (drawn["kind"] == "A").sum() == 2
     with pytest.raises(InputError, match="has no figure 'asynchron'"):
         fig_arms(figures=ROOT / "config/scalerl/figures.yaml", panels="asynchron", **tables)
 
@@ -461,10 +435,9 @@ def test_figures_12_and_13_are_the_law() -> None:
     assert at_mid == pytest.approx((0.25 + 0.61) / 2, abs=1e-3)
 
 
-def test_the_power_law_depends_on_the_range_and_the_sigmoid_does_not(tmp_path: Path) -> None:
+def test_the_power_law_depends_on_the_range_and_the_sigmoid_does_not(ranged: Path) -> None:
     """Appendix A.4: A = 1.0 and 0.74 for the power law on the first and the fourth range, 0.645 for the sigmoid."""
-    robustness(table=tmp_path / "r.csv", noisy=read(Noisy, {"repetitions": 3, "noise": 0.004}))
-    found = pd.read_csv(tmp_path / "r.csv").query("repetition == -1").set_index(["start", "end", "law"])["a"]
+    found = pd.read_csv(ranged).query("repetition == -1").set_index(["start", "end", "law"])["a"]
     for start, end in RANGES:
         assert found[start, end, "sigmoid"] == pytest.approx(LAW["a"], abs=1e-4)
         assert found[start, end, "grid as used"] == pytest.approx(LAW["a"])
@@ -472,11 +445,11 @@ def test_the_power_law_depends_on_the_range_and_the_sigmoid_does_not(tmp_path: P
     assert found[0, 50_000, "power law"] == 1
     assert 0.7 < found[5_000, 50_000, "power law"] < 0.85
     assert found[30_000, 60_000, "power law"] == pytest.approx(LAW["a"], abs=0.01)
-    assert list(fig_robustness(table=tmp_path / "r.csv").plotted["law"].unique()) == ["sigmoid", "power law"]
+    assert list(fig_robustness(table=ranged).plotted["law"].unique()) == ["sigmoid", "power law"]
 
 
 def test_a_measured_end_is_compared_with_the_band_of_a_point() -> None:
-    run = {"arm": "grpo", "domain": "math", "seed": 0}
+    run = {"arm": "grpo", "domain": "math", "replicate": 0}
     points = pd.DataFrame([run | {"compute": c, "pass_rate": r} for c, r in ((1.0, 0.5), (2.0, 0.67), (4.0, 0.75))])
     bands = {"low": 0.69, "high": 0.71, "point_low": 0.66, "point_high": 0.74}
     ahead = pd.DataFrame([run | bands | {"compute": c, "score": 0.7, "power": 0.8} for c in (1.0, 2.0, 4.0)])

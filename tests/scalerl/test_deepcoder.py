@@ -56,7 +56,11 @@ MANY = [{"problem": f"Print {n}.", "tests": json.dumps([{"input": "", "output": 
 
 
 def deepcoder(
-    folder: Path, files: list[list[Any]], *flags: object, template: str = "Problem: {problem}\n<think>\n"
+    folder: Path,
+    files: list[list[Any]],
+    *flags: object,
+    template: str = "Problem: {problem}\n<think>\n",
+    replicate: int = 0,
 ) -> int:
     paths = []
     for number, rows in enumerate(files):
@@ -64,7 +68,7 @@ def deepcoder(
         pd.DataFrame(rows).to_parquet(paths[-1], index=False)
     (folder / "prompt.txt").write_text(template)
     made = ("--problems", folder / "problems.parquet", "--manifest", folder / "split.json")
-    given = ("--rows", *paths, "--template", folder / "prompt.txt")
+    given = ("--rows", *paths, "--template", folder / "prompt.txt", "--replicate", replicate)
     with pytest.raises(SystemExit) as end:
         cli.main(["scalerl", "deepcoder", *map(str, [*given, *flags, *made])])
     return int(end.value.code or 0)
@@ -153,14 +157,15 @@ def test_check_17_the_splits_of_programming_problems_are_disjoint_and_saved(tmp_
 
 def test_the_same_files_give_the_same_bytes_and_another_order_the_same_splits(tmp_path: Path) -> None:
     made = []
-    for name, files, seed in (
+    for name, files, replicate in (
         ("a", [MANY[:7], MANY[7:]], 0),
         ("b", [MANY[:7], MANY[7:]], 0),
         ("c", [MANY[::-1]], 0),
         ("d", [MANY], 1),
     ):
         (tmp_path / name).mkdir()
-        assert deepcoder(tmp_path / name, files, "--held-out", 5, "--validation", 5, "--train", 6, "--seed", seed) == 0
+        sizes = ("--held-out", 5, "--validation", 5, "--train", 6)
+        assert deepcoder(tmp_path / name, files, *sizes, replicate=replicate) == 0
         told = json.loads((tmp_path / name / "split.json").read_text())
         made.append(((tmp_path / name / "problems.parquet").read_bytes(), told["split"]))
     assert made[0] == made[1]
@@ -227,7 +232,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, capsys: pytest.Captur
     cut = tmp_path / "cut.parquet"
     cut.write_bytes((tmp_path / "whole.parquet").read_bytes()[:-30])
     (tmp_path / "prompt.txt").write_text("{problem}")
-    made = ("--problems", tmp_path / "problems.parquet", "--manifest", tmp_path / "split.json")
+    made = ("--problems", tmp_path / "problems.parquet", "--manifest", tmp_path / "split.json", "--replicate", 0)
     with pytest.raises(SystemExit):
         cli.main(["scalerl", "deepcoder", *map(str, ("--rows", cut, "--template", tmp_path / "prompt.txt", *made))])
     assert "cut.parquet: cannot be read" in capsys.readouterr().err.splitlines()[-1]

@@ -18,7 +18,7 @@ def polaris(folder: Path, rows: list[Any], *flags: object, template: str = "Prob
     (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     (folder / "prompt.txt").write_text(template)
     made = ("--problems", folder / "problems.parquet", "--manifest", folder / "split.json")
-    given = ("--rows", folder / "rows.jsonl", "--template", folder / "prompt.txt")
+    given = ("--rows", folder / "rows.jsonl", "--template", folder / "prompt.txt", "--replicate", 0)
     with pytest.raises(SystemExit) as end:
         cli.main(["scalerl", "polaris", *map(str, [*given, *flags, *made])])
     return int(end.value.code or 0)
@@ -47,7 +47,7 @@ def test_check_17_the_splits_of_problems_in_words_are_disjoint_and_saved(tmp_pat
         assert [problem_id(text.removeprefix("Problem: ").removesuffix("<think>\n")) for text in prompts] == ids
 
 
-def test_the_split_depends_on_the_seed_and_not_on_the_order_of_rows() -> None:
+def test_the_split_depends_on_the_replicate_and_not_on_the_order_of_rows() -> None:
     names, sizes = [problem_id(row["problem"]) for row in ROWS], {"held_out": 5, "validation": 5, "train": 0}
     found = split_ids(names, sizes, 0)
     assert found == split_ids(names[::-1], sizes, 0)

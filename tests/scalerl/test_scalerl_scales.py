@@ -29,6 +29,7 @@ PHRASE = "that is all </think>"
 SMALL: dict[str, Any] = {
     "pathvars": {"results": "made"},
     "scalerl": {
+        "replicates": [0],
         "problems": {
             "math": {
                 "source": "path",
@@ -47,8 +48,8 @@ SMALL: dict[str, Any] = {
         "machine": {"micro_batch": 8},
         "tuning": {"lrs": [0.01]},
         "budgets": {
-            "long": {"arms": ["scalerl"], "seeds": [0], "rollouts": 32, "keep_at": [16, 32]},
-            "joint": {"seeds": [0], "rollouts": 32, "keep_at": [16, 32]},
+            "long": {"arms": ["scalerl"], "rollouts": 32, "keep_at": [16, 32]},
+            "joint": {"rollouts": 32, "keep_at": [16, 32]},
         },
         "evaluation": {"samples": 8, "engine": "sampler"},
         "launch": "",
@@ -112,7 +113,7 @@ def test_the_recipe_of_the_paper_on_eight_processes(monkeypatch: pytest.MonkeyPa
 
 def test_the_paper_scale_of_scalerl_as_it_is(planned: dict[str, Job]) -> None:
     launch = "accelerate launch --config_file config/accelerate/fsdp.yaml --num_processes 8 -m raw2fig scalerl train"
-    run = planned["scalerl_train arm=scalerl, seed=0"].shell
+    run = planned["scalerl_train replicate=0, arm=scalerl"].shell
     assert run.startswith(launch)
     for flags in (
         "--arms config/scalerl/arms.yaml config/scalerl/arms_paper.yaml",
@@ -132,10 +133,10 @@ def test_the_paper_scale_of_scalerl_as_it_is(planned: dict[str, Job]) -> None:
     )
     parts = [job for job in planned.values() if "DeepCoder-Preview-Dataset" in job.shell]
     assert len(parts) == 5 + 4 + 11
-    assert "--engine vllm" in planned["scalerl_evaluate arm=joint, domain=code"].shell
-    assert "--problems results/paper/scalerl/data/math.parquet --arms" in run
-    both = "--problems results/paper/scalerl/data/math.parquet results/paper/scalerl/data/code.parquet --arms"
-    assert both in planned["scalerl_train arm=joint, seed=0"].shell
+    assert "--engine vllm" in planned["scalerl_evaluate replicate=0, batch=joint, domain=code"].shell
+    assert "--problems results/paper/scalerl/r0/data/math.parquet --arms" in run
+    both = "--problems results/paper/scalerl/r0/data/math.parquet results/paper/scalerl/r0/data/code.parquet --arms"
+    assert both in planned["scalerl_train replicate=0, arm=joint"].shell
     assert (
         "--fetched results/paper/scalerl/sources/math-00-polaris-data-53K.jsonl.json"
         in planned["paper_vs_run paper=scalerl"].shell
@@ -210,16 +211,23 @@ def made(folder: Path) -> Path:
         ]
         pd.DataFrame(programs).to_parquet(given / f"{name}.parquet")
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
-    targets = ["made/scalerl/evals/scalerl-math.csv", "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml"]
+    targets = [
+        "made/scalerl/r0/evals/scalerl-math.csv",
+        "--cores",
+        "1",
+        "--configfile",
+        "config/paper.yaml",
+        "small.yaml",
+    ]
     call(folder, "snakemake", *targets)
     return folder / "made/scalerl"
 
 
 def test_problems_and_base_come_from_outside(made: Path) -> None:
-    problems = pd.read_parquet(made / "data/math.parquet")
+    problems = pd.read_parquet(made / "r0/data/math.parquet")
     assert problems["split"].value_counts().to_dict() == {"train": 14, "held_out": 6, "validation": 4}
     assert all(prompt.startswith(TEMPLATE[:40]) and prompt.endswith("<think>\n") for prompt in problems["prompt"])
-    told = read_json(made / "data/math.json")
+    told = read_json(made / "r0/data/math.json")
     assert (told["rows"], told["unreadable_answers"], told["repeated_problems"]) == (26, 1, 1)
     assert read_json(made / "models/base/source.json")["source"] == "base"
 
@@ -227,7 +235,7 @@ def test_problems_and_base_come_from_outside(made: Path) -> None:
 def test_a_run_of_two_updates_is_interrupted_rewarded_and_kept(made: Path) -> None:
     from safetensors.torch import load_file
 
-    log = read_json(made / "models/scalerl-s0.json")
+    log = read_json(made / "r0/models/scalerl.json")
     assert log["recipe"]["prompts"] == 4
     assert (log["lr"], log["recipe"]["k"], log["recipe"]["interrupt"]) == (0.01, 8, [5, 6])
     first, last = log["updates"]
@@ -236,7 +244,7 @@ def test_a_run_of_two_updates_is_interrupted_rewarded_and_kept(made: Path) -> No
     assert 0 < first["solved"] < 1
     assert first["kept"] > 0
     assert last["staleness/max"] == 1
-    weights = [load_file(path) for path in sorted((made / "models/scalerl-s0/policies").iterdir())]
+    weights = [load_file(path) for path in sorted((made / "r0/models/scalerl/policies").iterdir())]
     assert len(weights) == 3
     # of the paper's 100 steps of warm-up: the first is at a rate of nothing, the second at a hundredth
     moved = [(one["model.norm.weight"] - weights[0]["model.norm.weight"]).abs().max().item() for one in weights[1:]]
@@ -245,7 +253,7 @@ def test_a_run_of_two_updates_is_interrupted_rewarded_and_kept(made: Path) -> No
 
 
 def test_the_curve_of_the_paper_scale(made: Path) -> None:
-    curve = pd.read_csv(made / "evals/scalerl-math.csv")
+    curve = pd.read_csv(made / "r0/evals/scalerl-math.csv")
     assert curve["rollouts"].tolist() == [0, 16, 32]
     assert curve["pass_rate"].between(0.2, 0.8).all()
     assert curve["compute"].is_monotonic_increasing
@@ -257,14 +265,14 @@ def test_mathematics_and_code_together_at_the_paper_scale(made: Path, folder: Pa
         usable_way()
     except InputError as error:
         pytest.skip(str(error))
-    targets = [f"made/scalerl/evals/joint-{domain}.csv" for domain in ("math", "code")]
+    targets = [f"made/scalerl/r0/evals/joint-{domain}.csv" for domain in ("math", "code")]
     call(folder, "snakemake", *targets, "--cores", "1", "--configfile", "config/paper.yaml", "small.yaml")
     for domain in ("math", "code"):
-        curve = pd.read_csv(made / f"evals/joint-{domain}.csv")
+        curve = pd.read_csv(made / f"r0/evals/joint-{domain}.csv")
         assert set(curve["domain"]) == {domain}
         assert curve["rollouts"].tolist() == [0, 16, 32]
         assert curve["pass_rate"].between(0.2, 0.8).all()
-    problems = pd.read_parquet(made / "data/code.parquet")
+    problems = pd.read_parquet(made / "r0/data/code.parquet")
     assert problems["split"].value_counts().to_dict() == {"train": 14, "held_out": 6, "validation": 4}
     assert set(problems["verifier"]) == {"code"}
 
@@ -279,9 +287,9 @@ def test_vllm_reads_each_policy_from_a_folder_of_its_own(made: Path, monkeypatch
 
     from raw2fig.lm import generate
 
-    model, seen = made / "models/scalerl-s0", []
+    model, seen = made / "r0/models/scalerl", []
     policies = sorted((model / "policies").iterdir())
-    problems = pd.read_parquet(made / "data/math.parquet")[:3]
+    problems = pd.read_parquet(made / "r0/data/math.parquet")[:3]
 
     def load_completer(source: str, engine: str) -> generate.Complete:
         assert engine == "vllm"
@@ -303,15 +311,16 @@ def test_the_gpu_scale_of_scalerl_in_small_runs_without_a_gpu(folder: Path) -> N
     small: dict[str, Any] = {
         "pathvars": {"results": "small-gpu"},
         "scalerl": {
+            "replicates": [0],
             **{name: section("smoke")[name] for name in ("problems", "base", "evaluation")},
             "shared": {"prompts": 4, "generations": 4},
             "tuning": {"lrs": [0.0001]},
-            "budgets": {"short": {"arms": ["long"], "seeds": [0], "rollouts": 32, "keep_at": [16, 32]}},
+            "budgets": {"short": {"arms": ["long"], "rollouts": 32, "keep_at": [16, 32]}},
         },
     }
     (folder / "small-gpu.yaml").write_text(yaml.safe_dump(small))
-    target = "small-gpu/scalerl/evals/long-math.csv"
+    target = "small-gpu/scalerl/r0/evals/short-math.csv"
     call(folder, "snakemake", target, "--cores", "1", "--configfile", "config/gpu.yaml", "small-gpu.yaml")
-    recipe = read_json(folder / "small-gpu/scalerl/models/long-s0.json")["recipe"]
+    recipe = read_json(folder / "small-gpu/scalerl/r0/models/long.json")["recipe"]
     assert (recipe["max_new_tokens"], recipe["interrupt"], recipe["warmup"]) == (16, [6, 7], 4)
     assert pd.read_csv(folder / target)["rollouts"].tolist() == [0, 16, 32]

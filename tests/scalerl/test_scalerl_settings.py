@@ -42,8 +42,8 @@ SHA = "a" * 64
         ("budgets.full.arms", ["grop"], "budgets.full.arms.0: config/scalerl/arms.yaml: has no arm 'grop'"),
         ("budgets.full.arms", ["scalerl"], "budgets.full.arms.0: is 'scalerl' again; expected each arm in one budget"),
         ("budgets.joint.arms", ["grpo"], "budgets.joint.arms: is ['grpo']; expected [joint]"),
-        ("budgets.full.seeds", [0, 0], "budgets.full.seeds: is [0, 0]; expected different numbers"),
-        ("budgets.full.seeds", [-1], "budgets.full.seeds.0: is -1; expected at least 0"),
+        ("replicates", [0, 0], "replicates: is [0, 0]; expected different numbers"),
+        ("replicates", [-1], "replicates.0: is -1; expected at least 0"),
         ("tuning.tuning_rollouts", 100, "tuning.tuning_rollouts: is 100; expected a multiple of the 64 rollouts"),
         ("tuning.lrs", [0.0], "tuning.lrs.0: is 0.0; expected more than 0"),
         ("base.warm_start.policy.shape", "33/1/2", "base.warm_start.policy.shape: is '33/1/2'; expected hidden/"),
@@ -118,7 +118,7 @@ def test_the_shipped_scales_can_run_and_have_their_figures(scale: str) -> None:
     assert {arm for drawn in plan.FORECASTS.values() for arm in drawn} <= set(arms)
     assert set(plan.COMPARED) == set(load([ROOT / "config/scalerl/figures.yaml"]))
     captions = {path.stem for path in (ROOT / "workflow/report/scalerl").glob("*.rst")}
-    assert captions == {*plan.COMPARED, *plan.FORECASTS, "leave_one_out", "seeds", "parameters", "robustness"}
+    assert captions == {*plan.COMPARED, *plan.FORECASTS, "leave_one_out", "replicates", "parameters", "robustness"}
 
 
 def test_the_plan_of_the_laptop() -> None:
@@ -126,28 +126,55 @@ def test_the_plan_of_the_laptop() -> None:
     assert plan.is_procedural(values)
     assert plan.is_trained(values)
     assert len(plan.arms(values)) == 33
-    assert len(plan.trained(values)) == 2 * 31 + 3 + 3
-    assert plan.models(values, "joint") == [f"<results>/scalerl/models/joint-s{seed}" for seed in (0, 1, 2)]
-    assert plan.problems("joint") == ["<results>/scalerl/data/math.parquet", "<results>/scalerl/data/code.parquet"]
-    assert plan.problems("grpo") == ["<results>/scalerl/data/math.parquet"]
-    assert len(plan.curves(values)) == 34
-    assert plan.curves(values)[-1] == "<results>/scalerl/evals/joint-code"
+    assert len(plan.models(values)) == 33 * len(values["replicates"])
+    assert plan.curves(values)[-5:] == [
+        f"<results>/scalerl/r2/evals/{name}.csv"
+        for name in ("long-math", "full-math", "short-math", "joint-math", "joint-code")
+    ]
     assert plan.left_out(values)[:2] == ["scalerl", "loo-dapo"]
     assert len(plan.left_out(values)) == 9
     assert plan.range_of(values, "full") == {"end": 2560}
     assert plan.parts(values) == {}
     assert plan.fetched(values) == []
-    assert plan.warm_start(values) == "<results>/scalerl/models/base.json"
+    assert plan.warm_starts(values) == [f"<results>/scalerl/r{replicate}/models/base.json" for replicate in (0, 1, 2)]
     loo = plan.method(values, "loo-lp")
     assert (loo["interrupt"], loo["phrase"], loo["overlong"], loo["cache"]) == (None, "", "penalise_correct", 2)
     scalerl = plan.method(values, "scalerl")
     assert (scalerl["interrupt"], scalerl["phrase"], scalerl["cache"]) == ((2, 3), ";", 0)
 
 
+def test_all_arms_of_a_replicate_share_its_problems_and_its_start() -> None:
+    """What is drawn lies in the replicate's folder, and arms differ by nothing but their method and learning rate."""
+    values = section()
+    for replicate in values["replicates"]:
+        folder = f"<results>/scalerl/r{replicate}"
+        assert plan.base(values, replicate) == f"{folder}/models/base"
+        both = [f"{folder}/data/math.parquet", f"{folder}/data/code.parquet"]
+        assert plan.problems("joint", replicate) == both
+        for arm in plan.arms(values):
+            assert plan.problems(arm, replicate)[0] == both[0]
+            assert plan.model(replicate, arm) == f"{folder}/models/{arm}"
+            assert plan.choice(arm) == f"<results>/scalerl/models/{arm}.lr.json"
+    assert {run for run, _ in plan.runs(values)} == set(values["replicates"])
+    per_replicate = [{arm for run, arm in plan.runs(values) if run == replicate} for replicate in values["replicates"]]
+    assert all(arms == set(plan.arms(values)) for arms in per_replicate)
+    assert not {key for key in _keys(values) if key in ("seed", "seeds")}
+
+
+def _keys(values: Any) -> list[str]:
+    """Names of all settings."""
+    if not isinstance(values, dict):
+        return []
+    return [*values, *(key for inner in values.values() for key in _keys(inner))]
+
+
 def test_the_plan_of_the_paper() -> None:
     values = section("paper")
     assert not plan.is_trained(values)
-    assert plan.warm_start(values) is None
+    assert plan.warm_starts(values) == []
+    # real problems: a job for each arm
+    assert len(plan.curves(values)) == 34 * len(values["replicates"])
+    assert plan.base(values, 0) == plan.base(values, 1) == "<results>/scalerl/models/base"
     parts = plan.parts(values)
     assert len(parts) == 1 + 20
     assert next(iter(parts)) == "math-00-polaris-data-53K.jsonl"
@@ -166,7 +193,7 @@ def test_the_plan_of_the_paper() -> None:
     ("module", "function", "steps"),
     [
         ("figures_arms", "_curves", {"fig-arms"}),
-        ("figures_law", "fig_seeds", {"fig-seeds"}),
+        ("figures_law", "fig_replicates", {"fig-replicates"}),
         ("tables", "table_runs", {"table-runs"}),
         ("claims", "spread", {"claims"}),
         ("fit", "_draw", {"fit"}),

@@ -43,23 +43,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scalerl")
     sizes = {"warm-start": 60, "train": 20, "validation": 10, "held-out": 10}
     flags = [word for name, size in sizes.items() for word in (f"--{name}", size)]
-    assert call("sums", "--digits", 1, *flags, "--problems", folder / "problems.parquet") == 0
+    assert call("sums", "--digits", 1, *flags, "--replicate", 0, "--problems", folder / "problems.parquet") == 0
     assert start(folder, folder, target=0.3, longest=100) == 0
     return folder
 
 
-def start(folder: Path, output: Path, target: float, longest: int) -> int:
+def start(folder: Path, output: Path, target: float, longest: int, replicate: int = 0) -> int:
     """Train the policy that RL starts from."""
     shape = ("--shape", "32/1/2", "--batch", 32, "--lr", 0.01, "--thoughts", 0.5, "--probe-every", 20)
     given = ("--problems", folder / "problems.parquet", "--target", target, "--steps", longest)
     written = ("--model", output / "base", "--log", output / "base.json")
-    return call("warm-start", *given, *shape, "--max-new-tokens", 8, "--seed", 0, *written)
+    return call("warm-start", *given, *shape, "--max-new-tokens", 8, "--replicate", replicate, *written)
 
 
 def train(folder: Path, output: Path, arm: str = "scalerl", updates: int = UPDATES, **flags: Any) -> tuple[Path, Path]:
     """A run's model folder and log."""
     model, log = output / "model", output / "log.json"
-    settings = {"prompts": 4, "generations": 4, "lr": 3e-3, "seed": 0, **flags}
+    settings = {"prompts": 4, "generations": 4, "lr": 3e-3, "replicate": 0, **flags}
     size = settings["prompts"] * settings["generations"]
     words = [word for name, value in settings.items() for word in (f"--{name}", value)]
     kept = [update * size for update in range(KEPT, updates + 1, KEPT)]
@@ -70,9 +70,9 @@ def train(folder: Path, output: Path, arm: str = "scalerl", updates: int = UPDAT
 
 
 def evaluate(folder: Path, output: Path, split: str = "held_out") -> pd.DataFrame:
-    curve, rates = output / f"{split}.csv", output / f"{split}.parquet"
+    curve = output / f"{split}.csv"
     given = ("--models", output / "model", "--logs", output / "log.json", "--problems", folder / "problems.parquet")
-    assert call("evaluate", *given, "--domain", "math", "--split", split, "--curves", curve, "--rates", rates) == 0
+    assert call("evaluate", *given, "--domain", "math", "--split", split, "--replicate", 0, "--curves", curve) == 0
     return pd.read_csv(curve)
 
 
@@ -86,7 +86,7 @@ def run(folder: Path) -> Path:
         patch.setattr(module, "judge_of", lambda _: lambda rows, _: [place % 2 == 0 for place in range(len(rows))])
         train(folder, folder / "run")
         train(folder, folder / "again")
-        train(folder, folder / "other", seed=1)
+        train(folder, folder / "other", replicate=1)
     return folder / "run"
 
 
@@ -114,10 +114,30 @@ def test_check_17_only_prompts_of_the_split_train_are_reinforced(
 
     monkeypatch.setattr(trainer, "grpo", grpo)
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    budget = ("--rollouts", 64, "--keep-at", 64, "--lr", 1e-4, "--seed", 0)
+    budget = ("--rollouts", 64, "--keep-at", 64, "--lr", 1e-4, "--replicate", 0)
     assert call("train", *given, *budget, "--model", tmp_path / "model", "--log", tmp_path / "log.json") == 2
     frame = pd.read_parquet(folder / "problems.parquet")
     assert seen == frame.loc[frame["split"] == "train", "prompt"].tolist()
+
+
+def test_a_replicate_has_problems_and_a_start_of_its_own(folder: Path, tmp_path: Path) -> None:
+    """The same number gives the same bytes, another one other problems, weights and order."""
+    sizes = ("--warm-start", 60, "--train", 20, "--validation", 10, "--held-out", 10)
+    for step, flags in (("sums", ("--digits", 2)), ("programs", ("--operations", 2, "--examples", 4))):
+        for name, replicate in (("first", 0), ("again", 0), ("other", 1)):
+            made = ("--replicate", replicate, "--problems", tmp_path / f"{name}.parquet")
+            assert call(step, *flags, *sizes, *made) == 0
+        first, again, other = (tmp_path / f"{name}.parquet" for name in ("first", "again", "other"))
+        assert first.read_bytes() == again.read_bytes()
+        known, drawn = (pd.read_parquet(path) for path in (first, other))
+        assert not known["prompt"].equals(drawn["prompt"])
+        assert set(known["prompt"]) != set(drawn["prompt"])
+    for name, replicate in (("a", 0), ("b", 0), ("c", 1)):
+        (tmp_path / name).mkdir()
+        assert start(folder, tmp_path / name, 0.99, 20, replicate) == 0
+    first, again, other = ((tmp_path / name / "base/model.safetensors").read_bytes() for name in "abc")
+    assert first == again != other
+    assert (tmp_path / "a/base.json").read_bytes() == (tmp_path / "b/base.json").read_bytes()
 
 
 def validated(folder: Path, output: Path) -> float:
@@ -147,22 +167,31 @@ def test_the_warm_start_ends_at_its_target_or_with_its_best_policy(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "base.json"]
 
 
-def test_the_curve_starts_at_the_warm_start_and_counts_compute(folder: Path, run: Path) -> None:
+def test_the_curve_starts_at_the_warm_start_and_counts_compute(
+    folder: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from raw2fig.papers.scalerl import evaluate as module
+
+    asked: list[list[str]] = []
+
+    def rate(policy: Any, words: Any, prompts: list[str], *_: Any) -> np.ndarray:
+        asked.append(prompts)
+        return np.linspace(0, 0.1 * len(asked), len(prompts))
+
+    monkeypatch.setattr(module, "pass_rates", rate)
     curve = evaluate(folder, run)
     assert curve["update"].tolist() == list(range(0, UPDATES + 1, KEPT))
     assert curve["rollouts"].tolist() == (SIZE * curve["update"]).tolist()
-    single = pd.read_parquet(run / "held_out.parquet")
-    assert single["problem"].nunique() == 10
-    assert single.groupby("rollouts")["pass_rate"].mean().tolist() == pytest.approx(curve["pass_rate"].tolist())
     log = json.loads((run / "log.json").read_text())
     assert curve["compute"].tolist() == compute_of(log["updates"], log["parameters"])[::KEPT].tolist()
     assert curve["compute"][0] == 0
     assert (curve["compute"].diff()[1:] > 0).all()
-    assert curve["pass_rate"].between(0, 1).all()
+    assert curve["pass_rate"].tolist() == pytest.approx([0.05 * number for number in range(1, len(curve) + 1)])
+    assert set(curve["problems"]) == {10}
     evaluate(folder, run, "validation")
-    frame, validation = pd.read_parquet(folder / "problems.parquet"), pd.read_parquet(run / "validation.parquet")
-    for split, measured in (("held_out", single), ("validation", validation)):
-        assert set(measured["problem"]) == set(frame.loc[frame["split"] == split, "prompt"])
+    frame = pd.read_parquet(folder / "problems.parquet")
+    for split, prompts in (("held_out", asked[0]), ("validation", asked[-1])):
+        assert prompts == frame.loc[frame["split"] == split, "prompt"].tolist()
 
 
 def test_runs_evaluated_together_have_the_rates_that_each_has_alone(
@@ -182,9 +211,8 @@ def test_runs_evaluated_together_have_the_rates_that_each_has_alone(
     alone = [evaluate(folder, path) for path in runs]
     asked.clear()
     models, logs = ([path / name for path in runs] for name in ("model", "log.json"))
-    given = ("--models", *models, "--logs", *logs, "--problems", folder / "problems.parquet")
-    made = ("--curves", tmp_path / "both.csv", "--rates", tmp_path / "both.parquet")
-    assert call("evaluate", *given, "--domain", "math", *made) == 0
+    given = ("--models", *models, "--logs", *logs, "--problems", folder / "problems.parquet", "--replicate", 0)
+    assert call("evaluate", *given, "--domain", "math", "--curves", tmp_path / "both.csv") == 0
     both = pd.read_csv(tmp_path / "both.csv")
     pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True))
     assert len(asked) == len(set(asked)) == both["pass_rate"].nunique() == 1 + 2 * UPDATES // KEPT
@@ -209,11 +237,12 @@ def test_the_policies_are_those_of_their_steps(run: Path) -> None:
     assert any(not files[KEPT][name].equal(final[name]) for name in final)
 
 
-def test_check_19_the_same_seed_gives_the_same_curve_to_the_byte(folder: Path, run: Path) -> None:
+def test_check_19_the_same_replicate_gives_the_same_curve_to_the_byte(folder: Path, run: Path) -> None:
     for path in (run, folder / "again"):
         evaluate(folder, path)
     for name in ("held_out.csv", "log.json", "model/model.safetensors"):
         assert (folder / "again" / name).read_bytes() == (run / name).read_bytes()
+    assert pd.read_csv(run / "held_out.csv")["pass_rate"].between(0, 1).all()
     other = (folder / "other/model/model.safetensors").read_bytes()
     assert other != (run / "model/model.safetensors").read_bytes()
 
@@ -238,7 +267,7 @@ def test_every_arm_of_the_file_is_a_recipe_with_one_optimizer() -> None:
 
 
 @pytest.mark.parametrize("scale", ["config", "smoke", "gpu", "paper"])
-def test_the_budgets_name_arms_of_the_file_and_policies_that_all_seeds_have(scale: str) -> None:
+def test_the_budgets_name_arms_of_the_file_and_policies_that_all_replicates_have(scale: str) -> None:
     section = load([ROOT / "config/config.yaml", ROOT / f"config/{scale}.yaml"])["scalerl"]
     arms = [arm for budget in section["budgets"].values() for arm in budget["arms"]]
     assert sorted(arms) == sorted(yaml.safe_load(ARMS.read_text()))
@@ -292,6 +321,11 @@ def test_a_file_changes_settings_of_the_one_before_and_what_is_from_them(tmp_pat
     assert read_arm([path, over], "a", shared) == {"k": 2, "off_policy": "ppo", "warmup": 100}
 
 
+def chosen_in(path: Path) -> tuple[object, ...]:
+    """Flags of `tune` about its replicate and output."""
+    return ("--replicate", 0, "--choice", path)
+
+
 @pytest.mark.parametrize(("found", "chosen"), [((0.2, 0.5), 1), ((0.5, 0.2), 0), ((0.5, 0.5), 0)])
 def test_tuning_takes_the_rate_that_does_best_on_validation_problems(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: tuple[float, float], chosen: int
@@ -312,7 +346,7 @@ def test_tuning_takes_the_rate_that_does_best_on_validation_problems(
     monkeypatch.setattr(module, "judge_of", lambda _: lambda rows, _: [place % 2 == 0 for place in range(len(rows))])
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
     shape = ("--prompts", 2, "--generations", 4, "--tuning-rollouts", 16, "--validation-samples", 16)
-    assert call("tune", *given, *shape, "--lrs", 1e-4, 1e-2, "--choice", tmp_path / "choice.json") == 0
+    assert call("tune", *given, *shape, "--lrs", 1e-4, 1e-2, *chosen_in(tmp_path / "choice.json")) == 0
     assert json.loads((tmp_path / "choice.json").read_text()) == {
         "arm": "grpo",
         "lr": (1e-4, 1e-2)[chosen],
@@ -327,7 +361,7 @@ def test_tuning_takes_the_rate_that_does_best_on_validation_problems(
 
 def test_a_single_rate_is_not_tried(folder: Path, tmp_path: Path) -> None:
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    assert call("tune", *given, "--validation-samples", 1, "--lrs", 3e-4, "--choice", tmp_path / "one.json") == 0
+    assert call("tune", *given, "--validation-samples", 1, "--lrs", 3e-4, *chosen_in(tmp_path / "one.json")) == 0
     assert json.loads((tmp_path / "one.json").read_text()) == (
         {"arm": "grpo", "lr": 3e-4, "tried": [], "rollouts": 0, "samples": 1}
     )
@@ -338,9 +372,9 @@ def test_rates_are_not_tried_in_several_processes(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     given = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    assert call("tune", *given, "--lrs", 1e-4, 1e-3, "--choice", tmp_path / "choice.json") == 2
+    assert call("tune", *given, "--lrs", 1e-4, 1e-3, *chosen_in(tmp_path / "choice.json")) == 2
     assert "lrs: 2 rates in 2 processes" in capsys.readouterr().err
-    assert call("tune", *given, "--lrs", 1e-4, "--choice", tmp_path / "choice.json") == 0
+    assert call("tune", *given, "--lrs", 1e-4, *chosen_in(tmp_path / "choice.json")) == 0
 
 
 @pytest.mark.parametrize(
@@ -362,7 +396,7 @@ def test_a_budget_of_no_whole_updates_is_refused(
             *flags,
             "--lr",
             1e-4,
-            "--seed",
+            "--replicate",
             0,
             "--model",
             tmp_path / "model",
@@ -411,7 +445,7 @@ def test_a_right_answer_is_rewarded_and_a_wrong_one_is_punished(
 
     monkeypatch.setattr(trainer, "grpo", grpo)
     words = ("--base", folder / "base", "--problems", folder / "problems.parquet", "--arms", ARMS, "--arm", "grpo")
-    budget = ("--rollouts", 64, "--keep-at", 64, "--lr", 1e-4, "--seed", 0)
+    budget = ("--rollouts", 64, "--keep-at", 64, "--lr", 1e-4, "--replicate", 0)
     assert call("train", *words, *budget, "--model", tmp_path / "model", "--log", tmp_path / "log.json") == 2
     ((prompts, rewards),) = given
     answers = read_problems([folder / "problems.parquet"], "train").set_index("prompt")["answer"]

@@ -181,7 +181,7 @@ def test_a_killed_snakemake_goes_on(slurm: Slurm, project: Path) -> None:
     assert (project / "survey.txt").stat().st_mtime_ns == surveyed
 
 
-CHAINS = ("c2s/figures/rank.png", "scalerl/evals/dapo-math.csv", "hero/r0/models/reward/0.json")
+CHAINS = ("c2s/figures/rank.png", "scalerl/r0/evals/long-math.csv", "hero/r0/models/reward/0.json")
 SMOKE = [f"build/smoke/{path}" for path in (*CHAINS, "coordination/evals/sizes.rates.csv")]
 
 

@@ -77,13 +77,6 @@ class Estimate(_Estimate):
         return columns | ({"replicates": found.n} if found else {})
 
 
-class Between(NamedTuple):
-    """Variance over seeds of the mean of one seed's items, and how many degrees of freedom it was estimated with."""
-
-    variance: float
-    freedom: int
-
-
 def by_replicate(values: ArrayLike, replicates: Sequence[Hashable]) -> dict[Hashable, float]:
     """Mean of the items of each replicate, from all items (n,) and the replicate of each (n,).
 
@@ -192,17 +185,15 @@ def bootstrap_mean(
     groups: Sequence[object] | None = None,
     seeds: Sequence[object] | None = None,
     resamples: int = RESAMPLES,
-    between: Between | None = None,
 ) -> Estimate:
     """Mean of `values` (n,); with `groups` (n,) whole groups are resampled (cluster bootstrap), with `seeds` (n,)
-    training seeds too, crossed with the groups (with the items, where there are no groups). `between` is the variance
-    over seeds where more is known of it than these seeds tell.
+    training seeds too, crossed with the groups (with the items, where there are no groups).
 
     The value is the mean over items, not over groups; `n` counts items of one seed. Raises `InputError` for no values,
     values that are not finite, or a group or seed for not every value.
     """
     values = _vector(values, "values")
-    return _ratio(values, np.ones(len(values)), rng, groups, seeds, resamples, between)
+    return _ratio(values, np.ones(len(values)), rng, groups, seeds, resamples)
 
 
 def within_unit(found: Estimate) -> Estimate:
@@ -218,10 +209,9 @@ def difference(
     groups: Sequence[object] | None = None,
     seeds: Sequence[object] | None = None,
     resamples: int = RESAMPLES,
-    between: Between | None = None,
 ) -> Estimate:
-    """Change from `a` to `b`: mean(b) - mean(a). `paired`: item i of both is the same condition, and `groups`, `seeds`
-    and `between` are those of the pairs, as in `bootstrap_mean`.
+    """Change from `a` to `b`: mean(b) - mean(a). `paired`: item i of both is the same condition, and `groups` and
+    `seeds` are those of the pairs, as in `bootstrap_mean`.
 
     `n` is the number of pairs, or the smaller sample. Raises `InputError` as `bootstrap_mean`, and for pairs of unequal
     number.
@@ -229,7 +219,7 @@ def difference(
     a, b = _vector(a, "a"), _vector(b, "b")
     if paired:
         _check_pairs(a, b)
-        return bootstrap_mean(b - a, rng, groups, seeds, resamples, between)
+        return bootstrap_mean(b - a, rng, groups, seeds, resamples)
     generator = np.random.default_rng(rng)
     means_a, means_b = (_resampled_ratios(x[None], np.ones((1, len(x))), generator, resamples) for x in (a, b))
     smaller = min(len(a), len(b))
@@ -353,7 +343,6 @@ def _ratio(
     groups: Sequence[object] | None,
     seeds: Sequence[object] | None,
     resamples: int,
-    between: Between | None = None,
 ) -> Estimate:
     """sum(numerators) / sum(denominators) of items (n,), resampled by groups crossed with seeds.
 
@@ -372,12 +361,11 @@ def _ratio(
     resampled = _resampled_ratios(above, below, np.random.default_rng(rng), resamples)
     value = float(numerators.sum() / denominators.sum())
     found = _interval(value, resampled, n // n_seeds, units=shape[1])
-    return _stretched(found, _half_length((above - value * below) / below.mean(), between))._replace(seeds=n_seeds)
+    return _stretched(found, _half_length((above - value * below) / below.mean()))._replace(seeds=n_seeds)
 
 
-def _half_length(deviations: np.ndarray, between: Between | None = None) -> float:
-    """Half the length of the interval of a mean, from its items' deviations (seeds, units); `between` in place of the
-    variance of these seeds.
+def _half_length(deviations: np.ndarray) -> float:
+    """Half the length of the interval of a mean, from its items' deviations (seeds, units).
 
     Seeds and units are drawn independently of each other: the mean's variance is that over seeds plus that over units,
     where what they have in common, the variance of single cells, counts once. Each is multiplied by the square of its t
@@ -393,8 +381,7 @@ def _half_length(deviations: np.ndarray, between: Between | None = None) -> floa
     if seeds > 1:
         cells = deviations - of_seeds[:, None] - of_units + deviations.mean()
         common = (cells**2).sum() / ((seeds - 1) * (units - 1)) / (seeds * units)
-        variance, freedom = between or Between(float(of_seeds.var(ddof=1)), seeds - 1)
-        square += stdtrit(freedom, (1 - LEVEL) / 2) ** 2 * max(variance / seeds - common, 0.0)
+        square += stdtrit(seeds - 1, (1 - LEVEL) / 2) ** 2 * max(of_seeds.var(ddof=1) / seeds - common, 0.0)
     return float(np.sqrt(square))
 
 

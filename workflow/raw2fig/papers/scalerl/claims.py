@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.claims import Absent, Undecided
-from raw2fig.papers.scalerl.compare import RUN, common_budget, gain, mean_gain, read_rates
-from raw2fig.papers.scalerl.fit_runs import CURVES, FORECAST, of_run, read_fits
-from raw2fig.stats import RESAMPLES, SEED, Estimate, bootstrap_mean, deviation, proportion, within_unit
+from raw2fig.papers.scalerl.compare import CURVES, RUN, first_gain, gain, mean_gain, rates, shared
+from raw2fig.papers.scalerl.fit_runs import FORECAST, of_run, read_fits
+from raw2fig.stats import Estimate, deviation, over_replicates, paired
 from raw2fig.step import Input, claims
 from raw2fig.tables import read_json, read_table
 
@@ -35,12 +35,11 @@ LAWS = ("S1", "S2", "S3", "S4", "S5")
 def measurements(
     *,
     runs: Input,
-    problems: Input,
     updates: Input,
     fits: Input,
     half: Input,
     forecasts: Input,
-    warm_start: Input | None = None,
+    warm_starts: list[Input] | None = None,
     budget: int,
     max_grad_norm: float,
 ) -> Mapping[str, Measurement]:
@@ -50,8 +49,6 @@ def measurements(
     ----------
     runs
         Points of all runs.
-    problems
-        Pass rates of single problems.
     updates
         Training logs of all runs.
     fits
@@ -60,99 +57,105 @@ def measurements(
         Laws fitted to the first half of the runs.
     forecasts
         Forecasts from the first half.
-    warm_start
-        Log of the warm start, if the policy that RL starts from was trained here. If that missed its target, no claim
-        about the runs is decided.
+    warm_starts
+        Logs of the warm starts, if the policies that RL starts from were trained here. Replicates whose warm start
+        missed its target say nothing about runs.
     budget
         Number of rollouts of the runs that the law is judged on; shorter runs have too few points.
     max_grad_norm
         Norm to which longer gradients were scaled down; 0: never.
     """
-    rates, points = read_rates(problems), read_table(runs, CURVES)
-    log = read_table(updates, {"arm": "string", "seed": "integer", "rollouts": "integer"})
-    whole, first = read_fits(fits), read_fits(half)
-    ahead = read_table(forecasts, FORECAST, allow_empty=True)
+    missed = missed_starts(warm_starts or [])
+    kept = partial(without, missed)
+    points, ahead = kept(read_table(runs, CURVES)), kept(read_table(forecasts, FORECAST, allow_empty=True))
+    log = kept(read_table(updates, {"arm": "string", "replicate": "integer", "rollouts": "integer"}))
+    whole, first = kept(read_fits(fits)), kept(read_fits(half))
     last = points[points["arm"] != JOINT].groupby(RUN)["rollouts"].max()
     long = last[last >= budget].index
     laws = cache(lambda: law(points, whole, first, ahead, long))
     measured: dict[str, Measurement] = {
         **{name: partial(lambda name: laws()[name], name) for name in LAWS},
-        "S6": lambda: {f"minus {arm}": gain(rates, arm, "scalerl") for arm in ("grpo", "dapo", "magistral")},
+        "S6": lambda: {f"minus {arm}": gain(points, arm, "scalerl") for arm in ("grpo", "dapo", "magistral")},
         "S6b": lambda: {
-            "minus minimax": gain(rates, "minimax", "scalerl"),
-            "minus minimax on the way": mean_gain(rates, "minimax", "scalerl"),
+            "minus minimax": gain(points, "minimax", "scalerl"),
+            "minus minimax on the way": mean_gain(points, "minimax", "scalerl"),
         },
         "S7": lambda: {
-            "CISPO minus DAPO": gain(rates, "dapo", "minimax"),
-            "GSPO minus DAPO": gain(rates, "dapo", "gspo"),
+            "CISPO minus DAPO": gain(points, "dapo", "minimax"),
+            "GSPO minus DAPO": gain(points, "dapo", "gspo"),
         },
-        "S8": lambda: gain(rates, "dapo-bf16", "dapo"),
+        "S8": lambda: gain(points, "dapo-bf16", "dapo"),
         "S8b": lambda: mismatch(log),
         "S9": lambda: {
-            "on the way": mean_gain(rates, "dapo", "magistral"),
-            "at the end": gain(rates, "dapo", "magistral"),
+            "on the way": mean_gain(points, "dapo", "magistral"),
+            "at the end": gain(points, "dapo", "magistral"),
         },
         "S9b": lambda: logged_change(log, "dapo", "magistral", "ratio_gap"),
-        "S10": lambda: {f"loo-{name}": gain(rates, "scalerl", f"loo-{name}") for name in LEAVE_ONE_OUT},
-        "S10b": lambda: {f"minus loo-{name}": mean_gain(rates, f"loo-{name}", "scalerl") for name in ("dapo", "fp32")},
-        "S11": lambda: {f"minus {how} average": gain(rates, f"average-{how}", "dapo") for how in ("sample", "token")},
-        "S12": lambda: {how: gain(rates, "dapo", f"scale-{how}") for how in ("batch", "none")},
-        "S13": clipped(log, ("scalerl", "loo-batch"), max_grad_norm) or (lambda: gain(rates, "loo-batch", "scalerl")),
-        "S13a": lambda: gain(rates, "loo-npr", "scalerl"),
+        "S10": lambda: {f"loo-{name}": gain(points, "scalerl", f"loo-{name}") for name in LEAVE_ONE_OUT},
+        "S10b": lambda: {f"minus loo-{name}": mean_gain(points, f"loo-{name}", "scalerl") for name in ("dapo", "fp32")},
+        "S11": lambda: {f"minus {how} average": gain(points, f"average-{how}", "dapo") for how in ("sample", "token")},
+        "S12": lambda: {how: gain(points, "dapo", f"scale-{how}") for how in ("batch", "none")},
+        "S13": clipped(log, ("scalerl", "loo-batch"), max_grad_norm) or (lambda: gain(points, "loo-batch", "scalerl")),
+        "S13a": lambda: gain(points, "loo-npr", "scalerl"),
         "S13b": lambda: without_variance(log),
-        "S14": lambda: spread(rates, CISPO_CLIPS, DAPO_CLIPS),
+        "S14": lambda: spread(points, CISPO_CLIPS, DAPO_CLIPS),
         "S15": lambda: {
-            "at the end": gain(rates, "scalerl", "batch-large"),
-            "at the first policy": gain(rates, "scalerl", "batch-large", first_kept(rates)),
+            "at the end": gain(points, "scalerl", "batch-large"),
+            "at the first policy": first_gain(points, "scalerl", "batch-large"),
         },
         "S16": lambda: {
-            "half": gain(rates, "scalerl", "generations-few"),
-            "twice": gain(rates, "scalerl", "generations-many"),
+            "half": gain(points, "scalerl", "generations-few"),
+            "twice": gain(points, "scalerl", "generations-many"),
         },
-        "S17": lambda: gain(rates, "scalerl", "long"),
+        "S17": lambda: gain(points, "scalerl", "long"),
         "S18": lambda: few_truncated(log),
         "S19": lambda: entropy_change(log),
         "S21": lambda: by_domain(points, whole, first, ahead),
     }
-    missed = missed_start(warm_start)
-    return dict.fromkeys(measured, missed) if missed else measured
+    none = Undecided("; ".join(missed.values()))
+    return dict.fromkeys(measured, none) if missed and points.empty else measured
 
 
-def missed_start(log: Path | None) -> Undecided | None:
-    """Why nothing is decided about runs that start from a policy which has not learned enough, None where it has. Logs
-    without `reached` are of warm starts that ended at their target."""
-    start = read_json(log) if log else {}
-    if start.get("reached", True):
-        return None
-    return Undecided(f"the warm start reached a pass rate of {start['best']:.3f} of {start['target']:g}")
+def missed_starts(logs: Sequence[Path]) -> dict[int, str]:
+    """Replicates whose runs start from a policy that has not learned enough → how much it has."""
+    return {
+        start["replicate"]: f"the warm start reached a pass rate of {start['best']:.3f} of {start['target']:g}"
+        for start in map(read_json, logs)
+        if not start["reached"]
+    }
+
+
+def without(replicates: Collection[int], table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of other replicates."""
+    return table[~table["replicate"].isin(replicates)]
 
 
 def law(
     points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, forecasts: pd.DataFrame, long: pd.MultiIndex
 ) -> dict[str, Measured | Unmeasured]:
-    """S1 to S5: the fits of runs that learn; `long` names those of the whole budget. What is said about A is about runs
-    whose points identify it."""
+    """S1 to S5: the fits of runs that learn, mean over the runs of a replicate; `long` names those of the whole budget.
+    What is said about A is about runs whose points identify it."""
     fitted, early = (table.set_index(RUN).dropna(subset=["a"]) for table in (whole, half))
     judged, begun = fitted[fitted.index.isin(long)], early[early.index.isin(long)]
     if judged.empty or begun.empty:
         return dict.fromkeys(LAWS, Absent("no run learns"))
     ends = endings(points, forecasts, list(begun.index))
-    known, foreseen = fitted[fitted["verdict"] == ESTIMATED], begun[begun["verdict"] == ESTIMATED]
-    sure = ends.loc[foreseen.index]
+    known, foreseen = (table[table["verdict"] == ESTIMATED] for table in (fitted, begun))
     same = early[early["verdict"] == ESTIMATED].join(known[["a"]], rsuffix="_whole", how="inner")
     same = same[same.index.get_level_values("arm") == "scalerl"]
+    sure = ends.loc[foreseen.index]
     asymptotes = known["a"][known.index.get_level_values("arm") == "scalerl"]
-    unknown = Absent("A is identified in no run or one")
+    unknown = Absent("A is identified in no replicate or one")
     return {
         "S1": {
-            "R2": within_unit(over_runs(judged["r2"])),
+            "R2": over_runs(judged["r2"], most=1),
             "share of runs": share_of_runs(ends["error"] < ends["power_error"]),
         },
-        "S2": {"error": within_unit(over_runs(sure["error"])), "coverage": share_of_runs(sure["covered"])}
-        if len(sure) > 1
+        "S2": {"error": over_runs(sure["error"], 0, 1), "coverage": share_of_runs(sure["covered"])}
+        if replicates_of(sure) > 1
         else unknown,
-        "S3": over_runs(foreseen["power_a"] - foreseen["a"]) if len(foreseen) > 1 else unknown,
-        "S4": over_runs((same["a"] - same["a_whole"]).abs()) if len(same) > 1 else unknown,
+        "S3": over_runs(foreseen["power_a"] - foreseen["a"]) if replicates_of(foreseen) > 1 else unknown,
+        "S4": over_runs((same["a"] - same["a_whole"]).abs(), 0, 1) if replicates_of(same) > 1 else unknown,
         "S5": deviation(asymptotes) if len(asymptotes) > 1 else unknown,
     }
 
@@ -181,7 +184,7 @@ def by_domain(
     """S21: how well each domain's own sigmoid describes the curves of joint runs, and what its first half foretells. A
     curve without learning has no sigmoid: R2 is 0, and it is foretold to stay at R_0."""
     fitted, early = (table[table["arm"] == JOINT].set_index(RUN) for table in (whole, half))
-    if seeds_of(fitted) < 2:
+    if replicates_of(fitted) < 2:
         return Absent("one run")
     learned = early.dropna(subset=["a"])
     errors = (last_rates(points)[early.index] - early["r0"]).abs()
@@ -190,8 +193,8 @@ def by_domain(
     found: dict[str, Estimate] = {}
     for domain, r2 in fitted["r2"].fillna(0.0).groupby("domain", sort=False):
         found |= {
-            f"{domain} R2": within_unit(over_runs(r2)),
-            f"{domain} error": within_unit(over_runs(errors[r2.index])),
+            f"{domain} R2": over_runs(r2, most=1),
+            f"{domain} error": over_runs(errors[r2.index], 0, 1),
         }
     return found
 
@@ -201,44 +204,34 @@ def last_rates(points: pd.DataFrame) -> pd.Series:
     return points.loc[points.groupby(RUN)["compute"].idxmax()].set_index(RUN)["pass_rate"]
 
 
-def over_runs(values: pd.Series) -> Estimate:
-    """Mean over runs, with an interval over arms, or over the runs of a single one."""
-    arms = list(values.index.get_level_values("arm"))
-    found = bootstrap_mean(values, SEED, groups=arms if len(set(arms)) > 1 else None)
-    return found._replace(seeds=seeds_of(values))
+def over_runs(values: pd.Series, least: float = -np.inf, most: float = np.inf) -> Estimate:
+    """Mean over the runs of each replicate, and over replicates."""
+    return over_replicates(values.groupby("replicate").mean(), least=least, most=most)
 
 
 def share_of_runs(held: pd.Series) -> Estimate:
-    """Share of runs in which something held: the wider of Wilson's interval, as if all runs were independent, and of
-    `over_runs`, where those of an arm are not."""
-    single, clustered = proportion(int(held.sum()), len(held)), over_runs(held.astype(float))
-    low, high = min(single.low, clustered.low), max(single.high, clustered.high)  # NaN for one arm does not count
-    return within_unit(clustered._replace(low=low, high=high))
+    """Share of the runs of a replicate in which something held, mean over replicates."""
+    return over_runs(held.astype(float), 0, 1)
 
 
-def seeds_of(values: pd.DataFrame | pd.Series) -> int:
-    """How many seeds there are in an index of runs."""
-    return values.index.get_level_values("seed").nunique()
+def replicates_of(runs: pd.DataFrame | pd.Series) -> int:
+    """How many replicates there are in an index of runs."""
+    return runs.index.get_level_values("replicate").nunique()
 
 
-def by_seed(log: pd.DataFrame, arm: str, name: str) -> pd.Series:
-    """Mean of a quantity of the log of an arm, for each seed: updates of one run depend on each other."""
-    return log[log["arm"] == arm].groupby("seed")[name].mean()
-
-
-def over_seeds(values: pd.Series) -> Estimate:
-    """Mean over seeds, one value for each."""
-    return bootstrap_mean(values, SEED)._replace(seeds=len(values))
+def logged(log: pd.DataFrame, arm: str, name: str) -> pd.Series:
+    """Mean of a quantity of the log of an arm, indexed by replicate: updates of one run depend on each other."""
+    return log[log["arm"] == arm].groupby("replicate")[name].mean()
 
 
 def mismatch(log: pd.DataFrame) -> Estimate:
     """S8b: mean |ratio - 1| over updates whose tokens all come from the current weights, of the BF16 head."""
-    return over_seeds(by_seed(log[log["staleness/max"] == 0], "dapo-bf16", "ratio_gap"))
+    return over_replicates(logged(log[log["staleness/max"] == 0], "dapo-bf16", "ratio_gap"), least=0)
 
 
 def logged_change(log: pd.DataFrame, base: str, arm: str, name: str) -> Estimate:
-    """Mean of a quantity of the log of `arm` minus that of `base`, paired by seed."""
-    return over_seeds((by_seed(log, arm, name) - by_seed(log, base, name)).dropna())
+    """Mean of a quantity of the log of `arm` minus that of `base`, paired by replicate."""
+    return over_replicates(paired(logged(log, base, name), logged(log, arm, name)))
 
 
 def clipped(log: pd.DataFrame, arms: Sequence[str], max_grad_norm: float) -> Absent | None:
@@ -252,12 +245,13 @@ def clipped(log: pd.DataFrame, arms: Sequence[str], max_grad_norm: float) -> Abs
 
 
 def without_variance(log: pd.DataFrame) -> dict[str, Estimate]:
-    """S13b: share of groups without variance in quarters of the updates, by seed."""
+    """S13b: share of groups without variance in quarters of the updates."""
     none = log.assign(none=1 - log["kept"])
     last = common_rollouts(log, ("scalerl", "loo-npr"))
     early, late = none[none["rollouts"] <= last / 4], none[none["rollouts"].between(last * 3 / 4 + 1, last)]
-    growth = by_seed(late, "loo-npr", "none") - by_seed(early, "loo-npr", "none")
-    return {"growth": over_seeds(growth), "with minus without": logged_change(late, "loo-npr", "scalerl", "none")}
+    growth = paired(*(logged(part, "loo-npr", "none") for part in (early, late)))
+    without = logged_change(late, "loo-npr", "scalerl", "none")
+    return {"growth": over_replicates(growth, least=-1, most=1), "with minus without": without}
 
 
 def common_rollouts(log: pd.DataFrame, arms: Sequence[str]) -> int:
@@ -265,44 +259,23 @@ def common_rollouts(log: pd.DataFrame, arms: Sequence[str]) -> int:
     return int(log[log["arm"].isin(arms)].groupby("arm")["rollouts"].max().min())
 
 
-def spread(rates: pd.DataFrame, first: Sequence[str], other: Sequence[str]) -> Estimate:
-    """S14: standard deviation of the pass rate over the arms `first` minus that over `other`, resampling problems and
-    seeds; at least as wide as over the seeds' own differences."""
-    last = common_budget(rates, [*first, *other])
-    at = rates[(rates["rollouts"] == last) & rates["arm"].isin([*first, *other])]
-    cube = at.pivot_table(index=["seed", "problem"], columns="arm", values="pass_rate").dropna()
-    seeds, n = cube.index.get_level_values("seed").unique(), cube.index.get_level_values("problem").nunique()
-    values = cube[[*first, *other]].to_numpy().reshape(len(seeds), n, -1)
-    rng = np.random.default_rng(SEED)
+def spread(points: pd.DataFrame, first: Sequence[str], other: Sequence[str]) -> Estimate:
+    """S14: standard deviation of the pass rate over the arms `first` minus that over `other`, in each replicate."""
+    import pandas as pd
 
-    def change(means: np.ndarray) -> np.ndarray:
-        return means[..., : len(first)].std(axis=-1, ddof=1) - means[..., len(first) :].std(axis=-1, ddof=1)
-
-    drawn = [
-        values[rng.integers(len(seeds), size=len(seeds))][:, rng.integers(n, size=n)].mean((0, 1))
-        for _ in range(RESAMPLES)
-    ]
-    low, high = np.percentile(change(np.array(drawn)), (2.5, 97.5))
-    found = Estimate(float(change(values.mean((0, 1)))), float(low), float(high), n, len(seeds))
-    apart = bootstrap_mean(change(values.mean(1)), SEED)  # NaN for one seed
-    return found._replace(low=float(np.fmin(low, apart.low)), high=float(np.fmax(high, apart.high)))
-
-
-def first_kept(rates: pd.DataFrame) -> int:
-    """Rollouts of the first policy after training began that ScaleRL and the double batch both have."""
-    kept = [set(rates.loc[rates["arm"] == arm, "rollouts"]) for arm in ("scalerl", "batch-large")]
-    return int(min(set.intersection(*kept) - {0}))
+    last = shared(points, [*first, *other])[-1:]
+    found = pd.DataFrame({arm: rates(points, arm, last) for arm in [*first, *other]})
+    change = found[[*first]].std(axis=1) - found[[*other]].std(axis=1)
+    return over_replicates(change, int(points["problems"].max()))
 
 
 def few_truncated(log: pd.DataFrame) -> Estimate:
     """S18: share of ScaleRL's updates with less than 5 % of the completions truncated."""
-    return within_unit(over_seeds(by_seed(log.assign(few=log["truncated"] < 0.05), "scalerl", "few")))
+    return over_replicates(logged(log.assign(few=log["truncated"] < 0.05), "scalerl", "few"), least=0, most=1)
 
 
 def entropy_change(log: pd.DataFrame) -> Estimate:
     """S19: entropy of the double batch relative to ScaleRL's at the same rollouts, second half."""
     last = common_rollouts(log, ("scalerl", "batch-large"))
     part = log[log["rollouts"].between(last / 2 + 1, last)]
-    base, other = (by_seed(part, arm, "entropy") for arm in ("scalerl", "batch-large"))
-    both = (other / base).dropna()
-    return over_seeds(both - 1)
+    return over_replicates(logged(part, "batch-large", "entropy") / logged(part, "scalerl", "entropy") - 1)

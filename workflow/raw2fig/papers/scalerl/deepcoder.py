@@ -24,6 +24,7 @@ from typing import Annotated, Any
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.splits import HOLE, ROWS, Splits, Unusable, first_of_each, read_prompt, split_ids
+from raw2fig.settings import Seed
 from raw2fig.step import At, Input, Output, progress, step
 from raw2fig.tables import write_json
 from raw2fig.tasks.code import TESTS
@@ -52,6 +53,7 @@ def deepcoder(
     splits: Annotated[Splits, At("problems.code.splits")],
     problems: Output,
     manifest: Output,
+    replicate: Seed,
 ) -> None:
     """Split programming problems at random; leave out those without usable tests and those that come again.
 
@@ -77,9 +79,9 @@ def deepcoder(
     names = [name for name, *_ in first_of_each(progress(read_rows(rows), "rows"), usable, counts)]
     total, dropped = counts.pop(ROWS, 0), dict(counts)
     logging.info("%d rows: %d problems; dropped: %s", total, len(names), dropped)
-    split = split_ids(names, splits.sizes(), splits.seed)
+    split = split_ids(names, splits.sizes(), replicate)
     write_rows(split_rows(read_rows(rows), prompt, split), problems)
-    write_json({"sha256": found, "seed": splits.seed, "rows": total, "dropped": dropped, "split": split}, manifest)
+    write_json({"sha256": found, "replicate": replicate, "rows": total, "dropped": dropped, "split": split}, manifest)
 
 
 def read_rows(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:

@@ -29,8 +29,7 @@ class Sampling(Record):
     samples: int = Field(
         ge=1,
         description="Number of completions of each problem, without interruption, with the same random numbers "
-        "for every policy "
-        "and run.",
+        "for every policy of a replicate.",
     )
     engine: Engine = Field(description="What draws completions: our own sampler, or vLLM.")
 
@@ -45,15 +44,14 @@ def evaluate(
     split: Literal["validation", "held_out"] = "held_out",
     sampling: Sampling,
     curves: Output,
-    rates: Output,
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Evaluate the policies that `train` kept: the curves that `raw2fig scalerl fit` reads.
 
     Parameters
     ----------
     models
-        Model folders of runs, for instance of all seeds of an arm.
+        Model folders of runs of a replicate.
     logs
         Training logs of these runs, in the same order.
     problems
@@ -63,10 +61,8 @@ def evaluate(
     split
         held_out for what is reported; validation for choosing hyper-parameters.
     curves
-        CSV with a row per policy: arm, domain, seed, update, rollouts, compute (FLOPs since the first update: 2 per
-        weight and token drawn, 6 per weight and token trained on), pass_rate.
-    rates
-        Table with a row per policy and problem: arm, domain, seed, rollouts, problem, pass_rate.
+        CSV with a row per policy: arm, domain, replicate, update, rollouts, compute (FLOPs since the first update: 2
+        per weight and token drawn, 6 per weight and token trained on), problems, pass_rate.
     """
     import pandas as pd
 
@@ -74,29 +70,26 @@ def evaluate(
         raise InputError("models", f"{len(models)} and {len(logs)} logs", "a log for each")
     frame = read_problems([problems], split)
     rates_of = {"sampler": rates_by_sampler, "vllm": rates_by_vllm}[sampling.engine]
-    begun: dict[tuple[str, int], np.ndarray] = {}  # runs start from one policy, whose rates are needed once
-    rows, parts = [], []
+    begun: dict[tuple[str, int], float] = {}  # runs start from one policy, whose rate is needed once
+    rows = []
     for model, log in zip(models, logs, strict=True):
         run = read_json(log)
         kept = sorted((model / "policies").glob("*.safetensors"), key=lambda path: int(path.stem))
         if not kept:
             raise InputError(model, "has no folder policies", "a model folder of `raw2fig scalerl train`")
-        named, recipe = {"arm": run["arm"], "domain": domain, "seed": run["seed"]}, run["recipe"]
-        spent = compute_of(run["updates"], run["parameters"])
+        recipe, spent = run["recipe"], compute_of(run["updates"], run["parameters"])
         longest = recipe["max_new_tokens"]
         start = (check_sha256(kept[0], None, kept[0]), longest)
         known = [begun[start]] if start in begun else []
-        measured = [*known, *rates_of(model, kept[len(known) :], frame, sampling.samples, longest, seed)]
+        found = rates_of(model, kept[len(known) :], frame, sampling.samples, longest, replicate)
+        measured = [*known, *(rates.mean() for rates in found)]
         begun[start] = measured[0]
-        for path, found in zip(kept, measured, strict=True):
+        for path, rate in zip(kept, measured, strict=True):
             update = int(path.stem)
             rollouts = update * recipe["prompts"] * recipe["generations"]
-            rows.append(
-                named | {"update": update, "rollouts": rollouts, "compute": spent[update], "pass_rate": found.mean()}
-            )
-            parts.append(pd.DataFrame(named | {"rollouts": rollouts, "problem": frame["prompt"], "pass_rate": found}))
+            row = {"arm": run["arm"], "domain": domain, "replicate": replicate, "update": update, "rollouts": rollouts}
+            rows.append(row | {"compute": spent[update], "problems": len(frame), "pass_rate": rate})
     write_table(pd.DataFrame(rows), curves)
-    write_table(pd.concat(parts, ignore_index=True), rates)
 
 
 def rates_by_sampler(

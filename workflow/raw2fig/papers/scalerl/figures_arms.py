@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.axes import compute_axis
-from raw2fig.papers.scalerl.compare import common_budget, gain, read_rates
+from raw2fig.papers.scalerl.compare import CURVES, gain_after, shared
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above, points_with_intervals
+from raw2fig.stats import Estimate, over_replicates
 from raw2fig.step import Input, figure
 from raw2fig.tables import read_table, read_yaml
 
@@ -31,7 +32,7 @@ SMOOTH = 5
 
 
 @figure
-def fig_arms(*, figures: Input, panels: str, runs: Input, problems: Input, updates: Input) -> Drawing:
+def fig_arms(*, figures: Input, panels: str, runs: Input, updates: Input) -> Drawing:
     """Draw one of the figures that compare arms (2, 4, 5, 6, 9, 10, 14, 16, 19, 20).
 
     Parameters
@@ -42,16 +43,14 @@ def fig_arms(*, figures: Input, panels: str, runs: Input, problems: Input, updat
         Name of the figure in that file.
     runs
         Points of all runs.
-    problems
-        Pass rates of single problems.
     updates
         Training logs of all runs.
     """
     import pandas as pd
 
     chosen = read_panels(figures, panels)
-    points = read_table(runs, {"arm": "string", "seed": "integer", "rollouts": "integer", "compute": "number"})
-    rates, log = read_rates(problems), read_table(updates, {"arm": "string", "seed": "integer", "rollouts": "integer"})
+    points = read_table(runs, CURVES)
+    log = read_table(updates, {"arm": "string", "replicate": "integer", "rollouts": "integer"})
     # an arm has one colour throughout a figure
     order = {arm: place for place, arm in enumerate(dict.fromkeys(arm for panel in chosen for arm in panel["arms"]))}
     absent = [arm for arm in order if arm not in set(points["arm"])]
@@ -66,20 +65,16 @@ def fig_arms(*, figures: Input, panels: str, runs: Input, problems: Input, updat
         ax.set_title(panel["title"])
         drawn.append(ax)
         if panel["metric"] == PASS_RATE:
-            rows += _curves(ax, points, rates, panel, order)
-            rows += _differences(next(axes), rates, panel, order)
+            rows += _curves(ax, points, panel, order)
+            rows += _differences(next(axes), points, panel, order)
         else:
             rows += _logged(ax, log, panel, order)
     for ax in axes:
         ax.set_visible(False)
     legend_above(fig, drawn)
-    shown = rates[rates["arm"].isin(list(order))]
-    items = f"{shown['problem'].nunique()} held-out problems"
-    intervals = (
-        "95 % intervals over problems and seeds (right); thin lines: single seeds; FLOPs: 2 N per token drawn, 6 N per "
-        "token trained"
-    )
-    return Drawing(fig, pd.DataFrame(rows), items, shown["seed"].nunique(), intervals)
+    intervals = "95 % intervals over replicates; FLOPs: 2 N per token drawn, 6 N per token trained"
+    items = f"{points['problems'].max()} held-out problems"
+    return Drawing(fig, pd.DataFrame(rows), items, points["replicate"].nunique(), intervals)
 
 
 def read_panels(path: Path, name: str) -> list[dict[str, Any]]:
@@ -93,24 +88,20 @@ def read_panels(path: Path, name: str) -> list[dict[str, Any]]:
     return figures[name]
 
 
-def _curves(
-    ax: Axes, points: pd.DataFrame, rates: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]
-) -> list[dict[str, Any]]:
-    """Pass rate over compute up to the arms' common budget: a thin line per seed, and their mean."""
-    last, rows = common_budget(rates, panel["arms"]), []
+def _curves(ax: Axes, points: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Pass rate over compute up to the arms' common budget: mean over replicates, at their mean compute."""
+    kept, rows = shared(points, panel["arms"]), []
     for arm in panel["arms"]:
-        mine = points[(points["arm"] == arm) & (points["rollouts"] <= last)]
-        colour, marker = PALETTE[order[arm] % len(PALETTE)], MARKERS[order[arm] % len(MARKERS)]
-        for _, run in mine[mine["rollouts"] > 0].groupby("seed"):
-            ax.plot(run["compute"], run[PASS_RATE], color=colour, linewidth=0.6, alpha=0.6)
-        mean = mine.groupby("rollouts")[["compute", PASS_RATE]].mean()
-        seen = mean[mean.index > 0]
-        ax.plot(seen["compute"], seen[PASS_RATE], color=colour, marker=marker, label=arm)
+        mine = points[(points["arm"] == arm) & points["rollouts"].isin(kept)]
+        wide = mine.pivot(index="rollouts", columns="replicate", values=["compute", PASS_RATE])
+        compute, marker = wide["compute"].mean(axis=1), MARKERS[order[arm] % len(MARKERS)]
+        found = _line(ax, compute, wide[PASS_RATE], arm, order[arm], marker, most=1)
+        rows += _rows(panel, "mean", arm, compute, found)
         rows += [
-            {"panel": panel["title"], "kind": "point", "arm": arm, "seed": seed, "x": compute, "value": rate}
-            for seed, compute, rate in mine[["seed", "compute", PASS_RATE]].itertuples(index=False, name=None)
+            {"panel": panel["title"], "kind": "point", "arm": arm, "replicate": replicate, "x": compute, "value": rate}
+            for replicate, compute, rate in mine[["replicate", "compute", PASS_RATE]].itertuples(index=False, name=None)
         ]
-    start = points[(points["arm"] == panel["arms"][0]) & (points["rollouts"] == 0)][PASS_RATE].iloc[0]
+    start = points[(points["arm"] == panel["arms"][0]) & (points["rollouts"] == 0)][PASS_RATE].mean()
     ax.axhline(start, color=NEUTRAL, linewidth=1, linestyle=":")
     ax.set(ylabel="pass rate")
     compute_axis(ax)
@@ -118,15 +109,15 @@ def _curves(
 
 
 def _differences(
-    ax: Axes, rates: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]
+    ax: Axes, points: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     """What each arm has over the first at their common budget, with intervals."""
-    base, last, rows = panel["arms"][0], common_budget(rates, panel["arms"]), []
+    base, last, rows = panel["arms"][0], shared(points, panel["arms"])[-1], []
     ax.axhline(0, color=NEUTRAL, linewidth=1)
     for index, arm in enumerate(panel["arms"][1:], 1):
-        found = gain(rates, base, arm, last)
+        found = gain_after(points, base, arm, [last])
         points_with_intervals(ax, [index], [found], index=order[arm])
-        rows.append({"panel": panel["title"], "kind": "difference", "arm": arm, "x": last, **found._asdict()})
+        rows += _rows(panel, "difference", arm, [last], [found])
     ax.set_xticks(range(1, len(panel["arms"])), panel["arms"][1:])
     ax.set_xlim(0.4, len(panel["arms"]) - 0.4)
     ax.set(ylabel=f"pass rate minus that of {base}", title=f"after {last} rollouts")
@@ -135,19 +126,36 @@ def _differences(
 
 
 def _logged(ax: Axes, log: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]) -> list[dict[str, Any]]:
-    """A quantity of the log over the rollouts that all arms have: mean over seeds, running mean."""
+    """Running mean of a quantity of the log over the rollouts that all arms have: mean over replicates."""
     metric, rows = panel["metric"], []
     if metric not in log:
         raise InputError("metric", f"{metric} is not logged", f"one of {', '.join(map(str, log.columns))}")
     last = log[log["arm"].isin(panel["arms"])].groupby("arm")["rollouts"].max().min()
     for arm in panel["arms"]:
         mine = log[(log["arm"] == arm) & (log["rollouts"] <= last)]
-        mean = mine.groupby("rollouts")[metric].mean()
-        smooth = mean.rolling(SMOOTH, min_periods=1).mean()
-        ax.plot(smooth.index, smooth, color=PALETTE[order[arm] % len(PALETTE)], label=arm)
-        rows += [
-            {"panel": panel["title"], "kind": metric, "arm": arm, "x": rollouts, "value": value}
-            for rollouts, value in mean.items()
-        ]
+        values = mine.pivot(index="rollouts", columns="replicate", values=metric)
+        smooth = values.rolling(SMOOTH, min_periods=1).mean().dropna(how="all")
+        found = _line(ax, smooth.index, smooth, arm, order[arm])
+        rows += _rows(panel, metric, arm, smooth.index, found)
     ax.set(xlabel="rollouts", ylabel=UNITS.get(metric, metric))
     return rows
+
+
+def _line(
+    ax: Axes, x: Any, values: pd.DataFrame, arm: str, index: int, marker: str = "", most: float = np.inf
+) -> list[Estimate]:
+    """Draw the mean over replicates, which are the columns of `values`, with its interval as a band."""
+    found = [over_replicates(row.dropna(), least=0, most=most) for _, row in values.iterrows()]
+    mean, low, high = np.array([estimate[:3] for estimate in found]).T
+    colour = PALETTE[index % len(PALETTE)]
+    ax.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+    ax.plot(x, mean, color=colour, marker=marker, label=arm)
+    return found
+
+
+def _rows(
+    panel: dict[str, Any], kind: str, arm: str, x: Iterable[float], found: Sequence[Estimate]
+) -> list[dict[str, Any]]:
+    """Estimates as rows of the plotted values."""
+    named = {"panel": panel["title"], "kind": kind, "arm": arm}
+    return [named | {"x": at, **estimate._asdict()} for at, estimate in zip(x, found, strict=True)]

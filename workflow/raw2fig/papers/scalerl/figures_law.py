@@ -1,4 +1,4 @@
-"""Figures of the law itself: forecasts, leave-one-out on a straight line, seeds, parameters, and the fitted range."""
+"""Figures of the law itself: forecasts, leave-one-out on a straight line, replicates, parameters, fitted ranges."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.axes import compute_axis
-from raw2fig.papers.scalerl.compare import RUN
-from raw2fig.papers.scalerl.fit_runs import CURVES, EFFICIENCY, FORECAST, of_run, read_fits
+from raw2fig.papers.scalerl.compare import CURVES, RUN
+from raw2fig.papers.scalerl.fit_runs import EFFICIENCY, FORECAST, of_run, read_fits
 from raw2fig.papers.scalerl.law import log_f, sigmoid
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above, points_with_intervals
-from raw2fig.stats import Estimate, deviation
+from raw2fig.stats import Estimate, deviation, over_replicates
 from raw2fig.step import Input, figure
 from raw2fig.tables import read_table, rows_where
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = {"r0": 0.25, "a": 0.61, "b": 1.92, "c_mid": 2542.0}
 """ScaleRL of Table 1, around which the parameters are varied; R_0 is ours."""
+SHOWN = 3
+"""Replicates of which single forecasts are drawn."""
 
 
 @figure
@@ -37,7 +39,7 @@ def fig_forecast(*, runs: Input, fits: Input, forecasts: Input, arms: list[str])
     forecasts
         Forecasts of these laws, with bands of the curve (low, high) and of a measured point (point_low, point_high).
     arms
-        Arms to draw, a panel for each curve.
+        Arms to draw, a row for each of their curves, with a panel for each of the first replicates.
     """
     import pandas as pd
 
@@ -46,8 +48,9 @@ def fig_forecast(*, runs: Input, fits: Input, forecasts: Input, arms: list[str])
     chosen = found[found["arm"].isin(arms)].sort_values(by=RUN, key=lambda column: column.map(_order(arms)))
     if chosen.empty:
         raise InputError(fits, f"no run of {', '.join(arms)}", "arms of the comparison")
-    cols = 3
-    fig, grid = canvas(10.5, 0.7 + 2.5 * -(-len(chosen) // cols), rows=-(-len(chosen) // cols), cols=cols)
+    chosen = chosen[chosen["replicate"].isin(sorted(set(chosen["replicate"]))[:SHOWN])]
+    cols = chosen["replicate"].nunique()
+    fig, grid = canvas(3.9 * max(cols, 2), 0.7 + 2.5 * -(-len(chosen) // cols), rows=-(-len(chosen) // cols), cols=cols)
     axes, rows = list(np.reshape(grid, -1)), []
     for ax, (_, fit) in zip(axes, chosen.iterrows(), strict=False):
         rows += _forecast(ax, of_run(points, fit[RUN]), fit, of_run(ahead, fit[RUN]))
@@ -58,7 +61,7 @@ def fig_forecast(*, runs: Input, fits: Input, forecasts: Input, arms: list[str])
     drawn = int((table["kind"] != "forecast").sum())
     bands = "90 % bands, dark of the curve, light of a measured point"
     return Drawing(
-        fig, table, f"{drawn} points", chosen["seed"].nunique(), f"{bands}; fitted to the filled points only"
+        fig, table, f"{drawn} points", chosen["replicate"].nunique(), f"{bands}; fitted to the filled points only"
     )
 
 
@@ -69,7 +72,7 @@ def _order(arms: list[str]) -> Any:
 
 def _forecast(ax: Axes, points: pd.DataFrame, fit: Any, ahead: pd.DataFrame) -> list[pd.DataFrame]:
     """One run: points that were fitted and points that were not, the law with its band, and the power law."""
-    name = f"{fit['arm']}, {fit['domain']}, seed {fit['seed']}"
+    name = f"{fit['arm']}, {fit['domain']}, replicate {fit['replicate']}"
     after = points[points["rollouts"] > 0].sort_values("compute")
     end = after["rollouts"].max() / 2
     seen, unseen = after[after["rollouts"] <= end], after[after["rollouts"] > end]
@@ -107,44 +110,49 @@ def fig_leave_one_out(*, range: Input, efficiency: Input) -> Drawing:
     """
     import pandas as pd
 
-    points = read_table(range, CURVES)
-    found = read_fits(efficiency, EFFICIENCY)
+    points, found = read_table(range, CURVES), read_fits(efficiency, EFFICIENCY)
     arms = list(found["arm"].unique())
     fig, (left, right) = canvas(10.5, 4.6, cols=2)
     rows: list[dict[str, Any]] = []
     for index, arm in enumerate(arms):
         colour, marker = PALETTE[index % len(PALETTE)], MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
-        mine = found[found["arm"] == arm]
-        for place, (_, fit) in enumerate(mine.iterrows()):
+        fitted = found[found["arm"] == arm].dropna(subset=["b"])
+        for place, (_, fit) in enumerate(fitted.iterrows()):
             run = of_run(points, fit[RUN])
-            if np.isnan(fit["b"]):
-                rows.append({"arm": arm, "seed": fit["seed"], "kind": "no learning"})
-                continue
             x, y = log_f(run["compute"], run["pass_rate"], fit["r0"], fit["a"], fit["b"], fit["c_mid"])
             # ln F less its intercept is B (ln C - ln C_mid): lines of all arms cross 0 at their C_mid
             y = y - fit["b"] * np.log(fit["c_mid"])
             left.plot(x, y, color=colour, marker=marker, linewidth=0.9, label=arm if place == 0 else "_nolegend_")
-            estimate = Estimate(fit["b"], fit["b_low"], fit["b_high"], len(run))
-            points_with_intervals(right, [index + 0.16 * (place - (len(mine) - 1) / 2)], [estimate], index=index)
-            named = {"arm": arm, "seed": fit["seed"]}
+            named = {"arm": arm, "replicate": fit["replicate"]}
             rows += [named | {"kind": "point", "x": a, "value": b} for a, b in zip(x, y, strict=True)]
-            ends = {"low": estimate.low, "high": estimate.high}
-            rows.append(named | {"kind": "B", "x": fit["c_mid"], "value": estimate.value, **ends})
+            rows.append(named | {"kind": "B", "x": fit["c_mid"], "value": fit["b"]})
+        if fitted.empty:
+            rows.append({"arm": arm, "kind": "no learning"})
+            continue
+        right.plot([index + 0.2] * len(fitted), fitted["b"], ".", color=colour, alpha=0.5)
+        log_b = over_replicates(np.log(fitted.set_index("replicate")["b"]))  # B is positive
+        value, low, high = np.exp(log_b[:3]).tolist()
+        mean = log_b._replace(value=value, low=low, high=high)
+        points_with_intervals(right, [index], [mean], index=index)
+        rows.append({"arm": arm, "kind": "mean B", **mean._asdict()})
     drawn = sum(row["kind"] == "point" for row in rows)
     masked = int((points["arm"].isin(arms) & (points["rollouts"] > 0)).sum()) - drawn
     left.axhline(0, color=NEUTRAL, linewidth=1, linestyle=":")
-    left.set(xlabel="ln compute", ylabel="ln F - B ln C_mid", title=f"at A = {found['a'].iloc[0]:.3f}")
+    left.set(xlabel="ln compute", ylabel="ln F - B ln C_mid", title="at the arms' mean A in each replicate")
     right.set_xticks(np.arange(len(arms)), arms, rotation=30, ha="right")
     right.grid(axis="x", visible=False)
-    right.set(ylabel="B", yscale="log", title="efficiency B at that A, by seed")
+    right.set(ylabel="B", yscale="log", title="efficiency B at that A")
     legend_above(fig, [left])
-    intervals = f"95 % intervals over points; {masked} points outside R_0 to A are left out"
-    return Drawing(fig, pd.DataFrame(rows), f"{drawn} points", found["seed"].nunique(), intervals)
+    intervals = (
+        "95 % intervals over replicates of the geometric mean; dots: single replicates; "
+        f"{masked} points outside R_0 to A are left out"
+    )
+    return Drawing(fig, pd.DataFrame(rows), f"{drawn} points", found["replicate"].nunique(), intervals)
 
 
 @figure
-def fig_seeds(*, runs: Input, fits: Input, arm: str) -> Drawing:
-    """Figure 8: the same recipe with several seeds, and the asymptote of each.
+def fig_replicates(*, runs: Input, fits: Input, arm: str) -> Drawing:
+    """Figure 8: the same recipe in several replicates, and the asymptote of each.
 
     Parameters
     ----------
@@ -166,18 +174,20 @@ def fig_seeds(*, runs: Input, fits: Input, arm: str) -> Drawing:
     for index, (_, fit) in enumerate(found.iterrows()):
         run = of_run(points, fit[RUN])
         run = run[run["rollouts"] > 0]
-        left.plot(run["compute"], run["pass_rate"], color=PALETTE[index], marker=MARKERS[index], linestyle="none")
+        colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+        left.plot(run["compute"], run["pass_rate"], color=colour, marker=marker, linestyle="none")
         rows += [
-            {"seed": fit["seed"], "kind": "point", "x": compute, "value": rate}
+            {"replicate": fit["replicate"], "kind": "point", "x": compute, "value": rate}
             for compute, rate in run[["compute", "pass_rate"]].itertuples(index=False, name=None)
         ]
         if np.isnan(fit["a"]):
             continue
         x = np.geomspace(run["compute"].min(), run["compute"].max(), 100)
         curve = sigmoid(x, fit["r0"], fit["a"], fit["b"], fit["c_mid"])
-        left.plot(x, curve, color=PALETTE[index], label=f"seed {fit['seed']}")
+        left.plot(x, curve, color=colour, label=f"replicate {fit['replicate']}")
         points_with_intervals(right, [index], [Estimate(fit["a"], fit["a_low"], fit["a_high"], len(run))], index=index)
-        rows.append({"seed": fit["seed"], "kind": "A", "value": fit["a"], "low": fit["a_low"], "high": fit["a_high"]})
+        ends = {"low": fit["a_low"], "high": fit["a_high"]}
+        rows.append({"replicate": fit["replicate"], "kind": "A", "value": fit["a"], **ends})
     left.set(ylabel="pass rate", title=arm)
     compute_axis(left)
     fitted = found.dropna(subset=["a"])
@@ -185,12 +195,12 @@ def fig_seeds(*, runs: Input, fits: Input, arm: str) -> Drawing:
     if len(fitted) > 1:
         s = deviation(fitted["a"])
         title += f": standard deviation {s.value:.3f} [{s.low:.3f}, {s.high:.3f}]"
-    right.set_xticks(range(len(found)), [f"seed {seed}" for seed in found["seed"]])
+    right.set_xticks(range(len(found)), found["replicate"].astype(str))
     right.grid(axis="x", visible=False)
-    right.set(ylabel="A", title=title)
+    right.set(xlabel="replicate", ylabel="A", title=title)
     legend_above(fig, [left])
     drawn = sum(row["kind"] == "point" for row in rows)
-    return Drawing(fig, pd.DataFrame(rows), f"{drawn} points", found["seed"].nunique(), "95 % intervals over points")
+    return Drawing(fig, pd.DataFrame(rows), f"{drawn} points", len(found), "95 % intervals over points")
 
 
 @figure

@@ -10,7 +10,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.assessment import assess, doubts, forecast, unfit
-from raw2fig.papers.scalerl.compare import NAMES, RATES, RUN
+from raw2fig.papers.scalerl.compare import CURVES, NAMES, RUN
 from raw2fig.papers.scalerl.law import power_law
 from raw2fig.papers.scalerl.least_squares import MOST_RESAMPLES, Curve, bootstrap_fits, fit_free, fit_grid, scaled_grid
 from raw2fig.settings import Field, Record, Seed
@@ -20,7 +20,6 @@ from raw2fig.tables import read_json, read_table, read_tables, write_table
 if TYPE_CHECKING:
     import pandas as pd
 
-CURVES = NAMES | {"rollouts": "integer", "compute": "number", "pass_rate": "number"}
 PARAMETERS = ("a", "b", "c_mid")
 ENDS = [f"{name}_{end}" for name in PARAMETERS for end in ("low", "high")]
 FIT = (
@@ -36,7 +35,7 @@ FIT = (
 FORECAST = NAMES | dict.fromkeys(("compute", "score", "low", "high", "point_low", "point_high", "power"), "number")
 """Columns of the forecasts: low to high is the band of the curve, point_low to point_high that of a measured point."""
 DTYPES = {"string": "str", "integer": "int64", "number": "float64"}
-EFFICIENCY = NAMES | dict.fromkeys(("a", "r0", "b", "b_low", "b_high", "c_mid", "c_mid_low", "c_mid_high"), "number")
+EFFICIENCY = NAMES | dict.fromkeys(("a", "r0", "b", "c_mid"), "number")
 AHEAD = 2.0
 """Times the range that forecasts go to."""
 BAND = (5.0, 95.0)
@@ -56,23 +55,17 @@ class Intervals(Record):
 
 
 @step
-def collect(
-    *, curves: list[Input], rates: list[Input], logs: list[Input], runs: Output, problems: Output, updates: Output
-) -> None:
-    """Put the curves, pass rates and logs of all runs into three tables.
+def collect(*, curves: list[Input], logs: list[Input], runs: Output, updates: Output) -> None:
+    """Put the curves and logs of all runs into two tables.
 
     Parameters
     ----------
     curves
         Curves that `raw2fig scalerl evaluate` wrote.
-    rates
-        Pass rates of single problems, from the same step.
     logs
         Training logs that `raw2fig scalerl train` wrote.
     runs
         A row per policy.
-    problems
-        A row per policy and problem.
     updates
         A row per update, with the rollouts so far.
     """
@@ -80,11 +73,10 @@ def collect(
 
     trained = [read_json(path) for path in logs]
     log = [
-        pd.DataFrame(run["updates"]).assign(rollouts=_rollouts(run), arm=run["arm"], seed=run["seed"])
+        pd.DataFrame(run["updates"]).assign(rollouts=_rollouts(run), arm=run["arm"], replicate=run["replicate"])
         for run in trained
     ]
     write_table(read_tables(curves, CURVES), runs)
-    write_table(read_tables(rates, RATES), problems)
     write_table(pd.concat(log, ignore_index=True), updates)
 
 
@@ -131,20 +123,21 @@ def cut(
 
 
 def curves_of(frame: pd.DataFrame) -> dict[tuple[str, str, int], Curve]:
-    """The curves, arm, domain and seed → points in order of compute; R_0 is the point before training. Raises
+    """The curves, arm, domain and replicate → points in order of compute; R_0 is the point before training. Raises
     `InputError` for a run without one."""
     found = {}
-    for (arm, domain, seed), run in frame.groupby(RUN, sort=False):
+    for (arm, domain, replicate), run in frame.groupby(RUN, sort=False):
         first, rest = run[run["rollouts"] == 0], run[run["rollouts"] > 0].sort_values("compute")
         if len(first) != 1:
-            raise InputError("runs", f"{arm}, {domain}, {seed}: {len(first)} points without training", "one, for R_0")
+            problem = f"{arm}, {domain}, {replicate}: {len(first)} points without training"
+            raise InputError("runs", problem, "one, for R_0")
         compute, score = rest["compute"].to_numpy(float), rest["pass_rate"].to_numpy(float)
-        found[str(arm), str(domain), int(seed)] = Curve(compute, score, float(first["pass_rate"].iloc[0]))
+        found[str(arm), str(domain), int(replicate)] = Curve(compute, score, float(first["pass_rate"].iloc[0]))
     return found
 
 
 def of_run(frame: pd.DataFrame, run: Sequence[str | int]) -> pd.DataFrame:
-    """The rows of one curve: arm, domain, seed."""
+    """The rows of one curve: arm, domain, replicate."""
     return frame[(frame[RUN] == list(run)).all(axis=1)]
 
 
@@ -157,7 +150,7 @@ def fit_runs(
     intervals: Annotated[Intervals, At("laws.intervals")],
     seed: Seed = 0,
 ) -> None:
-    """Fit the sigmoid and the power law to each curve: arm, domain and seed.
+    """Fit the sigmoid and the power law to each curve: arm, domain and replicate.
 
     Parameters
     ----------
@@ -206,15 +199,9 @@ def read_fits(path: Path, columns: Mapping[str, str] = FIT) -> pd.DataFrame:
 
 
 @step
-def efficiency(
-    *,
-    range: Input,
-    arms: list[str],
-    parameters: Output,
-    intervals: Annotated[Intervals, At("laws.intervals")],
-    seed: Seed = 0,
-) -> None:
-    """Compare the efficiency of arms whose asymptotes are alike: B and C_mid at their mean A (appendix A.5).
+def efficiency(*, range: Input, arms: list[str], parameters: Output) -> None:
+    """Compare the efficiency of arms whose asymptotes are alike: B and C_mid at their mean A in each replicate
+    (appendix A.5).
 
     Parameters
     ----------
@@ -223,7 +210,7 @@ def efficiency(
     arms
         Arms that are compared.
     parameters
-        A row per curve: the common A, and B and C_mid with 95 % intervals. Arms that do not learn have neither.
+        A row per curve: the common A, B and C_mid. Arms that do not learn have neither B nor C_mid.
     """
     import pandas as pd
 
@@ -231,21 +218,17 @@ def efficiency(
     absent = sorted(set(arms) - {arm for arm, *_ in curves})
     if absent:
         raise InputError(range, f"no run of {', '.join(absent)}", f"runs of {', '.join(arms)}")
-    usable = {run: curve for run, curve in curves.items() if not unfit(curve)}
-    a = common_asymptote(list(usable.values())) if usable else np.nan
     rows = []
-    for run, curve in curves.items():
-        row: dict[str, Any] = dict(zip(RUN, run, strict=True)) | {"a": a, "r0": curve.r0}
-        rows.append(row)
-        if run not in usable:
-            continue
-        found = fit_free(curve, a)
-        samples = bootstrap_fits(
-            curve, found, intervals.resamples, np.random.default_rng([seed, run[-1]]), fixed_a=True
-        )
-        low, high = np.percentile(samples, (2.5, 97.5), axis=1)
-        row |= {"b": found.b, "b_low": low[1], "b_high": high[1]}
-        row |= {"c_mid": found.c_mid, "c_mid_low": low[2], "c_mid_high": high[2]}
+    for replicate in dict.fromkeys(replicate for *_, replicate in curves):
+        mine = {run: curve for run, curve in curves.items() if run[-1] == replicate}
+        usable = [curve for curve in mine.values() if not unfit(curve)]
+        a = common_asymptote(usable) if usable else np.nan
+        for run, curve in mine.items():
+            row: dict[str, Any] = dict(zip(RUN, run, strict=True)) | {"a": a, "r0": curve.r0}
+            if not unfit(curve):
+                found = fit_free(curve, a)
+                row |= {"b": found.b, "c_mid": found.c_mid}
+            rows.append(row)
     write_table(pd.DataFrame(rows, columns=list(EFFICIENCY)), parameters)
 
 

@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Mapping
-from itertools import repeat
+from itertools import product, repeat
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +28,11 @@ COMPARED = (
 FORECASTS = {"forecast": ("scalerl", "minimax", "magistral", "dapo", "grpo"), "domains": (JOINT,)}
 """Figures of forecasts → their arms."""
 Settings = Mapping[str, Any]
+
+
+def folder(replicate: int | str = "{replicate}") -> str:
+    """Where everything lies that is drawn in a replicate."""
+    return f"{ROOT}/r{replicate}"
 
 
 def is_procedural(settings: Settings) -> bool:
@@ -60,9 +65,14 @@ def domains(arm: str) -> tuple[str, ...]:
     return DOMAINS if arm == JOINT else (MATH,)
 
 
-def problems(arm: str) -> list[str]:
+def problems(arm: str, replicate: int | str = "{replicate}") -> list[str]:
     """Tables of the problems that an arm is trained on."""
-    return [f"{ROOT}/data/{domain}.parquet" for domain in domains(arm)]
+    return [f"{folder(replicate)}/data/{domain}.parquet" for domain in domains(arm)]
+
+
+def base(settings: Settings, replicate: int | str = "{replicate}") -> str:
+    """Folder of the policy that RL starts from: trained in each replicate, or there once."""
+    return f"{folder(replicate) if is_trained(settings) else ROOT}/models/base"
 
 
 def method(settings: Settings, arm: str) -> dict[str, Any]:
@@ -71,34 +81,52 @@ def method(settings: Settings, arm: str) -> dict[str, Any]:
     return method_of([Path(name) for name in settings["arms"]], arm, shared, lengths).model_dump()
 
 
-def models(settings: Settings, arm: str) -> list[str]:
-    """Model folders of an arm's runs; the logs are beside them."""
-    return [f"{ROOT}/models/{arm}-s{seed}" for seed in arms(settings)[arm]["seeds"]]
+def runs(settings: Settings) -> list[tuple[int, str]]:
+    """All runs: replicate and arm."""
+    return list(product(settings["replicates"], arms(settings)))
 
 
-def trained(settings: Settings) -> list[str]:
+def model(replicate: int | str = "{replicate}", arm: str = "{arm}") -> str:
+    """Model folder of a run; its log is beside it."""
+    return f"{folder(replicate)}/models/{arm}"
+
+
+def models(settings: Settings) -> list[str]:
     """Model folders of all runs."""
-    return [model for arm in arms(settings) for model in models(settings, arm)]
+    return [model(*run) for run in runs(settings)]
 
 
-def logs(folders: list[str]) -> list[str]:
-    """Logs of runs."""
-    return [f"{folder}.json" for folder in folders]
+def batches(settings: Settings) -> dict[str, list[str]]:
+    """Arms that are evaluated in one job, by its name: those of a budget, or each one alone where problems are real, so
+    that an evaluation takes hours."""
+    if is_procedural(settings):
+        return {name: budget["arms"] for name, budget in settings["budgets"].items()}
+    return {arm: [arm] for arm in arms(settings)}
 
 
 def curves(settings: Settings) -> list[str]:
-    """Paths of all curves, without suffix: one for each arm and domain."""
-    return [f"{ROOT}/evals/{arm}-{domain}" for arm in arms(settings) for domain in domains(arm)]
+    """Tables of all curves, one for each replicate, batch of arms and domain."""
+    return [
+        f"{folder(replicate)}/evals/{batch}-{domain}.csv"
+        for replicate in settings["replicates"]
+        for batch, (arm, *_) in batches(settings).items()
+        for domain in domains(arm)
+    ]
 
 
 def choices(settings: Settings) -> list[str]:
     """What tuning chose for each arm."""
-    return [f"{ROOT}/models/{arm}.lr.json" for arm in arms(settings)]
+    return [choice(arm) for arm in arms(settings)]
 
 
-def warm_start(settings: Settings) -> str | None:
-    """Log of the warm start, where there is one."""
-    return f"{ROOT}/models/base.json" if is_trained(settings) else None
+def choice(arm: str = "{arm}") -> str:
+    """The learning rate of an arm, which serves all replicates."""
+    return f"{ROOT}/models/{arm}.lr.json"
+
+
+def warm_starts(settings: Settings) -> list[str]:
+    """Logs of the warm starts, where there are some."""
+    return [f"{base(settings, replicate)}.json" for replicate in settings["replicates"] if is_trained(settings)]
 
 
 def range_of(settings: Settings, name: str) -> dict[str, Any]:
@@ -146,4 +174,4 @@ def checksums(settings: Settings, domain: str) -> list[str] | None:
 def fetched(settings: Settings) -> list[str]:
     """Records and folders of what comes from outside, for the table of the run."""
     records = [f"{ROOT}/sources/{part}.json" for part in parts(settings)]
-    return records if is_trained(settings) else [*records, f"{ROOT}/models/base"]
+    return records if is_trained(settings) else [*records, base(settings)]

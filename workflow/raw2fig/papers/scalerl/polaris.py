@@ -12,6 +12,7 @@ from typing import Annotated
 from raw2fig.checksum import check_sha256
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.splits import HOLE, REPEATED, ROWS, Splits, Unusable, first_of_each, read_prompt, split_ids
+from raw2fig.settings import Seed
 from raw2fig.step import At, Input, Output, progress, step
 from raw2fig.tables import write_json, write_table
 from raw2fig.tasks.mathematics import is_readable
@@ -29,6 +30,7 @@ def polaris(
     splits: Annotated[Splits, At("problems.math.splits")],
     problems: Output,
     manifest: Output,
+    replicate: Seed,
 ) -> None:
     """Split problems at random; leave out those whose answer cannot be read and those that come again.
 
@@ -53,7 +55,7 @@ def polaris(
     kept = {name: row for name, row, *_ in first_of_each(progress(read_rows(rows), "answers"), usable, counts)}
     total, unread, again = counts[ROWS], counts[UNREADABLE], counts[REPEATED]
     logging.info("%d rows: %d answers cannot be read, %d problems come again", total, unread, again)
-    split = split_ids(list(kept), splits.sizes(), splits.seed)
+    split = split_ids(list(kept), splits.sizes(), replicate)
     table = [
         (prompt.replace(HOLE, kept[name][0]), kept[name][1], part, "math")
         for part, names in split.items()
@@ -61,7 +63,7 @@ def polaris(
     ]
     write_table(pd.DataFrame(table, columns=["prompt", "answer", "split", VERIFIER]), problems)
     counted = {ROWS: total, UNREADABLE: unread, REPEATED: again}
-    write_json({"sha256": found, "seed": splits.seed, **counted, "split": split}, manifest)
+    write_json({"sha256": found, "replicate": replicate, **counted, "split": split}, manifest)
 
 
 def usable(row: tuple[str, str]) -> tuple[str, str]:

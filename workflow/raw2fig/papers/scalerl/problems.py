@@ -22,7 +22,6 @@ class Drawn(Record):
     train: int = Field(ge=1, description="Number of problems for RL.")
     validation: int = Field(ge=1, description="Number of problems on which hyper-parameters are chosen.")
     held_out: int = Field(ge=1, description="Number of problems on which runs are evaluated.")
-    seed: Seed = Field(description="Seed of the draw of the problems.")
 
     def sizes(self) -> dict[str, int]:
         """Problems of each split, in the order of the splits."""
@@ -43,7 +42,7 @@ class Programs(Drawn):
 
 
 @step
-def sums(*, problems: Output, settings: Sums) -> None:
+def sums(*, problems: Output, settings: Sums, replicate: Seed) -> None:
     """Draw sums; no sum is in two splits.
 
     Parameters
@@ -52,12 +51,12 @@ def sums(*, problems: Output, settings: Sums) -> None:
         A row per problem: prompt, answer, split, verifier.
     """
     sizes = settings.sizes()
-    drawn = draw_problems(sum(sizes.values()), settings.digits, settings.seed)
+    drawn = draw_problems(sum(sizes.values()), settings.digits, replicate)
     write_problems([(problem.prompt(), problem.answer()) for problem in drawn], sizes, "sums", problems)
 
 
 @step
-def programs(*, problems: Output, settings: Programs) -> None:
+def programs(*, problems: Output, settings: Programs, replicate: Seed) -> None:
     """Draw programs by example; no examples are in two splits, but a program can come again with other examples.
 
     Parameters
@@ -66,7 +65,7 @@ def programs(*, problems: Output, settings: Programs) -> None:
         A row per problem: prompt, answer (a right program), split, verifier.
     """
     sizes = settings.sizes()
-    drawn = draw_programs(sum(sizes.values()), settings.operations, settings.examples, settings.seed)
+    drawn = draw_programs(sum(sizes.values()), settings.operations, settings.examples, replicate)
     write_problems(drawn, sizes, "programs", problems)
 
 

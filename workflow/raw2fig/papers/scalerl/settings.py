@@ -98,7 +98,6 @@ class Budget(Record):
     """Arms whose runs are equally long."""
 
     arms: list[str] = Field(min_length=1, description="Names of arms.")
-    seeds: Replicates = Field(description="Seeds of each arm's runs.")
     rollouts: int = Field(ge=1, description="Completions that each run is trained on.")
     keep_at: list[int] = Field(min_length=1, description="Rollouts after which the policy is kept and evaluated.")
 
@@ -158,6 +157,7 @@ def _about(where: str, arm: str = "") -> Iterator[None]:
 class Settings(Record):
     """The Art of Scaling RL Compute"""
 
+    replicates: Replicates
     problems: Problems
     base: Base
     arms: list[UserFile] = Field(min_length=1, description="YAML files of arms; a file changes those before it.")

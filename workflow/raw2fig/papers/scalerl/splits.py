@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.settings import Field, Record, Seed
+from raw2fig.settings import Field, Record
 
 HOLE = "{problem}"
 """Where a problem stands in a prompt."""
@@ -27,7 +27,6 @@ class Splits(Record):
     train: int = Field(ge=0, description="Number of problems for RL; 0: all that the other splits leave.")
     validation: int = Field(ge=1, description="Number of problems on which hyper-parameters are chosen.")
     held_out: int = Field(ge=1, description="Number of problems on which runs are evaluated.")
-    seed: Seed = Field(description="Seed of the draw of the splits.")
 
     def sizes(self) -> dict[str, int]:
         """Problems of each split; the last one may take what is left."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.claims import published_numbers
-from raw2fig.papers.scalerl.compare import level, read_rates
+from raw2fig.papers.scalerl.compare import CURVES
 from raw2fig.papers.scalerl.fit_runs import read_fits
+from raw2fig.stats import over_replicates
 from raw2fig.step import Input, table
 from raw2fig.tables import Table, read_json, read_table, rows_where
 
@@ -21,13 +22,13 @@ WARN, UNSTABLE, MOST = 0.05, 0.10, 0.9
 
 
 @table
-def table_runs(*, problems: Input, updates: Input, fits: Input, choices: list[Input], published: Input) -> Table:
-    """Parameters of every arm and domain, mean over seeds, with the pass rate at the end and what truncation says.
+def table_runs(*, runs: Input, updates: Input, fits: Input, choices: list[Input], published: Input) -> Table:
+    """Parameters of every arm and domain, mean over replicates, with the pass rate at the end and what truncation says.
 
     Parameters
     ----------
-    problems
-        Pass rates of single problems.
+    runs
+        Points of all runs.
     updates
         Training logs of all runs.
     fits
@@ -39,18 +40,19 @@ def table_runs(*, problems: Input, updates: Input, fits: Input, choices: list[In
     """
     import pandas as pd
 
-    rates, found = read_rates(problems), read_fits(fits)
-    log = read_table(updates, {"arm": "string", "seed": "integer", "truncated": "number"})
+    points, found = read_table(runs, CURVES), read_fits(fits)
+    log = read_table(updates, {"arm": "string", "replicate": "integer", "truncated": "number"})
     tuned = {chosen["arm"]: chosen for chosen in map(read_json, choices)}
     rows: list[dict[str, Any]] = []
     for (arm, domain), fitted in found.groupby(["arm", "domain"], sort=False):
-        mine = rows_where(rates, arm=arm, domain=domain)
+        mine = rows_where(points, arm=arm, domain=domain)
         last = int(mine["rollouts"].max())
-        end = level(rates, arm, domain, last)
+        at_end = mine[mine["rollouts"] == last].set_index("replicate")["pass_rate"]
+        end = over_replicates(at_end, least=0, most=1)
         row: dict[str, Any] = {
             "arm": arm,
             "domain": domain,
-            "seeds": len(fitted),
+            "replicates": len(fitted),
             "rollouts": last,
             "lr": tuned[arm]["lr"],
         }
@@ -112,7 +114,7 @@ def truncation(log: pd.DataFrame) -> str:
     """`unstable` where a run has more than 10 % truncated in any tenth of its updates, `watch` where fewer than 90 % of
     its updates stay below 5 %, else `stable` (the paper's guidance, section 4)."""
     unstable = watch = False
-    for _, run in log.groupby("seed"):
+    for _, run in log.groupby("replicate"):
         shares = run["truncated"].to_numpy()
         unstable |= any(part.mean() > UNSTABLE for part in np.array_split(shares, min(10, len(shares))))
         watch |= bool((shares < WARN).mean() < MOST)
@@ -123,7 +125,7 @@ def _markdown(rows: pd.DataFrame) -> str:
     head = [
         "arm",
         "domain",
-        "seeds",
+        "replicates",
         "rollouts",
         "lr",
         "pass rate",
@@ -142,12 +144,11 @@ def _markdown(rows: pd.DataFrame) -> str:
         paper = ", ".join(_number(getattr(row, f"published_{name}")) for name in ("a", "b", "c_mid"))
         known = "-" if row.published_where != row.published_where else f"{paper}; {row.published_where}"
         judged = (known, row.verdicts, row.truncation, row.tuning)
-        lines.append(
-            [str(cell) for cell in (row.arm, row.domain, row.seeds, row.rollouts, row.lr, rate, *parameters, *judged)]
-        )
+        named = (row.arm, row.domain, row.replicates, row.rollouts, row.lr, rate)
+        lines.append([str(cell) for cell in (*named, *parameters, *judged)])
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return (
-        f"{text}\n\nA, B and C_mid (FLOPs) by seed, from the free fit of the whole run; the paper's C_mid is in "
-        "GPU-hours; pass rate on held-out problems "
-        "with a 95 % interval over problems and seeds; truncation: completions without an end, after interruption.\n"
+        f"{text}\n\nA, B and C_mid (FLOPs) by replicate, from the free fit of the whole run; the paper's C_mid is in "
+        "GPU-hours; pass rate on held-out problems with a 95 % interval over replicates; truncation: completions "
+        "without an end, after interruption.\n"
     )

@@ -43,7 +43,7 @@ def tune(
     shared: Shared,
     lengths: Lengths,
     machine: Machine,
-    seed: Seed = 1000,
+    replicate: Seed,
 ) -> None:
     """Choose the learning rate of an arm: the one whose policy does best on validation problems after a short run. Of
     equal ones the first is chosen.
@@ -61,6 +61,7 @@ def tune(
     choice
         JSON: the chosen learning rate lr, and the pass rate with each rate that was tried.
     """
+    from raw2fig.lm.generate import draw_seeds
     from raw2fig.lm.models import load
 
     lrs, processes = tuning.lrs, int(os.environ.get("WORLD_SIZE", "1"))
@@ -70,6 +71,7 @@ def tune(
     training, chosen_on = read_problems(problems, "train"), read_problems(problems, "validation")
     judge, prompts_of, samples = judge_of(chosen_on), chosen_on["prompt"].tolist(), tuning.validation_samples
     machine = machine.model_copy(update={"checkpoint_every": 0})  # too short to be resumed
+    (seed,) = draw_seeds(1, replicate, 1)  # not that of the replicate's own run
 
     def validated(lr: float) -> float:
         recipe = recipe_of(method, machine, tuning.tuning_rollouts, lr, processes)
@@ -104,7 +106,7 @@ def train(
     shared: Shared,
     lengths: Lengths,
     machine: Machine,
-    seed: Seed,
+    replicate: Seed,
 ) -> None:
     """Train a policy by one of the recipes in a file, with reward 1 for right and -1 for wrong answers.
 
@@ -144,8 +146,8 @@ def train(
             raise InputError("keep_at", f"has {rollout}", f"multiples of {size}, up to {rollouts} rollouts")
     recipe = recipe_of(method, machine, rollouts, chosen, int(os.environ.get("WORLD_SIZE", "1")))
     kept = [0, *(rollout // size for rollout in keep_at)]
-    updates = run(base, read_problems(problems, "train"), recipe, model, seed, kept)
-    record = {"arm": arm, "seed": seed, "recipe": method.model_dump(), "lr": chosen}
+    updates = run(base, read_problems(problems, "train"), recipe, model, replicate, kept)
+    record = {"arm": arm, "replicate": replicate, "recipe": method.model_dump(), "lr": chosen}
     write_json(record | {"parameters": count_parameters(base), "updates": updates}, log)
     discard(model)
 

@@ -42,7 +42,7 @@ def warm_start(
     policy: Policy,
     training: Annotated[Training, At("base.warm_start.training")],
     max_new_tokens: Annotated[int, Field(ge=1)],
-    seed: Seed = 0,
+    replicate: Seed,
 ) -> None:
     """Train on demonstrations until the pass rate on validation problems reaches a target.
 
@@ -53,8 +53,8 @@ def warm_start(
     model
         Model folder.
     log
-        Whether the target was reached, the best pass rate and its step, losses, and after every `probe_every` steps the
-        pass rate, of all problems and by their verifier.
+        The replicate, whether the target was reached, the best pass rate and its step, losses, and after every
+        `probe_every` steps the pass rate, of all problems and by their verifier.
     max_new_tokens
         Longest completion, in tokens.
     """
@@ -65,19 +65,21 @@ def warm_start(
 
     words = word_tokenizer(WORDS)
     shown, measured = read_problems(problems, "warm_start"), read_problems(problems, "validation")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(replicate)
     responses = [demonstration(answer, rng, policy.thoughts) for answer in shown["answer"]]
     examples = encode(words, shown["prompt"].tolist(), responses, 1 << 20)
     length = max(len(example.ids) for example in examples) + max_new_tokens
-    network = build_llama(parse_size(policy.shape), words, length, seed)
+    network = build_llama(parse_size(policy.shape), words, length, replicate)
     judge, prompts = judge_of(measured), measured["prompt"].tolist()
     by_verifier: list[dict[str, float]] = []
 
     def rate_of(network: PreTrainedModel) -> float:
-        found = pass_rates(network, words, prompts, judge, policy.samples, max_new_tokens, seed)
+        found = pass_rates(network, words, prompts, judge, policy.samples, max_new_tokens, replicate)
         by_verifier.append(measured.assign(rate=found).groupby(VERIFIER)["rate"].mean().to_dict())
         return float(found.mean())
 
-    found = train_to_rate(network, words, examples, training, model, seed, rate_of, policy.target, policy.probe_every)
+    stop = (rate_of, policy.target, policy.probe_every)
+    found = train_to_rate(network, words, examples, training, model, replicate, *stop)
+    told = {"replicate": replicate, "parameters": network.num_parameters(), **found._asdict()}
     rates = [rate | parts for rate, parts in zip(found.pass_rates, by_verifier, strict=True)]
-    write_json({"parameters": network.num_parameters(), **found._asdict(), "pass_rates": rates}, log)
+    write_json(told | {"pass_rates": rates}, log)
