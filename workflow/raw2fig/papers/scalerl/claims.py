@@ -145,7 +145,7 @@ def law(
     same = same[same.index.get_level_values("arm") == "scalerl"]
     sure = ends.loc[foreseen.index]
     asymptotes = known["a"][known.index.get_level_values("arm") == "scalerl"]
-    unknown = Absent("A is identified in no replicate or one")
+    unknown = Undecided("A is identified in no replicate or one")
     return {
         "S1": {
             "R2": over_runs(judged["r2"], most=1),
