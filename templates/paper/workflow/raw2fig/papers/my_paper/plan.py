@@ -6,4 +6,5 @@ from typing import Any
 
 def answers(settings: Mapping[str, Any]) -> list[str]:
     """The answers of every replicate."""
-    return [f"<results>/my_paper/r{replicate}/data/answers.parquet" for replicate in settings["replicates"]]
+    folders = [f"<results>/my_paper/r{replicate}/data" for replicate in settings["replicates"]]
+    return [f"{folder}/answers.parquet" for folder in folders]
