@@ -32,8 +32,8 @@ if HAL["rubrics"]["source"] == "url":
 for name in ("cost_frontier", "token_frontier", "effort", "scaffolds", "run_cost"):
     figure("hal", name, runs=HAL_RUNS)
 table("hal", "leaderboard", runs=HAL_RUNS)
-for name in ("failures", "behaviours"):
-    table("hal", name, rubrics=HAL_RUBRICS, published="config/published/hal.yaml")
+table("hal", "failures", rubrics=HAL_RUBRICS, published="config/published/hal.yaml")
+table("hal", "behaviours", rubrics=HAL_RUBRICS, published="config/published/hal.yaml")
 if HAL_RUBRICS:
     figure("hal", "flags", rubrics=HAL_RUBRICS)
 claims("hal", runs=HAL_RUNS, rubrics=HAL_RUBRICS)

@@ -411,6 +411,7 @@ def test_claims_file_is_checked_on_reading(claims_file, tmp_path) -> None:
 def test_the_evidence_of_each_paper_is_made_by_its_rules(path: Path) -> None:
     figures = [file.stem for file in (ROOT / "workflow/report" / path.stem).glob("*.rst")]  # each has its caption
     rules = "\n".join(file.read_text() for file in (ROOT / "rules" / path.stem).glob("*.smk"))
+    rules += (ROOT / "rules" / f"{path.stem}.smk").read_text()
     tables = re.findall(rf'table\(\s*"{path.stem}",\s*"([\w.-]+)"', rules)
     tables += re.findall(r"/tables/([\w.-]+)\.(?:csv|md)", rules)
     evidence = {claim.id: claim.evidence for claim in load_published(path).claims.values()}

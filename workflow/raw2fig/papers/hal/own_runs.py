@@ -75,6 +75,12 @@ def frontier(
     table
         The runs with the further columns nondominated, hull and hull_paper (as the paper's code has it, which keeps a
         run that is as accurate as a cheaper one), and low and high of the accuracy if the number of tasks is known.
+    svg
+        The figure of all runs with their frontiers.
+    png
+        The same figure as an image.
+    csv
+        The values that it shows.
     """
     table_kind(table)  # refused before any work
     there = read_header(runs)
