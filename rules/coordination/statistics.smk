@@ -2,7 +2,7 @@
 replicates, what they say together, and regressions."""
 
 COORDINATION_SEED = COORDINATION["replicates"][0]
-"""Of what is drawn outside the replicates: groups whose truth is known, each of which counts."""
+"""Seed of what is drawn outside the replicates: groups whose truth is known, each of which counts."""
 COORDINATION_DIFFERENTIATION = coordination_plan.in_all(
     COORDINATION,
     coordination_plan.evaluated(coordination_plan.tested(COORDINATION), "differentiation.parquet"),

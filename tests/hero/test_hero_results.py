@@ -284,7 +284,7 @@ def test_logged_values_by_hand(tmp_path: Path) -> None:
 
 
 def test_rates_by_hand() -> None:
-    """Of the second replicate's answers the verifier accepts none: it has no precision."""
+    """The verifier accepts no answer of the second replicate, which has no precision then."""
     rows = [(0, True, True), (0, True, False), (0, False, True), (0, False, False), (1, True, False), (1, False, False)]
     said = pd.DataFrame(rows, columns=["replicate", "equivalent", "accepted"])
     assert [rate(said, name).value for name in ("recall", "false_positive_rate", "accuracy")] == [0.25, 0.25, 0.5]

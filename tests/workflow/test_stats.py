@@ -8,8 +8,6 @@ from raw2fig.errors import InputError
 from raw2fig.stats import (
     Estimate,
     auroc,
-    auroc_gain,
-    auroc_interval,
     bootstrap_mean,
     by_replicate,
     difference,
@@ -137,59 +135,6 @@ def test_auroc_agrees_with_sklearn_also_with_ties() -> None:
         labels = rng.random(200) < 0.3
         assert auroc(labels, scores) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
         assert auroc(~labels, scores) == pytest.approx(1 - auroc(labels, scores), abs=1e-12)
-
-
-@pytest.mark.parametrize(("positives", "negatives", "shift"), [(20, 40, 1.0), (4, 20, 2.0), (10, 10, 0.0)])
-def test_auroc_interval_covers(positives: int, negatives: int, shift: float) -> None:
-    from scipy.special import ndtr
-
-    rng = np.random.default_rng(1)
-    labels = np.arange(positives + negatives) < positives
-    truth = ndtr(shift / np.sqrt(2))  # two unit normals, means `shift` apart
-    inside = 0
-    for _ in range(600):
-        estimate = auroc_interval(labels, rng.normal(size=len(labels)) + shift * labels)
-        inside += estimate.low <= truth <= estimate.high
-    assert 0.92 <= inside / 600 <= 0.99
-
-
-def test_auroc_interval_ends_at_z_standard_errors() -> None:
-    from scipy.optimize import brentq
-
-    labels = np.arange(24) < 4
-    for shift in (0.0, 1.0, 2.0):
-        found = auroc_interval(labels, np.random.default_rng(5).normal(size=24) + shift * labels)
-
-        def errors(area: float, seen: float = found.value) -> float:
-            share = 1 + 11 * ((1 - area) / (2 - area) + area / (1 + area))
-            return (seen - area) ** 2 - 1.959963984540054**2 * area * (1 - area) * share / (4 * 20)
-
-        assert 0 < found.value < 1
-        ends = (brentq(errors, 0, found.value, xtol=1e-12), brentq(errors, found.value, 1, xtol=1e-12))
-        assert (found.low, found.high) == pytest.approx(ends, abs=1e-9)
-
-
-def test_auroc_interval_mirrors_and_keeps_its_width() -> None:
-    rng = np.random.default_rng(2)
-    labels, scores = np.arange(24) < 4, rng.normal(size=24)
-    one, other = auroc_interval(labels, scores), auroc_interval(labels, -scores)
-    assert other[:3] == pytest.approx((1 - one.value, 1 - one.high, 1 - one.low), abs=1e-9)
-    apart = auroc_interval(labels, labels * 1.0)
-    assert apart.value == apart.high == 1
-    assert 0.6 < apart.low < 0.9  # 4 of 24 separated cannot tell 0.9 from 1
-    many = auroc_interval(np.arange(400) < 200, (np.arange(400) < 200) * 1.0)
-    assert many.low > 0.98
-
-
-def test_auroc_gain_is_that_of_pairs() -> None:
-    rng = np.random.default_rng(3)
-    labels = np.arange(80) < 30
-    a = rng.normal(size=80) + 0.5 * labels
-    b = a + 1.5 * labels + rng.normal(scale=0.3, size=80)
-    gain = auroc_gain(labels, a, b, 0)
-    assert gain.value == pytest.approx(auroc(labels, b) - auroc(labels, a))
-    assert 0 < gain.low < gain.value < gain.high
-    assert auroc_gain(labels, a, 3 * a + 1, 0)[:3] == (0, 0, 0)
 
 
 def test_seeds_are_crossed_with_items() -> None:

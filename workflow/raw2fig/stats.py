@@ -196,11 +196,6 @@ def bootstrap_mean(
     return _ratio(values, np.ones(len(values)), rng, groups, seeds, resamples)
 
 
-def within_unit(found: Estimate) -> Estimate:
-    """The estimate over items of a share, or of another quantity between 0 and 1, whose interval ends there too."""
-    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
-
-
 def difference(
     a: ArrayLike,
     b: ArrayLike,
@@ -280,34 +275,6 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     `labels` (n,) are true for positives. Raises `InputError` when a class is empty or a score is not finite.
     """
     return float(_wins(labels, scores).mean())
-
-
-def auroc_interval(labels: ArrayLike, scores: ArrayLike) -> Estimate:
-    """`auroc` with a score interval that keeps its width where the classes do not overlap; `n` counts both classes.
-
-    Newcombe (2006, part 2, method 5): all areas that differ from the one seen by less than Z standard errors of Hanley
-    and McNeil, the error being that of the area in question, with the mean class size in both of its terms.
-    """
-    wins = _wins(labels, scores)
-    seen, size = float(wins.mean()), (sum(wins.shape) - 2) / 2
-    # (seen - area)**2 = Z**2 * area * (1 - area) * (1 + size * ((1 - area) / (2 - area) + area / (1 + area))) / pairs,
-    # times the denominators: one solution on either side of what was seen, and two outside [0, 1]
-    area = np.polynomial.Polynomial([0, 1])
-    denominators = (2 - area) * (1 + area)
-    spread = area * (1 - area) * (denominators + size * (1 + 2 * area - 2 * area**2))
-    _, low, high, _ = np.sort(((seen - area) ** 2 * denominators * wins.size - Z**2 * spread).roots().real)
-    return Estimate(seen, float(low) if seen > 0 else 0.0, float(high) if seen < 1 else 1.0, sum(wins.shape))
-
-
-def auroc_gain(labels: ArrayLike, a: ArrayLike, b: ArrayLike, rng: Seed, resamples: int = RESAMPLES) -> Estimate:
-    """auroc(b) - auroc(a) of two scores of the same items, with an interval from resampling positives and negatives
-    separately; `n` counts both."""
-    gains = _wins(labels, b) - _wins(labels, a)
-    generator = np.random.default_rng(rng)
-    positives, negatives = (_times_drawn(size, resamples, generator) for size in gains.shape)
-    # times each positive and each negative was drawn, applied to the table of pairs
-    resampled = ((positives @ gains) * negatives).sum(axis=1) / gains.size
-    return _interval(float(gains.mean()), resampled, sum(gains.shape), units=min(gains.shape))
 
 
 def _wins(labels: ArrayLike, scores: ArrayLike) -> np.ndarray:

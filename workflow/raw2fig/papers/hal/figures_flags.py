@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from raw2fig.claims import published_numbers
@@ -25,16 +26,23 @@ def _read(rubrics: list[Path], rows: tuple[Row, ...]) -> dict[Row, Flags]:
     return {row: read_flags(files[f"{row.benchmark}_{row.rubric}"], row.outcome) for row in rows}
 
 
-def _beside(published: Path, name: str, rows: tuple[Row, ...], shares: dict[Row, dict[str, Estimate | float]]) -> Table:
+def _beside(
+    rubrics: list[Path] | None,
+    published: Path,
+    name: str,
+    rows: tuple[Row, ...],
+    shares: Callable[[Flags], dict[str, Estimate | float]],
+) -> Table:
     """The published rows, each with what the authors' labels give, if there are any: a share has its interval."""
     import pandas as pd
 
     printed = {(row["benchmark"], row["rubric"]): row for row in published_numbers(published, name)}
+    labels = _read(rubrics, rows) if rubrics else {}
     table = []
     for row in rows:
         there = printed[row.benchmark, row.rubric]
         values: dict[str, object] = {"benchmark": row.benchmark, "rubric": NAMES[row.rubric], "outcome": row.outcome}
-        for title, found in shares.get(row, {}).items():
+        for title, found in shares(labels[row]).items() if row in labels else ():
             values[title] = found.value if isinstance(found, Estimate) else found
             if isinstance(found, Estimate):
                 values |= {f"{title}, low": found.low, f"{title}, high": found.high, f"{title}, n": found.n}
@@ -55,12 +63,11 @@ def table_failures(*, rubrics: list[Input] | None = None, published: Input) -> T
     published
         The published numbers.
     """
-    found = _read(rubrics, FAILURES) if rubrics else {}
-    shares: dict[Row, dict[str, Estimate | float]] = {
-        row: {"flag given failure": flags.flag_given(False), "flag given success": flags.flag_given(True)}
-        for row, flags in found.items()
-    }
-    return _beside(published, "failures", FAILURES, shares)
+
+    def shares(flags: Flags) -> dict[str, Estimate | float]:
+        return {"flag given failure": flags.flag_given(False), "flag given success": flags.flag_given(True)}
+
+    return _beside(rubrics, published, "failures", FAILURES, shares)
 
 
 @table
@@ -74,16 +81,12 @@ def table_behaviours(*, rubrics: list[Input] | None = None, published: Input) ->
     published
         The published numbers.
     """
-    found = _read(rubrics, BEHAVIOURS) if rubrics else {}
-    shares: dict[Row, dict[str, Estimate | float]] = {
-        row: {
-            "success given flag": flags.success_given(True),
-            "success given no flag": flags.success_given(False),
-            "ratio": flags.ratio,
-        }
-        for row, flags in found.items()
-    }
-    return _beside(published, "behaviours", BEHAVIOURS, shares)
+
+    def shares(flags: Flags) -> dict[str, Estimate | float]:
+        given = {"success given flag": flags.success_given(True), "success given no flag": flags.success_given(False)}
+        return {**given, "difference": flags.difference, "ratio": flags.ratio}
+
+    return _beside(rubrics, published, "behaviours", BEHAVIOURS, shares)
 
 
 @figure
@@ -135,6 +138,6 @@ def fig_flags(*, rubrics: list[Input]) -> Drawing:
     return Drawing(
         fig,
         pd.DataFrame(rows),
-        f"{total} labels",
+        "",
         note=f"{total:,} labels of transcripts · 95 % intervals over transcripts",
     )

@@ -50,9 +50,8 @@ def _frontiers(path: Path, cost: str) -> Drawing:
     fig, axes = _by_benchmark(runs)
     for name, ax in axes.items():
         chosen = runs[runs["benchmark"] == name]
-        for number, (scaffold, group) in enumerate(chosen.groupby("scaffold", sort=False)):
-            label = "generalist" if scaffold == GENERALIST and len(set(chosen["scaffold"])) > 1 else "specialist"
-            index = int(label == "generalist") if len(set(chosen["scaffold"])) < 3 else number
+        for general, group in chosen.groupby(chosen["scaffold"] == GENERALIST):
+            index, label = (1, "generalist") if general else (0, "specialist")
             ax.plot(group[cost], group["accuracy"], MARKERS[index], color=PALETTE[index], label=label, alpha=0.8)
         ours = chosen[chosen["hull"]].sort_values(cost)
         ax.plot(ours[cost], ours["accuracy"], color=NEUTRAL, label="upper convex hull with the origin")
@@ -146,17 +145,12 @@ def fig_scaffolds(*, runs: Input) -> Drawing:
     tables = [scaffold_pairs(frame, name).assign(benchmark=name) for name in benchmarks]
     pairs = pd.concat(tables, ignore_index=True)
     fig, (left, right) = canvas(7.6, 3.9, cols=2)
-    for index, (name, mine) in enumerate(pairs.groupby("benchmark", sort=False)):
-        label = BENCHMARKS[str(name)][0]
-        for ax, column in ((left, "accuracy"), (right, "cost_usd")):
-            x, y = mine[f"{column}_generalist"], mine[f"{column}_specialist"]
-            ax.plot(x, y, MARKERS[index], color=PALETTE[index], label=label)
     for ax, column in ((left, "accuracy"), (right, "cost_usd")):
-        ends = [
-            pairs[[f"{column}_generalist", f"{column}_specialist"]].to_numpy().min(),
-            pairs[[f"{column}_generalist", f"{column}_specialist"]].to_numpy().max(),
-        ]
-        ax.plot(ends, ends, color=NEUTRAL, linewidth=1)
+        general, special = f"{column}_generalist", f"{column}_specialist"
+        for index, (name, mine) in enumerate(pairs.groupby("benchmark", sort=False)):
+            ax.plot(mine[general], mine[special], MARKERS[index], color=PALETTE[index], label=BENCHMARKS[str(name)][0])
+        both = pairs[[general, special]].to_numpy()
+        ax.plot([both.min(), both.max()], [both.min(), both.max()], color=NEUTRAL, linewidth=1)
     wins, cheaper = (
         (pairs["accuracy_specialist"] > pairs["accuracy_generalist"]).sum(),
         (pairs["cost_usd_generalist"] < pairs["cost_usd_specialist"]).sum(),
@@ -206,7 +200,7 @@ def table_leaderboard(*, runs: Input) -> Table:
         Table of runs.
     """
     frame = read_runs(runs)
-    found = [accuracy_of(run.benchmark, run.accuracy) for run in frame.itertuples()]
+    found = [accuracy_of(run.accuracy, BENCHMARKS[run.benchmark][1]) for run in frame.itertuples()]
     rows = frame.assign(
         low=[one.low for one in found],
         high=[one.high for one in found],

@@ -10,8 +10,8 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hal.frontier import hull, hull_paper, nondominated
+from raw2fig.papers.hal.runs import accuracy_of, on_frontier
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, save
-from raw2fig.stats import proportion
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import (
     check_magnitudes,
@@ -132,17 +132,11 @@ def read_own(path: Path, columns: dict[str, str]) -> pd.DataFrame:
 
 def on_frontiers(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs with the masks of all three frontiers, benchmark by benchmark, and Wilson's intervals."""
-    runs = runs.reset_index(drop=True)
-    for mask in (nondominated, hull, hull_paper):
-        on = np.zeros(len(runs), dtype=bool)
-        for rows in runs.groupby("benchmark").groups.values():
-            chosen = runs.loc[rows, ["cost", "accuracy"]].to_numpy(dtype=float)
-            on[rows] = mask(chosen[:, 0], chosen[:, 1])
-        runs[mask.__name__] = on
+    masks = {mask.__name__: on_frontier(runs, "cost", mask) for mask in (nondominated, hull, hull_paper)}
+    runs = runs.assign(**masks)
     if "tasks" in runs:
-        shares = [proportion(round(run.accuracy * run.tasks), run.tasks) for run in runs.itertuples()]
-        runs["low"] = [min(share.low, value) for share, value in zip(shares, runs["accuracy"], strict=True)]
-        runs["high"] = [max(share.high, value) for share, value in zip(shares, runs["accuracy"], strict=True)]
+        found = [accuracy_of(run.accuracy, run.tasks) for run in runs.itertuples()]
+        runs = runs.assign(low=[one.low for one in found], high=[one.high for one in found])
     return runs
 
 

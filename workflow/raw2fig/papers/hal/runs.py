@@ -103,7 +103,7 @@ def scaffold_pairs(runs: pd.DataFrame, benchmark: str) -> pd.DataFrame:
     )
 
 
-def accuracy_of(benchmark: str, accuracy: float) -> Estimate:
-    """The accuracy of one run with Wilson's interval over the benchmark's tasks."""
-    _, tasks = BENCHMARKS[benchmark]
-    return proportion(round(accuracy * tasks), tasks)._replace(value=accuracy)
+def accuracy_of(accuracy: float, tasks: int) -> Estimate:
+    """An accuracy on so many tasks with Wilson's interval, which graded scores have as if they were shares."""
+    share = proportion(round(accuracy * tasks), tasks)
+    return share._replace(value=accuracy, low=min(share.low, accuracy), high=max(share.high, accuracy))
