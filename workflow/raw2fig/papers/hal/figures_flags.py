@@ -102,7 +102,7 @@ def fig_flags(*, rubrics: list[Input]) -> Drawing:
     import pandas as pd
 
     failures, behaviours = (_read(rubrics, rows) for rows in (FAILURES, BEHAVIOURS))
-    fig, (left, right) = canvas(10.0, 4.4, cols=2)
+    fig, (left, right) = canvas(12.0, 4.6, cols=2)
     panels = (
         (
             left,
@@ -125,12 +125,12 @@ def fig_flags(*, rubrics: list[Input]) -> Drawing:
     )
     rows = []
     for ax, title, series, found in panels:
-        names = [f"{row.benchmark}, {NAMES[row.rubric]} ({row.outcome})" for row in found]
+        names = [f"{row.benchmark}\n{NAMES[row.rubric]}\n({row.outcome})" for row in found]
         bars_with_intervals(ax, names, series)
         ax.set(ylim=(0, 1), title=title)
         ax.tick_params(axis="x", labelrotation=90, labelsize=6)
         rows += [
-            {"panel": title, "row": name, "series": label, **one._asdict()}
+            {"panel": title, "row": name.replace("\n", ", "), "series": label, **one._asdict()}
             for label, estimates in series.items()
             for name, one in zip(names, estimates, strict=True)
         ]
