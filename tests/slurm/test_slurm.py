@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from loopback import Slurm, wait_until
+from loopback import PATIENCE, Slurm, wait_until
 
 ROOT = Path(__file__).parents[2]
 SNAKEFILE = Path(__file__).with_name("Snakefile")
@@ -61,12 +61,12 @@ def started(slurm: Slurm, folder: Path, *flags: str) -> Iterator[subprocess.Pope
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-                process.wait(60)
+                process.wait(PATIENCE)
 
 
-def finish(process: subprocess.Popen[bytes], folder: Path, seconds: float = 240) -> str:
+def finish(process: subprocess.Popen[bytes], folder: Path) -> str:
     """Snakemake's output once it has ended well."""
-    status = process.wait(seconds)
+    status = process.wait(PATIENCE)
     text = (folder / "snakemake.log").read_text()
     assert status == 0, text
     return text
@@ -115,9 +115,9 @@ def test_requests_arrive_and_a_cancelled_training_resumes(slurm: Slurm, project:
     (project / "own.yaml").write_text(yaml.safe_dump(own))
     # one core for Snakemake itself, as on a small login node
     with started(slurm, project, "own.yaml", "--cores", "1") as snakemake:
-        wait_until(lambda: running(slurm, project, "pretrain"), "the first job", 60)
+        wait_until(lambda: running(slurm, project, "pretrain"), "the first job")
         small = slurm.job(running(slurm, project, "pretrain") or "")
-        wait_until(lambda: last_step(project), "a checkpoint", 180)
+        wait_until(lambda: last_step(project), "a checkpoint")
         number = running(slurm, project, "sft")
         assert number
         large = slurm.job(number)
@@ -143,15 +143,15 @@ def test_requests_arrive_and_a_cancelled_training_resumes(slurm: Slurm, project:
 
 def test_a_killed_snakemake_goes_on(slurm: Slurm, project: Path) -> None:
     with started(slurm, project) as snakemake:
-        wait_until(lambda: last_step(project), "a checkpoint", 240)
-        wait_until(lambda: running(slurm, project, "survey"), "the job beside", 60)
+        wait_until(lambda: last_step(project), "a checkpoint")
+        wait_until(lambda: running(slurm, project, "survey"), "the job beside")
         snakemake.kill()
     first = dict(slurm.jobs(project))
     made = (project / "base.json").stat().st_mtime_ns
 
     # one job ends while no Snakemake is there to see it, the training runs on
     (project / "go").touch()
-    wait_until(lambda: not running(slurm, project, "survey"), "the job beside to end", 60)
+    wait_until(lambda: not running(slurm, project, "survey"), "the job beside to end")
     surveyed = (project / "survey.txt").stat().st_mtime_ns
     assert running(slurm, project, "sft")
 
@@ -206,7 +206,7 @@ def test_smoke_scale_passes_through_sbatch(slurm: Slurm, clone: Path) -> None:
         env=slurm.environment,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=3 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
