@@ -72,6 +72,9 @@ def command(launch, rule="", reserved=0):
 
 
 onstart:
+    # to keep a limit of jobs per second, Snakemake looks at the inputs of all ready jobs every second, and once more a
+    # second for each job that has ended: over hundreds of jobs that took a fifth of a core. Jobs here take seconds.
+    workflow.scheduler.job_rate_limiter = None
     jobs = workflow.dag.needrun_jobs()
     if workflow.executor_plugin.name == "slurm":
         from raw2fig.leftovers import cancel_leftovers, comment
