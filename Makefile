@@ -12,7 +12,7 @@ smoke: .venv/.installed-run
 	@$(IN_VENV) python -m raw2fig.stages --configfile config/smoke.yaml $(ARGS)
 
 test: lint
-	@$(IN_VENV) python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(IN_VENV) python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.installed-dev
 	@$(IN_VENV) ruff check workflow tests benchmarks
