@@ -77,5 +77,5 @@ def test_only_unused_packages_say_so() -> None:
 def test_a_files_tests_stay_on_one_worker(request: pytest.FixtureRequest) -> None:
     """Not so with a pytest that does not let pytest-xdist mark the groups of tests: each would make what they share."""
     if not hasattr(request.config, "workerinput"):
-        pytest.skip("runs with pytest -n 2 --dist loadgroup, as make test does")
+        pytest.skip("runs with several processes of pytest, as make test does")
     assert request.node.nodeid.endswith("@tests/workflow/test_dependencies.py")
