@@ -77,7 +77,7 @@ class Calculator:
 def make(number: int, seed: int) -> tuple[list[Task], dict[str, Any]]:
     """Chains of different lengths with their results."""
     rng = np.random.default_rng(seed)
-    tasks, gold = [], {}
+    tasks, gold = list[Task](), dict[str, Any]()
     while len(tasks) < number:
         lines, known = [], dict[str, int]()
         for name in NAMES[: rng.integers(LENGTHS[0], LENGTHS[1] + 1)]:

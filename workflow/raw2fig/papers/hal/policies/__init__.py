@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from raw2fig.lm.client import Asked, Generated, Message
+from raw2fig.lm.client import Asked, Generated, Message, ModelClient
 from raw2fig.papers.hal.scaffolds import NO_ACTION, PLAN, action_of
 from raw2fig.settings import Field, Record
 
@@ -82,9 +82,7 @@ def count_tokens(text: str) -> int:
     return len(WORD.findall(text))
 
 
-def policy_client(
-    policy: Policy, rule: Rule, plants: Mapping[str, Plant]
-) -> Callable[[Sequence[Asked]], list[Generated]]:
+def policy_client(policy: Policy, rule: Rule, plants: Mapping[str, Plant]) -> ModelClient:
     """A model client that follows a benchmark's rule. What a reply was planted with stands beside its tokens
     (`planted`), where the detectors of misbehaviour do not look."""
 
@@ -113,7 +111,7 @@ def is_planted(prompt: str, name: str, rate: float) -> bool:
 
 def _decide(policy: Policy, decision: Decision, rng: np.random.Generator) -> str:
     if decision.others and rng.random() < policy.slip:
-        return decision.others[rng.integers(len(decision.others))]
+        return decision.others[int(rng.integers(len(decision.others)))]
     return decision.best
 
 
