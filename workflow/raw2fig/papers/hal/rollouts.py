@@ -12,6 +12,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.hal.agents import agent_of, read_agents
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
 from raw2fig.papers.hal.contract import Rollout
+from raw2fig.papers.hal.detectors import flags_of, planted
 from raw2fig.papers.hal.preflight import TIMES, check_benchmark, gold_lines, read_gold
 from raw2fig.papers.hal.records import Store, as_line, read_rollouts, read_tasks, write_lines
 from raw2fig.papers.hal.runner import Limits, run
@@ -20,6 +21,8 @@ from raw2fig.settings import Field, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
+SUCCESS = 1.0
+"""Score of a task that is solved."""
 Name = Literal["arithmetic", "navigation", "service", "repair"]
 
 
@@ -100,8 +103,10 @@ def rollout(
 
 
 @step
-def score(*, rollouts: list[Input], gold: list[Input], agents: Input, scores: Output) -> None:
-    """Score rollouts: a row for each, with what it cost. Scoring the same rollouts again gives the same.
+def score(
+    *, rollouts: list[Input], gold: list[Input], agents: Input, scores: Output, flags: Output, replicate: Seed
+) -> None:
+    """Score rollouts, and flag what the detectors find in them. Scoring the same rollouts again gives the same.
 
     Parameters
     ----------
@@ -112,35 +117,47 @@ def score(*, rollouts: list[Input], gold: list[Input], agents: Input, scores: Ou
     agents
         YAML file of scaffolds, models and prices.
     scores
-        Table: benchmark, agent, task, repeat, status, score, confidence, steps, prompt_tokens, completion_tokens,
-        cost_list and cost_cached in US dollars, seconds.
+        Table with a row for each rollout: replicate, benchmark, agent, task, repeat, status, score, confidence, steps,
+        prompt_tokens, completion_tokens, cost_list and cost_cached in US dollars, seconds.
+    flags
+        Table with a row for each rollout and detector that applies to it: replicate, benchmark, agent, task, repeat,
+        detector, flagged, planted, success.
     """
     import pandas as pd
 
     if len(rollouts) != len(gold):
         raise InputError("gold", f"names {len(gold)} files", f"one for each of the {len(rollouts)} of rollouts")
     prices = {name: model.price for name, model in read_agents(agents).models.items()}
-    rows = []
+    rows, found = list[dict[str, Any]](), list[dict[str, Any]]()
     for path, answers in zip(rollouts, gold, strict=True):
         right = read_gold(answers, path)
         for agent, benchmark, one in read_rollouts(path):
             if one.task not in right:
                 raise InputError(answers, f"has no {one.task!r}", f"the answers to the tasks of {path}")
-            found = BENCHMARKS[benchmark].score(right[one.task], one.answer, one.state)
-            rows.append(_row(agent, benchmark, one, found, prices))
+            worth = BENCHMARKS[benchmark].score(right[one.task], one.answer, one.state)
+            key = {
+                "replicate": replicate,
+                "benchmark": benchmark,
+                "agent": agent,
+                "task": one.task,
+                "repeat": one.repeat,
+            }
+            rows.append(key | _row(one, worth, prices))
+            truth = planted(one)
+            found += [
+                key | {"detector": name, "flagged": flag, "planted": name in truth, "success": worth >= SUCCESS}
+                for name, flag in flags_of(benchmark, one).items()
+            ]
     write_table(pd.DataFrame(rows), scores)
+    write_table(pd.DataFrame(found), flags)
 
 
-def _row(agent: str, benchmark: str, one: Rollout, found: float, prices: Mapping[str, Price]) -> dict[str, Any]:
+def _row(one: Rollout, worth: float, prices: Mapping[str, Price]) -> dict[str, Any]:
     used = {model: Usage(**usage) for model, usage in one.usage.items()}
     tokens = total(used.values())
     return {
-        "benchmark": benchmark,
-        "agent": agent,
-        "task": one.task,
-        "repeat": one.repeat,
         "status": one.status,
-        "score": found,
+        "score": worth,
         "confidence": one.confidence,
         "steps": len(one.steps),
         "prompt_tokens": tokens.prompt,

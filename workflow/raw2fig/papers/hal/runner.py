@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from raw2fig.errors import InputError
-from raw2fig.lm.client import Asked, Generated, Message, ModelClient
+from raw2fig.lm.client import Asked, Failure, Generated, Message, ModelClient
 from raw2fig.papers.hal.contract import (
     AgentFailure,
     Answer,
@@ -29,10 +29,9 @@ from raw2fig.papers.hal.contract import (
     Status,
     Step,
     Task,
-    Use,
     World,
 )
-from raw2fig.papers.hal.usage import Price, Usage, cost_list, normalise
+from raw2fig.papers.hal.usage import Price, Usage, cost_list, normalise, total
 from raw2fig.settings import Field, Record
 
 KINDS: tuple[tuple[type[Exception], Status], ...] = (
@@ -71,14 +70,15 @@ class Agent:
 
 
 @dataclass
-class _Course:
+class Attempt:
     """An attempt at a task."""
 
     task: Task
     repeat: int
     course: Course
     world: World
-    wanted: Ask | Use | None = None
+    wanted: Ask | None = None
+    """What it asks its model; None at its end."""
     opening: tuple[Message, ...] = ()
     steps: list[Step] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
@@ -117,10 +117,10 @@ def _together(
     spent = [Usage()] * len(tasks)
     open_ = list(range(len(tasks)))
     while open_:
-        courses = [_start(agent, benchmark, *tasks[place]) for place in open_]
-        _drive(agent, courses, limits, seed)
+        attempts = [begin(agent, benchmark, *tasks[place], limits) for place in open_]
+        _drive(agent, attempts, limits, seed)
         again = []
-        for place, one in zip(open_, courses, strict=True):
+        for place, one in zip(open_, attempts, strict=True):
             spent[place] = spent[place].plus(one.usage)
             if one.error:
                 errors[place].append(one.error)
@@ -128,54 +128,63 @@ def _together(
                 logging.warning("%s, %s: again after %s", agent.name, one.task.task, one.error)
                 again.append(place)
             else:
-                done[place] = _record(agent, one, spent[place], errors[place])
+                done[place] = record(agent, one, spent[place], errors[place])
         open_ = again
     return [rollout for rollout in done if rollout is not None]
 
 
-def _start(agent: Agent, benchmark: Benchmark, task: Task, repeat: int) -> _Course:
-    return _Course(task, repeat, agent.scaffold(task.prompt, benchmark), benchmark.open(task))
+def begin(agent: Agent, benchmark: Benchmark, task: Task, repeat: int, limits: Limits) -> Attempt:
+    """A new attempt at a task, as far as it comes without its model."""
+    one = Attempt(task, repeat, agent.scaffold(task.prompt, benchmark), benchmark.open(task))
+    _advance(one, None, limits)
+    return one
 
 
-def _drive(agent: Agent, courses: Sequence[_Course], limits: Limits, seed: int) -> None:
-    """Bring all courses to their ends: as far as each comes without its model, then all questions at once."""
-    for one in courses:
-        _advance(one, None, limits)
-    while asking := [one for one in courses if one.wanted is not None]:
+def asked(one: Attempt, limits: Limits, seed: int) -> Asked:
+    """What an attempt asks its model."""
+    assert isinstance(one.wanted, Ask)
+    number = sum(not step.tool for step in one.steps)
+    return asked_with(one.wanted.messages, one.task.task, one.repeat, number, limits, seed)
+
+
+def asked_with(messages: tuple[Message, ...], task: str, repeat: int, number: int, limits: Limits, seed: int) -> Asked:
+    """The messages of a rollout's `number`-th reply with their seed."""
+    return Asked(messages, seed_of(seed, task, repeat, number), limits.temperature, limits.max_new_tokens, ())
+
+
+def receive(one: Attempt, reply: Generated | Failure, seconds: float, agent: Agent, limits: Limits) -> None:
+    """Go on with the model's reply, which took so long; or end without one."""
+    assert isinstance(one.wanted, Ask)
+    if not one.steps:
+        one.opening = one.wanted.messages
+    one.seconds += seconds
+    if isinstance(reply, Failure):
+        one.usage = total([one.usage, *map(normalise, reply.usages)])
+        _end(one, EnvironmentFailure(reply.reason))
+        return
+    used = usage_of(reply)
+    one.usage = one.usage.plus(used)
+    one.steps.append(Step(reply.text, usage=used._asdict(), planted=reply.usage.get("planted", "")))
+    spent = cost_list(agent.price, one.usage)
+    if spent > limits.dollars:
+        _end(one, LimitReached(f"{spent:.4f} dollars spent"))
+    else:
+        _advance(one, reply.text, limits)
+
+
+def _drive(agent: Agent, attempts: Sequence[Attempt], limits: Limits, seed: int) -> None:
+    """Bring all attempts to their ends: what all of them ask is asked at once."""
+    while asking := [one for one in attempts if one.wanted is not None]:
         began = time.perf_counter()
-        replies = agent.client([_asked(one, limits, seed) for one in asking])
+        replies = agent.client([asked(one, limits, seed) for one in asking])
         share = (time.perf_counter() - began) / len(asking)
         for one, reply in zip(asking, replies, strict=True):
-            one.seconds += share
-            if isinstance(reply, Generated):
-                used = usage_of(reply)
-                one.usage = one.usage.plus(used)
-                one.steps.append(Step(reply.text, usage=used._asdict(), planted=reply.usage.get("planted", "")))
-                _check(one, agent.price, limits)
-                _advance(one, reply.text, limits)
-            else:
-                for usage in reply.usages:
-                    one.usage = one.usage.plus(normalise(usage))
-                _end(one, EnvironmentFailure(reply.reason))
+            receive(one, reply, share, agent, limits)
 
 
 def usage_of(reply: Generated) -> Usage:
     """Tokens of a reply, from what the provider sent or, of a model on this machine, as they were counted."""
     return normalise(reply.usage) if reply.usage else Usage(reply.prompt_tokens, reply.completion_tokens)
-
-
-def _asked(one: _Course, limits: Limits, seed: int) -> Asked:
-    assert isinstance(one.wanted, Ask)
-    if not one.steps:
-        one.opening = one.wanted.messages
-    number = sum(not step.tool for step in one.steps)
-    return Asked(
-        one.wanted.messages,
-        seed_of(seed, one.task.task, one.repeat, number),
-        limits.temperature,
-        limits.max_new_tokens,
-        (),
-    )
 
 
 def seed_of(seed: int, task: str, repeat: int, number: int) -> int:
@@ -184,7 +193,7 @@ def seed_of(seed: int, task: str, repeat: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
 
 
-def _advance(one: _Course, sent: Any, limits: Limits) -> None:
+def _advance(one: Attempt, sent: Any, limits: Limits) -> None:
     """Go on until the model is asked or the end is reached."""
     began = time.perf_counter()
     one.wanted = None
@@ -207,13 +216,7 @@ def _advance(one: _Course, sent: Any, limits: Limits) -> None:
             _end(one, TimeoutError(f"{one.seconds:.1f} s"))
 
 
-def _check(one: _Course, price: Price, limits: Limits) -> None:
-    spent = cost_list(price, one.usage)
-    if spent > limits.dollars:
-        _end(one, LimitReached(f"{spent:.4f} dollars spent"))
-
-
-def _end(one: _Course, error: Exception) -> None:
+def _end(one: Attempt, error: Exception) -> None:
     one.wanted = None
     one.status = next((status for kind, status in KINDS if isinstance(error, kind)), "agent_error")
     one.error = (
@@ -224,7 +227,7 @@ def _end(one: _Course, error: Exception) -> None:
     one.course.close()
 
 
-def _record(agent: Agent, one: _Course, spent: Usage, errors: Sequence[str]) -> Rollout:
+def record(agent: Agent, one: Attempt, spent: Usage, errors: Sequence[str]) -> Rollout:
     answer = one.answer or Answer("")
     return Rollout(
         one.task.task,

@@ -50,7 +50,7 @@ def answer_of(action: Use, reply: str) -> Answer:
 
 def specialist(prompt: str, benchmark: Benchmark) -> Course:
     """Made for the benchmark: its tools, a hint how its tasks are done, and all of the past."""
-    return _loop(prompt, _system(benchmark.tools, benchmark.hint), benchmark.steps)
+    return _loop(prompt, system(benchmark.tools, benchmark.hint), benchmark.steps)
 
 
 def generalist(tools: Mapping[str, str], *, steps: int, plan_every: int, memory: int) -> Scaffold:
@@ -58,25 +58,26 @@ def generalist(tools: Mapping[str, str], *, steps: int, plan_every: int, memory:
     last `memory` actions and observations with the last plan in place of all the past."""
 
     def start(prompt: str, benchmark: Benchmark) -> Course:
-        return _loop(prompt, _system(tools, ""), steps, plan_every, memory)
+        return _loop(prompt, system(tools, ""), steps, plan_every, memory)
 
     return start
 
 
 def zero_shot(prompt: str, benchmark: Benchmark) -> Course:
     """One reply, without tools. One without `finish` is the answer as it stands."""
-    reply = yield Ask((_system({}, ""), Message("user", prompt)))
+    reply = yield Ask((system({}, ""), Message("user", prompt)))
     action = action_of(reply)
     return answer_of(action, reply) if action and action.tool == FINISH else Answer(reply.strip())
 
 
-def _system(tools: Mapping[str, str], hint: str) -> Message:
+def system(tools: Mapping[str, str], hint: str) -> Message:
+    """What a model is told first: the form of actions, its tools, and a hint."""
     lines = [FORM, *(f"{name}: {what}" for name, what in tools.items()), hint]
     return Message("system", "\n".join(filter(None, lines)))
 
 
-def _loop(prompt: str, system: Message, steps: int, plan_every: int = 0, memory: int = 0) -> Course:
-    opening, past, plan, astray = [system, Message("user", prompt)], list[Message](), list[Message](), 0
+def _loop(prompt: str, told: Message, steps: int, plan_every: int = 0, memory: int = 0) -> Course:
+    opening, past, plan, astray = [told, Message("user", prompt)], list[Message](), list[Message](), 0
     for number in range(steps):
         if plan_every and number % plan_every == 0:
             said = yield Ask((*opening, *_recent(past, memory), Message("user", PLAN)))
