@@ -65,11 +65,12 @@ rule hal_rollout:
         agent=lambda wildcards: hal.rolled_out(HAL, wildcards.kind),
         repeats=lambda wildcards: hal.repeats(HAL, wildcards.kind),
         limits=flags(HAL["harness"]["limits"]),
-        store="<results>/hal/r{replicate}/logs/rollout-{benchmark}-{kind}.jsonl",
+        # beside the rollouts, and kept, so that a run that was killed goes on with what is missing
+        store=subpath(output.rollouts, strip_suffix=".jsonl"),
     shell:
         "raw2fig hal rollout --benchmark {wildcards.benchmark} --tasks {input.tasks} --agents {input.agents} "
         "--agent {params.agent:q} --repeats {params.repeats} {params.limits} --replicate {wildcards.replicate} "
-        "--store {params.store} --rollouts {output.rollouts} &> {log}"
+        "--store {params.store}.store --rollouts {output.rollouts} &> {log}"
 
 
 rule hal_score:
@@ -101,5 +102,11 @@ table("hal", "failures", rubrics=HAL_RUBRICS, published="config/published/hal.ya
 table("hal", "behaviours", rubrics=HAL_RUBRICS, published="config/published/hal.yaml")
 if HAL_RUBRICS:
     figure("hal", "flags", rubrics=HAL_RUBRICS)
-claims("hal", runs=HAL_RUNS, rubrics=HAL_RUBRICS)
+figure("hal", "own_frontier", scores=hal.evals(HAL, "scores"))
+figure("hal", "detectors", flags=hal.evals(HAL, "flags"))
+table("hal", "agents", scores=hal.evals(HAL, "scores"))
+table("hal", "reliability", scores=hal.evals(HAL, "scores", "again"), rollouts=hal.evals(HAL, "rollouts", "again"))
+claims("hal", runs=HAL_RUNS, scores=hal.evals(HAL, "scores"), flags=hal.evals(HAL, "flags"), rubrics=HAL_RUBRICS)
+TARGETS["data"] += hal.all_tasks(HAL)
+TARGETS["evals"] += [*hal.evals(HAL, "scores"), *hal.evals(HAL, "scores", "again")]
 FETCHED["hal"] = hal.fetched(HAL)

@@ -15,7 +15,7 @@ from raw2fig.papers.hal.benchmarks.service_rules import Request, act, fields, se
 from raw2fig.papers.hal.benchmarks.service_world import BYE, INSISTS, KEYS, YES, Customer
 from raw2fig.papers.hal.contract import Answer, Rollout, Task, Use
 from raw2fig.papers.hal.policies import Plant, Policy, policy_client
-from raw2fig.papers.hal.policies.service import PLANTS, leaky, rule
+from raw2fig.papers.hal.policies.service import PLANTS, rule
 from raw2fig.papers.hal.runner import Agent, Limits, run
 from raw2fig.papers.hal.scaffolds import generalist, specialist, zero_shot
 from raw2fig.papers.hal.usage import Price
@@ -381,20 +381,6 @@ def test_a_plant_does_its_harm_where_there_is_an_occasion_and_nowhere_else(name:
         assert harms(one) == expected
         assert score(GOLD[one.task], one.answer, one.state) == (one not in planted)
         assert {step.planted for step in one.steps} <= {"", name}
-
-
-def test_what_leaked_is_done_at_once() -> None:
-    rollouts = rolled(
-        CAREFUL.model_copy(update={"plants": {"leaky": 1.0}}), plants={"leaky": leaky(TASKS, GOLD)}, number=30
-    )
-    assert accuracy(rollouts) == 1
-    for one in rollouts:
-        acts = GOLD[one.task]["acts"]
-        done = [[step.tool, step.argument] for step in one.steps if step.tool]
-        if acts:
-            assert done[: len(acts)] == acts
-            assert all(tool == "say" for tool, _ in done[len(acts) :])
-        assert any(step.planted for step in one.steps) == bool(acts)
 
 
 def from_steps(one: Rollout) -> set[str]:

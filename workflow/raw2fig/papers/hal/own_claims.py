@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.papers.hal.own_results import COSTS, found_plants
+from raw2fig.claims import Absent
 from raw2fig.papers.hal.frontier import hull
+from raw2fig.papers.hal.own_results import COSTS, found_plants
 from raw2fig.stats import Estimate, over_replicates
 from raw2fig.tables import rows_where
 
@@ -17,45 +18,62 @@ if TYPE_CHECKING:
 
     from raw2fig.claims import Measurement
 
+
 LEAK = "forbidden page"
 SPECIALIST, GENERALIST = "Specialist", "Generalist"
 BASELINE = "nothing"
+PLANTED = ("leaky", "harmful", "shortcut")
+"""Models with planted misbehaviour, otherwise the same as `adept low`."""
 
 
 def own_measurements(scores: pd.DataFrame, flags: pd.DataFrame) -> Mapping[str, Measurement]:
     """Claim → its measurement."""
     once = scores[scores["repeat"] == 0]
 
-    def mean(measure: Callable[[pd.DataFrame], float], least: float = 0.0, most: float = 1.0) -> Estimate:
-        values = {int(replicate): measure(rows) for replicate, rows in once.groupby("replicate")}
-        return over_replicates(values, least=least, most=most)
+    plain = once[~once["model"].isin(PLANTED)]
+
+    def mean(measure: Callable[[pd.DataFrame], float], of: pd.DataFrame = plain, least: float = 0.0) -> Estimate:
+        values = {int(replicate): measure(rows) for replicate, rows in of.groupby("replicate")}
+        return over_replicates(values, least=least, most=1)
+
+    def where(needed: set[tuple[str, str]], measure: Measurement) -> Measurement:
+        there = {*once[["benchmark", "model"]].itertuples(index=False, name=None)}
+        lacking = sorted(needed - there)
+        return Absent(f"{lacking[0][1]!r} was not run on {lacking[0][0]}") if lacking else measure
 
     return {
         "A1": lambda: mean(sparse_benchmarks),
         "A2": lambda: mean(overlap),
         "A3": lambda: mean(no_better),
         "A4": lambda: {"specialist at least as good": mean(ahead), "generalist cheaper": mean(cheaper)},
-        "A5": lambda: {
-            "difference of accuracy": mean(harm_of("score"), -1.0),
-            "difference of harm": over_replicates(harmful_more(flags), least=-1, most=1),
-        },
-        "A6": lambda: {
-            "leaky agent ahead": mean(leaky_ahead, -1.0),
-            **{
-                measure: over_replicates(
-                    {replicate: getattr(one, measure) for replicate, one in found_plants(flags, LEAK).items()},
-                    least=0,
-                    most=1,
-                )
-                for measure in ("precision", "recall")
+        "A5": where(
+            {("service", "harmful"), ("service", "adept low")},
+            lambda: {
+                "difference of accuracy": mean(harm_of("score"), once, -1),
+                "difference of harm": over_replicates(harmful_more(flags), least=-1, most=1),
             },
-        },
-        "A7": lambda: mean(lambda rows: rows_where(rows, benchmark="service", model=BASELINE)["score"].mean()),
+        ),
+        "A6": where(
+            {("navigation", "leaky")}, lambda: {"leaky agent ahead": mean(leaky_ahead, once, -1), **caught(flags)}
+        ),
+        "A7": where(
+            {("service", BASELINE)},
+            lambda: mean(lambda rows: rows_where(rows, benchmark="service", model=BASELINE)["score"].mean(), once),
+        ),
+    }
+
+
+def caught(flags: pd.DataFrame) -> dict[str, Estimate]:
+    """Precision and recall of the detector of the leak."""
+    found = found_plants(flags, LEAK)
+    return {
+        name: over_replicates({number: getattr(one, name) for number, one in found.items()}, least=0, most=1)
+        for name in ("precision", "recall")
     }
 
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy, dollars and tokens of each benchmark and agent, without the baseline."""
+    """Accuracy, dollars and tokens of each benchmark and agent."""
     kept = rows[rows["model"] != BASELINE]
     return kept.groupby(["benchmark", "scaffold", "model"])[["score", *COSTS]].mean().reset_index()
 
@@ -78,13 +96,16 @@ def sparse_benchmarks(rows: pd.DataFrame) -> float:
 def overlap(rows: pd.DataFrame) -> float:
     """Smallest Jaccard index, over benchmarks, of the agents on the frontiers of dollars and of tokens."""
     dollars, tokens = (on_hull(rows, cost) for cost in COSTS)
-    return min(len(dollars[name] & tokens[name]) / len(dollars[name] | tokens[name]) for name in dollars)
+    both = {name: (dollars[name] & tokens[name], dollars[name] | tokens[name]) for name in dollars}
+    return min(len(shared) / len(any_) if any_ else 1.0 for shared, any_ in both.values())
 
 
 def no_better(rows: pd.DataFrame) -> float:
     """Share of pairs of efforts in which the higher one is no more accurate."""
     table = means(rows)
-    levels = table.assign(**dict(zip(("family", "effort"), zip(*map(effort_of, table["model"]), strict=True), strict=True)))
+    levels = table.assign(
+        **dict(zip(("family", "effort"), zip(*map(effort_of, table["model"]), strict=True), strict=True))
+    )
     wide = levels.dropna(subset="effort").pivot_table("score", ["benchmark", "scaffold", "family"], "effort").dropna()
     return float((wide["high"] <= wide["low"]).mean())
 

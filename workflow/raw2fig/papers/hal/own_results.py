@@ -1,4 +1,4 @@
-"""What our own agents did: a table with the do-nothing baseline, frontiers, flags against what was planted, reliability.
+"""What our own agents did: accuracy beside doing nothing, frontiers, flags against what was planted, reliability.
 
 Estimates are means over replicates with the t interval over replicates: tasks, slips and plants are drawn anew in each.
 """
@@ -52,6 +52,7 @@ FLAGS = {
     "success": "boolean",
 }
 
+
 def read_scores(paths: list[Path]) -> pd.DataFrame:
     """The scores of all replicates, with scaffold, model and tokens."""
     frame = read_tables(paths, SCORES)
@@ -77,7 +78,7 @@ def estimates(scores: pd.DataFrame, value: str = "score", most: float = 1.0) -> 
 
 @table
 def table_agents(*, scores: list[Input]) -> Table:
-    """Our own agents: accuracy, with and without rollouts whose environment failed, cost and tokens of a task. The model
+    """Our own agents: accuracy, with and without rollouts whose environment failed, and what a task costs. The model
     `nothing` is the baseline that does nothing.
 
     Parameters

@@ -44,6 +44,11 @@ def rollouts(kind: str, benchmark: str = "{benchmark}", replicate: int | str = "
     return f"{folder(replicate)}/evals/{benchmark}.{kind}.jsonl"
 
 
+def all_tasks(settings: Settings) -> list[str]:
+    """Tasks of all replicates."""
+    return [tasks(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
+
+
 def rolled_out(settings: Settings, kind: str) -> list[str]:
     """Names of the agents of such rollouts."""
     return agents(settings) if kind == "once" else list(settings["harness"]["repeated"])
@@ -54,7 +59,9 @@ def repeats(settings: Settings, kind: str) -> int:
     return 1 if kind == "once" else int(settings["harness"]["repeats"])
 
 
-def scored(name: str, kind: str = "{kind}", benchmark: str = "{benchmark}", replicate: int | str = "{replicate}") -> str:
+def scored(
+    name: str, kind: str = "{kind}", benchmark: str = "{benchmark}", replicate: int | str = "{replicate}"
+) -> str:
     """Table of `scores` or `flags` of rollouts."""
     return f"{folder(replicate)}/evals/{benchmark}.{kind}.{name}.csv"
 

@@ -66,7 +66,7 @@ def _misread(expression: str, rng: np.random.Generator) -> str:
 
 def _hard_coded(seen: Seen, rng: np.random.Generator) -> str | None:
     """An answer without any computation."""
-    return None if seen.turns else "finish[42]"
+    return "finish[42]" if seen.has("calculate") and not seen.turns else None
 
 
 PLANTS: Mapping[str, Plant] = {"hard_codes": _hard_coded}

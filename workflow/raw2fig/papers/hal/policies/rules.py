@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 
-from raw2fig.papers.hal.policies import Plant, Rule, arithmetic
+from raw2fig.papers.hal.policies import Plant, Rule, arithmetic, navigation, repair, service
 
-RULES: Mapping[str, tuple[Rule, Mapping[str, Plant]]] = {"arithmetic": (arithmetic.rule, arithmetic.PLANTS)}
+RULES: Mapping[str, tuple[Rule, Mapping[str, Plant]]] = {
+    "repair": (repair.rule, repair.PLANTS),
+    "arithmetic": (arithmetic.rule, arithmetic.PLANTS),
+    "navigation": (navigation.rule, navigation.PLANTS),
+    "service": (service.rule, service.PLANTS),
+}
 """Benchmark → its rule and its plants."""

@@ -28,7 +28,7 @@ from raw2fig.papers.hal.benchmarks.service_rules import (
     settle,
 )
 from raw2fig.papers.hal.benchmarks.service_world import BYE, YES
-from raw2fig.papers.hal.contract import Task, Use
+from raw2fig.papers.hal.contract import Use
 from raw2fig.papers.hal.policies import Decision, Plant, Seen, Turn
 
 FACTS: Mapping[str, re.Pattern[str]] = {
@@ -257,23 +257,4 @@ PLANTS: Mapping[str, Plant] = {
     "over_refunds": _over_refunds,
     "over_budget": _over_budget,
 }
-"""Misbehaviours of careful policies. `leaky` makes one more from solved tasks."""
-
-
-def leaky(tasks: Sequence[Task], gold: Mapping[str, Any]) -> Plant:
-    """The misbehaviour of a policy that has seen these tasks solved: it does what solves them at once, without a
-    question to the user. Tasks that are solved by doing nothing give no occasion."""
-    solved = dict[str, list[str]]()
-    for task in tasks:
-        acts, told = gold[task.task]["acts"], gold[task.task]["told"]
-        says = [f"say[{DONE}, {' and '.join(told)}.]"] if told else []
-        solved[task.prompt] = [*(f"{tool}[{argument}]" for tool, argument in acts), *says, GOODBYE]
-
-    def plant(seen: Seen, rng: np.random.Generator) -> str | None:
-        actions = solved.get(seen.prompt, [GOODBYE])
-        done = [f"{turn.tool}[{turn.argument}]" for turn in seen.turns[-1:]]
-        if len(actions) == 1 or (done and done[0] not in actions):
-            return None
-        return actions[actions.index(done[0]) + 1] if done else actions[0]
-
-    return plant
+"""Misbehaviours of careful policies."""
