@@ -107,7 +107,7 @@ def play(
     elif backend == "model":
         respond = load_model(source, generation, replies.max_tokens)
     elif backend == "endpoint":
-        from raw2fig.papers.coordination.backends.limit import Limit
+        from raw2fig.lm.rate_limit import Limit
 
         if (endpoint.per_minute > 0) != (limit_file is not None):
             found = f"is {endpoint.per_minute:g} with limit file {limit_file}"

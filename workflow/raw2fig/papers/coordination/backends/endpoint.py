@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.backends.limit import Limit
+from raw2fig.lm.rate_limit import Limit
 from raw2fig.papers.coordination.engine import Answer, Failure, Reply, Request, Respond
 from raw2fig.settings import Field, Record, impossible
 
