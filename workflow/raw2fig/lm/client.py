@@ -1,4 +1,4 @@
-"""A model that replies to messages, wherever it runs."""
+"""A model that replies to messages, wherever it runs: what it is asked, and what comes back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Message(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a model is asked. `seed` belongs to this reply alone."""
+    """What a model is asked. `seed` belongs to this reply alone; a reply ends before the first of the texts `stop`."""
 
     messages: tuple[Message, ...]
     seed: int
@@ -24,13 +24,16 @@ class Asked(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """A reply, its tokens, and how the provider sent them (`usage`, empty for a model on this machine)."""
+    """A reply, its tokens, and how the provider sent them (`usage`, empty for a model on this machine). `finish_reason`
+    is `stop`, `length`, or what else the provider says; `wasted` holds the usage of earlier attempts that gave no text
+    and cost tokens all the same."""
 
     text: str
     prompt_tokens: int
     completion_tokens: int
     usage: Mapping[str, Any]
     finish_reason: str
+    wasted: tuple[Mapping[str, Any], ...] = ()
 
 
 class Failure(NamedTuple):
@@ -42,3 +45,6 @@ class Failure(NamedTuple):
 
 ModelClient = Callable[[Sequence[Asked]], list[Generated | Failure]]
 """The replies to all that is asked, in its order."""
+
+SEEDS = 2**31
+"""Number of seeds that every engine and endpoint knows: larger ones are taken modulo this."""
