@@ -20,6 +20,8 @@ from raw2fig.papers.hal.usage import Price
 from raw2fig.settings import Field, Record, impossible, read
 from raw2fig.tables import read_yaml
 
+BATCH = 32
+"""Prompts that a model on this machine is asked at a time, which changes no reply."""
 NAME = re.compile(r"(.+) \((.+)\)")
 
 
@@ -103,9 +105,9 @@ def _client(model: Model, benchmark: Benchmark) -> ModelClient:
         return policy_client(model.policy, rule, plants)
     if model.fixed is not None:
         return fixed(model.fixed)
-    from raw2fig.lm.client import local_client
+    from raw2fig.lm.local import local_client
 
-    return local_client(str(model.folder))
+    return local_client(str(model.folder), None, "sampler", BATCH)
 
 
 def fixed(text: str) -> ModelClient:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from raw2fig.errors import InputError
 from raw2fig.lm.client import Message
@@ -97,7 +97,7 @@ def _sample(one: Rollout, score: float) -> EvalSample:
     from inspect_ai.scorer import Score
 
     broken, reason = one.status == "env_error", one.errors[-1] if one.errors else ""
-    kinds = {"timeout": "time", "limit": "message"}
+    kinds: dict[str, Literal["time", "message"]] = {"timeout": "time", "limit": "message"}
     said = [step.text for step in one.steps if not step.tool]
     value = Score(value=score, answer=one.answer)
     return EvalSample(
@@ -167,8 +167,11 @@ def write_usage(usage: Usage) -> ModelUsage:
 
 
 def read_eval(path: Path) -> Iterator[Logged]:
-    """The rollouts of a log, ours or another's. Raises `InputError` for what inspect cannot read."""
-    from inspect_ai.log import read_eval_log, read_eval_log_samples
+    """The rollouts of a log, ours or another's. Raises `InputError` for what inspect cannot read, and without it."""
+    try:
+        from inspect_ai.log import read_eval_log, read_eval_log_samples
+    except ImportError as error:
+        raise InputError("inspect-ai", "is not installed", "`pip install raw2fig[inspect]`") from error
 
     try:
         log = read_eval_log(str(path), header_only=True)

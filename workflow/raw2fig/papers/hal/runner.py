@@ -163,7 +163,7 @@ def receive(one: Attempt, reply: Generated | Failure, seconds: float, agent: Age
         _end(one, EnvironmentFailure(reply.reason))
         return
     used = usage_of(reply)
-    one.usage = one.usage.plus(used)
+    one.usage = total([one.usage, used, *map(normalise, reply.wasted)])
     one.steps.append(Step(reply.text, usage=used._asdict(), planted=reply.usage.get("planted", "")))
     spent = cost_list(agent.price, one.usage)
     if spent > limits.dollars:

@@ -32,23 +32,24 @@ KNOWN = 0.2
 OFTEN = 4
 """Draws of a case's details before another user is tried for it."""
 
-CASES: Sequence[tuple[Kind, str]] = (
-    *[("cancel", "full")] * 5,
-    *[("cancel", "fee")] * 2,
-    *[("cancel", "insured")] * 2,
-    *[("cancel", "forbidden")] * 3,
-    ("cancel", "flown"),
-    *[("move", "granted")] * 2,
-    ("move", "forbidden"),
-    ("move", "budget"),
-    *[("bags", "granted")] * 4,
-    *[("book", "granted")] * 2,
-    ("book", "budget"),
-    *[("compensate", "granted")] * 2,
-    *[("compensate", "forbidden")] * 2,
-    ("names", "names"),
-)
-"""Requests with the policy's verdict on them, each as often as it comes in a deck."""
+DECK: Mapping[tuple[Kind, str], int] = {
+    ("cancel", "full"): 5,
+    ("cancel", "fee"): 2,
+    ("cancel", "insured"): 2,
+    ("cancel", "forbidden"): 3,
+    ("cancel", "flown"): 1,
+    ("move", "granted"): 2,
+    ("move", "forbidden"): 1,
+    ("move", "budget"): 1,
+    ("bags", "granted"): 4,
+    ("book", "granted"): 2,
+    ("book", "budget"): 1,
+    ("compensate", "granted"): 2,
+    ("compensate", "forbidden"): 2,
+    ("names", "names"): 1,
+}
+"""Requests with the policy's verdict on them, and how often each comes in a deck."""
+CASES = tuple(case for case, times in DECK.items() for _ in range(times))
 PAID: Sequence[Kind] = ("move", "bags", "book")
 """Kinds of requests that a card is charged for."""
 REFUSED = ("forbidden", "budget")

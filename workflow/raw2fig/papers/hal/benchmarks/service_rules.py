@@ -166,8 +166,8 @@ def settle(request: Request, user: str, view: View, flights: Sequence[View]) -> 
             return Verdict("forbidden") if why == "forbidden" else Verdict(why, acts, due)
         case "compensate":
             due = compensation(view)
-            acts = (act("compensate", reservation=reservation, amount=due),)
-            return Verdict("granted", acts, due) if due else Verdict("forbidden")
+            given = act("compensate", reservation=reservation, amount=due)
+            return Verdict("granted", (given,), due) if due else Verdict("forbidden")
         case "bags":
             values = {"reservation": reservation, "bags": request.bags}
             return _charged("change", request, values, bags_price(view, request.bags))

@@ -116,8 +116,6 @@ def _decide(policy: Policy, decision: Decision, rng: np.random.Generator) -> str
 
 
 def _generated(asked: Asked, text: str, planted: str = "") -> Generated:
-    counts = {
-        "prompt_tokens": sum(count_tokens(message.content) for message in asked.messages),
-        "completion_tokens": count_tokens(text),
-    }
-    return Generated(text, **counts, usage=counts | ({"planted": planted} if planted else {}), finish_reason="stop")
+    asked_tokens, said = sum(count_tokens(message.content) for message in asked.messages), count_tokens(text)
+    counts = {"prompt_tokens": asked_tokens, "completion_tokens": said}
+    return Generated(text, asked_tokens, said, counts | ({"planted": planted} if planted else {}), "stop")
