@@ -48,7 +48,9 @@ def own_measurements(scores: pd.DataFrame, flags: pd.DataFrame) -> Mapping[str, 
         "A1": lambda: mean(sparse_benchmarks),
         "A2": lambda: mean(overlap),
         "A3": (lambda: mean(no_better)) if pairs else Absent("no model was run with both a low and a high effort"),
-        "A4": lambda: {"specialist at least as good": mean(ahead), "generalist cheaper": mean(cheaper)},
+        "A4": (lambda: {"specialist at least as good": mean(ahead), "generalist cheaper": mean(cheaper)})
+        if {SPECIALIST, GENERALIST} <= {*plain["scaffold"]}
+        else Absent("not both a specialist and the generalist were run"),
         "A5": where(
             {("service", "harmful"), ("service", "adept low")},
             lambda: {
