@@ -37,12 +37,13 @@ bench: .venv/.installed-dev
 new-paper: .venv/.installed-run
 	@$(IN_VENV) python -m raw2fig.new_paper "$$KEY" "$$TITLE"
 
-# Pin every dependency anew. torch's local version (+cpu) is left out, so that each machine takes its own build.
+# Pin every dependency anew, with all extras first, so that what `make figures` installs fits them. torch's local version
+# (+cpu) is left out, so that each machine takes its own build.
 lock: .venv/.installed-dev
 	@$(IN_VENV) pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
-		--no-emit-find-links --upgrade -o envs/requirements.txt pyproject.toml
+		--no-emit-find-links --upgrade --extra dev --extra endpoint --extra inspect -o envs/requirements-dev.txt pyproject.toml
 	@$(IN_VENV) pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
-		--no-emit-find-links --extra dev --extra endpoint -c envs/requirements.txt -o envs/requirements-dev.txt pyproject.toml
+		--no-emit-find-links -c envs/requirements-dev.txt --upgrade -o envs/requirements.txt pyproject.toml
 	@sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' envs/requirements.txt envs/requirements-dev.txt
 
 clean:

@@ -29,6 +29,72 @@ if HAL["rubrics"]["source"] == "url":
             "--pin {params.pin}.pin.json &> {log}"
 
 
+rule hal_tasks:
+    output:
+        tasks=hal.tasks(),
+        gold=hal.gold(),
+    log:
+        "<results>/hal/r{replicate}/logs/tasks-{benchmark}.log",
+    wildcard_constraints:
+        benchmark=r"\w+",
+    resources:
+        **resources_for(config, "data", "hal_tasks"),
+    params:
+        code=step_digest("hal", "tasks"),
+        number=lambda wildcards: hal.benchmarks(HAL)[wildcards.benchmark],
+    shell:
+        "raw2fig hal tasks --benchmark {wildcards.benchmark} --number {params.number} --replicate {wildcards.replicate} "
+        "--tasks {output.tasks} --gold {output.gold} &> {log}"
+
+
+rule hal_rollout:
+    input:
+        tasks=hal.tasks(),
+        agents=HAL["harness"]["agents"],
+    output:
+        rollouts=hal.rollouts("{kind}"),
+    log:
+        "<results>/hal/r{replicate}/logs/rollout-{benchmark}-{kind}.log",
+    wildcard_constraints:
+        benchmark=r"\w+",
+        kind="once|again",
+    resources:
+        **resources_for(config, "generate", "hal_rollout"),
+    params:
+        code=step_digest("hal", "rollout"),
+        agent=lambda wildcards: hal.rolled_out(HAL, wildcards.kind),
+        repeats=lambda wildcards: hal.repeats(HAL, wildcards.kind),
+        limits=flags(HAL["harness"]["limits"]),
+        # beside the rollouts, and kept, so that a run that was killed goes on with what is missing
+        store=subpath(output.rollouts, strip_suffix=".jsonl"),
+    shell:
+        "raw2fig hal rollout --benchmark {wildcards.benchmark} --tasks {input.tasks} --agents {input.agents} "
+        "--agent {params.agent:q} --repeats {params.repeats} {params.limits} --replicate {wildcards.replicate} "
+        "--store {params.store}.store --rollouts {output.rollouts} &> {log}"
+
+
+rule hal_score:
+    input:
+        rollouts=hal.rollouts("{kind}"),
+        gold=hal.gold(),
+        agents=HAL["harness"]["agents"],
+    output:
+        scores=hal.scored("scores"),
+        flags=hal.scored("flags"),
+    log:
+        "<results>/hal/r{replicate}/logs/score-{benchmark}-{kind}.log",
+    wildcard_constraints:
+        benchmark=r"\w+",
+        kind="once|again",
+    resources:
+        **resources_for(config, "light", "hal_score"),
+    params:
+        code=step_digest("hal", "score"),
+    shell:
+        "raw2fig hal score --rollouts {input.rollouts} --gold {input.gold} --agents {input.agents} "
+        "--replicate {wildcards.replicate} --scores {output.scores} --flags {output.flags} &> {log}"
+
+
 for name in ("cost_frontier", "token_frontier", "effort", "scaffolds", "run_cost"):
     figure("hal", name, runs=HAL_RUNS)
 table("hal", "leaderboard", runs=HAL_RUNS)
@@ -36,5 +102,11 @@ table("hal", "failures", rubrics=HAL_RUBRICS, published="config/published/hal.ya
 table("hal", "behaviours", rubrics=HAL_RUBRICS, published="config/published/hal.yaml")
 if HAL_RUBRICS:
     figure("hal", "flags", rubrics=HAL_RUBRICS)
-claims("hal", runs=HAL_RUNS, rubrics=HAL_RUBRICS)
+figure("hal", "own_frontier", scores=hal.evals(HAL, "scores"))
+figure("hal", "detectors", flags=hal.evals(HAL, "flags"))
+table("hal", "agents", scores=hal.evals(HAL, "scores"))
+table("hal", "reliability", scores=hal.evals(HAL, "scores", "again"), rollouts=hal.evals(HAL, "rollouts", "again"))
+claims("hal", runs=HAL_RUNS, scores=hal.evals(HAL, "scores"), flags=hal.evals(HAL, "flags"), rubrics=HAL_RUBRICS)
+TARGETS["data"] += hal.all_tasks(HAL)
+TARGETS["evals"] += [*hal.evals(HAL, "scores"), *hal.evals(HAL, "scores", "again")]
 FETCHED["hal"] = hal.fetched(HAL)

@@ -143,7 +143,7 @@ def test_a_policy_is_played_from_its_folder_and_keeps_no_replies(laptop: dict[st
         ("criteria", "functional_null", {"functional-null"}),
         ("regression", "mediation", {"mediation"}),
         ("policy", "train_policy", {"train-policy"}),
-        ("backends.endpoint", "_ask", {"play"}),
+        ("backends.endpoint", "load_endpoint", {"play"}),
         ("claims", "recovered", {"claims"}),
     ],
 )

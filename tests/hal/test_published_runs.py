@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hal_rollouts import made, rolled, scored
 
 from raw2fig.claims import read_claims
 from raw2fig.errors import InputError
@@ -141,9 +142,21 @@ def test_a_wrong_run_is_named(runs: pd.DataFrame, tmp_path: Path, change: dict, 
 
 def test_claims_of_the_published_runs(tmp_path: Path) -> None:
     output = tmp_path / "claims.json"
-    run_step(measurements, {"published": PUBLISHED, "runs": RUNS, "scale": "laptop", "claims": output})
+    tasks, gold = made(tmp_path, "arithmetic")
+    scored(tmp_path, rolled(tmp_path, "arithmetic", tasks), gold)
+    own = {"scores": [tmp_path / "scores.csv"], "flags": [tmp_path / "flags.csv"]}
+    run_step(measurements, {"published": PUBLISHED, "runs": RUNS, "scale": "laptop", "claims": output, **own})
     verdicts = {claim["id"]: claim["verdict"] for claim in read_claims(output)["claims"]}
     assert {name for name, verdict in verdicts.items() if verdict == "not reproduced"} == {"C2", "C8"}
     assert {name for name, verdict in verdicts.items() if verdict == "not configured"} == {
         *(f"C{number}" for number in range(14, 19))
+    }
+    # what was not run is out of scale, and one replicate decides nothing
+    assert {name: verdicts[name] for name in ("A1", "A3", "A4", "A5", "A6", "A7")} == {
+        "A1": "inconclusive",
+        "A3": "out of scale",
+        "A4": "out of scale",
+        "A5": "out of scale",
+        "A6": "out of scale",
+        "A7": "out of scale",
     }

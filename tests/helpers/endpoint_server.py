@@ -38,6 +38,34 @@ def error(status: int, message: str = "no", **headers: str) -> Response:
     return Response(status, body, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
+LETDOWNS = {
+    "500": error(500),
+    "503": error(503),
+    "408": error(408),
+    "429": error(429, Retry_After="0"),
+    "closed": Response(0, None),
+    "cut": Response(200, b'{"id": "1", "choi', announced=5000),
+    "cut error": Response(500, b'{"error": {', announced=5000),
+    "empty error": Response(502, b""),
+    "html": Response(200, b"<html>bad gateway</html>", {"Content-Type": "text/html"}),
+    "html as json": Response(200, b"<html>bad gateway</html>"),
+    "empty body": Response(200, b""),
+    "no object": Response(200, b"[1, 2]"),
+    "null": Response(200, b"null"),
+    "no choices": Response(200, b"{}"),
+    "empty choices": completion("x", choices=[]),
+    "choices are a text": completion("x", choices="17"),
+    "no message": completion("x", choices=[{"index": 0, "finish_reason": "stop"}]),
+    "null content": completion(None),
+    "empty content": completion(" \n", "length"),
+    "a number as content": completion(17),
+    "a list as usage": completion("FINAL GUESS: 9", usage=[1])._replace(status=500),
+    "deep": Response(200, b"[" * 100_000),
+    "half a surrogate pair": completion("FINAL GUESS: 9 \ud800"),
+}
+"""Answers that are no reply."""
+
+
 Answering = Callable[[dict[str, Any], int], Response]
 """Of the body of a request and its number, from 0."""
 

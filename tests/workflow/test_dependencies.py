@@ -10,6 +10,8 @@ ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MARKS = {
     "accelerate": r"\baccelerate launch\b",
+    "boltons": r'"boltons\.',
+    "more-itertools": r'"more_itertools\.',
     "mypy": r"\bmypy\b",
     "pip-tools": r"\bpip-compile\b",
     "playwright": r"\bplaywright\.sync_api\b",

@@ -58,7 +58,7 @@ def commands(folder: Path) -> dict[str, Command]:
             kind = decorator_of(node)
             if not kind or not isinstance(node, ast.FunctionDef):
                 continue
-            name = "claims" if kind == "claims" else node.name.replace("_", "-")
+            name = "claims" if kind == "claims" else node.name.rstrip("_").replace("_", "-")  # import_
             if name in found:
                 raise RuntimeError(f"two steps named {name}: {found[name].module} and {module}")
             found[name] = Command(module, node.name, kind, summary(node), inputs_of(node))

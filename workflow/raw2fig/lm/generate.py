@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,19 +18,6 @@ Engine = Literal["sampler", "vllm"]
 Complete = Callable[[Sequence[str], int, Sequence[int] | None], list[str]]
 """`complete(prompts, max_new_tokens, seeds)`: one completion for each prompt, drawn with the prompt's own
 seed (equal seeds pair prompts by common random numbers), or greedy without seeds."""
-
-
-class Completion(NamedTuple):
-    """The text that a model wrote, its number of tokens, and whether it ended by itself rather than at the limit."""
-
-    text: str
-    tokens: int
-    ended: bool
-
-
-Draw = Callable[[Sequence[Sequence[int]], int, Sequence[int], float], list[Completion]]
-"""`draw(prompts as token ids, max_new_tokens, seeds, temperature)`: as `Complete`, of prompts that are encoded already
-(chat templates), and at any temperature; 0 is greedy."""
 
 
 def once_mask(tokenizer: PreTrainedTokenizerBase, words: Sequence[str], size: int = 0) -> torch.Tensor | None:
@@ -68,7 +54,7 @@ def completer(
     once = once_mask(tokenizer, once_words, size) if once_words else None
 
     def complete(prompts: Sequence[str], max_new_tokens: int, seeds: Sequence[int] | None) -> list[str]:
-        uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens)
+        uniforms = None if seeds is None else uniforms_of(seeds, max_new_tokens)
         ids = tokenizer(list(prompts))["input_ids"]
         drawn = sample(model, tokenizer, ids, max_new_tokens, uniforms, temperature, once)
         return tokenizer.batch_decode(drawn.ids, skip_special_tokens=True)
@@ -97,58 +83,12 @@ def load_completer(
     return completer(*load(source), once_words, temperature)
 
 
-def load_drawer(source: str, engine: Engine = "sampler", revision: str | None = None) -> Draw:
-    """`Draw` for a model folder or hub id."""
-    if engine == "vllm":
-        return _vllm_drawer(source, revision)
-    from raw2fig.lm.models import load
-    from raw2fig.lm.sample import sample
-
-    model, tokenizer = load(source, revision)
-
-    def draw(
-        prompts: Sequence[Sequence[int]], max_new_tokens: int, seeds: Sequence[int], temperature: float
-    ) -> list[Completion]:
-        uniforms = _uniforms(seeds, max_new_tokens) if temperature > 0 else None
-        drawn = sample(model, tokenizer, prompts, max_new_tokens, uniforms, temperature or 1.0)
-        texts = tokenizer.batch_decode(drawn.ids, skip_special_tokens=True)
-        return [
-            Completion(text, len(ids), ids[-1] == tokenizer.eos_token_id)
-            for text, ids in zip(texts, drawn.ids, strict=True)
-        ]
-
-    return draw
-
-
-def _uniforms(seeds: Sequence[int], number: int) -> np.ndarray:
+def uniforms_of(seeds: Sequence[int], number: int) -> np.ndarray:
     """`number` random numbers for each seed, (seeds, number)."""
     return np.stack([np.random.default_rng(seed).random(number) for seed in seeds])
 
 
-def _vllm_drawer(source: str, revision: str | None) -> Draw:
-    import torch
-
-    # without a process of its own, whose schedule varies, the same batch gives the same text (vLLM, "Reproducibility")
-    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-    gpus = torch.cuda.device_count()
-    llm, params = _load_vllm(
-        source,
-        **({"revision": revision} if revision else {}),
-        **({"tensor_parallel_size": gpus} if gpus > 1 else {}),
-    )
-
-    def draw(
-        prompts: Sequence[Sequence[int]], max_new_tokens: int, seeds: Sequence[int], temperature: float
-    ) -> list[Completion]:
-        settings = [params(temperature=temperature, max_tokens=max_new_tokens, seed=seed) for seed in seeds]
-        outputs = llm.generate([{"prompt_token_ids": list(ids)} for ids in prompts], settings, use_tqdm=False)
-        first = (output.outputs[0] for output in outputs)
-        return [Completion(one.text, len(one.token_ids), one.finish_reason == "stop") for one in first]
-
-    return draw
-
-
-def _load_vllm(source: str, **settings: Any) -> tuple[Any, Any]:
+def load_vllm(source: str, **settings: Any) -> tuple[Any, Any]:
     """vLLM's engine, and the class of its sampling settings."""
     try:
         from vllm import LLM, SamplingParams
@@ -162,7 +102,7 @@ def _load_vllm(source: str, **settings: Any) -> tuple[Any, Any]:
 
 
 def _vllm(source: str, temperature: float, top_p: float) -> Complete:
-    llm, params = _load_vllm(source)
+    llm, params = load_vllm(source)
 
     def complete(prompts: Sequence[str], max_new_tokens: int, seeds: Sequence[int] | None) -> list[str]:
         if seeds is None:

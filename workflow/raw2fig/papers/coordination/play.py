@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from raw2fig.errors import InputError
-from raw2fig.papers.coordination.backends.endpoint import Endpoint, load_endpoint
+from raw2fig.lm.endpoint import Endpoint
+from raw2fig.lm.rate_limit import Limit
+from raw2fig.papers.coordination.backends.endpoint import load_endpoint
 from raw2fig.papers.coordination.backends.model import Generation, load_model
 from raw2fig.papers.coordination.cache import cached
 from raw2fig.papers.coordination.engine import Line, Outcome, Respond, Turn
@@ -107,8 +109,6 @@ def play(
     elif backend == "model":
         respond = load_model(source, generation, replies.max_tokens)
     elif backend == "endpoint":
-        from raw2fig.papers.coordination.backends.limit import Limit
-
         if (endpoint.per_minute > 0) != (limit_file is not None):
             found = f"is {endpoint.per_minute:g} with limit file {limit_file}"
             raise InputError("per_minute", found, "both or none")

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import model_validator
 
 from raw2fig.errors import nearest
+from raw2fig.lm.endpoint import Endpoint
 from raw2fig.lm.finetune import Training
-from raw2fig.papers.coordination.backends.endpoint import Endpoint
 from raw2fig.papers.coordination.backends.model import Generation
 from raw2fig.papers.coordination.calibrate import Calibration
 from raw2fig.papers.coordination.claims import Roles

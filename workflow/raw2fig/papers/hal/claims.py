@@ -9,7 +9,10 @@ import numpy as np
 
 from raw2fig.claims import NotConfigured
 from raw2fig.papers.hal.frontier import hull, hull_paper
-from raw2fig.papers.hal.rubrics import BEHAVIOURS, FAILURES, Flags, read_flags
+from raw2fig.papers.hal.own_claims import own_measurements
+from raw2fig.papers.hal.own_results import read_flags, read_scores
+from raw2fig.papers.hal.rubrics import BEHAVIOURS, FAILURES, Flags
+from raw2fig.papers.hal.rubrics import read_flags as read_labels
 from raw2fig.papers.hal.runs import effort_pairs, model_means, on_frontier, read_runs, scaffold_pairs
 from raw2fig.stats import Estimate
 from raw2fig.step import Input, claims
@@ -24,13 +27,19 @@ Frontier = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @claims
-def measurements(*, runs: Input, rubrics: list[Input] | None = None) -> Mapping[str, Measurement]:
+def measurements(
+    *, runs: Input, scores: list[Input], flags: list[Input], rubrics: list[Input] | None = None
+) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
     Parameters
     ----------
     runs
         Table of the paper's runs.
+    scores
+        Scores of our own agents, of all replicates.
+    flags
+        Flags of their rollouts.
     rubrics
         The authors' rubric files, if a source of them is configured.
     """
@@ -38,9 +47,9 @@ def measurements(*, runs: Input, rubrics: list[Input] | None = None) -> Mapping[
     means = model_means(frame)
     files = {path.stem: path for path in rubrics or []}
 
-    def flags(benchmark: str, rubric: str) -> Flags:
+    def labels(benchmark: str, rubric: str) -> Flags:
         row = next(row for row in (*FAILURES, *BEHAVIOURS) if (row.benchmark, row.rubric) == (benchmark, rubric))
-        return read_flags(files[f"{row.benchmark}_{row.rubric}"], row.outcome)
+        return read_labels(files[f"{row.benchmark}_{row.rubric}"], row.outcome)
 
     def judged(measure: Callable[[], Measured]) -> Measurement:
         if not files:
@@ -66,15 +75,16 @@ def measurements(*, runs: Input, rubrics: list[Input] | None = None) -> Mapping[
         "C11": lambda: run_costs(frame),
         "C14": judged(
             lambda: {
-                f"{name}, {outcome}": fact_of(flags(name, "tooluse").flag_given(outcome == "solved"))
+                f"{name}, {outcome}": fact_of(labels(name, "tooluse").flag_given(outcome == "solved"))
                 for name in ("scicode", "corebench")
                 for outcome in ("failed", "solved")
             }
         ),
-        "C15": judged(lambda: given_failure(flags, "instructionfollowing", "corebench", "assistantbench")),
-        "C16": judged(lambda: given_failure(flags, "environmentalbarrier", "assistantbench", "scicode", "corebench")),
-        "C17": judged(lambda: ratios(flags, "selfcorrection")),
-        "C18": judged(lambda: ratios(flags, "verification")),
+        "C15": judged(lambda: given_failure(labels, "instructionfollowing", "corebench", "assistantbench")),
+        "C16": judged(lambda: given_failure(labels, "environmentalbarrier", "assistantbench", "scicode", "corebench")),
+        "C17": judged(lambda: ratios(labels, "selfcorrection")),
+        "C18": judged(lambda: ratios(labels, "verification")),
+        **own_measurements(read_scores(scores), read_flags(flags)),
     }
 
 

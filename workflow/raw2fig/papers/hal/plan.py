@@ -9,7 +9,69 @@ from typing import Any
 from raw2fig.papers.hal.rubrics import FILES
 
 Settings = Mapping[str, Any]
-SOURCES = "<results>/hal/sources"
+ROOT = "<results>/hal"
+SOURCES = f"{ROOT}/sources"
+
+
+def folder(replicate: int | str = "{replicate}") -> str:
+    """Where everything lies that is drawn in a replicate."""
+    return f"{ROOT}/r{replicate}"
+
+
+def benchmarks(settings: Settings) -> dict[str, int]:
+    """Benchmarks that agents are run on, with their numbers of tasks."""
+    return {name: number for name, number in settings["harness"]["tasks"].items() if number}
+
+
+def agents(settings: Settings) -> list[str]:
+    """Names of all agents: every model with every scaffold."""
+    harness = settings["harness"]
+    return [f"{scaffold} ({model})" for scaffold in harness["scaffolds"] for model in harness["models"]]
+
+
+def tasks(benchmark: str = "{benchmark}", replicate: int | str = "{replicate}") -> str:
+    """Tasks of a benchmark. No answer is in them."""
+    return f"{folder(replicate)}/data/{benchmark}.tasks.jsonl"
+
+
+def gold(benchmark: str = "{benchmark}", replicate: int | str = "{replicate}") -> str:
+    """Answers, which only scoring reads."""
+    return f"{folder(replicate)}/data/{benchmark}.gold.jsonl"
+
+
+def rollouts(kind: str, benchmark: str = "{benchmark}", replicate: int | str = "{replicate}") -> str:
+    """What agents did: `once` of all agents, `again` of those whose tasks are repeated."""
+    return f"{folder(replicate)}/evals/{benchmark}.{kind}.jsonl"
+
+
+def all_tasks(settings: Settings) -> list[str]:
+    """Tasks of all replicates."""
+    return [tasks(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
+
+
+def rolled_out(settings: Settings, kind: str) -> list[str]:
+    """Names of the agents of such rollouts."""
+    return agents(settings) if kind == "once" else list(settings["harness"]["repeated"])
+
+
+def repeats(settings: Settings, kind: str) -> int:
+    """Rollouts of each task."""
+    return 1 if kind == "once" else int(settings["harness"]["repeats"])
+
+
+def scored(
+    name: str, kind: str = "{kind}", benchmark: str = "{benchmark}", replicate: int | str = "{replicate}"
+) -> str:
+    """Table of `scores` or `flags` of rollouts."""
+    return f"{folder(replicate)}/evals/{benchmark}.{kind}.{name}.csv"
+
+
+def evals(settings: Settings, name: str, kind: str = "once") -> list[str]:
+    """Tables of all replicates and benchmarks, or, with the name `rollouts`, the rollouts."""
+    pairs = [(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
+    if name == "rollouts":
+        return [rollouts(kind, *pair) for pair in pairs]
+    return [scored(name, kind, *pair) for pair in pairs]
 
 
 def rubrics(settings: Settings) -> list[str]:

@@ -1,13 +1,14 @@
 """The section `hal` of the configuration."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import model_validator
 
 from raw2fig.papers.hal.pack import Pack
 from raw2fig.papers.hal.rubrics import FILES
-from raw2fig.settings import Field, Record, UserFile, impossible
+from raw2fig.papers.hal.runner import Limits
+from raw2fig.settings import Field, Record, Replicates, UserFile, impossible
 
 
 class Rubrics(Record):
@@ -32,9 +33,25 @@ class Rubrics(Record):
         return self
 
 
+class Harness(Record):
+    """Our own agents on our own benchmarks."""
+
+    tasks: dict[Literal["arithmetic", "navigation", "service", "repair"], Annotated[int, Field(ge=0, le=500)]] = Field(
+        description="Number of tasks of each benchmark; 0: none."
+    )
+    agents: UserFile = Field(description="YAML file of scaffolds, models and prices.")
+    scaffolds: list[str] = Field(min_length=1, description="Scaffolds of the file that are run.")
+    models: list[str] = Field(min_length=1, description="Models of the file that are run with each scaffold.")
+    repeated: list[str] = Field(description="Agents whose tasks are repeated, for reliability.")
+    repeats: int = Field(ge=2, le=100, description="Rollouts of each task of a repeated agent.")
+    limits: Limits
+
+
 class Settings(Record):
     """Holistic Agent Leaderboard"""
 
+    replicates: Replicates
     runs: UserFile = Field(description="Table of the paper's runs.")
     rubrics: Rubrics
+    harness: Harness
     pack: Pack

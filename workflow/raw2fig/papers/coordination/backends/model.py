@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
-from raw2fig.lm.generate import Engine, load_drawer
-from raw2fig.lm.models import load_tokenizer
-from raw2fig.papers.coordination.engine import Answer, Reply, Request, Respond
+from raw2fig.lm.generate import Engine
+from raw2fig.lm.local import local_client
+from raw2fig.papers.coordination.backends.chat import asked_of, reply_of
+from raw2fig.papers.coordination.engine import Answer, Request, Respond
 from raw2fig.settings import Field, Record
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 
 class Generation(Record):
@@ -23,31 +20,14 @@ class Generation(Record):
 
 
 def load_model(source: str, generation: Generation, max_tokens: int) -> Respond:
-    """The model as a player. No code that comes with it is executed; its chat template, a text, is filled in by
-    transformers in a sandbox."""
-    revision, batch = generation.revision, generation.batch
-    tokenizer, draw = load_tokenizer(source, revision), load_drawer(source, generation.engine, revision)
+    """The model as a player. No code that comes with it is executed."""
+    client = local_client(source, generation.revision, generation.engine, generation.batch)
 
     def respond(requests: Sequence[Request]) -> Iterator[Answer]:
-        heats: dict[float, list[int]] = {}
-        for position, request in enumerate(requests):
-            heats.setdefault(request.temperature, []).append(position)
-        for heat, positions in heats.items():
-            for start in range(0, len(positions), batch):
-                some = positions[start : start + batch]
-                prompts = [encode(tokenizer, requests[position].prompt) for position in some]
-                seeds = [requests[position].seed % 2**31 for position in some]
-                for position, ids, reply in zip(some, prompts, draw(prompts, max_tokens, seeds, heat), strict=True):
-                    reason = "stop" if reply.ended else "length"
-                    yield position, Reply(reply.text, reason, len(ids), reply.tokens)
+        # a batch at a time: whoever stores replies loses no more than one by a kill
+        for start in range(0, len(requests), generation.batch):
+            asked = [asked_of(request, max_tokens) for request in requests[start : start + generation.batch]]
+            for position, answer in enumerate(client(asked), start):
+                yield position, reply_of(answer)
 
     return respond
-
-
-def encode(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
-    """Token ids of a prompt: as the only message of a chat, or as it is for a model without chat template."""
-    if not tokenizer.chat_template:
-        return list(tokenizer(prompt)["input_ids"])
-    message = [{"role": "user", "content": prompt}]
-    ids: Any = tokenizer.apply_chat_template(message, add_generation_prompt=True, return_dict=False)
-    return list(ids)

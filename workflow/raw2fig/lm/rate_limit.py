@@ -1,4 +1,4 @@
-"""Requests per minute, counted in a file that all shards of a run share.
+"""Requests per minute, counted in a file that all processes of a run share.
 
 The file holds one number: the time at which the next request may leave. Whoever wants to send one locks the file, takes
 that time and moves it on, and waits outside the lock: a bucket of one token.

@@ -1,0 +1,128 @@
+"""Our own runner: status, limits, retries, seeds."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from raw2fig.errors import InputError
+from raw2fig.lm.client import Asked, Failure, Generated, ModelClient
+from raw2fig.papers.hal.benchmarks import arithmetic
+from raw2fig.papers.hal.contract import Benchmark, EnvironmentFailure, Observation, Rollout, Scaffold, Task
+from raw2fig.papers.hal.policies import Policy, policy_client
+from raw2fig.papers.hal.policies.arithmetic import PLANTS, rule
+from raw2fig.papers.hal.runner import Agent, Limits, run
+from raw2fig.papers.hal.scaffolds import generalist, specialist, zero_shot
+from raw2fig.papers.hal.usage import Price
+
+LIMITS = Limits(seconds=60, dollars=1, attempts=3, failures=0.5, concurrent=50, max_new_tokens=64, temperature=1.0)
+PRICE = Price(input=1, output=4)
+POLICY = Policy(careful=True, slip=0.1, votes=3, plants={})
+TASKS, GOLD = arithmetic.make(12, 0)
+BENCHMARK = arithmetic.BENCHMARK
+
+
+def agent(client: ModelClient, scaffold: Scaffold = specialist) -> Agent:
+    return Agent("Test", "model", scaffold, client, PRICE)
+
+
+def says(text: str) -> ModelClient:
+    return lambda asked: [Generated(text, 10, 2, {}, "stop") for _ in asked]
+
+
+def rolled(
+    client: ModelClient, limits: Limits = LIMITS, tasks: Sequence[Task] = TASKS, **kwargs: Scaffold
+) -> list[Rollout]:
+    return list(run(agent(client, **kwargs), BENCHMARK, [(task, 0) for task in tasks], limits, 0))
+
+
+def without_time(rollouts: Sequence[Rollout]) -> list[Rollout]:
+    return [one._replace(seconds=0.0) for one in rollouts]
+
+
+@pytest.mark.parametrize(
+    "scaffold", [specialist, zero_shot, generalist(BENCHMARK.tools, steps=30, plan_every=4, memory=4)]
+)
+def test_check_13_one_at_a_time_and_all_together_are_equal(scaffold: Scaffold) -> None:
+    client = policy_client(POLICY, rule, PLANTS)
+    together = rolled(client, scaffold=scaffold)
+    alone = rolled(client, LIMITS.model_copy(update={"concurrent": 1}), scaffold=scaffold)
+    assert without_time(together) == without_time(alone)
+    assert len({one.answer for one in together}) > 1
+    reverse = rolled(client, tasks=TASKS[::-1], scaffold=scaffold)
+    assert without_time(reverse)[::-1] == without_time(together)
+
+
+def test_a_perfect_policy_solves_all_and_another_seed_draws_anew() -> None:
+    perfect = policy_client(POLICY.model_copy(update={"slip": 0.0}), rule, {})
+    assert all(arithmetic.score(GOLD[one.task], one.answer, one.state) for one in rolled(perfect))
+    sloppy = policy_client(POLICY.model_copy(update={"slip": 0.5, "votes": 1}), rule, {})
+    answers = [
+        [one.answer for one in run(agent(sloppy), BENCHMARK, [(task, 0) for task in TASKS], LIMITS, seed)]
+        for seed in (0, 1)
+    ]
+    assert answers[0] != answers[1]
+
+
+def test_check_12_every_way_to_end_has_its_own_status() -> None:
+    def crashes(asked: Sequence[Asked]) -> list[Generated | Failure]:
+        return [Failure("no connection", ({"prompt_tokens": 7, "completion_tokens": 1},)) for _ in asked]
+
+    def expensive(asked: Sequence[Asked]) -> list[Generated | Failure]:
+        return [Generated("calculate[1 + 1]", 10**7, 1, {}, "stop") for _ in asked]
+
+    few, lenient = TASKS[:2], LIMITS.model_copy(update={"failures": 1.0})
+
+    def statuses(client: ModelClient, limits: Limits = lenient) -> set[str]:
+        return {one.status for one in rolled(client, limits, few)}
+
+    assert statuses(says("finish[1]")) == {"ok"}
+    assert statuses(says("I do not know")) == {"agent_error"}
+    assert statuses(crashes) == {"env_error"}
+    assert statuses(says("calculate[1 + 1]")) == {"limit"}
+    assert statuses(expensive) == {"limit"}
+    assert statuses(says("calculate[1 + 1]"), LIMITS.model_copy(update={"seconds": 1e-9})) == {"timeout"}
+
+    failed = rolled(crashes, lenient, few)[0]
+    assert len(failed.errors) == LIMITS.attempts
+    assert failed.usage["model"]["prompt"] == 7 * LIMITS.attempts
+    assert failed.answer is None
+
+
+def test_only_failures_of_the_environment_are_tried_again_and_their_tokens_stay_on_the_bill() -> None:
+    calls = 0
+
+    def flaky(asked: Sequence[Asked]) -> list[Generated | Failure]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            return [Failure("refused", ({"prompt_tokens": 5, "completion_tokens": 0},)) for _ in asked]
+        return [Generated("calculate[1 + 1]" if calls in (1, 3) else "finish[2]", 10, 2, {}, "stop") for _ in asked]
+
+    (one,) = rolled(flaky, tasks=TASKS[:1])
+    assert (one.status, one.answer, len(one.errors)) == ("ok", "2", 1)
+    assert one.usage["model"] == {"prompt": 10 + 5 + 20, "completion": 2 + 0 + 4, "cache_read": 0, "cache_write": 0}
+    assert [step.tool for step in one.steps] == ["", "calculate", ""]
+
+
+def test_a_world_that_breaks_is_no_fault_of_the_agent_and_too_many_stop_the_run() -> None:
+    class Broken:
+        def use(self, tool: str, argument: str) -> Observation:
+            raise EnvironmentFailure("disk full")
+
+        def state(self) -> None:
+            return None
+
+    broken: Benchmark = BENCHMARK._replace(open=lambda task: Broken())
+    pairs = [(task, 0) for task in TASKS]
+    limits = LIMITS.model_copy(update={"failures": 0.25})
+    with pytest.raises(InputError, match=r"4 environments failed, the last: env_error: EnvironmentFailure: disk full"):
+        list(run(agent(says("calculate[1]")), broken, pairs, limits, 0))
+
+
+def test_an_agent_that_raises_has_failed_by_itself() -> None:
+    def scaffold(prompt: str, benchmark: Benchmark):  # type: ignore[no-untyped-def]
+        yield from ()
+        raise KeyError("oops")
+
+    (one,) = rolled(says("x"), tasks=TASKS[:1], scaffold=scaffold)
+    assert (one.status, one.errors) == ("agent_error", ["agent_error: KeyError: 'oops'"])

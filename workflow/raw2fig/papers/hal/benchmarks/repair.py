@@ -1,0 +1,91 @@
+"""Repair of real code: a function of an installed package with one thing wrong, and some of its own examples to try.
+
+It is solved when all examples of the function's documentation pass, the hidden ones too. Candidates run in the sandbox;
+what examples should print stays outside.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from raw2fig.papers.hal.contract import Answer, Benchmark, Observation, Task, Use
+from raw2fig.tasks.doctests import functions, judge
+from raw2fig.tasks.library import Function
+from raw2fig.tasks.mutants import draw_tasks
+
+SEPARATOR = "\n=====\n"
+"""Between candidates that are tried together."""
+MOST = 8
+"""Candidates that are tried together at most."""
+PER_FUNCTION = 2
+
+
+class Bench:
+    """The world: it runs the shown examples on candidates."""
+
+    def __init__(self, function: Function, shown: list[int]) -> None:
+        self.function, self.shown = function, shown
+
+    def use(self, tool: str, argument: str) -> Observation:
+        """`run_examples[text of the function]`."""
+        if tool != "run_examples":
+            return Observation(f"there is no tool {tool}", failed=True)
+        candidates = argument.split(SEPARATOR)
+        if len(candidates) > MOST:
+            return Observation(f"error: more than {MOST} candidates", failed=True)
+        verdicts = judge([(self.function, candidate.strip("\n") + "\n") for candidate in candidates])
+        passed = [sum(verdict[place] for place in self.shown) for verdict in verdicts]
+        lines = [f"candidate {number}: {count} of {len(self.shown)} pass" for number, count in enumerate(passed, 1)]
+        best = next((number for number, count in enumerate(passed, 1) if count == len(self.shown)), 0)
+        return Observation("\n".join([f"passed by candidate {best}" if best else "passed by none", *lines]))
+
+    def state(self) -> None:
+        """Nothing: the answer is the text of the function."""
+
+
+@cache
+def function_of(module: str, name: str) -> Function:
+    """A function of a package by its name."""
+    return next(one for one in functions(module) if one.name == name)
+
+
+def make(number: int, seed: int) -> tuple[list[Task], dict[str, Any]]:
+    """Functions with one site changed, whose hidden examples notice it."""
+    tasks, gold = list[Task](), dict[str, Any]()
+    for place, one in enumerate(draw_tasks(number, PER_FUNCTION, seed)):
+        task = f"repair-{place:03d}"
+        prompt = f"One thing is wrong in this function of {one.function.module}:\n{one.source}"
+        world = {"module": one.function.module, "function": one.function.name, "shown": list(one.shown)}
+        tasks.append(Task(task, prompt, world))
+        gold[task] = {"module": one.function.module, "function": one.function.name, "solution": one.solution}
+    return tasks, gold
+
+
+def score(gold: Any, answer: str | None, state: Any) -> float:
+    """1 if all examples pass."""
+    if not answer or not answer.strip():
+        return 0.0
+    (verdict,) = judge([(function_of(gold["module"], gold["function"]), answer.strip("\n") + "\n")])
+    return float(all(verdict))
+
+
+def solve(task: Task, gold: Any) -> list[Use | Answer]:
+    """Try the function as it was, and answer with it."""
+    return [Use("run_examples", gold["solution"]), Answer(gold["solution"])]
+
+
+BENCHMARK = Benchmark(
+    name="repair",
+    title="Code repair",
+    tools={
+        "run_examples": "runs the examples of the function's documentation on its whole text, or on up to "
+        f"{MOST} candidates with a line ===== between them, such as run_examples[def f(x): ...]"
+    },
+    hint="Change one place at a time, run the examples on the whole function, and finish with the text that passes.",
+    steps=12,
+    make=make,
+    open=lambda task: Bench(function_of(task.world["module"], task.world["function"]), task.world["shown"]),
+    score=score,
+    solve=solve,
+)

@@ -1,0 +1,168 @@
+"""Steps of the harness: make tasks, roll agents out, score what they did."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from raw2fig.errors import InputError
+from raw2fig.papers.hal.agents import agent_of, read_agents
+from raw2fig.papers.hal.benchmarks import BENCHMARKS
+from raw2fig.papers.hal.contract import Rollout
+from raw2fig.papers.hal.detectors import flags_of, planted
+from raw2fig.papers.hal.preflight import TIMES, check_benchmark, gold_lines, read_gold
+from raw2fig.papers.hal.records import Store, as_line, read_rollouts, read_tasks, write_lines
+from raw2fig.papers.hal.runner import Limits, run
+from raw2fig.papers.hal.usage import Price, Usage, cost_cached, cost_list, price_of, total
+from raw2fig.settings import Field, Seed
+from raw2fig.step import Input, Output, step
+from raw2fig.tables import write_table
+
+SUCCESS = 1.0
+"""Score of a task that is solved."""
+Name = Literal["arithmetic", "navigation", "service", "repair"]
+
+
+@step
+def tasks(
+    *, benchmark: Name, number: Annotated[int, Field(ge=1)], tasks: Output, gold: Output, replicate: Seed
+) -> None:
+    """Make the tasks of a benchmark, and prove that they can be solved, and only by solving them.
+
+    Parameters
+    ----------
+    benchmark
+        The benchmark.
+    number
+        Number of tasks.
+    tasks
+        JSON Lines with a task in each: task, prompt, world. No answer is in it.
+    gold
+        JSON Lines with the answers: task, gold. No rollout reads it.
+    """
+    chosen = BENCHMARKS[benchmark]
+    made, answers = chosen.make(number, replicate)
+    idle = check_benchmark(chosen, made, answers)
+    logging.info(
+        "%s: %d tasks, each solved %d times by its reference; doing nothing solves %.0f %%",
+        benchmark,
+        number,
+        TIMES,
+        100 * idle,
+    )
+    write_lines((task._asdict() for task in made), tasks)
+    write_lines(gold_lines(answers), gold)
+
+
+@step
+def rollout(
+    *,
+    benchmark: Name,
+    tasks: Input,
+    agents: Input,
+    agent: list[str],
+    rollouts: Output,
+    limits: Limits,
+    replicate: Seed,
+    repeats: Annotated[int, Field(ge=1)] = 1,
+    store: Path | None = None,
+) -> None:
+    """Roll agents out on the tasks of a benchmark.
+
+    Parameters
+    ----------
+    benchmark
+        The benchmark.
+    tasks
+        Its tasks.
+    agents
+        YAML file of scaffolds, models and prices.
+    agent
+        Names of agents, such as 'Specialist (expert high)'.
+    rollouts
+        JSON Lines with a rollout in each: who did what on which task, how it ended, and its tokens.
+    repeats
+        Rollouts of each task, all with other seeds.
+    store
+        File that keeps rollouts as they come. A run that starts again goes on from there.
+    """
+    chosen, there = BENCHMARKS[benchmark], read_agents(agents)
+    pairs = [(task, repeat) for task in read_tasks(tasks) for repeat in range(repeats)]
+    if store is not None:
+        store.parent.mkdir(parents=True, exist_ok=True)
+    identity = f"{hashlib.sha256(tasks.read_bytes() + agents.read_bytes()).hexdigest()} {limits} {replicate}"
+    kept = Store(store, identity)
+    for name in agent:
+        ready = agent_of(there, name, chosen)
+        for one in run(ready, chosen, kept.missing(name, pairs), limits, replicate):
+            kept.add(as_line(name, benchmark, one))
+    write_lines((kept.known[name, task.task, repeat] for name in agent for task, repeat in pairs), rollouts)
+
+
+@step
+def score(
+    *, rollouts: list[Input], gold: list[Input], agents: Input, scores: Output, flags: Output, replicate: Seed
+) -> None:
+    """Score rollouts, and flag what the detectors find in them. Scoring the same rollouts again gives the same.
+
+    Parameters
+    ----------
+    rollouts
+        Files of rollouts.
+    gold
+        Files of answers, one for each file of rollouts.
+    agents
+        YAML file of scaffolds, models and prices.
+    scores
+        Table with a row for each rollout: replicate, benchmark, agent, task, repeat, status, score, confidence, steps,
+        prompt_tokens, completion_tokens, cost_list and cost_cached in US dollars, seconds.
+    flags
+        Table with a row for each rollout and detector that applies to it: replicate, benchmark, agent, task, repeat,
+        detector, flagged, planted, success.
+    """
+    import pandas as pd
+
+    if len(rollouts) != len(gold):
+        raise InputError("gold", f"names {len(gold)} files", f"one for each of the {len(rollouts)} of rollouts")
+    prices = {name: model.price for name, model in read_agents(agents).models.items()}
+    rows, found = list[dict[str, Any]](), list[dict[str, Any]]()
+    for path, answers in zip(rollouts, gold, strict=True):
+        right = read_gold(answers, path)
+        for agent, benchmark, one in read_rollouts(path):
+            if one.task not in right:
+                raise InputError(answers, f"has no {one.task!r}", f"the answers to the tasks of {path}")
+            worth = BENCHMARKS[benchmark].score(right[one.task], one.answer, one.state)
+            key = {
+                "replicate": replicate,
+                "benchmark": benchmark,
+                "agent": agent,
+                "task": one.task,
+                "repeat": one.repeat,
+            }
+            rows.append(key | _row(one, worth, prices))
+            truth = planted(one)
+            found += [
+                key | {"detector": name, "flagged": flag, "planted": name in truth, "success": worth >= SUCCESS}
+                for name, flag in flags_of(benchmark, one).items()
+            ]
+    write_table(pd.DataFrame(rows), scores)
+    write_table(pd.DataFrame(found), flags)
+
+
+def _row(one: Rollout, worth: float, prices: Mapping[str, Price]) -> dict[str, Any]:
+    used = {model: Usage(**usage) for model, usage in one.usage.items()}
+    tokens = total(used.values())
+    return {
+        "status": one.status,
+        "score": worth,
+        "confidence": one.confidence,
+        "steps": len(one.steps),
+        "prompt_tokens": tokens.prompt,
+        "completion_tokens": tokens.completion,
+        "cost_list": sum(cost_list(price_of(prices, model), usage) for model, usage in used.items()),
+        "cost_cached": sum(cost_cached(price_of(prices, model), usage) for model, usage in used.items()),
+        "seconds": one.seconds,
+    }
