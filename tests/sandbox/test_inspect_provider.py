@@ -259,6 +259,12 @@ def test_limits() -> None:
     assert "MemoryError" in execute("python3", "-c", "bytearray(9 << 30)").stderr
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="the limit on processes does not bind root")
+def test_a_fork_bomb_is_held_back() -> None:
+    source = "import os, time\ntry:\n    for n in range(600):\n        os.fork() or time.sleep(1000)\n"
+    assert 400 < int(python(source + "except BlockingIOError: print(n)")) < 512
+
+
 NUMBER_OF_KEYCTL = {"x86_64": 250, "aarch64": 219}[os.uname().machine]
 
 
@@ -390,16 +396,17 @@ def test_sandboxes_die_with_the_evaluation() -> None:
     evaluation.kill()
     evaluation.join()
     assert within(60, lambda: not on_this_machine(mark))
-    anyio.run(box.remove)
+    anyio.run(Sandbox.sample_cleanup, "task", None, {"default": box}, False)
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_the_folder_goes_with_the_sample(interrupted: bool, folders: Path) -> None:
-    """Also what the agent closed to itself, and also when the evaluation is being cancelled."""
+def test_the_folder_goes_with_the_sample(interrupted: bool, tmp_path: Path, folders: Path) -> None:
+    """Also what the agent closed to itself, and also when the evaluation is cancelled. What links lead to stays."""
+    (tmp_path / "host").mkdir(mode=0o750)
 
     async def sample() -> None:
         environments = await Sandbox.sample_init("task", None, {})
-        command = "mkdir -p a/b; touch a/b/c; ln -s / a/b/host; chmod 000 a/b a . /tmp"
+        command = f"mkdir -p a/b; touch a/b/c; ln -s {tmp_path}/host a/b/host; chmod 000 a/b a . /tmp"
         await environments["default"].exec(["sh", "-c", command])
         assert len(list(folders.iterdir())) == 1
         with anyio.CancelScope() as scope:
@@ -408,6 +415,7 @@ def test_the_folder_goes_with_the_sample(interrupted: bool, folders: Path) -> No
             await Sandbox.sample_cleanup("task", None, environments, interrupted)
 
     anyio.run(sample)
+    assert (tmp_path / "host").stat().st_mode & 0o777 == 0o750
 
 
 def test_samples_do_not_see_each_other() -> None:
@@ -416,7 +424,7 @@ def test_samples_do_not_see_each_other() -> None:
             await box.write_file(f"{place}/mine", "")
         other = Sandbox()
         seen = await other.exec(["ls", *provider.PRIVATE.values()])
-        await other.remove()
+        await Sandbox.sample_cleanup("task", None, {"default": other}, False)
         assert seen.success
         assert "mine" not in seen.stdout
 
@@ -582,7 +590,7 @@ def test_inspect_finds_the_sandbox_by_the_entry_point(tmp_path: Path) -> None:
         "from inspect_ai.util._sandbox.registry import registry_find_sandboxenv\n"
         "print(registry_find_sandboxenv('bubblewrap').__name__)"
     )
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}/workflow"}
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}/workflow:{os.environ.get('PYTHONPATH', '')}"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "BubblewrapSandboxEnvironment\n"
 

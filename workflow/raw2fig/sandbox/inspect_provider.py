@@ -94,11 +94,11 @@ class BubblewrapSandboxEnvironment(SandboxEnvironment):
 
     def __init__(self) -> None:
         super().__init__()
-        self._folder = Path(tempfile.mkdtemp(prefix="inspect-bubblewrap-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="inspect-bubblewrap-"))
         for name in PRIVATE:
-            (self._folder / name).mkdir()
+            (self.folder / name).mkdir()
         for name, text in ETC.items():
-            (self._folder / name).write_text(text)
+            (self.folder / name).write_text(text)
 
     @classmethod
     async def task_init(cls, task_name: str, config: SandboxEnvironmentConfigType | None) -> None:
@@ -111,7 +111,7 @@ class BubblewrapSandboxEnvironment(SandboxEnvironment):
         except SandboxUnavailableError as error:
             raise PrerequisiteError(str(error)) from error
         finally:
-            await probe.remove()
+            await anyio.to_thread.run_sync(_remove, probe.folder)
 
     @classmethod
     async def sample_init(
@@ -129,7 +129,7 @@ class BubblewrapSandboxEnvironment(SandboxEnvironment):
     ) -> None:
         with anyio.CancelScope(shield=True):
             for environment in environments.values():
-                await environment.as_type(cls).remove()
+                await anyio.to_thread.run_sync(_remove, environment.as_type(cls).folder)
 
     @classmethod
     def default_concurrency(cls) -> int | None:
@@ -186,15 +186,6 @@ class BubblewrapSandboxEnvironment(SandboxEnvironment):
             raise _file_error(file, ended.stderr)
         return ended.stdout.decode() if text else ended.stdout
 
-    async def remove(self) -> None:
-        """Delete the private folders. Those below that the agent closed to itself are opened from inside, where no link
-        leads to a file of the host."""
-        try:
-            await anyio.to_thread.run_sync(shutil.rmtree, self._folder)
-        except PermissionError:
-            await self._run(["/bin/chmod", "-R", "u+rwX", *PRIVATE.values()], None, 1 << 20, FILE_SECONDS)
-            await anyio.to_thread.run_sync(shutil.rmtree, self._folder)
-
     async def _run(
         self,
         command: Sequence[str],
@@ -210,7 +201,7 @@ class BubblewrapSandboxEnvironment(SandboxEnvironment):
         with ExitStack() as files:
             status = _file(files, b"")
             try:
-                process = _start(files, status, command, input, _options(self._folder, cwd, {**ENVIRONMENT, **env}))
+                process = _start(files, status, command, input, _options(self.folder, cwd, {**ENVIRONMENT, **env}))
             except OSError as error:
                 if error.errno == errno.E2BIG:
                     return Ended(126, b"", f"{error.strerror}\n".encode())
@@ -239,6 +230,16 @@ class BubblewrapSandboxEnvironment(SandboxEnvironment):
                 raise _file_error(cwd, stderr)
             raise _unavailable(_text(stderr).strip() or f"bwrap ended with {process.returncode}")
         return Ended(code or 0, bytes(stdout), bytes(stderr))
+
+
+def _remove(folder: Path) -> None:
+    """Delete a sample's folder. First, folders that the agent closed to itself are opened: no process of the agent is
+    left that could put a link to somewhere else in their place."""
+    for parent, names, _ in os.walk(folder):
+        for path in (os.path.join(parent, name) for name in names):
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)
+    shutil.rmtree(folder)
 
 
 def _options(folder: Path, cwd: str, env: Mapping[str, str]) -> list[str]:
