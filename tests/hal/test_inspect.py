@@ -135,7 +135,7 @@ def test_a_log_of_another_evaluation_is_read(tmp_path: Path) -> None:
 
         return execute
 
-    @modelapi(name="scripted")
+    @modelapi(name="adding")
     class Scripted(ModelAPI):
         async def generate(self, input: Any, tools: Any, tool_choice: Any, config: Any) -> ModelOutput:
             if "break" in input[-1].text:
@@ -155,13 +155,13 @@ def test_a_log_of_another_evaluation_is_read(tmp_path: Path) -> None:
         Sample(input="break", id=3),
     ]
     task = Task(MemoryDataset(samples), solver=basic_agent(tools=[add()]), scorer=includes(), name="sums", epochs=2)
-    (log,) = eval(task, model=get_model("scripted/x"), log_dir=str(tmp_path), fail_on_error=False, display="none")
+    (log,) = eval(task, model=get_model("adding/x"), log_dir=str(tmp_path), fail_on_error=False, display="none")
     found = {(one.rollout.task, one.rollout.repeat): one for one in read_eval(Path(log.location))}
     assert {key: one.rollout.status for key, one in found.items()} == {
         (str(task), repeat): "env_error" if task == 3 else "ok" for task in (1, 2, 3) for repeat in (0, 1)
     }
     assert [found[str(task), 0].score for task in (1, 2)] == [1.0, 0.0]
     right = found["1", 0].rollout
-    assert right.usage == {"scripted/x": {"prompt": 30, "completion": 4, "cache_read": 10, "cache_write": 0}}
+    assert right.usage == {"adding/x": {"prompt": 30, "completion": 4, "cache_read": 10, "cache_write": 0}}
     assert ("add", '{"x": 2, "y": 3}', "5") in [(step.tool, step.argument, step.text) for step in right.steps]
     assert found["3", 0].rollout.errors

@@ -29,6 +29,7 @@ def rolled(folder: Path, benchmark: str, tasks: Path, store: Path | None = None,
         rollouts=out,
         limits=LIMITS,
         replicate=0,
+        repeats=1,
         store=store,
     )
     return out

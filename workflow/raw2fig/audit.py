@@ -34,8 +34,6 @@ def main(words: list[str]) -> int:
     if paper not in papers():
         raise InputError("PAPER", f"is {paper!r}", nearest(paper, list(papers())))
     config = check(load([SHIPPED]))
-    if "replicates" not in config[paper]:
-        raise InputError("PAPER", f"is {paper!r}, which draws nothing at random", "a paper with replicates")
     first = Path(config["pathvars"]["results"]) / paper / "claims.json"
     if not first.is_file():
         raise InputError(first, "is not there", f"the claims of a first run: snakemake {paper}")

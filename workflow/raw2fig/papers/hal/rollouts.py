@@ -67,7 +67,7 @@ def rollout(
     rollouts: Output,
     limits: Limits,
     replicate: Seed,
-    repeats: Annotated[int, Field(ge=1)] = 1,
+    repeats: Annotated[int, Field(ge=1)],
     store: Path | None = None,
 ) -> None:
     """Roll agents out on the tasks of a benchmark.
