@@ -200,6 +200,7 @@ def fig_detectors(*, flags: list[Input]) -> Drawing:
     fig, ax = canvas(8.0, 3.8)
     bars_with_intervals(ax, [name.replace(" ", "\n") for name in names], series)
     ax.set(ylim=(0, 1.05), title="Detectors against planted misbehaviour")
+    legend_above(fig, [ax])
     rows = [
         {"detector": name, "measure": measure, **one._asdict()}
         for measure, of in series.items()
