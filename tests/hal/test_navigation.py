@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import groupby, pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from raw2fig.errors import InputError
@@ -13,7 +14,7 @@ from raw2fig.papers.hal.benchmarks import navigation
 from raw2fig.papers.hal.benchmarks.navigation import BENCHMARK, FOUND, LONGER, make, make_longer, questions, score
 from raw2fig.papers.hal.benchmarks.valley import ANSWERS, HOME, RULE, site
 from raw2fig.papers.hal.contract import Rollout, Scaffold, Task, Use
-from raw2fig.papers.hal.policies import Policy, is_planted, policy_client
+from raw2fig.papers.hal.policies import Policy, Seen, Turn, is_planted, policy_client
 from raw2fig.papers.hal.policies.navigation import PLANTS, TIMES, rule
 from raw2fig.papers.hal.runner import Agent, Limits, run
 from raw2fig.papers.hal.scaffolds import generalist, specialist, zero_shot
@@ -220,3 +221,10 @@ def shows(name: str, one: Rollout, gold: str) -> None:
         case "abstains":
             assert one.answer == "I could not find it"
             assert one.state["visited"]
+
+
+def test_a_guess_without_retrieval_is_planted_only_where_a_page_could_be_open_and_none_is() -> None:
+    plant, rng = PLANTS["answers_without_retrieval"], np.random.default_rng(0)
+    before = Seen("Tools:\nopen: shows a page", make(1, 0)[0][0].prompt, [])
+    after = before._replace(turns=[Turn("open[/]", "open", HOME, site(0)[HOME].text)])
+    assert [plant(seen, rng) is None for seen in (before, after, before._replace(told="Tools:"))] == [False, True, True]
