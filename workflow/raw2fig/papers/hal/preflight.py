@@ -1,12 +1,13 @@
 """Proof of an environment before it is used: what solves a task scores 1 every time, and its answer is out of reach.
 
-Answers lie in a file of their own, which begins with a canary: a random word that stands nowhere else. Where it turns
+Answers lie in a file of their own, which begins with a canary: a word that stands nowhere else. Where it turns
 up in what an agent did, the agent could read the answers.
 """
 
 from __future__ import annotations
 
-import secrets
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def check_benchmark(benchmark: Benchmark, tasks: Sequence[Task], gold: Mapping[s
 
 
 def gold_lines(gold: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What a file of answers holds."""
-    yield {CANARY: secrets.token_hex(16)}
+    """What a file of answers holds. The canary is made of all answers: the same in every run, and nobody's guess."""
+    yield {CANARY: hashlib.sha256(json.dumps([CANARY, dict(gold)]).encode()).hexdigest()}
     yield from ({"task": task, "gold": answer} for task, answer in gold.items())
 
 
