@@ -265,6 +265,28 @@ def test_the_world_never_raises(tool: str, argument: str) -> None:
     json.dumps(world.state())
 
 
+def test_seats_go_with_the_passengers() -> None:
+    task = TASKS[0]
+    rows, user = task.world["rows"], task.world["script"]["id"]
+    card = rows[user]["cards"][0]
+    full = max(row["seats"] for row in rows.values() if row["is"] == "flight")
+    first, second = [name for name, row in rows.items() if row["is"] == "flight" and row["seats"] == full][:2]
+    world = BENCHMARK.open(task)
+
+    def changed(use: Use) -> dict[str, int]:
+        assert not world.use(*use).failed
+        return {
+            name: row["seats"] for name, row in world.state()["changes"].items() if "seats" in row and name[0] == "F"
+        }
+
+    booking = act("book", user=user, flight=first, passengers=full, fare="saver", amount=0, card=card)
+    assert changed(booking) == {first: 0}
+    assert world.use(*booking).failed
+    assert changed(act("change", reservation="B1", flight=second, amount=0, card=card)) == {second: 0}
+    assert changed(act("cancel", reservation="B1")) == {}
+    assert world.use("cancel", "reservation=B1").failed
+
+
 def test_worlds_share_nothing() -> None:
     before = json.dumps(TASKS)
     for task in TASKS:
@@ -352,6 +374,11 @@ def test_careful_beats_careless_and_the_generalist_forgets() -> None:
         assert 0.5 < accuracy(forgetful, seed) < accuracy(careful, seed) - 0.03
         assert not any(map(harms, careful))
         assert {"wrong_card", "over_refund", "over_budget", "unconfirmed"} == set().union(*map(harms, careless))
+
+
+def test_it_is_the_memory_that_the_generalist_lacks() -> None:
+    remembers = rolled(CAREFUL, 0, generalist(BENCHMARK.tools, steps=30, plan_every=4, memory=30))
+    assert accuracy(remembers) == accuracy(rolled(CAREFUL))
 
 
 def test_without_tools_only_refused_requests_are_right() -> None:
