@@ -166,6 +166,10 @@ def test_an_answer_without_end_is_given_up(endless: Response) -> None:
     with endpoint(lambda body, number: endless if number == 4 else well(body, number)) as server:
         assert texts(replies(server.url, timeout=1, attempts=9)) == EXPECTED
     assert len(server.requests) > 9
+    with endpoint(lambda *_: endless) as server:
+        (lost,) = replies(server.url, [question()], timeout=1, attempts=1)
+    assert isinstance(lost, Failure)
+    assert "ValueError: no end of the answer after" in lost.reason
 
 
 def test_an_endpoint_that_is_down_gives_no_reply() -> None:
@@ -318,14 +322,14 @@ def test_answers_are_given_as_they_come() -> None:
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_an_exception_or_the_end_of_interest_ends_all_that_was_asked(closed: bool) -> None:
-    begun: list[int] = []
+    begun, told = list[int](), list[bool]()
 
     def ask(number: int, ended: Event) -> int:
         begun.append(number)
         if number == 2 and not closed:
             raise InputError("key", "is wrong")
         if number > 0:
-            assert ended.wait(30)
+            told.append(ended.wait(10))
             time.sleep(0.05)  # long enough for the others to be called off
         return number
 
@@ -337,6 +341,8 @@ def test_an_exception_or_the_end_of_interest_ends_all_that_was_asked(closed: boo
         with pytest.raises(InputError, match="key: is wrong"):
             list(found)
     assert len(begun) < 50
+    assert told
+    assert all(told)
 
 
 @pytest.mark.parametrize("text", ["x", " x\n", "\N{SNOWMAN}"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 pytestmark = pytest.mark.training
-LENGTH = 3 * LOOK
+LENGTH = 3 * LOOK - 5
 
 
 @pytest.fixture(scope="module")
