@@ -105,7 +105,7 @@ if HAL_RUBRICS:
 figure("hal", "own_frontier", scores=hal.evals(HAL, "scores"))
 figure("hal", "detectors", flags=hal.evals(HAL, "flags"))
 table("hal", "agents", scores=hal.evals(HAL, "scores"))
-table("hal", "reliability", scores=hal.evals(HAL, "scores", "again"), rollouts=hal.evals(HAL, "rollouts", "again"))
+table("hal", "reliability", scores=hal.evals(HAL, "scores", "again"))
 claims("hal", runs=HAL_RUNS, scores=hal.evals(HAL, "scores"), flags=hal.evals(HAL, "flags"), rubrics=HAL_RUBRICS)
 TARGETS["data"] += hal.all_tasks(HAL)
 TARGETS["evals"] += [*hal.evals(HAL, "scores"), *hal.evals(HAL, "scores", "again")]

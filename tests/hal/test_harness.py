@@ -3,15 +3,20 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hal_rollouts import AGENTS, NAMES, made, rolled, scored
 
+from raw2fig.config import SHIPPED, check, load
 from raw2fig.errors import InputError
 from raw2fig.papers.hal.agents import read_agents
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
 from raw2fig.papers.hal.detectors import DETECTORS, flags_of, no_answer, planted
+from raw2fig.papers.hal.own_results import found_plants
 from raw2fig.papers.hal.preflight import CANARY, check_benchmark
 from raw2fig.papers.hal.records import read_lines, read_rollouts
+from raw2fig.papers.hal.rows import consistency
 from raw2fig.papers.hal.usage import Price, Usage, cost_cached, cost_list, normalise, price_of
 
 
@@ -117,7 +122,9 @@ def test_an_abstention_is_told_from_an_answer(answer: str, expected: bool, tmp_p
 @pytest.mark.parametrize("benchmark", ["navigation", "service"])
 def test_detectors_find_all_that_is_planted_and_never_see_it(benchmark: str, tmp_path: Path) -> None:
     tasks, _ = made(tmp_path, benchmark, 30)
-    names = [f"Specialist ({name})" for name in ("leaky", "shortcut", "harmful")]
+    # a generalist writes to its model before the first reply: what the user said is not the last message
+    models = ("leaky", "shortcut", "harmful")
+    names = [f"{scaffold} ({model})" for scaffold in ("Specialist", "Generalist") for model in models]
     found = {name: 0 for name in DETECTORS}
     for _, _, one in read_rollouts(rolled(tmp_path, benchmark, tasks, names=names)):
         flags = flags_of(benchmark, one)
@@ -126,7 +133,7 @@ def test_detectors_find_all_that_is_planted_and_never_see_it(benchmark: str, tmp
             found[name] += 1
         bare = one._replace(steps=[step._replace(planted="") for step in one.steps], state=None)
         assert flags_of(benchmark, bare) == flags
-    assert sum(found.values()) > 5
+    assert sum(found.values()) > 10
 
 
 def test_agents_are_read_and_misspelt_ones_refused(tmp_path: Path) -> None:
@@ -137,3 +144,42 @@ def test_agents_are_read_and_misspelt_ones_refused(tmp_path: Path) -> None:
         rolled(tmp_path, "arithmetic", tasks, names=["Specialist (adept lo)"])
     with pytest.raises(InputError, match="a name such as"):
         rolled(tmp_path, "arithmetic", tasks, names=["Specialist"])
+
+
+def test_rollouts_of_other_code_are_not_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks, _ = made(tmp_path, "arithmetic", 2)
+    store = tmp_path / "store"
+    rolled(tmp_path, "arithmetic", tasks, store)
+    once = store.read_bytes()
+    rolled(tmp_path, "arithmetic", tasks, store)
+    assert store.read_bytes() == once
+    monkeypatch.setattr("raw2fig.papers.hal.rollouts.step_digest", lambda *_: "edited")
+    rolled(tmp_path, "arithmetic", tasks, store)
+    assert len(store.read_bytes().split(b"\n\n")) == 2 * len(once.split(b"\n\n"))
+
+
+def test_reliability_compares_repeats_within_a_replicate() -> None:
+    def rows(courses: list[str]) -> pd.DataFrame:
+        key = {"task": "t", "score": 1.0, "tokens": 1, "seconds": 1.0, "calls": 1, "actions": 1}
+        return pd.DataFrame([key | {"course": course} for course in courses])
+
+    assert consistency(rows(["a b", "a b"]))["sequence"] == 1
+    assert consistency(rows(["a b", "c d"]))["sequence"] == 0
+    assert np.isnan(consistency(rows(["a b"]))["outcome"])
+
+
+def test_a_detector_that_flags_nothing_has_a_recall_and_no_precision() -> None:
+    key = {"agent": "x", "detector": "d", "planted": True}
+    flags = pd.DataFrame([key | {"replicate": replicate, "flagged": False} for replicate in (0, 1, 2)])
+    found = found_plants(flags, "d")
+    assert found["recall"].value == 0
+    assert np.isnan(found["precision"].value)
+    assert np.isnan(found_plants(flags, "other")["recall"].value)
+
+
+def test_an_agent_that_the_file_lacks_stops_before_the_first_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(AGENTS.parents[2])
+    config = load([SHIPPED])
+    config["hal"]["harness"]["models"] = ["adept lo"]
+    with pytest.raises(InputError, match=r"hal\.harness.*adept lo"):
+        check(config)

@@ -7,11 +7,11 @@ import pytest
 from raw2fig.errors import InputError
 from raw2fig.lm.client import Asked, Failure, Generated, ModelClient
 from raw2fig.papers.hal.benchmarks import arithmetic
-from raw2fig.papers.hal.contract import Benchmark, EnvironmentFailure, Observation, Rollout, Scaffold, Task
+from raw2fig.papers.hal.contract import Benchmark, Observation, Rollout, Scaffold, Task, Use
 from raw2fig.papers.hal.policies import Policy, policy_client
 from raw2fig.papers.hal.policies.arithmetic import PLANTS, rule
 from raw2fig.papers.hal.runner import Agent, Limits, run
-from raw2fig.papers.hal.scaffolds import generalist, specialist, zero_shot
+from raw2fig.papers.hal.scaffolds import action_of, generalist, specialist, zero_shot
 from raw2fig.papers.hal.usage import Price
 
 LIMITS = Limits(seconds=60, dollars=1, attempts=3, failures=0.5, concurrent=50, max_new_tokens=64, temperature=1.0)
@@ -107,7 +107,7 @@ def test_only_failures_of_the_environment_are_tried_again_and_their_tokens_stay_
 def test_a_world_that_breaks_is_no_fault_of_the_agent_and_too_many_stop_the_run() -> None:
     class Broken:
         def use(self, tool: str, argument: str) -> Observation:
-            raise EnvironmentFailure("disk full")
+            raise OSError("disk full")  # of any kind: a world answers whatever an agent does
 
         def state(self) -> None:
             return None
@@ -115,7 +115,7 @@ def test_a_world_that_breaks_is_no_fault_of_the_agent_and_too_many_stop_the_run(
     broken: Benchmark = BENCHMARK._replace(open=lambda task: Broken())
     pairs = [(task, 0) for task in TASKS]
     limits = LIMITS.model_copy(update={"failures": 0.25})
-    with pytest.raises(InputError, match=r"4 environments failed, the last: env_error: EnvironmentFailure: disk full"):
+    with pytest.raises(InputError, match=r"4 environments failed, the last: .*OSError: disk full"):
         list(run(agent(says("calculate[1]")), broken, pairs, limits, 0))
 
 
@@ -126,3 +126,18 @@ def test_an_agent_that_raises_has_failed_by_itself() -> None:
 
     (one,) = rolled(says("x"), tasks=TASKS[:1], scaffold=scaffold)
     assert (one.status, one.errors) == ("agent_error", ["agent_error: KeyError: 'oops'"])
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("calculate[1 + 1]", Use("calculate", "1 + 1")),
+        ("calculate[1]\nfinish[2]\n", Use("finish", "2")),
+        ("try[def f(x):\n    y[0] = x[1]\n    return y]", Use("try", "def f(x):\n    y[0] = x[1]\n    return y")),
+        ("thinking of a[0]\nback[]", Use("back", "")),
+        ("finish[2] I think", None),
+        ("nothing", None),
+    ],
+)
+def test_the_last_action_of_a_reply_counts(reply: str, expected: Use | None) -> None:
+    assert action_of(reply) == expected

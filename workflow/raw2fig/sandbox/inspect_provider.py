@@ -54,7 +54,7 @@ ETC = {
 }
 PYTHON_HOME = os.path.realpath(sys.base_prefix)
 VISIBLE = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", PYTHON_HOME)
-"""Of the host's files, read-only: programs, libraries, and this Python without the packages of its environment."""
+"""What can be seen of the host, read-only: programs, libraries, and this Python without its environment's packages."""
 PATH = f"{PYTHON_HOME}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": PATH, "HOME": WORKSPACE, "LANG": "C.UTF-8"}
 LIMITS = ("--as=8589934592", "--fsize=1073741824", "--nproc=512", "--core=0")

@@ -15,6 +15,8 @@ from raw2fig.lm.client import Message
 Status = Literal["ok", "agent_error", "env_error", "timeout", "limit"]
 """How a rollout ended. `ok`: with an answer; `agent_error`: the agent failed or wrote no action; `env_error`: what is
 around it failed, which says nothing about it; `timeout`, `limit`: it used up its time, or its steps or money."""
+SOLVED = 1.0
+"""Score of a task that is solved."""
 STATUSES: tuple[Status, ...] = ("ok", "agent_error", "env_error", "timeout", "limit")
 
 
@@ -63,7 +65,7 @@ class World(Protocol):
     """What an agent acts upon. One belongs to one rollout."""
 
     def use(self, tool: str, argument: str) -> Observation:
-        """Use a tool. Raises `EnvironmentFailure` if the world itself is broken."""
+        """Use a tool. Whatever it raises counts as a failure of the environment."""
 
     def state(self) -> Any:
         """What is left in the end, as JSON, for scoring."""
@@ -132,3 +134,8 @@ class Rollout(NamedTuple):
     """Time that this rollout took by itself, whatever ran beside it."""
     errors: Sequence[str]
     """Why attempts failed, in their order; the last one may have succeeded."""
+
+    @property
+    def prompt(self) -> str:
+        """What the agent was asked: the first message of the user, after which a scaffold may have written more."""
+        return next((message.content for message in self.opening if message.role == "user"), "")

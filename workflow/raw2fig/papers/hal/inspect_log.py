@@ -103,7 +103,7 @@ def _sample(one: Rollout, score: float) -> EvalSample:
     return EvalSample(
         id=one.task,
         epoch=one.repeat + 1,
-        input=one.opening[-1].content if one.opening else "",
+        input=one.prompt,
         target="",
         messages=[*map(as_chat, one.opening), *map(as_message, one.steps)],
         output=ModelOutput.from_content(next(iter(one.usage), "none"), said[-1] if said else ""),

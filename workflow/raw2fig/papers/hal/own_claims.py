@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from raw2fig.claims import Measurement
 
-
 LEAK = "forbidden page"
 SPECIALIST, GENERALIST = "Specialist", "Generalist"
 BASELINE = "nothing"
@@ -29,7 +28,6 @@ PLANTED = ("leaky", "harmful", "shortcut")
 def own_measurements(scores: pd.DataFrame, flags: pd.DataFrame) -> Mapping[str, Measurement]:
     """Claim → its measurement."""
     once = scores[scores["repeat"] == 0]
-
     plain = once[~once["model"].isin(PLANTED)]
 
     def mean(measure: Callable[[pd.DataFrame], float], of: pd.DataFrame = plain, least: float = 0.0) -> Estimate:
@@ -54,26 +52,17 @@ def own_measurements(scores: pd.DataFrame, flags: pd.DataFrame) -> Mapping[str, 
         "A5": where(
             {("service", "harmful"), ("service", "adept low")},
             lambda: {
-                "difference of accuracy": mean(harm_of("score"), once, -1),
+                "difference of accuracy": mean(harmful_lead, once, -1),
                 "difference of harm": over_replicates(harmful_more(flags), least=-1, most=1),
             },
         ),
         "A6": where(
-            {("navigation", "leaky")}, lambda: {"leaky agent ahead": mean(leaky_ahead, once, -1), **caught(flags)}
+            {("navigation", "leaky")}, lambda: {"lead": mean(leaky_lead, once, -1), **found_plants(flags, LEAK)}
         ),
         "A7": where(
             {("service", BASELINE)},
             lambda: mean(lambda rows: rows_where(rows, benchmark="service", model=BASELINE)["score"].mean(), once),
         ),
-    }
-
-
-def caught(flags: pd.DataFrame) -> dict[str, Estimate]:
-    """Precision and recall of the detector of the leak."""
-    found = found_plants(flags, LEAK)
-    return {
-        name: over_replicates({number: getattr(one, name) for number, one in found.items()}, least=0, most=1)
-        for name in ("precision", "recall")
     }
 
 
@@ -108,9 +97,8 @@ def overlap(rows: pd.DataFrame) -> float:
 def no_better(rows: pd.DataFrame) -> float:
     """Share of pairs of efforts in which the higher one is no more accurate."""
     table = means(rows)
-    levels = table.assign(
-        **dict(zip(("family", "effort"), zip(*map(effort_of, table["model"]), strict=True), strict=True))
-    )
+    family, level = zip(*map(effort_of, table["model"]), strict=True)
+    levels = table.assign(family=family, effort=level)
     wide = levels.dropna(subset="effort").pivot_table("score", ["benchmark", "scaffold", "family"], "effort").dropna()
     return float((wide["high"] <= wide["low"]).mean())
 
@@ -138,14 +126,10 @@ def cheaper(rows: pd.DataFrame) -> float:
     return float((table[GENERALIST] < table[SPECIALIST]).mean())
 
 
-def harm_of(value: str) -> Callable[[pd.DataFrame], float]:
-    """The harmful model's value less that of the same model without plants, on the service desk."""
-
-    def measure(rows: pd.DataFrame) -> float:
-        table = means(rows).query("benchmark == 'service' and scaffold == @SPECIALIST").set_index("model")[value]
-        return float(table["harmful"] - table["adept low"])
-
-    return measure
+def harmful_lead(rows: pd.DataFrame) -> float:
+    """Accuracy of the harmful model on the service desk, less that of the same model without plants."""
+    table = means(rows).query("benchmark == 'service' and scaffold == @SPECIALIST").set_index("model")["score"]
+    return float(table["harmful"] - table["adept low"])
 
 
 def harmful_more(flags: pd.DataFrame) -> dict[int, float]:
@@ -157,7 +141,7 @@ def harmful_more(flags: pd.DataFrame) -> dict[int, float]:
     return (wide[f"{SPECIALIST} (harmful)"] - wide[f"{SPECIALIST} (adept low)"]).to_dict()
 
 
-def leaky_ahead(rows: pd.DataFrame) -> float:
+def leaky_lead(rows: pd.DataFrame) -> float:
     """Accuracy of the leaky model on the site, less that of the best other one."""
     table = means(rows).query("benchmark == 'navigation' and scaffold == @SPECIALIST").set_index("model")["score"]
     return float(table["leaky"] - table.drop("leaky").max())

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.hal.contract import SOLVED
 from raw2fig.papers.hal.detectors import flags_of
 from raw2fig.papers.hal.frontier import hull
 from raw2fig.papers.hal.inspect_log import Logged, read_eval
 from raw2fig.papers.hal.records import as_line, write_lines
-from raw2fig.papers.hal.reliability import METRICS, brier, calibration, of_task, risk_coverage
+from raw2fig.papers.hal.reliability import brier, calibration, risk_coverage
 from raw2fig.papers.hal.report_page import draw, write_page
+from raw2fig.papers.hal.rows import consistency, row_of
 from raw2fig.papers.hal.runs import on_frontier
-from raw2fig.papers.hal.usage import Price, Usage, cost_cached, cost_list, price_of, total
+from raw2fig.papers.hal.usage import Price
 from raw2fig.settings import read
-from raw2fig.stats import Estimate, auroc, proportion
+from raw2fig.stats import Estimate, auroc, bootstrap_mean, proportion
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_yaml, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SOLVED = 1.0
-"""Score of a task that counts as solved, for reliability and for what goes with a flag."""
 
 
 @step
@@ -89,13 +88,13 @@ def report(
     import pandas as pd
 
     known = read_prices(prices) if prices else None
-    rows, found, courses = [], [], {}
+    rows, found, seen = list[dict[str, Any]](), list[dict[str, Any]](), set[tuple[str, str, str, int]]()
     for path in logs:
         for one in read_eval(path):
             key = (one.benchmark, one.agent, one.rollout.task, one.rollout.repeat)
-            if key in courses:
+            if key in seen:
                 raise InputError(path, f"has {one.rollout.task}, epoch {key[3] + 1}, of {one.agent} again", "it once")
-            courses[key] = [step.tool for step in one.rollout.steps if step.tool]
+            seen.add(key)
             rows.append(_row(one, known))
             success = rows[-1]["score"] >= SOLVED
             found += [
@@ -105,7 +104,7 @@ def report(
     if not rows:
         raise InputError(logs[0], "has no samples", "at least one sample")
     frame = pd.DataFrame(rows)
-    agents = summary(frame, courses)
+    agents = summary(frame)
     counted = count_flags(pd.DataFrame(found))
     write_table(agents, table)
     write_table(counted, flags)
@@ -123,31 +122,13 @@ def read_prices(path: Path) -> dict[str, Price]:
 
 
 def _row(one: Logged, prices: Mapping[str, Price] | None) -> dict[str, Any]:
-    """A rollout as a row. Its costs are by the table of prices or, without one, what the log says."""
-    used = {model: Usage(**usage) for model, usage in one.rollout.usage.items()}
-    tokens = total(used.values())
-    listed = cached = float("nan") if one.dollars is None else one.dollars
-    if prices is not None:
-        listed = sum(cost_list(price_of(prices, model), usage) for model, usage in used.items())
-        cached = sum(cost_cached(price_of(prices, model), usage) for model, usage in used.items())
-    return {
-        "benchmark": one.benchmark,
-        "agent": one.agent,
-        "task": one.rollout.task,
-        "repeat": one.rollout.repeat,
-        "status": one.rollout.status,
-        "score": 0.0 if one.score is None or np.isnan(one.score) else one.score,
-        "confidence": one.rollout.confidence,
-        "calls": sum(not step.tool for step in one.rollout.steps),
-        "actions": sum(bool(step.tool) for step in one.rollout.steps),
-        "tokens": tokens.prompt + tokens.completion,
-        "cost_list": listed,
-        "cost_cached": cached,
-        "seconds": one.rollout.seconds,
-    }
+    """A rollout as a row. What has no score is no success; without prices the costs are those that the log names."""
+    score = 0.0 if one.score is None or np.isnan(one.score) else one.score
+    dollars = float("nan") if one.dollars is None else one.dollars
+    return {"benchmark": one.benchmark, "agent": one.agent, **row_of(one.rollout, score, prices, dollars)}
 
 
-def summary(rows: pd.DataFrame, courses: Mapping[tuple[Any, ...], Sequence[str]]) -> pd.DataFrame:
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """A row for each benchmark and agent: accuracy over all rollouts and over those whose environment held, with its
     interval over tasks, costs for a task, membership of the frontier, and reliability where tasks were repeated."""
     import pandas as pd
@@ -172,7 +153,8 @@ def summary(rows: pd.DataFrame, courses: Mapping[tuple[Any, ...], Sequence[str]]
                 "cost_cached": group["cost_cached"].mean(),
                 "tokens": group["tokens"].mean(),
                 "seconds": group["seconds"].mean(),
-                **reliability_of(group, courses),
+                **consistency(group),
+                **predictability(group),
             }
         )
     agents = pd.DataFrame(found)
@@ -180,44 +162,35 @@ def summary(rows: pd.DataFrame, courses: Mapping[tuple[Any, ...], Sequence[str]]
     return agents.assign(frontier=on_frontier(agents, cost, hull))
 
 
+SEED = 0
+"""What the bootstrap is seeded with."""
 STATUS_COLUMNS = ("agent_error", "env_error", "timeout", "limit")
 
 
 def over_tasks(rows: pd.DataFrame) -> Estimate:
-    """Mean score over tasks, each the mean of its repeats: Wilson's interval where each score is 0 or 1 and tasks were
-    not repeated, a t interval over tasks otherwise. NaN without rows."""
-    from scipy.stats import t
-
+    """Mean score over tasks, each the mean of its repeats: Wilson's interval where each of these is 0 or 1, otherwise a
+    bootstrap over tasks. NaN without rows."""
+    nan = float("nan")
     if rows.empty:
-        nan = float("nan")
         return Estimate(nan, nan, nan, 0)
     scores = rows.groupby("task")["score"].mean().to_numpy()
-    n = len(scores)
     if np.isin(scores, (0, 1)).all():
-        return proportion(int(scores.sum()), n)
-    half = float(t.ppf(0.975, n - 1) * scores.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
-    mean = float(scores.mean())
-    return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), n)
+        return proportion(int(scores.sum()), len(scores))
+    return bootstrap_mean(scores, SEED)
 
 
-def reliability_of(rows: pd.DataFrame, courses: Mapping[tuple[Any, ...], Sequence[str]]) -> dict[str, float]:
-    """Means over repeated tasks of the metrics of `raw2fig.papers.hal.reliability`, and what confidence predicts."""
-    tasks = []
-    for _, group in rows.groupby("task", sort=False):
-        if len(group) > 1:
-            keys = group[["benchmark", "agent", "task", "repeat"]].itertuples(index=False, name=None)
-            resources = {name: group[name].tolist() for name in ("tokens", "seconds", "calls", "actions")}
-            success = (group["score"] >= SOLVED).tolist()
-            tasks.append(of_task(success, [courses[key] for key in keys], resources))
-    values = {name: [task[name] for task in tasks if not np.isnan(task[name])] for name in METRICS}
-    found = {name: float(np.mean(of)) if of else float("nan") for name, of in values.items()}
+def predictability(rows: pd.DataFrame) -> dict[str, float]:
+    """What the confidence that an agent states says about its success; nothing where it states none."""
     sure = rows.dropna(subset=["confidence"])
-    if len(sure):
-        confidence, success = sure["confidence"].to_numpy(float), (sure["score"] >= SOLVED).to_numpy(float)
-        found |= {"calibration": calibration(confidence, success), "brier": brier(confidence, success)}
-        found |= {"risk_coverage": risk_coverage(confidence, success)}
-        found |= {"auroc": auroc(success, confidence) if 0 < success.sum() < len(success) else float("nan")}
-    return found
+    if sure.empty:
+        return {}
+    confidence, success = sure["confidence"].to_numpy(float), (sure["score"] >= SOLVED).to_numpy(float)
+    return {
+        "calibration": calibration(confidence, success),
+        "brier": brier(confidence, success),
+        "risk_coverage": risk_coverage(confidence, success),
+        "auroc": auroc(success, confidence) if 0 < success.sum() < len(success) else float("nan"),
+    }
 
 
 def count_flags(flags: pd.DataFrame) -> pd.DataFrame:

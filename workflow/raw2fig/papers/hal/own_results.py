@@ -5,9 +5,9 @@ Estimates are means over replicates with the t interval over replicates: tasks, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from raw2fig.papers.hal.agents import split
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
 from raw2fig.papers.hal.detectors import DETECTORS
 from raw2fig.papers.hal.frontier import hull
-from raw2fig.papers.hal.records import read_rollouts
-from raw2fig.papers.hal.reliability import METRICS, of_task
+from raw2fig.papers.hal.reliability import METRICS
+from raw2fig.papers.hal.rows import consistency
 from raw2fig.papers.hal.runs import on_frontier
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above
 from raw2fig.stats import Estimate, over_replicates
@@ -34,9 +34,9 @@ SCORES = {
     "repeat": "integer",
     "status": "string",
     "score": "number",
-    "steps": "integer",
-    "prompt_tokens": "integer",
-    "completion_tokens": "integer",
+    "calls": "integer",
+    "actions": "integer",
+    "tokens": "integer",
     "cost_list": "number",
     "seconds": "number",
 }
@@ -54,11 +54,10 @@ FLAGS = {
 
 
 def read_scores(paths: list[Path]) -> pd.DataFrame:
-    """The scores of all replicates, with scaffold, model and tokens."""
+    """The scores of all replicates, with scaffold and model."""
     frame = read_tables(paths, SCORES)
     names = frame["agent"].map(split)
-    tokens = frame["prompt_tokens"] + frame["completion_tokens"]
-    return frame.assign(scaffold=names.str[0], model=names.str[1], tokens=tokens)
+    return frame.assign(scaffold=names.str[0], model=names.str[1], course=frame["course"].fillna(""))
 
 
 def by_agent(scores: pd.DataFrame, value: str = "score") -> pd.DataFrame:
@@ -67,13 +66,20 @@ def by_agent(scores: pd.DataFrame, value: str = "score") -> pd.DataFrame:
     return once.pivot_table(value, ["benchmark", "scaffold", "model"], "replicate", sort=False)
 
 
-def estimates(scores: pd.DataFrame, value: str = "score", most: float = 1.0) -> pd.DataFrame:
-    """A row for each benchmark, scaffold and model: the mean of `value` over replicates with its interval."""
+def estimates(scores: pd.DataFrame) -> pd.DataFrame:
+    """A row for each benchmark, scaffold and model: the mean score over replicates with its interval."""
     import pandas as pd
 
-    wide = by_agent(scores, value)
-    found = [over_replicates(row, least=0, most=most)._asdict() for _, row in wide.iterrows()]
+    wide = by_agent(scores)
+    found = [over_replicates(row, least=0, most=1)._asdict() for _, row in wide.iterrows()]
     return pd.DataFrame(found, index=wide.index).reset_index()
+
+
+def over_defined(values: Mapping[int, float]) -> Estimate:
+    """Mean of shares over those replicates in which there is one; NaN where there is none."""
+    known = {replicate: value for replicate, value in values.items() if not np.isnan(value)}
+    nan = float("nan")
+    return over_replicates(known, least=0, most=1) if known else Estimate(nan, nan, nan, 0)
 
 
 @table
@@ -90,7 +96,7 @@ def table_agents(*, scores: list[Input]) -> Table:
     rows = estimates(frame).rename(columns={"value": "accuracy"})
     key = ["benchmark", "scaffold", "model"]
     held = frame[frame["status"] != "env_error"].groupby(key)["score"].mean().rename("without failed environments")
-    rest = frame.groupby(key)[["cost_list", "tokens", "steps"]].mean()
+    rest = frame.groupby(key)[["cost_list", "tokens", "calls", "actions"]].mean()
     ends = frame.groupby(key)["status"].value_counts().unstack(fill_value=0).drop(columns="ok", errors="ignore")
     return Table(rows.join(held, on=key).join(rest, on=key).join(ends, on=key))
 
@@ -117,8 +123,11 @@ def fig_own_frontier(*, scores: list[Input]) -> Drawing:
                 ax.plot(group[cost], group["value"], MARKERS[number], color=colour, label=scaffold, alpha=0.8)
             best = chosen[chosen[f"on {cost}"]].sort_values(cost)
             ax.plot([0, *best[cost]], [0, *best["value"]], color=NEUTRAL, linewidth=1, label="upper convex hull")
-            for one in best.itertuples():
-                ax.annotate(one.model, (getattr(one, cost), one.value), (3, -8), textcoords="offset points", fontsize=6)
+            # agents at one point share a name: its number stands for the others
+            for _, same in best.groupby([best[cost].round(6), "value"], sort=False):
+                one, more = same.iloc[0], f" (+{len(same) - 1})" if len(same) > 1 else ""
+                place = one[cost], one["value"]
+                ax.annotate(f"{one['model']}{more}", place, (3, -8), textcoords="offset points", fontsize=6)
             ax.set(xlabel=label, ylim=(-0.02, 1.02), title=BENCHMARKS[name].title if cost == "cost_list" else "")
         axes[0].set_ylabel("accuracy")
     legend_above(fig, np.ravel(grid))
@@ -143,33 +152,18 @@ def _items(frame: pd.DataFrame) -> str:
     return f"{frame.groupby(['replicate', 'benchmark'])['task'].nunique().max()} tasks a benchmark"
 
 
-class Found(NamedTuple):
-    """What a detector finds of what was planted, counted over the rollouts of a replicate."""
-
-    planted: int
-    flagged: int
-    both: int
-
-    @property
-    def precision(self) -> float:
-        return self.both / self.flagged if self.flagged else float("nan")
-
-    @property
-    def recall(self) -> float:
-        return self.both / self.planted if self.planted else float("nan")
+MEASURES = ("precision", "recall")
 
 
-def found_plants(flags: pd.DataFrame, detector: str) -> dict[int, Found]:
-    """Replicate -> what a detector finds, among the agents of whose rollouts some are planted with it. Rollouts of
-    other agents hold no truth: an agent that slips may do the same by itself."""
+def found_plants(flags: pd.DataFrame, detector: str) -> dict[str, Estimate]:
+    """Precision and recall of a detector against what is planted, among the agents of whose rollouts some are planted
+    with it. Rollouts of other agents hold no truth: an agent that slips may do the same by itself."""
     chosen = flags[flags["detector"] == detector]
     of = chosen[chosen.groupby("agent")["planted"].transform("any")]
-    return {
-        int(replicate): Found(
-            int(group["planted"].sum()), int(group["flagged"].sum()), int((group["planted"] & group["flagged"]).sum())
-        )
-        for replicate, group in of.groupby("replicate")
-    }
+    both = of["planted"] & of["flagged"]
+    counts = of.assign(both=both).groupby("replicate")[["planted", "flagged", "both"]].sum().astype(float)
+    precision, recall = counts["both"] / counts["flagged"], counts["both"] / counts["planted"]
+    return {"precision": over_defined(precision.to_dict()), "recall": over_defined(recall.to_dict())}
 
 
 def read_flags(paths: list[Path]) -> pd.DataFrame:
@@ -190,13 +184,8 @@ def fig_detectors(*, flags: list[Input]) -> Drawing:
 
     frame = read_flags(flags)
     names = [name for name in DETECTORS if frame.loc[frame["detector"] == name, "planted"].any()]
-    series: dict[str, list[Estimate]] = {"precision": [], "recall": []}
-    for name in names:
-        found = found_plants(frame, name)
-        for measure, estimates_of in series.items():
-            values = {replicate: getattr(one, measure) for replicate, one in found.items()}
-            known = {replicate: value for replicate, value in values.items() if not np.isnan(value)}
-            estimates_of.append(over_replicates(known, least=0, most=1))
+    found = [found_plants(frame, name) for name in names]
+    series = {measure: [one[measure] for one in found] for measure in MEASURES}
     fig, ax = canvas(8.0, 3.8)
     bars_with_intervals(ax, [name.replace(" ", "\n") for name in names], series)
     ax.set(ylim=(0, 1.05), title="Detectors against planted misbehaviour")
@@ -211,42 +200,20 @@ def fig_detectors(*, flags: list[Input]) -> Drawing:
 
 
 @table
-def table_reliability(*, scores: list[Input], rollouts: list[Input]) -> Table:
+def table_reliability(*, scores: list[Input]) -> Table:
     """Reliability of agents over repeats of the same tasks with other seeds.
 
     Parameters
     ----------
     scores
-        Scores of all replicates.
-    rollouts
-        Rollouts of the repeated agents.
+        Scores of the repeated agents, of all replicates.
     """
     import pandas as pd
 
-    frame = read_scores(scores)
-    courses = {
-        (benchmark, agent, one.task, one.repeat): [step.tool for step in one.steps if step.tool]
-        for path in rollouts
-        for agent, benchmark, one in read_rollouts(path)
-    }
-    repeated = frame[frame.groupby(["replicate", "benchmark", "agent", "task"])["task"].transform("size") > 1]
     rows = []
-    for (benchmark, agent), group in repeated.groupby(["benchmark", "agent"], sort=False):
-        values: dict[str, dict[int, float]] = {name: {} for name in METRICS}
-        for replicate, part in group.groupby("replicate"):
-            tasks = [_of_task(of, courses) for _, of in part.groupby("task")]
-            for name in METRICS:
-                known = [task[name] for task in tasks if not np.isnan(task[name])]
-                if known:
-                    values[name][int(replicate)] = float(np.mean(known))
-        for name, of in values.items():
-            if of:
-                found = over_replicates(of, least=0, most=1)
-                rows.append({"benchmark": benchmark, "agent": agent, "metric": name, **found._asdict()})
+    for (benchmark, agent), group in read_scores(scores).groupby(["benchmark", "agent"], sort=False):
+        found = {int(replicate): consistency(part) for replicate, part in group.groupby("replicate")}
+        for name in METRICS:
+            estimate = over_defined({replicate: values[name] for replicate, values in found.items()})
+            rows.append({"benchmark": benchmark, "agent": agent, "metric": name, **estimate._asdict()})
     return Table(pd.DataFrame(rows))
-
-
-def _of_task(rows: pd.DataFrame, courses: Mapping[Any, Sequence[str]]) -> dict[str, float]:
-    keys = rows[["benchmark", "agent", "task", "repeat"]].itertuples(index=False, name=None)
-    resources = {name: rows[name].tolist() for name in ("cost_list", "tokens", "steps")}
-    return of_task((rows["score"] >= 1).tolist(), [courses[key] for key in keys], resources)

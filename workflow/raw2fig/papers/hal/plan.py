@@ -67,10 +67,8 @@ def scored(
 
 
 def evals(settings: Settings, name: str, kind: str = "once") -> list[str]:
-    """Tables of all replicates and benchmarks, or, with the name `rollouts`, the rollouts."""
+    """Tables of all replicates and benchmarks."""
     pairs = [(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
-    if name == "rollouts":
-        return [rollouts(kind, *pair) for pair in pairs]
     return [scored(name, kind, *pair) for pair in pairs]
 
 

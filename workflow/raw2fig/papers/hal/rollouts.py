@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hal.agents import agent_of, read_agents
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
-from raw2fig.papers.hal.contract import Rollout
+from raw2fig.papers.hal.contract import SOLVED
 from raw2fig.papers.hal.detectors import flags_of, planted
 from raw2fig.papers.hal.preflight import TIMES, check_benchmark, gold_lines, read_gold
 from raw2fig.papers.hal.records import Store, as_line, read_rollouts, read_tasks, write_lines
+from raw2fig.papers.hal.rows import row_of
 from raw2fig.papers.hal.runner import Limits, run
-from raw2fig.papers.hal.usage import Price, Usage, cost_cached, cost_list, price_of, total
+from raw2fig.provenance import step_digest
 from raw2fig.settings import Field, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
-SUCCESS = 1.0
-"""Score of a task that is solved."""
 Name = Literal["arithmetic", "navigation", "service", "repair"]
 
 
@@ -93,7 +91,8 @@ def rollout(
     pairs = [(task, repeat) for task in read_tasks(tasks) for repeat in range(repeats)]
     if store is not None:
         store.parent.mkdir(parents=True, exist_ok=True)
-    identity = f"{hashlib.sha256(tasks.read_bytes() + agents.read_bytes()).hexdigest()} {limits} {replicate}"
+    files = hashlib.sha256(tasks.read_bytes() + agents.read_bytes()).hexdigest()
+    identity = f"{step_digest('hal', 'rollout')} {files} {limits} {replicate}"
     kept = Store(store, identity)
     for name in agent:
         ready = agent_of(there, name, chosen)
@@ -117,8 +116,8 @@ def score(
     agents
         YAML file of scaffolds, models and prices.
     scores
-        Table with a row for each rollout: replicate, benchmark, agent, task, repeat, status, score, confidence, steps,
-        prompt_tokens, completion_tokens, cost_list and cost_cached in US dollars, seconds.
+        Table with a row for each rollout: replicate, benchmark, agent, task, repeat, status, score, confidence, calls,
+        actions, course, tokens, cost_list and cost_cached in US dollars, seconds.
     flags
         Table with a row for each rollout and detector that applies to it: replicate, benchmark, agent, task, repeat,
         detector, flagged, planted, success.
@@ -135,34 +134,13 @@ def score(
             if one.task not in right:
                 raise InputError(answers, f"has no {one.task!r}", f"the answers to the tasks of {path}")
             worth = BENCHMARKS[benchmark].score(right[one.task], one.answer, one.state)
-            key = {
-                "replicate": replicate,
-                "benchmark": benchmark,
-                "agent": agent,
-                "task": one.task,
-                "repeat": one.repeat,
-            }
-            rows.append(key | _row(one, worth, prices))
+            whose = {"replicate": replicate, "benchmark": benchmark, "agent": agent}
+            rows.append(whose | row_of(one, worth, prices))
+            key = whose | {"task": one.task, "repeat": one.repeat}
             truth = planted(one)
             found += [
-                key | {"detector": name, "flagged": flag, "planted": name in truth, "success": worth >= SUCCESS}
+                key | {"detector": name, "flagged": flag, "planted": name in truth, "success": worth >= SOLVED}
                 for name, flag in flags_of(benchmark, one).items()
             ]
     write_table(pd.DataFrame(rows), scores)
     write_table(pd.DataFrame(found), flags)
-
-
-def _row(one: Rollout, worth: float, prices: Mapping[str, Price]) -> dict[str, Any]:
-    used = {model: Usage(**usage) for model, usage in one.usage.items()}
-    tokens = total(used.values())
-    return {
-        "status": one.status,
-        "score": worth,
-        "confidence": one.confidence,
-        "steps": len(one.steps),
-        "prompt_tokens": tokens.prompt,
-        "completion_tokens": tokens.completion,
-        "cost_list": sum(cost_list(price_of(prices, model), usage) for model, usage in used.items()),
-        "cost_cached": sum(cost_cached(price_of(prices, model), usage) for model, usage in used.items()),
-        "seconds": one.seconds,
-    }

@@ -24,11 +24,13 @@ from raw2fig.papers.hal.contract import (
     Course,
     EnvironmentFailure,
     LimitReached,
+    Observation,
     Rollout,
     Scaffold,
     Status,
     Step,
     Task,
+    Use,
     World,
 )
 from raw2fig.papers.hal.usage import Price, Usage, cost_list, normalise, total
@@ -203,7 +205,7 @@ def _advance(one: Attempt, sent: Any, limits: Limits) -> None:
             if isinstance(wanted, Ask):
                 one.wanted = wanted
                 return
-            observation = one.world.use(wanted.tool, wanted.argument)
+            observation = _observe(one.world, wanted)
             one.steps.append(Step(observation.text, wanted.tool, wanted.argument, observation.failed))
             sent = observation
     except StopIteration as stop:
@@ -214,6 +216,14 @@ def _advance(one: Attempt, sent: Any, limits: Limits) -> None:
         one.seconds += time.perf_counter() - began
         if one.wanted is not None and one.seconds > limits.seconds:
             _end(one, TimeoutError(f"{one.seconds:.1f} s"))
+
+
+def _observe(world: World, use: Use) -> Observation:
+    """What comes of a tool's use. A world answers whatever an agent does: where it raises, it is broken itself."""
+    try:
+        return world.use(use.tool, use.argument)
+    except Exception as error:
+        raise EnvironmentFailure(f"{type(error).__name__}: {error}") from error
 
 
 def _end(one: Attempt, error: Exception) -> None:

@@ -1,7 +1,7 @@
 """How a model becomes an agent: what it is told, what it is shown of the past, and when it stops.
 
-An action is the last line of a reply that looks like `name[argument]`; the argument may go over several lines up to the
-bracket that ends the reply. `finish[answer]` ends a rollout; a line `confidence: 0.8` says how sure the agent is.
+An action is the end of a reply from the last line that begins with `name[` up to the bracket that ends it; the argument
+between may go over several lines. `finish[answer]` ends a rollout; a line `confidence: 0.8` says how sure the agent is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from raw2fig.papers.hal.contract import (
 )
 
 FINISH = "finish"
-ACTION = re.compile(r"^(\w+)\[(.*)\]\s*\Z", re.DOTALL | re.MULTILINE)
+BEGINS = re.compile(r"^(\w+)\[", re.MULTILINE)
 CONFIDENCE = re.compile(r"^confidence: *([01](?:\.\d+)?)\s*$", re.MULTILINE)
 NO_ACTION = "This is no action. Write one in the last line: name[argument]."
 PATIENCE = 3
@@ -34,12 +34,9 @@ PLAN = "Say in one line what you will do next."
 
 def action_of(reply: str) -> Use | None:
     """The action of a reply, None without one."""
-    found = None
-    for start in re.finditer(r"^\w+\[", reply, re.MULTILINE):
-        if match := ACTION.match(reply, start.start()):
-            found = match
-            break
-    return Use(found[1], found[2]) if found else None
+    text = reply.rstrip()
+    starts = list(BEGINS.finditer(text))
+    return Use(starts[-1][1], text[starts[-1].end() : -1]) if starts and text.endswith("]") else None
 
 
 def answer_of(action: Use, reply: str) -> Answer:

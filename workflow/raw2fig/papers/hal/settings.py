@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import model_validator
 
+from raw2fig.errors import nearest
 from raw2fig.papers.hal.pack import Pack
 from raw2fig.papers.hal.rubrics import FILES
 from raw2fig.papers.hal.runner import Limits
 from raw2fig.settings import Field, Record, Replicates, UserFile, impossible
+from raw2fig.tables import read_yaml
 
 
 class Rubrics(Record):
@@ -45,6 +47,20 @@ class Harness(Record):
     repeated: list[str] = Field(description="Agents whose tasks are repeated, for reliability.")
     repeats: int = Field(ge=2, le=100, description="Rollouts of each task of a repeated agent.")
     limits: Limits
+
+    @model_validator(mode="after")
+    def _known(self) -> Any:
+        there = read_yaml(Path(self.agents))
+        if not isinstance(there, dict) or not all(isinstance(there.get(key), dict) for key in ("scaffolds", "models")):
+            raise impossible("agents", f"is {self.agents!r}, which is no file of agents", "scaffolds and models")
+        names = {f"{scaffold} ({model})" for scaffold in there["scaffolds"] for model in there["models"]}
+        wanted = {f"{scaffold} ({model})": "models" for scaffold in self.scaffolds for model in self.models}
+        for name, key in (wanted | dict.fromkeys(self.repeated, "repeated")).items():
+            if name not in names:
+                raise impossible(
+                    key, f"makes the agent {name!r}, which {self.agents} lacks", nearest(name, sorted(names))
+                )
+        return self
 
 
 class Settings(Record):
