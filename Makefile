@@ -1,6 +1,6 @@
 # make figures: everything, from raw data to the report. make test: lint and tests. ARGS are passed on to Snakemake,
 # pytest or the benchmarks.
-.PHONY: figures test lint smoke audit flaky bench new-paper lock clean
+.PHONY: figures test lint smoke audit flaky mutate bench new-paper lock clean
 .DEFAULT_GOAL := figures
 ARGS ?=
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONNOUSERSITE=1
@@ -30,6 +30,10 @@ audit: .venv/.installed-run
 flaky: .venv/.installed-dev
 	@$(IN_VENV) nice python tests/flaky.py $(ARGS)
 
+# Whether the tests of a paper notice lines that are changed: make mutate PAPER=hero
+mutate: .venv/.installed-dev
+	@$(IN_VENV) python tests/mutate.py "$(PAPER)" $(ARGS)
+
 bench: .venv/.installed-dev
 	@for file in benchmarks/*.py; do $(IN_VENV) python $$file $(ARGS) || exit 1; done
 
@@ -41,7 +45,7 @@ new-paper: .venv/.installed-run
 # (+cpu) is left out, so that each machine takes its own build.
 lock: .venv/.installed-dev
 	@$(IN_VENV) pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
-		--no-emit-find-links --upgrade --extra dev --extra endpoint --extra inspect -o envs/requirements-dev.txt pyproject.toml
+		--no-emit-find-links --upgrade --extra dev --extra endpoint -o envs/requirements-dev.txt pyproject.toml
 	@$(IN_VENV) pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links -c envs/requirements-dev.txt --upgrade -o envs/requirements.txt pyproject.toml
 	@sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' envs/requirements.txt envs/requirements-dev.txt

@@ -73,6 +73,27 @@ rule hal_rollout:
         "--store {params.store}.store --rollouts {output.rollouts} &> {log}"
 
 
+rule hal_inspect:
+    input:
+        tasks=hal.tasks(),
+        agents=HAL["harness"]["agents"],
+    output:
+        rollouts=hal.rollouts("inspect"),
+    log:
+        "<results>/hal/r{replicate}/logs/inspect-{benchmark}.log",
+    wildcard_constraints:
+        benchmark=r"\w+",
+    resources:
+        **resources_for(config, "generate", "hal_inspect"),
+    params:
+        code=step_digest("hal", "inspect"),
+        agent=HAL["harness"]["inspected"],
+        limits=flags(HAL["harness"]["limits"]),
+    shell:
+        "raw2fig hal inspect --benchmark {wildcards.benchmark} --tasks {input.tasks} --agents {input.agents} "
+        "--agent {params.agent:q} {params.limits} --replicate {wildcards.replicate} --rollouts {output.rollouts} &> {log}"
+
+
 rule hal_score:
     input:
         rollouts=hal.rollouts("{kind}"),
@@ -85,7 +106,7 @@ rule hal_score:
         "<results>/hal/r{replicate}/logs/score-{benchmark}-{kind}.log",
     wildcard_constraints:
         benchmark=r"\w+",
-        kind="once|again",
+        kind="once|again|inspect",
     resources:
         **resources_for(config, "light", "hal_score"),
     params:
@@ -93,6 +114,41 @@ rule hal_score:
     shell:
         "raw2fig hal score --rollouts {input.rollouts} --gold {input.gold} --agents {input.agents} "
         "--replicate {wildcards.replicate} --scores {output.scores} --flags {output.flags} &> {log}"
+
+
+if HAL["harness"]["inspected"]:
+
+    rule hal_agreement:
+        input:
+            own=[hal.rollouts("once", *pair) for pair in hal.inspected(HAL)],
+            inspect=[hal.rollouts("inspect", *pair) for pair in hal.inspected(HAL)],
+        output:
+            agreement=hal.agreement(HAL)[0],
+        log:
+            "<results>/hal/logs/agreement.log",
+        resources:
+            **resources_for(config, "light", "hal_agreement"),
+        params:
+            code=step_digest("hal", "agreement"),
+        shell:
+            "raw2fig hal agreement --own {input.own} --inspect {input.inspect} --agreement {output.agreement} &> {log}"
+
+    rule hal_export:
+        input:
+            rollouts=[hal.rollouts("inspect", *pair) for pair in hal.inspected(HAL)],
+            scores=[hal.scored("scores", "inspect", *pair) for pair in hal.inspected(HAL)],
+        output:
+            logs=directory(hal.logs(HAL)[0]),
+        log:
+            "<results>/hal/logs/export.log",
+        resources:
+            **resources_for(config, "light", "hal_export"),
+        params:
+            code=step_digest("hal", "export"),
+        shell:
+            "raw2fig hal export --rollouts {input.rollouts} --scores {input.scores} --logs {output.logs} &> {log}"
+
+    table("hal", "runners", agreement=hal.agreement(HAL))
 
 
 for name in ("cost_frontier", "token_frontier", "effort", "scaffolds", "run_cost"):
@@ -106,7 +162,14 @@ figure("hal", "own_frontier", scores=hal.evals(HAL, "scores"))
 figure("hal", "detectors", flags=hal.evals(HAL, "flags"))
 table("hal", "agents", scores=hal.evals(HAL, "scores"))
 table("hal", "reliability", scores=hal.evals(HAL, "scores", "again"))
-claims("hal", runs=HAL_RUNS, scores=hal.evals(HAL, "scores"), flags=hal.evals(HAL, "flags"), rubrics=HAL_RUBRICS)
+claims(
+    "hal",
+    runs=HAL_RUNS,
+    scores=hal.evals(HAL, "scores"),
+    flags=hal.evals(HAL, "flags"),
+    agreement=hal.agreement(HAL),
+    rubrics=HAL_RUBRICS,
+)
 TARGETS["data"] += hal.all_tasks(HAL)
-TARGETS["evals"] += [*hal.evals(HAL, "scores"), *hal.evals(HAL, "scores", "again")]
+TARGETS["evals"] += [*hal.evals(HAL, "scores"), *hal.evals(HAL, "scores", "again"), *hal.logs(HAL)]
 FETCHED["hal"] = hal.fetched(HAL)

@@ -3,18 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import inspect_ai
 import pytest
 
 from raw2fig.lm.client import Message
 from raw2fig.papers.hal.agents import agent_of, read_agents
 from raw2fig.papers.hal.benchmarks import arithmetic
 from raw2fig.papers.hal.contract import STATUSES, Rollout, Status, Step
+from raw2fig.papers.hal.inspect_log import read_eval, write_eval
+from raw2fig.papers.hal.inspect_run import evaluate, inspect_model, reacting, rolled_out
 from raw2fig.papers.hal.runner import Agent, Limits, run
-
-inspect_ai = pytest.importorskip("inspect_ai", reason="inspect-ai is not installed: pip install raw2fig[inspect]")
-
-from raw2fig.papers.hal.inspect_log import read_eval, write_eval  # noqa: E402
-from raw2fig.papers.hal.inspect_run import evaluate, inspect_model, reacting, rolled_out  # noqa: E402
 
 AGENTS = read_agents(Path(__file__).parents[2] / "config/hal/agents.yaml")
 BENCHMARK = arithmetic.BENCHMARK

@@ -9,14 +9,11 @@ import pytest
 from raw2fig.errors import InputError
 from raw2fig.lm.client import Message
 from raw2fig.papers.hal.contract import Rollout, Status, Step
+from raw2fig.papers.hal.inspect_log import write_eval
 from raw2fig.papers.hal.own_logs import import_, report
 from raw2fig.papers.hal.records import read_rollouts
 from raw2fig.papers.hal.usage import Price, Usage, cost_cached, cost_list
 from raw2fig.stats import proportion
-
-inspect_ai = pytest.importorskip("inspect_ai", reason="inspect-ai is not installed: pip install raw2fig[inspect]")
-
-from raw2fig.papers.hal.inspect_log import write_eval  # noqa: E402
 
 USAGE = {"prompt": 1000, "completion": 100, "cache_read": 600, "cache_write": 100}
 

@@ -16,12 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-import pytest
-from processes import within
-
-pytest.importorskip("inspect_ai", reason="the extra `inspect` is not installed")
-
 import inspect_ai
+import pytest
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, ModelUsage, get_model, modelapi
@@ -39,6 +35,7 @@ from inspect_ai.util._concurrency import init_concurrency
 from inspect_ai.util._sandbox import self_check
 from inspect_ai.util._sandbox.limits import override_max_exec_output_size, override_max_read_file_size
 from inspect_ai.util._subprocess import max_subprocesses_context_var
+from processes import within
 
 from raw2fig.sandbox import inspect_provider as provider
 from raw2fig.sandbox.inspect_provider import BubblewrapSandboxEnvironment as Sandbox

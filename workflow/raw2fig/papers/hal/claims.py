@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.claims import NotConfigured
+from raw2fig.claims import Absent, NotConfigured
 from raw2fig.papers.hal.frontier import hull, hull_paper
+from raw2fig.papers.hal.inspect_steps import read_agreement, same_under_both
 from raw2fig.papers.hal.own_claims import own_measurements
 from raw2fig.papers.hal.own_results import read_flags, read_scores
 from raw2fig.papers.hal.rubrics import BEHAVIOURS, FAILURES, Flags
@@ -28,7 +29,12 @@ Frontier = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @claims
 def measurements(
-    *, runs: Input, scores: list[Input], flags: list[Input], rubrics: list[Input] | None = None
+    *,
+    runs: Input,
+    scores: list[Input],
+    flags: list[Input],
+    agreement: Input | None = None,
+    rubrics: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -40,6 +46,8 @@ def measurements(
         Scores of our own agents, of all replicates.
     flags
         Flags of their rollouts.
+    agreement
+        What both runners have in common, if inspect-ai ran agents too.
     rubrics
         The authors' rubric files, if a source of them is configured.
     """
@@ -85,6 +93,9 @@ def measurements(
         "C17": judged(lambda: ratios(labels, "selfcorrection")),
         "C18": judged(lambda: ratios(labels, "verification")),
         **own_measurements(read_scores(scores), read_flags(flags)),
+        "A8": (lambda: fact(*same_under_both(read_agreement(agreement))))
+        if agreement
+        else Absent("inspect-ai ran no agents"),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 OWN = "raw2fig"
 """Key of metadata."""
+BATCH = 256
+"""Samples that are in memory at a time."""
 LIMITS = ("time", "working")
 """Limits of inspect that are limits of time."""
 
@@ -167,19 +170,39 @@ def write_usage(usage: Usage) -> ModelUsage:
 
 
 def read_eval(path: Path) -> Iterator[Logged]:
-    """The rollouts of a log, ours or another's. Raises `InputError` for what inspect cannot read, and without it."""
-    try:
-        from inspect_ai.log import read_eval_log, read_eval_log_samples
-    except ImportError as error:
-        raise InputError("inspect-ai", "is not installed", "`pip install raw2fig[inspect]`") from error
+    """The rollouts of a log, ours or another's. Raises `InputError` for what inspect cannot read."""
+    from inspect_ai.log import read_eval_log
 
     try:
-        log = read_eval_log(str(path), header_only=True)
-        for sample in read_eval_log_samples(str(path), all_samples_required=False):
+        log = read_eval_log(str(path), header_only=path.suffix == ".eval")
+        for sample in log.samples or _samples(log, path):
             yield _logged(log, sample)
     except (ValueError, KeyError, EOFError, OSError, NotImplementedError) as error:
         line = " ".join(str(error).split())[:120]
         raise InputError(path, f"cannot be read as a log ({line})", "an .eval or .json log of inspect-ai") from error
+
+
+def _samples(log: EvalLog, path: Path) -> Iterator[EvalSample]:
+    """The samples of an .eval file, some at a time. Inspect's own iterator reads the archive's directory anew, in a new
+    event loop, for each sample, which takes a time that grows with the square of their number."""
+    import anyio
+    from inspect_ai._util.async_zip import AsyncZipReader
+    from inspect_ai._util.asyncfiles import AsyncFilesystem
+    from inspect_ai.log import read_eval_log_sample_async
+
+    async def read(some: Sequence[tuple[int | str, int]]) -> list[EvalSample]:
+        found = []
+        async with AsyncFilesystem() as files:
+            reader = AsyncZipReader(files, str(path))
+            for task, epoch in some:
+                with suppress(IndexError):  # a run that was stopped has not all of them
+                    found.append(await read_eval_log_sample_async(str(path), task, epoch, reader=reader))
+        return found
+
+    epochs = range(1, (log.eval.config.epochs or 1) + 1)
+    wanted = [(task, epoch) for task in log.eval.dataset.sample_ids or () for epoch in epochs]
+    for start in range(0, len(wanted), BATCH):
+        yield from anyio.run(read, wanted[start : start + BATCH])
 
 
 def _logged(log: EvalLog, sample: EvalSample) -> Logged:

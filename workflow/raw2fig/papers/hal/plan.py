@@ -40,7 +40,7 @@ def gold(benchmark: str = "{benchmark}", replicate: int | str = "{replicate}") -
 
 
 def rollouts(kind: str, benchmark: str = "{benchmark}", replicate: int | str = "{replicate}") -> str:
-    """What agents did: `once` of all agents, `again` of those whose tasks are repeated."""
+    """What agents did: `once` of all agents, `again` of those whose tasks are repeated, `inspect` under inspect-ai."""
     return f"{folder(replicate)}/evals/{benchmark}.{kind}.jsonl"
 
 
@@ -70,6 +70,22 @@ def evals(settings: Settings, name: str, kind: str = "once") -> list[str]:
     """Tables of all replicates and benchmarks."""
     pairs = [(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
     return [scored(name, kind, *pair) for pair in pairs]
+
+
+def inspected(settings: Settings) -> list[tuple[str, int]]:
+    """Benchmarks and replicate in which agents are run by inspect-ai too: the first, for both runners must do the same
+    in any."""
+    return [(name, settings["replicates"][0]) for name in benchmarks(settings) if settings["harness"]["inspected"]]
+
+
+def agreement(settings: Settings) -> list[str]:
+    """Table of what both runners have in common, if there are two."""
+    return [f"{ROOT}/evals/agreement.csv"] if inspected(settings) else []
+
+
+def logs(settings: Settings) -> list[str]:
+    """Folder of the logs for inspect's viewer, if there are any."""
+    return [f"{ROOT}/evals/inspect"] if inspected(settings) else []
 
 
 def rubrics(settings: Settings) -> list[str]:
