@@ -151,6 +151,49 @@ if HAL["harness"]["inspected"]:
     table("hal", "runners", agreement=hal.agreement(HAL))
 
 
+if HAL_LOGS := hal.evaluated(HAL):
+
+    rule hal_evaluate:
+        output:
+            log="<results>/hal/evaluations/{benchmark}/{model}/{number}.eval",
+        log:
+            "<results>/hal/logs/evaluate-{benchmark}-{model}-{number}.log",
+        wildcard_constraints:
+            number=r"\d+",
+        resources:
+            **resources_for(config, "generate", "hal_evaluate"),
+        params:
+            code=step_digest("hal", "evaluate"),
+            evaluation=lambda wildcards: flags(HAL["evaluations"]["benchmarks"][wildcards.benchmark]),
+            model=lambda wildcards: flags(HAL["evaluations"]["models"][wildcards.model]),
+            ways=flags(HAL["evaluations"]["ways"]),
+        shell:
+            "raw2fig hal evaluate {params.evaluation} --name {wildcards.model} {params.model} {params.ways} "
+            "--number {wildcards.number} --log {output.log} &> {log}"
+
+    rule hal_report:
+        input:
+            logs=HAL_LOGS,
+        output:
+            page="<results>/hal/evaluations/report.html",
+            table="<results>/hal/evaluations/report.csv",
+            flags="<results>/hal/evaluations/flags.csv",
+            svg="<results>/hal/evaluations/frontier.svg",
+            png="<results>/hal/evaluations/frontier.png",
+            csv="<results>/hal/evaluations/frontier.csv",
+        log:
+            "<results>/hal/logs/report.log",
+        resources:
+            **resources_for(config, "light", "hal_report"),
+        params:
+            code=step_digest("hal", "report"),
+            outputs=lambda wildcards, output: files_as_flags(output),
+        shell:
+            "raw2fig hal report --logs {input.logs} {params.outputs} &> {log}"
+
+    TARGETS["evals"].append("<results>/hal/evaluations/report.html")
+
+
 for name in ("cost_frontier", "token_frontier", "effort", "scaffolds", "run_cost"):
     figure("hal", name, runs=HAL_RUNS)
 table("hal", "leaderboard", runs=HAL_RUNS)

@@ -215,7 +215,8 @@ def _logged(log: EvalLog, sample: EvalSample) -> Logged:
         score = value_to_float()(next(iter(given.value.values())) if isinstance(given.value, dict) else given.value)
         answer = given.answer if answer is None else answer
     scaffold = log.eval.solver or log.eval.task_display_name or log.eval.task
-    agent = (log.eval.metadata or {}).get(OWN, {}).get("agent") or f"{scaffold} ({log.eval.model})"
+    whose = (log.eval.metadata or {}).get(OWN, {})
+    agent = whose.get("agent") or f"{scaffold} ({whose.get('model', log.eval.model)})"
     first = next((place for place, one in enumerate(sample.messages) if not _opens(one)), len(sample.messages))
     usage = {model: read_usage(used)._asdict() for model, used in sample.model_usage.items()}
     rollout = Rollout(

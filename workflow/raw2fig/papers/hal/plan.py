@@ -88,6 +88,18 @@ def logs(settings: Settings) -> list[str]:
     return [f"{ROOT}/evals/inspect"] if inspected(settings) else []
 
 
+def evaluated(settings: Settings) -> list[str]:
+    """Logs of the benchmarks of others: a file for each benchmark, model and part."""
+    found = settings["evaluations"]
+    shard = found["ways"]["shard"]
+    return [
+        f"{ROOT}/evaluations/{benchmark}/{model}/{number}.eval"
+        for benchmark, one in found["benchmarks"].items()
+        for model in found["models"]
+        for number in range(-(-one["samples"] // shard))
+    ]
+
+
 def rubrics(settings: Settings) -> list[str]:
     """The authors' rubric files: the user's, or those fetched; none without a source."""
     source = settings["rubrics"]["source"]

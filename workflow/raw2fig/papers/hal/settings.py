@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import model_validator
 
 from raw2fig.errors import nearest
+from raw2fig.papers.hal.evaluations import Evaluations
 from raw2fig.papers.hal.pack import Pack
 from raw2fig.papers.hal.rubrics import FILES
 from raw2fig.papers.hal.runner import Limits
@@ -76,4 +77,5 @@ class Settings(Record):
     runs: UserFile = Field(description="Table of the paper's runs.")
     rubrics: Rubrics
     harness: Harness
+    evaluations: Evaluations
     pack: Pack
