@@ -36,7 +36,8 @@ class Change(NamedTuple):
 
 
 def drawn(paper: str, number: int, seed: int) -> list[Change]:
-    """Changes of as many modules, in the order of their paths. Figures are left out: what they draw is looked at."""
+    """Changes of as many modules, in the order of their paths. Figures and the texts of errors are left out: these are looked
+    at."""
     rng = random.Random(seed)
     folder = ROOT / "workflow" / "raw2fig" / "papers" / paper
     known = {path: found for path in sorted(folder.rglob("*.py")) if (found := _changes(path))}
@@ -48,7 +49,9 @@ def drawn(paper: str, number: int, seed: int) -> list[Change]:
 
 
 def _changes(path: Path) -> list[Mutant]:
-    return [] if path.stem.startswith(("fig", "__")) else mutants(path.read_text())
+    lines = path.read_text().splitlines()
+    found = [] if path.stem.startswith(("fig", "__")) else mutants(path.read_text())
+    return [mutant for mutant in found if not lines[mutant.line - 1].lstrip().startswith("raise ")]
 
 
 def tests_of(paper: str, module: Path) -> list[str]:

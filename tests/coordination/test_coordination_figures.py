@@ -9,7 +9,7 @@ from game_tools import call, make_personas, make_schedule, outputs
 
 from raw2fig.papers.coordination.figures_success import _weighted
 from raw2fig.papers.coordination.prompts import CONDITIONS
-from raw2fig.papers.coordination.results import estimate, estimates, in_order, samples, title_of
+from raw2fig.papers.coordination.results import estimate, estimates, in_order, samples, span_of, title_of
 from raw2fig.stats import Estimate
 
 
@@ -18,6 +18,10 @@ def drawn(folder: Path) -> list[object]:
         "--scale",
         "laptop",
     ]
+
+
+def test_a_span_of_numbers_has_both_ends_and_one_number_where_they_are_equal() -> None:
+    assert [span_of(values) for values in ([25, 100, 50], [7, 7], pd.Series([3, 1]))] == ["25 to 100", "7", "1 to 3"]
 
 
 def test_a_sweep_over_two_things_shows_each_over_all_of_the_other(tmp_path: Path) -> None:

@@ -216,3 +216,11 @@ def test_row_shuffles_leave_the_information_of_the_group_about_itself() -> None:
 def test_refused_by_name(options: Options, rounds: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         measure(guesses(rounds=rounds), options)
+
+
+def test_three_transitions_are_enough() -> None:
+    for lag in (1, 2):
+        shortest = guesses(rounds=lag + 3)
+        assert np.isfinite(measure(shortest, Options(lag=lag)).i_macro).all()
+        with pytest.raises(InputError, match=f"at least {lag + 3}"):
+            measure(shortest[:, 1:], Options(lag=lag))

@@ -87,6 +87,15 @@ def test_check_18_simulated_mediation_is_that_by_quadrature_and_near_the_planted
     assert [row["estimate"] for row in again] == [row["estimate"] for row in rows.values()]
 
 
+def test_the_linear_mediated_effect_has_the_two_sided_p_of_its_normal() -> None:
+    """95 % intervals and p = 0.05 are the same border: at an estimate of z errors, p is what lies beyond both."""
+    from math import erfc, sqrt
+
+    row = next(row for row in mediate(*mediated(400), 20) if row["method"] == "linear")
+    error = (row["high"] - row["low"]) / (2 * 1.959963984540054)
+    assert row["p"] == pytest.approx(erfc(abs(row["estimate"]) / error / sqrt(2)), rel=1e-6)
+
+
 def test_what_has_no_estimate_says_why() -> None:
     frame = games(100)
     alike = interaction(frame.assign(success=1.0))

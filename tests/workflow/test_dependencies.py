@@ -18,6 +18,7 @@ MARKS = {
     "pillow": r"^ *(import|from) PIL\b",
     "pot": r"^ *import ot$",
     "pytest": r"\bpython -m pytest\b",
+    "inspect-evals": r"\binspect_evals/",
     "pytest-xdist": r"\bxdist_group\b",
     "pyyaml": r"^ *import yaml$",
     "ruff": r"\bruff check\b",
