@@ -51,6 +51,7 @@ rule hal_rollout:
     input:
         tasks=hal.tasks(),
         agents=HAL["harness"]["agents"],
+        folders=lambda wildcards: hal.agent_files(HAL, wildcards.kind),
     output:
         rollouts=hal.rollouts("{kind}"),
     log:

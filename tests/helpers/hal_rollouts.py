@@ -19,12 +19,19 @@ def made(folder: Path, benchmark: str, number: int = 6) -> tuple[Path, Path]:
     return tasks, gold
 
 
-def rolled(folder: Path, benchmark: str, tasks: Path, store: Path | None = None, names: list[str] = NAMES) -> Path:
+def rolled(
+    folder: Path,
+    benchmark: str,
+    tasks: Path,
+    store: Path | None = None,
+    names: list[str] = NAMES,
+    agents: Path = AGENTS,
+) -> Path:
     out = folder / f"{benchmark}.rollouts.jsonl"
     steps.rollout(
         benchmark=benchmark,  # type: ignore[arg-type]
         tasks=tasks,
-        agents=AGENTS,
+        agents=agents,
         agent=names,
         rollouts=out,
         limits=LIMITS,

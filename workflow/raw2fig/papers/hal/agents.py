@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import JsonValue, model_validator
 
 from raw2fig.errors import InputError, nearest
-from raw2fig.lm.client import Generated, ModelClient
+from raw2fig.lm.client import Asked, Failure, Generated, ModelClient
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
 from raw2fig.papers.hal.contract import Benchmark, Scaffold
+from raw2fig.papers.hal.directory import directory
 from raw2fig.papers.hal.policies import Policy, count_tokens, policy_client
 from raw2fig.papers.hal.runner import Agent
 from raw2fig.papers.hal.scaffolds import generalist, specialist, zero_shot
@@ -22,6 +23,7 @@ from raw2fig.tables import read_yaml
 
 BATCH = 32
 """Prompts that a model on this machine is asked at a time, which changes no reply."""
+PUZZLED = "I do not understand."
 NAME = re.compile(r"(.+) \((.+)\)")
 
 
@@ -33,16 +35,26 @@ class Habits(Record):
     memory: int = Field(ge=0, description="Actions that it remembers; 0: all.")
 
 
+class Directory(Record):
+    """An agent in a folder."""
+
+    folder: str = Field(min_length=1, description="Folder with main.py, which has the function run.")
+    arguments: dict[str, JsonValue] = Field(description="What run is called with beside its task.")
+    seconds: float = Field(gt=0, description="Seconds of CPU that it may take, and of the clock until each message.")
+
+
 class ScaffoldKind(Record):
     """A scaffold of the file of agents."""
 
-    kind: Literal["specialist", "generalist", "zero_shot"]
+    kind: Literal["specialist", "generalist", "zero_shot", "directory"]
     habits: Habits | None = Field(default=None, description="How a generalist works.")
+    agent: Directory | None = Field(default=None, description="Where the agent of a directory is.")
 
     @model_validator(mode="after")
     def _whole(self) -> Any:
-        if (self.kind == "generalist") != (self.habits is not None):
-            raise impossible("habits", "is given" if self.habits else "is not given", "habits for a generalist alone")
+        for key, value, kind in (("habits", self.habits, "generalist"), ("agent", self.agent, "directory")):
+            if (self.kind == kind) != (value is not None):
+                raise impossible(key, "is given" if value else "is not given", f"it for the kind {kind} alone")
         return self
 
 
@@ -80,17 +92,28 @@ def split(name: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
+def folders_of(agents: Agents, names: Sequence[str]) -> list[Path]:
+    """The folders of agents, of those that are folders."""
+    kinds = [agents.scaffolds[name] for name in dict.fromkeys(split(name)[0] for name in names)]
+    return [Path(kind.agent.folder) for kind in kinds if kind.agent is not None]
+
+
 def agent_of(agents: Agents, name: str, benchmark: Benchmark) -> Agent:
     """An agent that is ready for a benchmark. Raises `InputError` for a scaffold or model that the file lacks."""
     scaffold, model = split(name)
     for kind, wanted, there in (("scaffold", scaffold, agents.scaffolds), ("model", model, agents.models)):
         if wanted not in there:
             raise InputError("agent", f"names the {kind} {wanted!r}", nearest(wanted, list(there)))
-    chosen = agents.models[model]
-    return Agent(scaffold, model, _scaffold(agents.scaffolds[scaffold]), _client(chosen, benchmark), chosen.price)
+    made, chosen = agents.scaffolds[scaffold], agents.models[model]
+    client = _client(chosen, benchmark)
+    if made.agent is not None and chosen.policy is not None:
+        client = puzzled(client)
+    return Agent(scaffold, model, _scaffold(made), client, chosen.price)
 
 
 def _scaffold(kind: ScaffoldKind) -> Scaffold:
+    if kind.agent is not None:
+        return directory(Path(kind.agent.folder), kind.agent.arguments, kind.agent.seconds)
     if kind.habits is None:
         return specialist if kind.kind == "specialist" else zero_shot
     tools = {name: what for one in BENCHMARKS.values() for name, what in one.tools.items()}
@@ -108,6 +131,21 @@ def _client(model: Model, benchmark: Benchmark) -> ModelClient:
     from raw2fig.lm.local import local_client
 
     return local_client(str(model.folder), None, "sampler", BATCH)
+
+
+def puzzled(policy: ModelClient) -> ModelClient:
+    """A policy, which reads only what our own scaffolds write, for agents that write what they like."""
+
+    def reply(requests: Sequence[Asked]) -> list[Generated | Failure]:
+        return [one for asked in requests for one in alone(asked)]
+
+    def alone(asked: Asked) -> list[Generated | Failure]:
+        try:
+            return policy([asked])
+        except Exception:  # whatever its rule made of another text than it knows
+            return fixed(PUZZLED)([asked])
+
+    return reply
 
 
 def fixed(text: str) -> ModelClient:

@@ -4,8 +4,11 @@
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from raw2fig.papers.hal.agents import folders_of, read_agents
+from raw2fig.papers.hal.directory import files_of
 from raw2fig.papers.hal.rubrics import FILES
 
 Settings = Mapping[str, Any]
@@ -52,6 +55,13 @@ def all_tasks(settings: Settings) -> list[str]:
 def rolled_out(settings: Settings, kind: str) -> list[str]:
     """Names of the agents of such rollouts."""
     return agents(settings) if kind == "once" else list(settings["harness"]["repeated"])
+
+
+def agent_files(settings: Settings, kind: str) -> list[str]:
+    """Files of those agents of such rollouts that are folders."""
+    there = read_agents(Path(settings["harness"]["agents"]))
+    folders = folders_of(there, rolled_out(settings, kind))
+    return [str(path) for folder in folders for path in files_of(folder).values()]
 
 
 def repeats(settings: Settings, kind: str) -> int:

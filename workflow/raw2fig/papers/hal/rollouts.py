@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from raw2fig.errors import InputError
-from raw2fig.papers.hal.agents import agent_of, read_agents
+from raw2fig.papers.hal.agents import agent_of, folders_of, read_agents
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
 from raw2fig.papers.hal.contract import SOLVED
 from raw2fig.papers.hal.detectors import flags_of, planted
+from raw2fig.papers.hal.directory import digest
 from raw2fig.papers.hal.preflight import TIMES, check_benchmark, gold_lines, read_gold
 from raw2fig.papers.hal.records import Store, as_line, read_rollouts, read_tasks, write_lines
 from raw2fig.papers.hal.rows import row_of
@@ -92,7 +93,8 @@ def rollout(
     if store is not None:
         store.parent.mkdir(parents=True, exist_ok=True)
     files = hashlib.sha256(tasks.read_bytes() + agents.read_bytes()).hexdigest()
-    identity = f"{step_digest('hal', 'rollout')} {files} {limits} {replicate}"
+    folders = [digest(folder) for folder in folders_of(there, agent)]
+    identity = f"{step_digest('hal', 'rollout')} {files} {folders} {limits} {replicate}"
     kept = Store(store, identity)
     for name in agent:
         ready = agent_of(there, name, chosen)
