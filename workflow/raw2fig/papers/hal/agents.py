@@ -11,6 +11,8 @@ from pydantic import JsonValue, model_validator
 
 from raw2fig.errors import InputError, nearest
 from raw2fig.lm.client import Asked, Failure, Generated, ModelClient
+from raw2fig.lm.endpoint import Endpoint, endpoint_client
+from raw2fig.lm.rate_limit import Limit
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
 from raw2fig.papers.hal.contract import Benchmark, Scaffold
 from raw2fig.papers.hal.directory import directory
@@ -58,18 +60,36 @@ class ScaffoldKind(Record):
         return self
 
 
+class Served(Endpoint):
+    """A model behind an OpenAI-compatible interface."""
+
+    name: str = Field(min_length=1, description="What the endpoint calls the model.")
+    limit_file: str | None = Field(
+        default=None, description="File that all processes share that keep the limit of requests per minute together."
+    )
+
+    @model_validator(mode="after")
+    def _kept(self) -> Any:
+        if (self.per_minute > 0) != (self.limit_file is not None):
+            problem = f"is {self.per_minute:g} with the limit file {self.limit_file}"
+            raise impossible("per_minute", problem, "a limit with a file, or 0 without")
+        return self
+
+
 class Model(Record):
-    """A model of the file of agents: a policy, a fixed reply, or a model on this machine (a folder)."""
+    """A model of the file of agents: a policy, a fixed reply, a model on this machine (a folder), or one behind an
+    endpoint."""
 
     price: Price
     policy: Policy | None = Field(default=None, description="A programmatic policy.")
     fixed: str | None = Field(default=None, description="The only reply that it ever gives.")
     folder: str | None = Field(default=None, description="Folder or hub id of a causal language model.")
+    endpoint: Served | None = Field(default=None, description="A model behind an endpoint.")
 
     @model_validator(mode="after")
     def _one(self) -> Any:
-        if sum(given is not None for given in (self.policy, self.fixed, self.folder)) != 1:
-            raise impossible("", "is not one kind of model", "policy, fixed or folder")
+        if sum(given is not None for given in (self.policy, self.fixed, self.folder, self.endpoint)) != 1:
+            raise impossible("", "is not one kind of model", "policy, fixed, folder or endpoint")
         return self
 
 
@@ -128,9 +148,27 @@ def _client(model: Model, benchmark: Benchmark) -> ModelClient:
         return policy_client(model.policy, rule, plants)
     if model.fixed is not None:
         return fixed(model.fixed)
+    if model.endpoint is not None:
+        return served(model.endpoint)
     from raw2fig.lm.local import local_client
 
     return local_client(str(model.folder), None, "sampler", BATCH)
+
+
+def served(endpoint: Served) -> ModelClient:
+    """A model behind an endpoint. A reply without counts of tokens is none: nobody could tell its price."""
+    limit = Limit(Path(endpoint.limit_file), endpoint.per_minute) if endpoint.limit_file else None
+    client = endpoint_client(endpoint.name, endpoint, limit)
+
+    def reply(requests: Sequence[Asked]) -> list[Generated | Failure]:
+        return [
+            one
+            if isinstance(one, Failure) or one.usage
+            else Failure(f"{endpoint.url} does not count tokens", one.wasted)
+            for one in client(requests)
+        ]
+
+    return reply
 
 
 def puzzled(policy: ModelClient) -> ModelClient:
