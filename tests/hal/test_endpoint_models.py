@@ -97,5 +97,5 @@ def test_a_model_has_a_price_one_kind_and_a_whole_limit(tmp_path: Path) -> None:
     path = agents_file(tmp_path, url, per_minute=60, limit_file=str(tmp_path / "limit"))
     assert read_agents(path).models["tiny"].endpoint is not None
     path.write_text(path.read_text().replace('"price"', '"fixed": "x", "price"'))
-    with pytest.raises(InputError, match="policy, fixed, folder or endpoint"):
+    with pytest.raises(InputError, match="one of policy, fixed, folder, checkpoint, endpoint"):
         read_agents(path)

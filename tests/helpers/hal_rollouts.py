@@ -1,6 +1,8 @@
 """Small runs of HAL's harness: tasks, rollouts, scores."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -26,6 +28,8 @@ def rolled(
     store: Path | None = None,
     names: list[str] = NAMES,
     agents: Path = AGENTS,
+    models: Mapping[str, Path] = MappingProxyType({}),
+    max_tasks: int | None = None,
 ) -> Path:
     out = folder / f"{benchmark}.rollouts.jsonl"
     steps.rollout(
@@ -37,6 +41,9 @@ def rolled(
         limits=LIMITS,
         replicate=0,
         repeats=1,
+        max_tasks=max_tasks,
+        models=list(models.values()),
+        model_names=list(models),
         store=store,
     )
     return out

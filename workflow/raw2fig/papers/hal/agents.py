@@ -77,19 +77,21 @@ class Served(Endpoint):
 
 
 class Model(Record):
-    """A model of the file of agents: a policy, a fixed reply, a model on this machine (a folder), or one behind an
-    endpoint."""
+    """A model of the file of agents: a policy, a fixed reply, a model on this machine (a folder, or a checkpoint whose
+    folder is given where it is rolled out), or one behind an endpoint."""
 
     price: Price
     policy: Policy | None = Field(default=None, description="A programmatic policy.")
     fixed: str | None = Field(default=None, description="The only reply that it ever gives.")
     folder: str | None = Field(default=None, description="Folder or hub id of a causal language model.")
+    checkpoint: Literal[True] | None = Field(default=None, description="A model whose folder is given elsewhere.")
     endpoint: Served | None = Field(default=None, description="A model behind an endpoint.")
 
     @model_validator(mode="after")
     def _one(self) -> Any:
-        if sum(given is not None for given in (self.policy, self.fixed, self.folder, self.endpoint)) != 1:
-            raise impossible("", "is not one kind of model", "policy, fixed, folder or endpoint")
+        kinds = ("policy", "fixed", "folder", "checkpoint", "endpoint")
+        if sum(getattr(self, kind) is not None for kind in kinds) != 1:
+            raise impossible("", "is not one kind of model", f"one of {', '.join(kinds)}")
         return self
 
 
@@ -112,10 +114,30 @@ def split(name: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
+def with_folders(agents: Agents, names: Sequence[str], folders: Sequence[Path]) -> Agents:
+    """The agents with the folders of their checkpoints. Raises `InputError` for a name that is none of a checkpoint."""
+    if len(names) != len(folders):
+        raise InputError("models", f"are {len(folders)}", f"one for each of the {len(names)} names")
+    there = [name for name, model in agents.models.items() if model.checkpoint]
+    if wrong := [name for name in names if name not in there]:
+        raise InputError("model-names", f"has {wrong[0]!r}, which is no checkpoint", nearest(wrong[0], there))
+    given = {
+        name: Model(price=agents.models[name].price, folder=str(folder))
+        for name, folder in zip(names, folders, strict=True)
+    }
+    return Agents(scaffolds=agents.scaffolds, models={**agents.models, **given})
+
+
+def model_folders(agents: Agents, names: Sequence[str]) -> list[Path]:
+    """The folders of agents' models, of those that are folders on this machine."""
+    models = [agents.models.get(name) for name in dict.fromkeys(split(name)[1] for name in names)]
+    return [Path(model.folder) for model in models if model and model.folder and Path(model.folder).is_dir()]
+
+
 def folders_of(agents: Agents, names: Sequence[str]) -> list[Path]:
     """The folders of agents, of those that are folders."""
-    kinds = [agents.scaffolds[name] for name in dict.fromkeys(split(name)[0] for name in names)]
-    return [Path(kind.agent.folder) for kind in kinds if kind.agent is not None]
+    kinds = [agents.scaffolds.get(name) for name in dict.fromkeys(split(name)[0] for name in names)]
+    return [Path(kind.agent.folder) for kind in kinds if kind and kind.agent]
 
 
 def agent_of(agents: Agents, name: str, benchmark: Benchmark) -> Agent:
@@ -150,9 +172,11 @@ def _client(model: Model, benchmark: Benchmark) -> ModelClient:
         return fixed(model.fixed)
     if model.endpoint is not None:
         return served(model.endpoint)
+    if model.folder is None:
+        raise InputError("agent", "asks a checkpoint without a folder", "its folder and name (--models, --model-names)")
     from raw2fig.lm.local import local_client
 
-    return local_client(str(model.folder), None, "sampler", BATCH)
+    return local_client(model.folder, None, "sampler", BATCH)
 
 
 def served(endpoint: Served) -> ModelClient:
