@@ -140,7 +140,7 @@ def test_check_12_crashes_and_nonsense_are_the_agents_and_said_in_one_line(body:
         "import time\ntime.sleep(100)",
         "use('calculate', '1')\nwhile True: pass",
         "import os, time\nfrom harness import _requests as out\n"
-        "while True:\n    os.write(out.fileno(), b'x')\n    time.sleep(1e-4)",
+        "for _ in range(40):\n    os.write(out.fileno(), b' ')\n    time.sleep(0.2)\nreturn {task: 1}",
     ],
 )
 def test_check_12_silence_is_a_time_out(body: str, tmp_path: Path) -> None:
