@@ -13,7 +13,7 @@ import pytest
 from hal_rollouts import AGENTS, LIMITS, made, rolled
 
 from raw2fig.errors import InputError
-from raw2fig.lm.client import Asked, Generated
+from raw2fig.lm.client import Asked, Failure, Generated
 from raw2fig.papers.hal import directory as directories
 from raw2fig.papers.hal.agents import PUZZLED, agent_of, read_agents
 from raw2fig.papers.hal.benchmarks import BENCHMARKS, arithmetic
@@ -270,6 +270,12 @@ def test_check_17_inspect_runs_it_alike(tmp_path: Path) -> None:
             assert [(step.text, step.tool) for step in one.steps] == [(step.text, step.tool) for step in there.steps]
             # inspect has no row for a model that was never asked
             assert list(one.usage.values()) == [used for used in there.usage.values() if used["prompt"]]
+    before = processes()
+    refused = replace(mixed, client=lambda asked: [Failure("no") for _ in asked])
+    model = inspect_model(refused.model, refused.client, WAITS, 0)
+    log = evaluate(rolled_out(refused, BENCHMARK, WAITS), model, BENCHMARK, TASKS, tmp_path / "refused")
+    assert all(sample.error for sample in log.samples or [])
+    assert processes() == before
 
 
 def test_a_file_of_the_folder_makes_rollouts_anew_and_a_cache_does_not(tmp_path: Path) -> None:

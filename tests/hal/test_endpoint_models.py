@@ -1,7 +1,6 @@
 """Models of the file of agents that are behind an endpoint: tokens, wasted attempts, refusals."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,8 @@ pytest.importorskip("openai", reason="openai is not installed: pip install raw2f
 
 
 @pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAL_TEST_KEY", KEY)
-    yield
 
 
 def agents_file(place: Path, url: str | None, price: bool = True, **other: Any) -> Path:
@@ -79,7 +77,7 @@ def test_an_endpoint_that_fails_or_does_not_count_is_the_environment(tmp_path: P
 
 
 def test_what_no_attempt_can_change_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="status 401.*a key and a model that it accepts") as refused:
+    with pytest.raises(InputError, match=r"status 401.*a key and a model that it accepts") as refused:
         rollouts(tmp_path, lambda body, number: error(401, f"wrong\nkey {KEY}"))
     assert "\n" not in str(refused.value)
     assert KEY not in str(refused.value)
