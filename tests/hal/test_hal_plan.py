@@ -49,8 +49,8 @@ def test_only_rollouts_of_its_agents_wait_for_a_checkpoint() -> None:
 
 
 def test_files_of_an_agents_folder_are_inputs_of_its_rollouts_alone() -> None:
-    assert plan.agent_files(SMOKE, "again") == ["config/hal/agents/calculator/main.py"]
-    assert plan.agent_files(SMOKE, "once") == plan.agent_files(LAPTOP, "again") == []
+    assert plan.agent_files(SMOKE, "real") == ["config/hal/agents/calculator/main.py"]
+    assert plan.agent_files(SMOKE, "once") == plan.agent_files(OVERNIGHT, "real") == []
 
 
 @pytest.mark.parametrize(
