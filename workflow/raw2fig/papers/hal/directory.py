@@ -35,8 +35,7 @@ from raw2fig.papers.hal.contract import (
 from raw2fig.sandbox import program
 
 MAIN, OURS = "main.py", "harness.py"
-TASK = "task"
-"""What an agent's function knows its one task by."""
+TASK = "task"  # what an agent's function knows its one task by
 LONGEST = 1 << 20
 """Bytes of a message at most."""
 REQUESTS = 200
@@ -56,7 +55,6 @@ sys.dont_write_bytecode = True
 import harness
 harness.serve()
 """
-"""The program in the sandbox."""
 
 
 def files_of(folder: Path) -> dict[str, Path]:
