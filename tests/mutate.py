@@ -36,8 +36,8 @@ class Change(NamedTuple):
 
 
 def drawn(paper: str, number: int, seed: int) -> list[Change]:
-    """Changes of as many modules, in the order of their paths. Figures and the texts of errors are left out: these are looked
-    at."""
+    """Changes of as many modules, in the order of their paths. Figures and texts of errors are left out, for a person
+    looks at them."""
     rng = random.Random(seed)
     folder = ROOT / "workflow" / "raw2fig" / "papers" / paper
     known = {path: found for path in sorted(folder.rglob("*.py")) if (found := _changes(path))}

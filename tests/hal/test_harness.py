@@ -138,7 +138,7 @@ def test_detectors_find_all_that_is_planted_and_never_see_it(benchmark: str, tmp
 
 def test_agents_are_read_and_misspelt_ones_refused(tmp_path: Path) -> None:
     agents = read_agents(AGENTS)
-    assert set(agents.scaffolds) == {"Specialist", "Generalist", "Zero-shot"}
+    assert set(agents.scaffolds) == {"Specialist", "Generalist", "Zero-shot", "Calculator"}
     tasks, _ = made(tmp_path, "arithmetic", 1)
     with pytest.raises(InputError, match="adept low"):
         rolled(tmp_path, "arithmetic", tasks, names=["Specialist (adept lo)"])

@@ -1,6 +1,8 @@
 """Small runs of HAL's harness: tasks, rollouts, scores."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -19,17 +21,29 @@ def made(folder: Path, benchmark: str, number: int = 6) -> tuple[Path, Path]:
     return tasks, gold
 
 
-def rolled(folder: Path, benchmark: str, tasks: Path, store: Path | None = None, names: list[str] = NAMES) -> Path:
+def rolled(
+    folder: Path,
+    benchmark: str,
+    tasks: Path,
+    store: Path | None = None,
+    names: list[str] = NAMES,
+    agents: Path = AGENTS,
+    models: Mapping[str, Path] = MappingProxyType({}),
+    max_tasks: int | None = None,
+) -> Path:
     out = folder / f"{benchmark}.rollouts.jsonl"
     steps.rollout(
         benchmark=benchmark,  # type: ignore[arg-type]
         tasks=tasks,
-        agents=AGENTS,
+        agents=agents,
         agent=names,
         rollouts=out,
         limits=LIMITS,
         replicate=0,
         repeats=1,
+        max_tasks=max_tasks,
+        models=list(models.values()),
+        model_names=list(models),
         store=store,
     )
     return out

@@ -17,7 +17,9 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO, Literal, NamedTuple
 
@@ -26,6 +28,8 @@ from raw2fig.sandbox import launcher
 from raw2fig.sandbox.isolation import ENVIRONMENT, PYTHON, PYTHON_HOME, SYSTEM, WAYS
 
 Way = Callable[[Sequence[str]], list[str]]
+Stream = BinaryIO | int
+"""What a program reads or writes: a file or a descriptor."""
 Status = Literal["finished", "error", "timeout", "memory", "killed"]
 THREADS = 64
 """Threads of a program; other processes it cannot have. Root is bound by memory alone."""
@@ -108,25 +112,42 @@ def why_not(way: Way) -> str | None:
 def run_in(way: Way, source: str, stdin: str, limits: Limits) -> Outcome:
     """As `run_program`, isolated in this way.
 
-    The four files lie in memory and have no name. A program writes to a file rather than to a pipe: its limit is then
-    the kernel's business, and nobody has to keep reading. Nothing is ever written to the pipe: it ends with the caller,
-    by which a program that is about to start sees that nobody waits for it; later the kernel sees to that.
+    The files lie in memory and have no name. A program writes to a file rather than to a pipe: its limit is then the
+    kernel's business, and nobody has to keep reading.
+    """
+    with file_in_memory(stdin) as given, file_in_memory() as stdout, file_in_memory() as stderr:
+        with running(way, source, limits, given, stdout, stderr) as program:
+            in_time = ends_within(program.process, limits.wall_seconds)
+        said, complained = (text_of(file, limits.output_bytes) for file in (stdout, stderr))
+    code = program.process.returncode
+    if not program.began:
+        raise RuntimeError(f"the sandbox did not start: {complained.strip() or code}")
+    return Outcome(status_of(code, in_time, complained), said, complained)
+
+
+@dataclass
+class Running:
+    """A program in the sandbox. `began`, known at its end: the sandbox has come to start it."""
+
+    process: subprocess.Popen[bytes]
+    began: bool = False
+
+
+@contextmanager
+def running(way: Way, source: str, limits: Limits, stdin: Stream, stdout: Stream, stderr: Stream) -> Iterator[Running]:
+    """A program that runs in the sandbox until the end of the block, which kills it with all that is inside.
+
+    Nothing is ever written to the pipe: it ends with the caller, by which a program that is about to start sees that
+    nobody waits for it; later the kernel sees to that.
     """
     alive, held = os.pipe()
-    with (
-        _file(f"{source}\n") as program,
-        _file(stdin) as given,
-        _file() as stdout,
-        _file() as stderr,
-        os.fdopen(alive, "rb"),
-        os.fdopen(held, "wb"),
-    ):
+    with file_in_memory(f"{source}\n") as program, os.fdopen(alive, "rb"), os.fdopen(held, "wb"):
         wanted = (program.fileno(), alive, limits.cpu_seconds, limits.memory_bytes, limits.output_bytes, THREADS)
         # as -I, but for reading PYTHONHASHSEED of an environment that is ours; older Pythons had no limit of digits
         python = [PYTHON, "-P", "-s", "-S", "-X", "utf8", "-X", "int_max_str_digits=0"]
         with subprocess.Popen(
             way([*python, "-c", LAUNCHER, *map(str, wanted)]),
-            stdin=given,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             cwd="/",
@@ -134,18 +155,18 @@ def run_in(way: Way, source: str, stdin: str, limits: Limits) -> Outcome:
             pass_fds=(program.fileno(), alive),
             start_new_session=True,
         ) as process:
+            one = Running(process)
             try:
-                in_time = _ends_within(process, limits.wall_seconds)
+                yield one
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)  # and with it, by the kernel, all inside
-        said, complained = (_text(file, limits.output_bytes) for file in (stdout, stderr))
-        if program.seek(0, os.SEEK_END):
-            raise RuntimeError(f"the sandbox did not start: {complained.strip() or process.returncode}")
-    return Outcome(_status(process.returncode, in_time, complained), said, complained)
+                    process.wait()
+                one.began = not program.seek(0, os.SEEK_END)
 
 
-def _status(code: int, in_time: bool, complaint: str) -> Status:
+def status_of(code: int, in_time: bool, complaint: str) -> Status:
+    """How a program ended, by its exit status and what it wrote last to standard error."""
     number = -code if code < 0 else code - 128  # of the signal; a shell adds 128, and so do both ways
     if not in_time or number == signal.SIGXCPU:
         return "timeout"
@@ -156,7 +177,7 @@ def _status(code: int, in_time: bool, complaint: str) -> Status:
     return "memory" if complaint.rstrip().rpartition("\n")[2].startswith("MemoryError") else "error"
 
 
-def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+def ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Wait without asking again and again, as `Popen.wait` does."""
     descriptor = os.pidfd_open(process.pid)
     try:
@@ -167,12 +188,14 @@ def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
         os.close(descriptor)
 
 
-def _file(text: str = "") -> BinaryIO:
+def file_in_memory(text: str = "") -> BinaryIO:
+    """A file without a name, at its beginning."""
     file = os.fdopen(os.memfd_create("raw2fig"), "w+b")
     file.write(text.encode(errors="replace"))
     file.seek(0)
     return file
 
 
-def _text(file: BinaryIO, most: int) -> str:
+def text_of(file: BinaryIO, most: int) -> str:
+    """The first bytes of a file as text."""
     return os.pread(file.fileno(), most, 0).decode(errors="replace")

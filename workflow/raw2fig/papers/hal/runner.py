@@ -208,6 +208,8 @@ def _advance(one: Attempt, sent: Any, limits: Limits) -> None:
             observation = _observe(one.world, wanted)
             one.steps.append(Step(observation.text, wanted.tool, wanted.argument, observation.failed))
             sent = observation
+            if one.seconds + time.perf_counter() - began > limits.seconds:
+                raise TimeoutError("without an answer")
     except StopIteration as stop:
         one.answer = stop.value
     except Exception as error:  # whatever an agent does, it is a result

