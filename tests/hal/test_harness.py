@@ -11,13 +11,16 @@ from hal_rollouts import AGENTS, NAMES, made, rolled, scored
 from raw2fig.config import SHIPPED, check, load
 from raw2fig.errors import InputError
 from raw2fig.papers.hal.agents import read_agents
-from raw2fig.papers.hal.benchmarks import BENCHMARKS
+from raw2fig.papers.hal.benchmarks import BENCHMARKS, repair
 from raw2fig.papers.hal.detectors import DETECTORS, flags_of, no_answer, planted
 from raw2fig.papers.hal.own_results import found_plants
 from raw2fig.papers.hal.preflight import CANARY, check_benchmark
 from raw2fig.papers.hal.records import read_lines, read_rollouts
 from raw2fig.papers.hal.rows import consistency
 from raw2fig.papers.hal.usage import Price, Usage, cost_cached, cost_list, normalise, price_of
+from raw2fig.tasks import doctests
+from raw2fig.tasks.doctests import run
+from raw2fig.tasks.library import Function
 
 
 @pytest.mark.parametrize("benchmark", list(BENCHMARKS))
@@ -183,3 +186,25 @@ def test_an_agent_that_the_file_lacks_stops_before_the_first_job(monkeypatch: py
     config["hal"]["harness"]["models"] = ["adept lo"]
     with pytest.raises(InputError, match=r"hal\.harness.*adept lo"):
         check(config)
+
+
+def test_programs_of_repair_run_together_with_the_verdicts_of_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = list[int]()
+
+    def counted(pairs: list[tuple[Function, str]]) -> list[tuple[bool, ...]]:
+        runs.append(len(pairs))
+        return run(pairs)
+
+    tasks, gold = repair.make(4, 0)
+    ends = [(gold[task.task], text) for task in tasks for text in (gold[task.task]["solution"], "def f(): pass", " ")]
+    alone = []
+    for right, text in ends:
+        monkeypatch.setattr(doctests, "_verdicts", {})
+        alone.append(repair.score(right, text, None))
+    monkeypatch.setattr(doctests, "_verdicts", {})
+    monkeypatch.setattr(doctests, "run", counted)
+    repair.prepare(ends)
+    before = sum(runs)
+    assert [repair.score(right, text, None) for right, text in ends] == alone
+    assert sum(runs) == before  # nothing is judged again
+    assert {0.0, 1.0} == {*alone}

@@ -83,6 +83,10 @@ class LimitReached(Exception):
     """The agent has used up its steps or its money."""
 
 
+def _nothing(coming: Sequence[Any]) -> None:
+    """What most benchmarks do ahead."""
+
+
 class Benchmark(NamedTuple):
     """A kind of tasks. `score` is called where no agent is, with the answer that was kept apart."""
 
@@ -101,6 +105,10 @@ class Benchmark(NamedTuple):
     """`score(gold, answer, state)`: 0 to 1; the answer is None where there is none."""
     solve: Callable[[Task, Any], list[Use | Answer]]
     """What solves a task whose gold is known, for the preflight."""
+    prepare: Callable[[Sequence[tuple[Any, str]]], None] = _nothing
+    """Told of answers that are about to be scored, each after its gold: one that runs programs runs them together."""
+    prepare_uses: Callable[[Sequence[tuple[Any, Use]]], None] = _nothing
+    """Told of tools that are about to be used, each after its world."""
 
 
 class Step(NamedTuple):

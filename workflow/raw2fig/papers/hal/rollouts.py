@@ -130,7 +130,11 @@ def score(
     rows, found = list[dict[str, Any]](), list[dict[str, Any]]()
     for path, answers in zip(rollouts, gold, strict=True):
         right = read_gold(answers, path)
-        for agent, benchmark, one in read_rollouts(path):
+        there = list(read_rollouts(path))
+        for benchmark in {of for _, of, _ in there}:
+            mine = [one for _, of, one in there if of == benchmark and one.answer is not None]
+            BENCHMARKS[benchmark].prepare([(right[one.task], str(one.answer)) for one in mine if one.task in right])
+        for agent, benchmark, one in there:
             if one.task not in right:
                 raise InputError(answers, f"has no {one.task!r}", f"the answers to the tasks of {path}")
             worth = BENCHMARKS[benchmark].score(right[one.task], one.answer, one.state)

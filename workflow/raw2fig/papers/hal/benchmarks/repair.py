@@ -6,12 +6,13 @@ what examples should print stays outside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from raw2fig.papers.hal.contract import Answer, Benchmark, Observation, Task, Use
-from raw2fig.tasks.doctests import functions, judge
-from raw2fig.tasks.library import Function
+from raw2fig.tasks.doctests import judge
+from raw2fig.tasks.library import Function, read_functions
 from raw2fig.tasks.mutants import draw_tasks
 
 SEPARATOR = "\n=====\n"
@@ -19,6 +20,10 @@ SEPARATOR = "\n=====\n"
 MOST = 8
 """Candidates that are tried together at most."""
 PER_FUNCTION = 2
+TOOLS = {
+    "run_examples": "runs the examples of the function's documentation on its whole text, or on up to "
+    f"{MOST} candidates with a line ===== between them, such as run_examples[def f(x): ...]"
+}
 
 
 class Bench:
@@ -29,16 +34,20 @@ class Bench:
 
     def use(self, tool: str, argument: str) -> Observation:
         """`run_examples[text of the function]`."""
-        if tool != "run_examples":
+        if tool not in TOOLS:
             return Observation(f"there is no tool {tool}", failed=True)
-        candidates = argument.split(SEPARATOR)
+        candidates = self.candidates(argument)
         if len(candidates) > MOST:
             return Observation(f"error: more than {MOST} candidates", failed=True)
-        verdicts = judge([(self.function, candidate.strip("\n") + "\n") for candidate in candidates])
+        verdicts = judge(candidates)
         passed = [sum(verdict[place] for place in self.shown) for verdict in verdicts]
         lines = [f"candidate {number}: {count} of {len(self.shown)} pass" for number, count in enumerate(passed, 1)]
         best = next((number for number, count in enumerate(passed, 1) if count == len(self.shown)), 0)
         return Observation("\n".join([f"passed by candidate {best}" if best else "passed by none", *lines]))
+
+    def candidates(self, argument: str) -> list[tuple[Function, str]]:
+        """What is tried, each in the place of the function."""
+        return [(self.function, _text(one)) for one in argument.split(SEPARATOR)]
 
     def state(self) -> None:
         """Nothing: the answer is the text of the function."""
@@ -46,8 +55,8 @@ class Bench:
 
 @cache
 def function_of(module: str, name: str) -> Function:
-    """A function of a package by its name."""
-    return next(one for one in functions(module) if one.name == name)
+    """A function of a package by its name. Those of tasks are known to pass their own examples."""
+    return next(one for one in read_functions(module) if one.name == name)
 
 
 def make(number: int, seed: int) -> tuple[list[Task], dict[str, Any]]:
@@ -66,8 +75,23 @@ def score(gold: Any, answer: str | None, state: Any) -> float:
     """1 if all examples pass."""
     if not answer or not answer.strip():
         return 0.0
-    (verdict,) = judge([(function_of(gold["module"], gold["function"]), answer.strip("\n") + "\n")])
+    (verdict,) = judge([(function_of(gold["module"], gold["function"]), _text(answer))])
     return float(all(verdict))
+
+
+def _text(candidate: str) -> str:
+    return candidate.strip("\n") + "\n"
+
+
+def prepare(answers: Sequence[tuple[Any, str]]) -> None:
+    """Judge answers together, which are remembered then."""
+    judge([(function_of(gold["module"], gold["function"]), _text(one)) for gold, one in answers if one.strip()])
+
+
+def prepare_uses(uses: Sequence[tuple[Bench, Use]]) -> None:
+    """Judge together what all are about to try."""
+    tried = [world.candidates(use.argument) for world, use in uses if use.tool in TOOLS]
+    judge([candidate for candidates in tried if len(candidates) <= MOST for candidate in candidates])
 
 
 def solve(task: Task, gold: Any) -> list[Use | Answer]:
@@ -78,14 +102,13 @@ def solve(task: Task, gold: Any) -> list[Use | Answer]:
 BENCHMARK = Benchmark(
     name="repair",
     title="Code repair",
-    tools={
-        "run_examples": "runs the examples of the function's documentation on its whole text, or on up to "
-        f"{MOST} candidates with a line ===== between them, such as run_examples[def f(x): ...]"
-    },
+    tools=TOOLS,
     hint="Change one place at a time, run the examples on the whole function, and finish with the text that passes.",
     steps=12,
     make=make,
     open=lambda task: Bench(function_of(task.world["module"], task.world["function"]), task.world["shown"]),
     score=score,
     solve=solve,
+    prepare=prepare,
+    prepare_uses=prepare_uses,
 )
