@@ -36,12 +36,12 @@ rule hal_tasks:
     log:
         "<results>/hal/r{replicate}/logs/tasks-{benchmark}.log",
     wildcard_constraints:
-        benchmark=r"\w+",
+        benchmark=r"[\w-]+",
     resources:
         **resources_for(config, "data", "hal_tasks"),
     params:
         code=step_digest("hal", "tasks"),
-        number=lambda wildcards: hal.benchmarks(HAL)[wildcards.benchmark],
+        number=lambda wildcards: hal.number(HAL, wildcards.benchmark),
     shell:
         "raw2fig hal tasks --benchmark {wildcards.benchmark} --number {params.number} --replicate {wildcards.replicate} "
         "--tasks {output.tasks} --gold {output.gold} &> {log}"
@@ -56,13 +56,13 @@ rule hal_rollout:
     log:
         "<results>/hal/r{replicate}/logs/rollout-{benchmark}-{kind}.log",
     wildcard_constraints:
-        benchmark=r"\w+",
+        benchmark=r"[\w-]+",
         kind="once|again",
     resources:
         **resources_for(config, "generate", "hal_rollout"),
     params:
         code=step_digest("hal", "rollout"),
-        agent=lambda wildcards: hal.rolled_out(HAL, wildcards.kind),
+        agent=lambda wildcards: hal.rolled_out(HAL, wildcards.kind, wildcards.benchmark),
         repeats=lambda wildcards: hal.repeats(HAL, wildcards.kind),
         limits=flags(HAL["harness"]["limits"]),
         # beside the rollouts, and kept, so that a run that was killed goes on with what is missing
@@ -84,7 +84,7 @@ rule hal_score:
     log:
         "<results>/hal/r{replicate}/logs/score-{benchmark}-{kind}.log",
     wildcard_constraints:
-        benchmark=r"\w+",
+        benchmark=r"[\w-]+",
         kind="once|again",
     resources:
         **resources_for(config, "light", "hal_score"),
@@ -105,7 +105,18 @@ if HAL_RUBRICS:
 figure("hal", "own_frontier", scores=hal.evals(HAL, "scores"))
 figure("hal", "detectors", flags=hal.evals(HAL, "flags"))
 table("hal", "agents", scores=hal.evals(HAL, "scores"))
-table("hal", "reliability", scores=hal.evals(HAL, "scores", "again"))
+table("hal", "variance", scores=hal.evals(HAL, "scores"))
+table("hal", "shortcuts", scores=hal.evals(HAL, "scores"), flags=hal.evals(HAL, "flags"))
+table(
+    "hal",
+    "reliability",
+    scores=hal.evals(HAL, "scores", "again"),
+    flags=hal.evals(HAL, "flags", "again"),
+    base=hal.evals(HAL, "scores"),
+    reworded=hal.evals(HAL, "scores", variant=hal.REWORDED),
+)
+if hal.variants(HAL):
+    table("hal", "shift", scores=hal.evals(HAL, "scores"), shifted=hal.evals(HAL, "scores", variant=hal.SHIFTED))
 claims("hal", runs=HAL_RUNS, scores=hal.evals(HAL, "scores"), flags=hal.evals(HAL, "flags"), rubrics=HAL_RUBRICS)
 TARGETS["data"] += hal.all_tasks(HAL)
 TARGETS["evals"] += [*hal.evals(HAL, "scores"), *hal.evals(HAL, "scores", "again")]

@@ -12,7 +12,7 @@ from pydantic import model_validator
 from raw2fig.errors import InputError, nearest
 from raw2fig.lm.client import Generated, ModelClient
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
-from raw2fig.papers.hal.contract import Benchmark, Scaffold
+from raw2fig.papers.hal.contract import Benchmark, Scaffold, base_of
 from raw2fig.papers.hal.policies import Policy, count_tokens, policy_client
 from raw2fig.papers.hal.runner import Agent
 from raw2fig.papers.hal.scaffolds import generalist, specialist, zero_shot
@@ -101,7 +101,7 @@ def _client(model: Model, benchmark: Benchmark) -> ModelClient:
     if model.policy is not None:
         from raw2fig.papers.hal.policies.rules import RULES
 
-        rule, plants = RULES[benchmark.name]
+        rule, plants = RULES[base_of(benchmark.name)]
         return policy_client(model.policy, rule, plants)
     if model.fixed is not None:
         return fixed(model.fixed)

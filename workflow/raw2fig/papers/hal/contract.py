@@ -17,7 +17,14 @@ Status = Literal["ok", "agent_error", "env_error", "timeout", "limit"]
 around it failed, which says nothing about it; `timeout`, `limit`: it used up its time, or its steps or money."""
 SOLVED = 1.0
 """Score of a task that is solved."""
+SHIFTED, REWORDED = "-shifted", "-reworded"
+"""What the names of a benchmark's variants end in: its twin out of distribution, and its tasks in other words."""
 STATUSES: tuple[Status, ...] = ("ok", "agent_error", "env_error", "timeout", "limit")
+
+
+def base_of(benchmark: str) -> str:
+    """The name of the benchmark that a variant is of; of any other one its own."""
+    return benchmark.removesuffix(SHIFTED).removesuffix(REWORDED)
 
 
 class Task(NamedTuple):
@@ -100,6 +107,10 @@ class Benchmark(NamedTuple):
     """Replies after which such a scaffold gives up."""
     make: Callable[[int, int], tuple[list[Task], dict[str, Any]]]
     """`make(number, seed)`: tasks, and task → gold."""
+    shift: Callable[[int, int], tuple[list[Task], dict[str, Any]]]
+    """The same for its twin out of distribution, whose tasks are harder in a way that `make` never draws."""
+    reword: Callable[[str], str]
+    """A prompt that asks for the same in other words."""
     open: Callable[[Task], World]
     score: Callable[[Any, str | None, Any], float]
     """`score(gold, answer, state)`: 0 to 1; the answer is None where there is none."""

@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from raw2fig.papers.hal.contract import REWORDED, SHIFTED, base_of
 from raw2fig.papers.hal.rubrics import FILES
 
 Settings = Mapping[str, Any]
@@ -21,6 +22,17 @@ def folder(replicate: int | str = "{replicate}") -> str:
 def benchmarks(settings: Settings) -> dict[str, int]:
     """Benchmarks that agents are run on, with their numbers of tasks."""
     return {name: number for name, number in settings["harness"]["tasks"].items() if number}
+
+
+def variants(settings: Settings) -> dict[str, int]:
+    """Variants of these benchmarks, if agents are run on them: harder twins, and the same tasks in other words."""
+    varied = settings["harness"]["varied"]
+    return {f"{name}{of}": n for name, n in benchmarks(settings).items() for of in (SHIFTED, REWORDED) if varied}
+
+
+def number(settings: Settings, benchmark: str) -> int:
+    """Number of tasks of a benchmark or of a variant."""
+    return benchmarks(settings)[base_of(benchmark)]
 
 
 def agents(settings: Settings) -> list[str]:
@@ -46,11 +58,14 @@ def rollouts(kind: str, benchmark: str = "{benchmark}", replicate: int | str = "
 
 def all_tasks(settings: Settings) -> list[str]:
     """Tasks of all replicates."""
-    return [tasks(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
+    names = {**benchmarks(settings), **variants(settings)}
+    return [tasks(benchmark, replicate) for replicate in settings["replicates"] for benchmark in names]
 
 
-def rolled_out(settings: Settings, kind: str) -> list[str]:
+def rolled_out(settings: Settings, kind: str, benchmark: str) -> list[str]:
     """Names of the agents of such rollouts."""
+    if benchmark != base_of(benchmark):
+        return list(settings["harness"]["varied"])
     return agents(settings) if kind == "once" else list(settings["harness"]["repeated"])
 
 
@@ -66,9 +81,10 @@ def scored(
     return f"{folder(replicate)}/evals/{benchmark}.{kind}.{name}.csv"
 
 
-def evals(settings: Settings, name: str, kind: str = "once") -> list[str]:
-    """Tables of all replicates and benchmarks."""
-    pairs = [(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
+def evals(settings: Settings, name: str, kind: str = "once", variant: str = "") -> list[str]:
+    """Tables of all replicates and benchmarks, or of one of the variants of all of them."""
+    names = [one for one in variants(settings) if one.endswith(variant)] if variant else benchmarks(settings)
+    pairs = [(benchmark, replicate) for replicate in settings["replicates"] for benchmark in names]
     return [scored(name, kind, *pair) for pair in pairs]
 
 

@@ -46,6 +46,9 @@ class Harness(Record):
     models: list[str] = Field(min_length=1, description="Models of the file that are run with each scaffold.")
     repeated: list[str] = Field(description="Agents whose tasks are repeated, for reliability.")
     repeats: int = Field(ge=2, le=100, description="Rollouts of each task of a repeated agent.")
+    varied: list[str] = Field(
+        description="Agents that are run on the benchmarks' harder twins and reworded tasks too; []: none."
+    )
     limits: Limits
 
     @model_validator(mode="after")
@@ -55,7 +58,8 @@ class Harness(Record):
             raise impossible("agents", f"is {self.agents!r}, which is no file of agents", "scaffolds and models")
         names = {f"{scaffold} ({model})" for scaffold in there["scaffolds"] for model in there["models"]}
         wanted = {f"{scaffold} ({model})": "models" for scaffold in self.scaffolds for model in self.models}
-        for name, key in (wanted | dict.fromkeys(self.repeated, "repeated")).items():
+        others = {name: key for key in ("repeated", "varied") for name in getattr(self, key)}
+        for name, key in (others | wanted).items():
             if name not in names:
                 raise impossible(
                     key, f"makes the agent {name!r}, which {self.agents} lacks", nearest(name, sorted(names))

@@ -7,7 +7,7 @@ what examples should print stays outside.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from raw2fig.papers.hal.contract import Answer, Benchmark, Observation, Task, Use
@@ -20,6 +20,8 @@ SEPARATOR = "\n=====\n"
 MOST = 8
 """Candidates that are tried together at most."""
 PER_FUNCTION = 2
+WRONG = ("One thing is", "Two things are")
+"""What a prompt says of a function with one site changed, and with two."""
 TOOLS = {
     "run_examples": "runs the examples of the function's documentation on its whole text, or on up to "
     f"{MOST} candidates with a line ===== between them, such as run_examples[def f(x): ...]"
@@ -59,16 +61,27 @@ def function_of(module: str, name: str) -> Function:
     return next(one for one in read_functions(module) if one.name == name)
 
 
-def make(number: int, seed: int) -> tuple[list[Task], dict[str, Any]]:
-    """Functions with one site changed, whose hidden examples notice it."""
+def make(number: int, seed: int, two_sites: bool = False) -> tuple[list[Task], dict[str, Any]]:
+    """Functions with one site changed, or two, whose hidden examples notice it."""
     tasks, gold = list[Task](), dict[str, Any]()
-    for place, one in enumerate(draw_tasks(number, PER_FUNCTION, seed)):
+    for place, one in enumerate(draw_tasks(number, PER_FUNCTION, seed, two_sites=two_sites)):
         task = f"repair-{place:03d}"
-        prompt = f"One thing is wrong in this function of {one.function.module}:\n{one.source}"
+        prompt = f"{WRONG[two_sites]} wrong in this function of {one.function.module}:\n{one.source}"
         world = {"module": one.function.module, "function": one.function.name, "shown": list(one.shown)}
         tasks.append(Task(task, prompt, world))
         gold[task] = {"module": one.function.module, "function": one.function.name, "solution": one.solution}
     return tasks, gold
+
+
+make_two_sites = partial(make, two_sites=True)
+"""The twin out of distribution: two sites changed."""
+
+
+def reword(prompt: str) -> str:
+    """Another request for the same function."""
+    asked, _, source = prompt.partition("\n")
+    module = asked.rpartition(" ")[2].rstrip(":")
+    return f"Please find the mistake in this function, which is from {module}, and repair it.\n{source}"
 
 
 def score(gold: Any, answer: str | None, state: Any) -> float:
@@ -106,6 +119,8 @@ BENCHMARK = Benchmark(
     hint="Change one place at a time, run the examples on the whole function, and finish with the text that passes.",
     steps=12,
     make=make,
+    shift=make_two_sites,
+    reword=reword,
     open=lambda task: Bench(function_of(task.world["module"], task.world["function"]), task.world["shown"]),
     score=score,
     solve=solve,
