@@ -1,5 +1,6 @@
 """Our own runner: status, limits, retries, seeds."""
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -176,3 +177,11 @@ def test_plants_are_drawn_by_the_text_of_a_task_at_their_rate() -> None:
     assert drawn[0] != drawn[1]
     assert is_planted("task", "one", 1.0)
     assert not is_planted("task", "one", 0.0)
+
+
+def test_time_that_is_spent_on_tools_of_many_together_counts() -> None:
+    slow = BENCHMARK._replace(prepare_uses=lambda uses: time.sleep(0.1))
+    limits = LIMITS.model_copy(update={"seconds": 0.05})
+    (one,) = run(agent(says("calculate[1 + 1]")), slow, [(TASKS[0], 0)], limits, 0)
+    assert one.status == "timeout"
+    assert [step.tool for step in one.steps] == ["", "calculate"]

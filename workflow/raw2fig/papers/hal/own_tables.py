@@ -158,7 +158,7 @@ def _beside(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
 def table_shortcuts(*, scores: list[Input], flags: list[Input]) -> Table:
     """What accuracy owes to shortcuts: the share of rollouts that a detector of gaming flags (the forbidden page, an
     answer without work), and the accuracy of all rollouts, of those without a flag alone, and with flagged ones counted
-    as failed.
+    as failed. The service desk has no such detector and no rows.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def table_variance(*, scores: list[Input]) -> Table:
         for source, (squares, freedom) in decomposition(values).items():
             share = squares / total if total else float("nan")
             found.append(
-                {"benchmark": benchmark, "source": source, "freedom": freedom, "squares": squares, "share": share}
+                {"benchmark": benchmark, "source": source, "degrees": freedom, "squares": squares, "share": share}
             )
     return Table(pd.DataFrame(found))
 
