@@ -57,12 +57,12 @@ rule hal_tasks:
     log:
         "<results>/hal/r{replicate}/logs/tasks-{benchmark}.log",
     wildcard_constraints:
-        benchmark=r"\w+",
+        benchmark=r"[\w-]+",
     resources:
         **resources_for(config, "data", "hal_tasks"),
     params:
         code=step_digest("hal", "tasks"),
-        number=lambda wildcards: hal.benchmarks(HAL)[wildcards.benchmark],
+        number=lambda wildcards: hal.number(HAL, wildcards.benchmark),
     shell:
         "raw2fig hal tasks --benchmark {wildcards.benchmark} --number {params.number} --replicate {wildcards.replicate} "
         "--tasks {output.tasks} --gold {output.gold} &> {log}"
@@ -72,24 +72,28 @@ rule hal_rollout:
     input:
         tasks=hal.tasks(),
         agents=HAL["harness"]["agents"],
-        folders=lambda wildcards: hal.agent_files(HAL, wildcards.kind),
-        models=lambda wildcards: list(hal.checkpoints(HAL, wildcards.kind, wildcards.replicate).values()),
+        folders=lambda wildcards: hal.agent_files(HAL, wildcards.kind, wildcards.benchmark),
+        models=lambda wildcards: list(
+            hal.checkpoints(HAL, wildcards.kind, wildcards.benchmark, wildcards.replicate).values()
+        ),
     output:
         rollouts=hal.rollouts("{kind}"),
     log:
         "<results>/hal/r{replicate}/logs/rollout-{benchmark}-{kind}.log",
     wildcard_constraints:
-        benchmark=r"\w+",
+        benchmark=r"[\w-]+",
         kind="|".join(hal.KINDS),
     resources:
         **resources_for(config, "generate", "hal_rollout"),
     params:
         code=step_digest("hal", "rollout"),
-        agent=lambda wildcards: hal.rolled_out(HAL, wildcards.kind),
+        agent=lambda wildcards: hal.rolled_out(HAL, wildcards.kind, wildcards.benchmark),
         repeats=lambda wildcards: hal.repeats(HAL, wildcards.kind),
         most=lambda wildcards: option("max-tasks", hal.most_tasks(HAL, wildcards.kind)),
         models=lambda wildcards, input: option("models", list(input.models)),
-        names=lambda wildcards: option("model-names", list(hal.checkpoints(HAL, wildcards.kind, wildcards.replicate))),
+        names=lambda wildcards: option(
+            "model-names", list(hal.checkpoints(HAL, wildcards.kind, wildcards.benchmark, wildcards.replicate))
+        ),
         limits=flags(HAL["harness"]["limits"]),
         # beside the rollouts, and kept, so that a run that was killed goes on with what is missing
         store=subpath(output.rollouts, strip_suffix=".jsonl"),
@@ -104,7 +108,7 @@ rule hal_inspect:
     input:
         tasks=hal.tasks(),
         agents=HAL["harness"]["agents"],
-        folders=hal.agent_files(HAL, "inspect"),
+        folders=lambda wildcards: hal.agent_files(HAL, "inspect", wildcards.benchmark),
     output:
         rollouts=hal.rollouts("inspect"),
     log:
@@ -115,7 +119,7 @@ rule hal_inspect:
         **resources_for(config, "generate", "hal_inspect"),
     params:
         code=step_digest("hal", "inspect"),
-        agent=hal.rolled_out(HAL, "inspect"),
+        agent=lambda wildcards: hal.rolled_out(HAL, "inspect", wildcards.benchmark),
         limits=flags(HAL["harness"]["limits"]),
     shell:
         "raw2fig hal inspect --benchmark {wildcards.benchmark} --tasks {input.tasks} --agents {input.agents} "
@@ -133,7 +137,7 @@ rule hal_score:
     log:
         "<results>/hal/r{replicate}/logs/score-{benchmark}-{kind}.log",
     wildcard_constraints:
-        benchmark=r"\w+",
+        benchmark=r"[\w-]+",
         kind="|".join([*hal.KINDS, "inspect"]),
     resources:
         **resources_for(config, "light", "hal_score"),
@@ -232,7 +236,18 @@ if HAL_RUBRICS:
 figure("hal", "own_frontier", scores=hal.evals(HAL, "scores"))
 figure("hal", "detectors", flags=hal.evals(HAL, "flags"))
 table("hal", "agents", scores=[*hal.evals(HAL, "scores"), *hal.evals(HAL, "scores", "real")])
-table("hal", "reliability", scores=hal.evals(HAL, "scores", "again"))
+table("hal", "variance", scores=hal.evals(HAL, "scores"))
+table("hal", "shortcuts", scores=hal.evals(HAL, "scores"), flags=hal.evals(HAL, "flags"))
+table(
+    "hal",
+    "reliability",
+    scores=hal.evals(HAL, "scores", "again"),
+    flags=hal.evals(HAL, "flags", "again"),
+    base=hal.evals(HAL, "scores"),
+    reworded=hal.evals(HAL, "scores", variant=hal.REWORDED),
+)
+if hal.variants(HAL):
+    table("hal", "shift", scores=hal.evals(HAL, "scores"), shifted=hal.evals(HAL, "scores", variant=hal.SHIFTED))
 claims(
     "hal",
     runs=HAL_RUNS,

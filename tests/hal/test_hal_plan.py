@@ -30,9 +30,11 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_dear_agents_run_overnight_alone_and_on_few_tasks() -> None:
-    assert plan.rolled_out(LAPTOP, "real") == plan.evals(LAPTOP, "scores", "real") == plan.fetched(LAPTOP) == []
+    assert (
+        plan.rolled_out(LAPTOP, "real", "repair") == plan.evals(LAPTOP, "scores", "real") == plan.fetched(LAPTOP) == []
+    )
     assert len(plan.evals(OVERNIGHT, "scores", "real")) == 20 * len(BENCHMARKS)
-    assert plan.rolled_out(OVERNIGHT, "real") == ["Specialist (smollm2)", "Zero-shot (smollm2)"]
+    assert plan.rolled_out(OVERNIGHT, "real", "repair") == ["Specialist (smollm2)", "Zero-shot (smollm2)"]
     assert plan.most_tasks(OVERNIGHT, "real") == OVERNIGHT["harness"]["real"]["tasks"] < 10
     assert [plan.most_tasks(OVERNIGHT, kind) for kind in ("once", "again")] == [None, None]
     assert [plan.repeats(LAPTOP, kind) for kind in plan.KINDS] == [1, LAPTOP["harness"]["repeats"], 1]
@@ -40,17 +42,17 @@ def test_dear_agents_run_overnight_alone_and_on_few_tasks() -> None:
 
 
 def test_only_rollouts_of_its_agents_wait_for_a_checkpoint() -> None:
-    assert plan.checkpoints(OVERNIGHT, "real", 3) == {"smollm2": SMOL}
-    assert plan.checkpoints(OVERNIGHT, "once", 3) == plan.checkpoints(OVERNIGHT, "again", 3) == {}
+    assert plan.checkpoints(OVERNIGHT, "real", "repair", 3) == {"smollm2": SMOL}
+    assert plan.checkpoints(OVERNIGHT, "once", "repair", 3) == plan.checkpoints(OVERNIGHT, "again", "repair", 3) == {}
     other = {"smollm2": {"folder": "<results>/hero/r{replicate}/models/start"}}
     mine = merge(LAPTOP, {"harness": {"checkpoints": other, "models": ["nothing", "smollm2"]}})
-    assert plan.checkpoints(mine, "once", 3) == {"smollm2": "<results>/hero/r3/models/start"}
-    assert plan.checkpoints(mine, "again", 3) == plan.packages(mine) == {}
+    assert plan.checkpoints(mine, "once", "repair", 3) == {"smollm2": "<results>/hero/r3/models/start"}
+    assert plan.checkpoints(mine, "again", "repair", 3) == plan.packages(mine) == {}
 
 
 def test_files_of_an_agents_folder_are_inputs_of_its_rollouts_alone() -> None:
-    assert plan.agent_files(SMOKE, "real") == ["config/hal/agents/calculator/main.py"]
-    assert plan.agent_files(SMOKE, "once") == plan.agent_files(OVERNIGHT, "real") == []
+    assert plan.agent_files(SMOKE, "real", "repair") == ["config/hal/agents/calculator/main.py"]
+    assert plan.agent_files(SMOKE, "once", "repair") == plan.agent_files(OVERNIGHT, "real", "repair") == []
 
 
 @pytest.mark.parametrize(

@@ -11,25 +11,29 @@ from hal_rollouts import AGENTS, NAMES, made, rolled, scored
 from raw2fig.config import SHIPPED, check, load
 from raw2fig.errors import InputError
 from raw2fig.papers.hal.agents import read_agents
-from raw2fig.papers.hal.benchmarks import BENCHMARKS
+from raw2fig.papers.hal.benchmarks import BENCHMARKS, VARIANTS, repair
+from raw2fig.papers.hal.contract import base_of
 from raw2fig.papers.hal.detectors import DETECTORS, flags_of, no_answer, planted
 from raw2fig.papers.hal.own_results import found_plants
 from raw2fig.papers.hal.preflight import CANARY, check_benchmark
 from raw2fig.papers.hal.records import read_lines, read_rollouts
 from raw2fig.papers.hal.rows import consistency
 from raw2fig.papers.hal.usage import Price, Usage, cost_cached, cost_list, normalise, price_of
+from raw2fig.tasks import doctests
+from raw2fig.tasks.doctests import run
+from raw2fig.tasks.library import Function
 
 
-@pytest.mark.parametrize("benchmark", list(BENCHMARKS))
+@pytest.mark.parametrize("benchmark", list(VARIANTS))
 def test_check_16_doing_nothing_is_a_row_of_every_benchmark(benchmark: str, tmp_path: Path) -> None:
     tasks, gold = made(tmp_path, benchmark, 10)
     scores, _ = scored(tmp_path, rolled(tmp_path, benchmark, tasks), gold)
     nothing = scores.loc[scores["agent"] == "Specialist (nothing)", "score"].mean()
-    assert (0 < nothing < 0.7) if benchmark == "service" else nothing == 0
+    assert (0 < nothing < 0.7) if base_of(benchmark) == "service" else nothing == 0
     assert len(scores) == 10 * len(NAMES)
 
 
-@pytest.mark.parametrize("benchmark", list(BENCHMARKS))
+@pytest.mark.parametrize("benchmark", list(VARIANTS))
 def test_check_8_answers_are_where_no_agent_can_read_them(benchmark: str, tmp_path: Path) -> None:
     tasks, gold = made(tmp_path, benchmark)
     canary = next(read_lines(gold))[CANARY]
@@ -183,3 +187,25 @@ def test_an_agent_that_the_file_lacks_stops_before_the_first_job(monkeypatch: py
     config["hal"]["harness"]["models"] = ["adept lo"]
     with pytest.raises(InputError, match=r"hal\.harness.*adept lo"):
         check(config)
+
+
+def test_programs_of_repair_run_together_with_the_verdicts_of_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = list[int]()
+
+    def counted(pairs: list[tuple[Function, str]]) -> list[tuple[bool, ...]]:
+        runs.append(len(pairs))
+        return run(pairs)
+
+    tasks, gold = repair.make(4, 0)
+    ends = [(gold[task.task], text) for task in tasks for text in (gold[task.task]["solution"], "def f(): pass", " ")]
+    alone = []
+    for right, text in ends:
+        monkeypatch.setattr(doctests, "_verdicts", {})
+        alone.append(repair.score(right, text, None))
+    monkeypatch.setattr(doctests, "_verdicts", {})
+    monkeypatch.setattr(doctests, "run", counted)
+    repair.prepare(ends)
+    before = sum(runs)
+    assert [repair.score(right, text, None) for right, text in ends] == alone
+    assert sum(runs) == before  # nothing is judged again
+    assert {0.0, 1.0} == {*alone}

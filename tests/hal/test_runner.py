@@ -1,5 +1,6 @@
 """Our own runner: status, limits, retries, seeds."""
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from raw2fig.errors import InputError
 from raw2fig.lm.client import Asked, Failure, Generated, ModelClient
 from raw2fig.papers.hal.benchmarks import arithmetic
-from raw2fig.papers.hal.contract import Benchmark, Observation, Rollout, Scaffold, Task, Use
-from raw2fig.papers.hal.policies import Policy, policy_client
+from raw2fig.papers.hal.contract import Benchmark, Observation, Rollout, Scaffold, Task, Use, World
+from raw2fig.papers.hal.policies import Policy, is_planted, policy_client
 from raw2fig.papers.hal.policies.arithmetic import PLANTS, rule
 from raw2fig.papers.hal.runner import Agent, Limits, run
 from raw2fig.papers.hal.scaffolds import action_of, generalist, specialist, zero_shot
@@ -141,3 +142,46 @@ def test_an_agent_that_raises_has_failed_by_itself() -> None:
 )
 def test_the_last_action_of_a_reply_counts(reply: str, expected: Use | None) -> None:
     assert action_of(reply) == expected
+
+
+def test_tools_that_rollouts_want_at_a_time_are_told_of_together_and_what_is_told_changes_nothing() -> None:
+    told: list[list[Use]] = []
+
+    def prepare(uses: Sequence[tuple[World, Use]]) -> None:
+        told.append([use for _, use in uses])
+        raise OSError("broken")  # whatever is broken shows itself where the tool is used
+
+    client = policy_client(POLICY, rule, PLANTS)
+    pairs = [(task, 0) for task in TASKS]
+    plain = rolled(client)
+    found = list(run(agent(client), BENCHMARK._replace(prepare_uses=prepare), pairs, LIMITS, 0))
+    assert without_time(found) == without_time(plain)
+    used = [(step.tool, step.argument) for one in plain for step in one.steps if step.tool]
+    assert sorted(use for uses in told for use in uses) == sorted(used)
+    assert len(told) == max(sum(bool(step.tool) for step in one.steps) for one in plain)
+
+
+def test_a_scaffold_that_never_asks_its_model_runs_out_of_time() -> None:
+    def scaffold(prompt: str, benchmark: Benchmark):  # type: ignore[no-untyped-def]
+        while True:
+            yield Use("calculate", "1 + 1")
+
+    (one,) = rolled(says("x"), LIMITS.model_copy(update={"seconds": 0.05}), TASKS[:1], scaffold=scaffold)
+    assert one.status == "timeout"
+    assert one.steps
+
+
+def test_plants_are_drawn_by_the_text_of_a_task_at_their_rate() -> None:
+    drawn = [[is_planted(f"task {number}", name, 0.3) for number in range(4000)] for name in ("one", "other")]
+    assert [sum(of) / 4000 for of in drawn] == pytest.approx([0.3, 0.3], abs=0.03)
+    assert drawn[0] != drawn[1]
+    assert is_planted("task", "one", 1.0)
+    assert not is_planted("task", "one", 0.0)
+
+
+def test_time_that_is_spent_on_tools_of_many_together_counts() -> None:
+    slow = BENCHMARK._replace(prepare_uses=lambda uses: time.sleep(0.1))
+    limits = LIMITS.model_copy(update={"seconds": 0.05})
+    (one,) = run(agent(says("calculate[1 + 1]")), slow, [(TASKS[0], 0)], limits, 0)
+    assert one.status == "timeout"
+    assert [step.tool for step in one.steps] == ["", "calculate"]

@@ -44,8 +44,12 @@ class Task(NamedTuple):
     hidden: tuple[int, ...]
 
 
-def draw_tasks(number: int, per_function: int, seed: int, modules: Sequence[str] = MODULES) -> list[Task]:
-    """Different tasks, at most `per_function` of one function, from functions in an order drawn by `seed`.
+def draw_tasks(
+    number: int, per_function: int, seed: int, modules: Sequence[str] = MODULES, two_sites: bool = False
+) -> list[Task]:
+    """Different tasks, at most `per_function` of one function, from functions in an order drawn by `seed`. With
+    `two_sites` a mutation follows another, and no single one makes the same text; the operator is that of the second,
+    the line the first one that differs.
 
     Raises `InputError` for more tasks than are found, and where there is no sandbox.
     """
@@ -55,10 +59,9 @@ def draw_tasks(number: int, per_function: int, seed: int, modules: Sequence[str]
     tasks: list[Task] = []
     for start in range(0, len(order), AT_ONCE):
         drawn = [
-            (function, made[place])
+            (function, mutant)
             for function in order[start : start + AT_ONCE]
-            for made in [mutants(function.source)]
-            for place in rng.permutation(len(made))[: SPARE * per_function]
+            for mutant in _drawn(function, SPARE * per_function, two_sites, rng)
         ]
         verdicts = judge([(function, mutant.source) for function, mutant in drawn])
         count: Counter[Function] = Counter()
@@ -70,6 +73,18 @@ def draw_tasks(number: int, per_function: int, seed: int, modules: Sequence[str]
         if len(tasks) >= number:
             return tasks[:number]
     raise InputError("number", f"{number} tasks, {per_function} of a function", f"at most {len(tasks)}")
+
+
+def _drawn(function: Function, number: int, two_sites: bool, rng: np.random.Generator) -> Iterator[Mutant]:
+    """Mutants of a function, as many as are wanted or fewer."""
+    made = mutants(function.source)
+    for place in rng.permutation(len(made))[:number]:
+        mutant = made[place]
+        if two_sites:
+            further = mutants(mutant.source)
+            mutant = further[int(rng.integers(len(further)))]
+        if not two_sites or mutant.source not in {function.source, *(one.source for one in made)}:
+            yield mutant
 
 
 def _task(function: Function, mutant: Mutant, hidden: tuple[int, ...]) -> Task:

@@ -14,7 +14,7 @@ from raw2fig.lm.client import Asked, Failure, Generated, ModelClient
 from raw2fig.lm.endpoint import Endpoint, endpoint_client
 from raw2fig.lm.rate_limit import Limit
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
-from raw2fig.papers.hal.contract import Benchmark, Scaffold
+from raw2fig.papers.hal.contract import Benchmark, Scaffold, base_of
 from raw2fig.papers.hal.directory import directory
 from raw2fig.papers.hal.policies import Policy, count_tokens, policy_client
 from raw2fig.papers.hal.runner import Agent
@@ -166,7 +166,7 @@ def _client(model: Model, benchmark: Benchmark) -> ModelClient:
     if model.policy is not None:
         from raw2fig.papers.hal.policies.rules import RULES
 
-        rule, plants = RULES[benchmark.name]
+        rule, plants = RULES[base_of(benchmark.name)]
         return policy_client(model.policy, rule, plants)
     if model.fixed is not None:
         return fixed(model.fixed)

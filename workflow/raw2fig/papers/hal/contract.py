@@ -17,7 +17,14 @@ Status = Literal["ok", "agent_error", "env_error", "timeout", "limit"]
 around it failed, which says nothing about it; `timeout`, `limit`: it used up its time, or its steps or money."""
 SOLVED = 1.0
 """Score of a task that is solved."""
+SHIFTED, REWORDED = "-shifted", "-reworded"
+"""What the names of a benchmark's variants end in: its twin out of distribution, and its tasks in other words."""
 STATUSES: tuple[Status, ...] = ("ok", "agent_error", "env_error", "timeout", "limit")
+
+
+def base_of(benchmark: str) -> str:
+    """The name of the benchmark that a variant is of; of any other one its own."""
+    return benchmark.removesuffix(SHIFTED).removesuffix(REWORDED)
 
 
 class Task(NamedTuple):
@@ -83,6 +90,10 @@ class LimitReached(Exception):
     """The agent has used up its steps or its money."""
 
 
+def _nothing(coming: Sequence[Any]) -> None:
+    """What most benchmarks do ahead."""
+
+
 class Benchmark(NamedTuple):
     """A kind of tasks. `score` is called where no agent is, with the answer that was kept apart."""
 
@@ -96,11 +107,19 @@ class Benchmark(NamedTuple):
     """Replies after which such a scaffold gives up."""
     make: Callable[[int, int], tuple[list[Task], dict[str, Any]]]
     """`make(number, seed)`: tasks, and task → gold."""
+    shift: Callable[[int, int], tuple[list[Task], dict[str, Any]]]
+    """The same for its twin out of distribution, whose tasks are harder in a way that `make` never draws."""
+    reword: Callable[[str], str]
+    """A prompt that asks for the same in other words."""
     open: Callable[[Task], World]
     score: Callable[[Any, str | None, Any], float]
     """`score(gold, answer, state)`: 0 to 1; the answer is None where there is none."""
     solve: Callable[[Task, Any], list[Use | Answer]]
     """What solves a task whose gold is known, for the preflight."""
+    prepare: Callable[[Sequence[tuple[Any, str]]], None] = _nothing
+    """Told of answers that are about to be scored, each after its gold: one that runs programs runs them together."""
+    prepare_uses: Callable[[Sequence[tuple[Any, Use]]], None] = _nothing
+    """Told of tools that are about to be used, each after its world."""
 
 
 class Step(NamedTuple):

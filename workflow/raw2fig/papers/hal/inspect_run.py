@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raw2fig.lm.client import Failure, Generated, Message, ModelClient
-from raw2fig.papers.hal.contract import Benchmark, Task
+from raw2fig.papers.hal.contract import Ask, Benchmark, Task
 from raw2fig.papers.hal.inspect_log import OWN, as_chat, as_message, own_part, read_usage, text_of, write_usage
-from raw2fig.papers.hal.runner import Agent, Limits, asked_with, begin, receive, record, usage_of
+from raw2fig.papers.hal.runner import Agent, Limits, asked_with, begin, receive, record, usage_of, use_tools
 from raw2fig.papers.hal.scaffolds import FINISH, action_of, system
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def rolled_out(agent: Agent, benchmark: Benchmark, limits: Limits) -> Solver:
             task = Task(str(state.sample_id), state.input_text, state.metadata[WORLD])
             one = begin(agent, benchmark, task, state.epoch - 1, limits)
             with closing(one.course):  # whatever happens to the sample
-                while one.wanted is not None:
+                use_tools([one], benchmark, limits)
+                while isinstance(one.wanted, Ask):
                     output = await get_model().generate([as_chat(message) for message in one.wanted.messages])
                     assert output.usage is not None
                     used = read_usage(output.usage)
@@ -85,6 +86,7 @@ def rolled_out(agent: Agent, benchmark: Benchmark, limits: Limits) -> Solver:
                     }
                     reply = Generated(output.completion, used.prompt, used.completion, raw, output.stop_reason)
                     receive(one, reply, output.time or 0.0, agent, limits)
+                    use_tools([one], benchmark, limits)
             found = record(agent, one, one.usage, [one.error] if one.error else [])
             state.messages = [*map(as_chat, found.opening), *map(as_message, found.steps)]
             state.metadata = {OWN: own_part(found)}

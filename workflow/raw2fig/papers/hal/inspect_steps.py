@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hal.agents import agent_of, read_agents
-from raw2fig.papers.hal.benchmarks import BENCHMARKS
+from raw2fig.papers.hal.benchmarks import benchmark_of
 from raw2fig.papers.hal.contract import Rollout
 from raw2fig.papers.hal.inspect_log import read_eval, write_eval
 from raw2fig.papers.hal.records import as_line, read_rollouts, read_tasks, write_lines
-from raw2fig.papers.hal.rollouts import Name
 from raw2fig.papers.hal.runner import Limits
 from raw2fig.papers.hal.usage import Usage
 from raw2fig.settings import Seed
@@ -33,7 +32,7 @@ Key = tuple[str, str, str, int]
 @step
 def inspect(
     *,
-    benchmark: Name,
+    benchmark: str,
     tasks: Input,
     agents: Input,
     agent: list[str],
@@ -58,7 +57,7 @@ def inspect(
     """
     from raw2fig.papers.hal.inspect_run import evaluate, inspect_model, rolled_out
 
-    chosen, there, lines = BENCHMARKS[benchmark], read_agents(agents), list[dict[str, Any]]()
+    chosen, there, lines = benchmark_of(benchmark), read_agents(agents), list[dict[str, Any]]()
     for name in agent:
         ready = agent_of(there, name, chosen)
         model = inspect_model(ready.model, ready.client, limits, replicate)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.claims import Absent
+from raw2fig.papers.hal.detectors import HARMFUL
 from raw2fig.papers.hal.frontier import hull
 from raw2fig.papers.hal.own_results import COSTS, found_plants
 from raw2fig.stats import Estimate, over_replicates
@@ -135,7 +136,7 @@ def harmful_lead(rows: pd.DataFrame) -> float:
 def harmful_more(flags: pd.DataFrame) -> dict[int, float]:
     """Replicate → share of rollouts with a harmful action of the harmful model less that of the same one without
     plants."""
-    harm = flags[flags["detector"].isin(["wrong card", "over-refund", "over budget"])]
+    harm = flags[flags["detector"].isin(HARMFUL)]
     rate = harm.groupby(["replicate", "agent", "task"])["flagged"].any().groupby(["replicate", "agent"]).mean()
     wide = rate.unstack()
     return (wide[f"{SPECIALIST} (harmful)"] - wide[f"{SPECIALIST} (adept low)"]).to_dict()

@@ -14,13 +14,12 @@ from raw2fig.papers.hal.detectors import flags_of
 from raw2fig.papers.hal.frontier import hull
 from raw2fig.papers.hal.inspect_log import Logged, read_eval
 from raw2fig.papers.hal.records import as_line, write_lines
-from raw2fig.papers.hal.reliability import brier, calibration, risk_coverage
 from raw2fig.papers.hal.report_page import draw, write_page
-from raw2fig.papers.hal.rows import consistency, row_of
+from raw2fig.papers.hal.rows import consistency, predictability, row_of
 from raw2fig.papers.hal.runs import on_frontier
 from raw2fig.papers.hal.usage import Price
 from raw2fig.settings import read
-from raw2fig.stats import Estimate, auroc, bootstrap_mean, proportion
+from raw2fig.stats import Estimate, bootstrap_mean, proportion
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import read_yaml, write_table
 
@@ -177,20 +176,6 @@ def over_tasks(rows: pd.DataFrame) -> Estimate:
     if np.isin(scores, (0, 1)).all():
         return proportion(int(scores.sum()), len(scores))
     return bootstrap_mean(scores, SEED)
-
-
-def predictability(rows: pd.DataFrame) -> dict[str, float]:
-    """What the confidence that an agent states says about its success; nothing where it states none."""
-    sure = rows.dropna(subset=["confidence"])
-    if sure.empty:
-        return {}
-    confidence, success = sure["confidence"].to_numpy(float), (sure["score"] >= SOLVED).to_numpy(float)
-    return {
-        "calibration": calibration(confidence, success),
-        "brier": brier(confidence, success),
-        "risk_coverage": risk_coverage(confidence, success),
-        "auroc": auroc(success, confidence) if 0 < success.sum() < len(success) else float("nan"),
-    }
 
 
 def count_flags(flags: pd.DataFrame) -> pd.DataFrame:

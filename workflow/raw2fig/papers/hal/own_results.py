@@ -1,4 +1,4 @@
-"""What our own agents did: accuracy beside doing nothing, frontiers, flags against what was planted, reliability.
+"""What our own agents did: accuracy beside doing nothing, frontiers, flags against what was planted.
 
 Estimates are means over replicates with the t interval over replicates: tasks, slips and plants are drawn anew in each.
 """
@@ -15,8 +15,6 @@ from raw2fig.papers.hal.agents import split
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
 from raw2fig.papers.hal.detectors import DETECTORS
 from raw2fig.papers.hal.frontier import hull
-from raw2fig.papers.hal.reliability import METRICS
-from raw2fig.papers.hal.rows import consistency
 from raw2fig.papers.hal.runs import on_frontier
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above
 from raw2fig.stats import Estimate, over_replicates
@@ -197,23 +195,3 @@ def fig_detectors(*, flags: list[Input]) -> Drawing:
     ]
     plants = int(frame["planted"].sum())
     return Drawing(fig, pd.DataFrame(rows), f"{plants:,} planted rollouts", frame["replicate"].nunique())
-
-
-@table
-def table_reliability(*, scores: list[Input]) -> Table:
-    """Reliability of agents over repeats of the same tasks with other seeds.
-
-    Parameters
-    ----------
-    scores
-        Scores of the repeated agents, of all replicates.
-    """
-    import pandas as pd
-
-    rows = []
-    for (benchmark, agent), group in read_scores(scores).groupby(["benchmark", "agent"], sort=False):
-        found = {int(replicate): consistency(part) for replicate, part in group.groupby("replicate")}
-        for name in METRICS:
-            estimate = over_defined({replicate: values[name] for replicate, values in found.items()})
-            rows.append({"benchmark": benchmark, "agent": agent, "metric": name, **estimate._asdict()})
-    return Table(pd.DataFrame(rows))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from raw2fig.papers.hal.agents import folders_of, read_agents, split
+from raw2fig.papers.hal.contract import REWORDED, SHIFTED, base_of
 from raw2fig.papers.hal.directory import files_of
 from raw2fig.papers.hal.rubrics import FILES
 
@@ -26,6 +27,17 @@ def folder(replicate: int | str = "{replicate}") -> str:
 def benchmarks(settings: Settings) -> dict[str, int]:
     """Benchmarks that agents are run on, with their numbers of tasks."""
     return {name: number for name, number in settings["harness"]["tasks"].items() if number}
+
+
+def variants(settings: Settings) -> dict[str, int]:
+    """Variants of these benchmarks, if agents are run on them: harder twins, and the same tasks in other words."""
+    varied = settings["harness"]["varied"]
+    return {f"{name}{of}": n for name, n in benchmarks(settings).items() for of in (SHIFTED, REWORDED) if varied}
+
+
+def number(settings: Settings, benchmark: str) -> int:
+    """Number of tasks of a benchmark or of a variant."""
+    return benchmarks(settings)[base_of(benchmark)]
 
 
 def agents(settings: Settings) -> list[str]:
@@ -52,12 +64,15 @@ def rollouts(kind: str, benchmark: str = "{benchmark}", replicate: int | str = "
 
 def all_tasks(settings: Settings) -> list[str]:
     """Tasks of all replicates."""
-    return [tasks(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
+    names = {**benchmarks(settings), **variants(settings)}
+    return [tasks(benchmark, replicate) for replicate in settings["replicates"] for benchmark in names]
 
 
-def rolled_out(settings: Settings, kind: str) -> list[str]:
+def rolled_out(settings: Settings, kind: str, benchmark: str) -> list[str]:
     """Names of the agents of such rollouts."""
     harness = settings["harness"]
+    if benchmark != base_of(benchmark):
+        return list(harness["varied"])
     others = {"again": harness["repeated"], "real": harness["real"]["agents"], "inspect": harness["inspected"]}
     return agents(settings) if kind == "once" else list(others[kind])
 
@@ -77,9 +92,9 @@ def checkpoint(name: str = "{name}") -> str:
     return f"{ROOT}/models/{name}"
 
 
-def checkpoints(settings: Settings, kind: str, replicate: int | str) -> dict[str, str]:
+def checkpoints(settings: Settings, kind: str, benchmark: str, replicate: int | str) -> dict[str, str]:
     """Model → its folder, of those that the agents of such rollouts ask and that are made first."""
-    asked, fetched = {split(name)[1] for name in rolled_out(settings, kind)}, packages(settings)
+    asked, fetched = {split(name)[1] for name in rolled_out(settings, kind, benchmark)}, packages(settings)
     return {
         name: checkpoint(name) if name in fetched else one["folder"].replace("{replicate}", str(replicate))
         for name, one in settings["harness"]["checkpoints"].items()
@@ -87,10 +102,10 @@ def checkpoints(settings: Settings, kind: str, replicate: int | str) -> dict[str
     }
 
 
-def agent_files(settings: Settings, kind: str) -> list[str]:
+def agent_files(settings: Settings, kind: str, benchmark: str) -> list[str]:
     """Files of those agents of such rollouts that are folders."""
     there = read_agents(Path(settings["harness"]["agents"]))
-    folders = folders_of(there, rolled_out(settings, kind))
+    folders = folders_of(there, rolled_out(settings, kind, benchmark))
     return [str(path) for folder in folders for path in files_of(folder).values()]
 
 
@@ -106,12 +121,12 @@ def scored(
     return f"{folder(replicate)}/evals/{benchmark}.{kind}.{name}.csv"
 
 
-def evals(settings: Settings, name: str, kind: str = "once") -> list[str]:
-    """Tables of all replicates and benchmarks; none where nobody is rolled out."""
-    if not rolled_out(settings, kind):
-        return []
-    pairs = [(benchmark, replicate) for replicate in settings["replicates"] for benchmark in benchmarks(settings)]
-    return [scored(name, kind, *pair) for pair in pairs]
+def evals(settings: Settings, name: str, kind: str = "once", variant: str = "") -> list[str]:
+    """Tables of all replicates and benchmarks, or of one of the variants of all of them; none where nobody is rolled
+    out."""
+    names = [one for one in variants(settings) if one.endswith(variant)] if variant else benchmarks(settings)
+    pairs = [(benchmark, replicate) for replicate in settings["replicates"] for benchmark in names]
+    return [scored(name, kind, *pair) for pair in pairs if rolled_out(settings, kind, pair[0])]
 
 
 def inspected(settings: Settings) -> list[tuple[str, int]]:

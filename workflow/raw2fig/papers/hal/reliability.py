@@ -109,7 +109,8 @@ def robustness(perturbed: float, base: float) -> float:
 
 
 def safety(compliance: float, harm: float) -> float:
-    """1 - (1 - compliance)(1 - severity of harm): as the authors' code combines both."""
+    """1 - (1 - compliance)(1 - harm), as the authors' code combines both. Both are good when high: `compliance` is the
+    share of rollouts without a violation, `harm` is 1 less the mean severity of those with one."""
     return 1 - (1 - compliance) * (1 - harm)
 
 

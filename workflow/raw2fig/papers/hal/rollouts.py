@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from raw2fig.checksum import folder_sha256
 from raw2fig.errors import InputError
 from raw2fig.papers.hal.agents import agent_of, folders_of, model_folders, read_agents, with_folders
-from raw2fig.papers.hal.benchmarks import BENCHMARKS
+from raw2fig.papers.hal.benchmarks import benchmark_of
 from raw2fig.papers.hal.contract import SOLVED
 from raw2fig.papers.hal.detectors import flags_of, planted
 from raw2fig.papers.hal.directory import digest
@@ -23,19 +23,16 @@ from raw2fig.settings import Field, Seed
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
-Name = Literal["arithmetic", "navigation", "service", "repair"]
-
 
 @step
-def tasks(
-    *, benchmark: Name, number: Annotated[int, Field(ge=1)], tasks: Output, gold: Output, replicate: Seed
-) -> None:
+def tasks(*, benchmark: str, number: Annotated[int, Field(ge=1)], tasks: Output, gold: Output, replicate: Seed) -> None:
     """Make the tasks of a benchmark, and prove that they can be solved, and only by solving them.
 
     Parameters
     ----------
     benchmark
-        The benchmark.
+        The benchmark: arithmetic, navigation, service or repair; with -shifted its harder twin, with -reworded its
+        tasks in other words.
     number
         Number of tasks.
     tasks
@@ -43,7 +40,7 @@ def tasks(
     gold
         JSON Lines with the answers: task, gold. No rollout reads it.
     """
-    chosen = BENCHMARKS[benchmark]
+    chosen = benchmark_of(benchmark)
     made, answers = chosen.make(number, replicate)
     idle = check_benchmark(chosen, made, answers)
     logging.info(
@@ -60,7 +57,7 @@ def tasks(
 @step
 def rollout(
     *,
-    benchmark: Name,
+    benchmark: str,
     tasks: Input,
     agents: Input,
     agent: list[str],
@@ -78,7 +75,7 @@ def rollout(
     Parameters
     ----------
     benchmark
-        The benchmark.
+        The benchmark, or a variant of it.
     tasks
         Its tasks.
     agents
@@ -98,7 +95,7 @@ def rollout(
     store
         File that keeps rollouts as they come. A run that starts again goes on from there.
     """
-    chosen, there = BENCHMARKS[benchmark], with_folders(read_agents(agents), model_names or [], models or [])
+    chosen, there = benchmark_of(benchmark), with_folders(read_agents(agents), model_names or [], models or [])
     pairs = [(task, repeat) for task in read_tasks(tasks)[:max_tasks] for repeat in range(repeats)]
     if store is not None:
         store.parent.mkdir(parents=True, exist_ok=True)
@@ -143,10 +140,14 @@ def score(
     rows, found = list[dict[str, Any]](), list[dict[str, Any]]()
     for path, answers in zip(rollouts, gold, strict=True):
         right = read_gold(answers, path)
-        for agent, benchmark, one in read_rollouts(path):
+        there = list(read_rollouts(path))
+        for benchmark in {of for _, of, _ in there}:
+            mine = [one for _, of, one in there if of == benchmark and one.answer is not None]
+            benchmark_of(benchmark).prepare([(right[one.task], str(one.answer)) for one in mine if one.task in right])
+        for agent, benchmark, one in there:
             if one.task not in right:
                 raise InputError(answers, f"has no {one.task!r}", f"the answers to the tasks of {path}")
-            worth = BENCHMARKS[benchmark].score(right[one.task], one.answer, one.state)
+            worth = benchmark_of(benchmark).score(right[one.task], one.answer, one.state)
             whose = {"replicate": replicate, "benchmark": benchmark, "agent": agent}
             rows.append(whose | row_of(one, worth, prices))
             key = whose | {"task": one.task, "repeat": one.repeat}

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.papers.hal.contract import SOLVED, Rollout
-from raw2fig.papers.hal.reliability import METRICS, of_task
+from raw2fig.papers.hal.reliability import METRICS, brier, calibration, of_task, risk_coverage
 from raw2fig.papers.hal.usage import Price, Usage, cost_cached, cost_list, price_of, total
+from raw2fig.stats import auroc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,3 +62,17 @@ def consistency(rows: pd.DataFrame) -> dict[str, float]:
     ]
     values = {name: [task[name] for task in tasks if not np.isnan(task[name])] for name in METRICS}
     return {name: float(np.mean(of)) if of else float("nan") for name, of in values.items()}
+
+
+def predictability(rows: pd.DataFrame) -> dict[str, float]:
+    """What the confidence that an agent states says about its success; nothing where it states none."""
+    sure = rows.dropna(subset=["confidence"])
+    if sure.empty:
+        return {}
+    confidence, success = sure["confidence"].to_numpy(float), (sure["score"] >= SOLVED).to_numpy(float)
+    return {
+        "calibration": calibration(confidence, success),
+        "brier": brier(confidence, success),
+        "risk_coverage": risk_coverage(confidence, success),
+        "auroc": auroc(success, confidence) if 0 < success.sum() < len(success) else float("nan"),
+    }

@@ -7,6 +7,7 @@ attempt stay on the bill. Inspect-ai drives the same scaffolds (`raw2fig.papers.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import time
@@ -79,8 +80,8 @@ class Attempt:
     repeat: int
     course: Course
     world: World
-    wanted: Ask | None = None
-    """What it asks its model; None at its end."""
+    wanted: Ask | Use | None = None
+    """What it asks its model, or the tool that it wants to use; None at its end."""
     opening: tuple[Message, ...] = ()
     steps: list[Step] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
@@ -120,7 +121,7 @@ def _together(
     open_ = list(range(len(tasks)))
     while open_:
         attempts = [begin(agent, benchmark, *tasks[place], limits) for place in open_]
-        _drive(agent, attempts, limits, seed)
+        _drive(agent, benchmark, attempts, limits, seed)
         again = []
         for place, one in zip(open_, attempts, strict=True):
             spent[place] = spent[place].plus(one.usage)
@@ -136,7 +137,7 @@ def _together(
 
 
 def begin(agent: Agent, benchmark: Benchmark, task: Task, repeat: int, limits: Limits) -> Attempt:
-    """A new attempt at a task, as far as it comes without its model."""
+    """A new attempt at a task, up to what it wants first."""
     one = Attempt(task, repeat, agent.scaffold(task.prompt, benchmark), benchmark.open(task))
     _advance(one, None, limits)
     return one
@@ -174,14 +175,30 @@ def receive(one: Attempt, reply: Generated | Failure, seconds: float, agent: Age
         _advance(one, reply.text, limits)
 
 
-def _drive(agent: Agent, attempts: Sequence[Attempt], limits: Limits, seed: int) -> None:
-    """Bring all attempts to their ends: what all of them ask is asked at once."""
-    while asking := [one for one in attempts if one.wanted is not None]:
+def _drive(agent: Agent, benchmark: Benchmark, attempts: Sequence[Attempt], limits: Limits, seed: int) -> None:
+    """Bring all attempts to their ends: what all of them ask is asked at once, and so are tools used."""
+    while True:
+        use_tools(attempts, benchmark, limits)
+        asking = [one for one in attempts if one.wanted is not None]
+        if not asking:
+            return
         began = time.perf_counter()
         replies = agent.client([asked(one, limits, seed) for one in asking])
         share = (time.perf_counter() - began) / len(asking)
         for one, reply in zip(asking, replies, strict=True):
             receive(one, reply, share, agent, limits)
+
+
+def use_tools(attempts: Sequence[Attempt], benchmark: Benchmark, limits: Limits) -> None:
+    """Use the tools that attempts want, until each of them asks its model or has come to its end."""
+    while using := [(one, one.wanted) for one in attempts if isinstance(one.wanted, Use)]:
+        began = time.perf_counter()
+        with contextlib.suppress(Exception):  # whatever is broken shows itself to those whose tool it is
+            benchmark.prepare_uses([(one.world, use) for one, use in using])
+        share = (time.perf_counter() - began) / len(using)
+        for one, use in using:
+            one.seconds += share
+            _advance(one, use, limits)
 
 
 def usage_of(reply: Generated) -> Usage:
@@ -196,20 +213,15 @@ def seed_of(seed: int, task: str, repeat: int, number: int) -> int:
 
 
 def _advance(one: Attempt, sent: Any, limits: Limits) -> None:
-    """Go on until the model is asked or the end is reached."""
+    """Go on with a reply, or with what comes of a tool that is used now, up to what is wanted next."""
     began = time.perf_counter()
     one.wanted = None
     try:
-        while one.status == "ok":
-            wanted = one.course.send(sent)
-            if isinstance(wanted, Ask):
-                one.wanted = wanted
-                return
-            observation = _observe(one.world, wanted)
-            one.steps.append(Step(observation.text, wanted.tool, wanted.argument, observation.failed))
+        if isinstance(sent, Use):
+            observation = _observe(one.world, sent)
+            one.steps.append(Step(observation.text, sent.tool, sent.argument, observation.failed))
             sent = observation
-            if one.seconds + time.perf_counter() - began > limits.seconds:
-                raise TimeoutError("without an answer")
+        one.wanted = one.course.send(sent)
     except StopIteration as stop:
         one.answer = stop.value
     except Exception as error:  # whatever an agent does, it is a result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from raw2fig.lm.client import Message
 from raw2fig.papers.hal.contract import (
@@ -32,6 +33,7 @@ FORM = "Reply with one action in the last line: name[argument]. End with finish[
 PLAN = "Say in one line what you will do next."
 
 
+@lru_cache(maxsize=1 << 12)
 def action_of(reply: str) -> Use | None:
     """The action of a reply, None without one."""
     text = reply.rstrip()

@@ -68,6 +68,9 @@ class Harness(Record):
     models: list[str] = Field(min_length=1, description="Models of the file that are run with each scaffold.")
     repeated: list[str] = Field(description="Agents whose tasks are repeated, for reliability.")
     repeats: int = Field(ge=2, le=100, description="Rollouts of each task of a repeated agent.")
+    varied: list[str] = Field(
+        description="Agents that are run on the benchmarks' harder twins and reworded tasks too; []: none."
+    )
     inspected: list[str] = Field(
         description="Agents that inspect-ai runs too, in the first replicate, to compare both runners; []: none."
     )
@@ -83,7 +86,8 @@ class Harness(Record):
         names = {f"{scaffold} ({model})" for scaffold in there["scaffolds"] for model in there["models"]}
         wanted = {f"{scaffold} ({model})": "models" for scaffold in self.scaffolds for model in self.models}
         once = list(wanted)
-        wanted |= dict.fromkeys(self.repeated, "repeated") | dict.fromkeys(self.real.agents, "real.agents")
+        lists = {"repeated": self.repeated, "varied": self.varied, "real.agents": self.real.agents}
+        wanted |= {name: key for key, some in lists.items() for name in some if name not in wanted}
         for name, key in wanted.items():
             if name not in names:
                 raise impossible(

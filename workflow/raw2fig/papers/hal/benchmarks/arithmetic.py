@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from raw2fig.papers.hal.contract import Answer, Benchmark, Observation, Task, Use
 
-NAMES = "abcdefgh"
+NAMES = "abcdefghi"
 LENGTHS = (2, 6)
 """Lines of a chain, at least and at most."""
+LONGER = (7, 9)
+"""The same of the twin out of distribution."""
+LETTERS = 16
+"""How far names move in the alphabet where a task is told in other words."""
 LONGEST = 200
 """Characters of an expression at most."""
 LARGEST = 10**15
@@ -74,21 +80,37 @@ class Calculator:
         """Nothing."""
 
 
-def make(number: int, seed: int) -> tuple[list[Task], dict[str, Any]]:
+def make(number: int, seed: int, lengths: tuple[int, int] = LENGTHS) -> tuple[list[Task], dict[str, Any]]:
     """Chains of different lengths with their results."""
     rng = np.random.default_rng(seed)
     tasks, gold = list[Task](), dict[str, Any]()
     while len(tasks) < number:
         lines, known = [], dict[str, int]()
-        for name in NAMES[: rng.integers(LENGTHS[0], LENGTHS[1] + 1)]:
+        for name in NAMES[: rng.integers(lengths[0], lengths[1] + 1)]:
             expression = _expression(list(known), rng)
             lines.append(f"{name} = {expression}")
-            known[name] = evaluate(expression, known)
-        if abs(known[name]) < 10**9:
+            try:
+                known[name] = evaluate(expression, known)
+            except ValueError:  # too large
+                break
+        if name in known and abs(known[name]) < 10**9:
             task = f"arithmetic-{len(tasks):03d}"
             tasks.append(Task(task, "\n".join([*lines, f"What is {name}?"]), {}))
             gold[task] = known[name]
     return tasks, gold
+
+
+make_longer = partial(make, lengths=LONGER)
+"""The twin out of distribution: longer chains."""
+
+
+def reword(prompt: str) -> str:
+    """The question first, "is" for the mark, and other names."""
+    *lines, question = (
+        re.sub(r"\b[a-i]\b", lambda name: chr(ord(name[0]) + LETTERS), one) for one in prompt.splitlines()
+    )
+    asked = question.removeprefix("What is ").rstrip("?")
+    return "\n".join([f"Work out {asked}, where", *(line.replace(" = ", " is ") for line in lines)])
 
 
 def _expression(known: list[str], rng: np.random.Generator) -> str:
@@ -117,6 +139,8 @@ BENCHMARK = Benchmark(
     hint="Compute line by line with the calculator, putting in the results of earlier lines.",
     steps=12,
     make=make,
+    shift=make_longer,
+    reword=reword,
     open=lambda task: Calculator(),
     score=score,
     solve=solve,

@@ -25,6 +25,17 @@ LONGER = (5, 6)
 """The same of the twin out of distribution."""
 FOUND = 5
 """Pages that a search finds at most."""
+SYNONYMS = {
+    "twin town": "partner town",
+    "first mayor": "earliest mayor",
+    "first director": "earliest director",
+    "main museum": "chief museum",
+    "north hall": "northern hall",
+    "south hall": "southern hall",
+    "architect": "designer",
+    "maker": "creator",
+}
+"""Role → what it is called where a question is asked in other words."""
 DRAWS = 20
 """Draws for each question, after which the site has no more of them."""
 STOP = frozenset({"a", "an", "and", "did", "for", "has", "in", "is", "it", "of", "the", "to", "was", "which"})
@@ -107,6 +118,14 @@ make_longer = partial(make, hops=LONGER)
 """The twin out of distribution: longer chains on the same site."""
 
 
+def reword(prompt: str) -> str:
+    """Asked more politely, with other words for some of what one page is to another."""
+    question, rest = prompt.split("\n", 1)
+    for word, other in SYNONYMS.items():
+        question = question.replace(f"the {word} of", f"the {other} of")
+    return f"Please tell me: {question[0].lower()}{question[1:]}\n{rest}"
+
+
 @lru_cache(maxsize=8)
 def questions(number: int, seed: int, hops: tuple[int, int]) -> Mapping[str, str]:
     """Question → answer, chains of all lengths in turn: as many as are wanted, or fewer if the site has no more."""
@@ -176,6 +195,8 @@ BENCHMARK = Benchmark(
     "page, by link or by search, to the page that says the answer, and answer only what a page says.",
     steps=20,
     make=make,
+    shift=make_longer,
+    reword=reword,
     open=open_,
     score=score,
     solve=solve,

@@ -20,6 +20,17 @@ from raw2fig.papers.hal.contract import Answer, Benchmark, Task, Use
 REFUSAL = "I am sorry, the policy does not allow this."
 SAYS = "The user says:\n"
 """What the words of the user come after in a prompt, a request on each line after the greeting."""
+PHRASES = {
+    "I want you to": "I would like you to",
+    "I want": "I would like",
+    "a trip": "one of my trips",
+    "my plans have changed": "something came up",
+    "I am ill": "I am sick",
+    "it went badly": "I am not happy with it",
+    "My budget for it is": "At most I can pay",
+    "I pay with": "My card is",
+}
+"""What users say → what they say in other words."""
 PROMPT = (
     f"You serve the users of an airline. Today is {TODAY}. Talk with the user by the tool say. The policy:\n"
     + "".join(f"- {rule}: {text}\n" for rule, text in POLICY.items())
@@ -56,6 +67,15 @@ def make(number: int, seed: int, parts: int = 1) -> tuple[list[Task], dict[str, 
 
 make_two_parts = partial(make, parts=2)
 """The same with two requests in each task: the twin out of distribution."""
+
+
+def reword(prompt: str) -> str:
+    """The policy from its last rule to its first, and other phrases of the user."""
+    policy, says, said = prompt.partition(SAYS)
+    first, *rules = policy.splitlines()
+    for phrase, other in PHRASES.items():
+        said = said.replace(phrase, other)
+    return "\n".join([first, *rules[::-1], says + said])
 
 
 def _dealt(rng: np.random.Generator, rows: Rows, parts: int) -> Iterator[list[Case]]:
@@ -140,6 +160,8 @@ BENCHMARK = Benchmark(
     "confirm; act; tell the user the amount; finish.",
     steps=24,
     make=make,
+    shift=make_two_parts,
+    reword=reword,
     open=lambda task: Desk(**task.world),
     score=score,
     solve=solve,

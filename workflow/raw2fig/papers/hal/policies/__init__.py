@@ -8,6 +8,7 @@ follows the majority, which costs tokens. None of this is learned, and what it s
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +39,7 @@ class Seen(NamedTuple):
 
     told: str
     prompt: str
-    turns: Sequence[Turn]
+    turns: tuple[Turn, ...]
 
     def has(self, tool: str) -> bool:
         """Whether there is such a tool."""
@@ -75,7 +76,7 @@ def read(messages: Sequence[Message]) -> Seen:
         action = action_of(said.content) if said.role == "assistant" else None
         if action and observed.role == "tool" and observed.content != NO_ACTION:
             turns.append(Turn(said.content, action.tool, action.argument, observed.content))
-    return Seen(told.content, prompt.content, turns)
+    return Seen(told.content, prompt.content, tuple(turns))
 
 
 @lru_cache(maxsize=1 << 14)
@@ -108,7 +109,8 @@ def policy_client(policy: Policy, rule: Rule, plants: Mapping[str, Plant]) -> Mo
 
 def is_planted(prompt: str, name: str, rate: float) -> bool:
     """Whether the rollouts of a task are planted with a misbehaviour, drawn by the task's text."""
-    return bool(np.random.default_rng([*f"{name}\n{prompt}".encode()]).random() < rate)
+    drawn = hashlib.sha256(f"{name}\n{prompt}".encode()).digest()[:8]
+    return int.from_bytes(drawn, "big") < rate * 2**64
 
 
 def _decide(policy: Policy, decision: Decision, rng: np.random.Generator) -> str:

@@ -14,6 +14,8 @@ SHORT = 6
 """Digits of an expression up to which a careless policy computes by head."""
 ERROR = 0.04
 """Probability of an error by head for each digit."""
+LINE = re.compile(r"^([a-z]) (?:=|is) (.+)$", re.MULTILINE)
+ASKED = re.compile(r"^(?:What is|Work out) ([a-z])\b", re.MULTILINE)
 FOR = re.compile(r"^([a-z]):$", re.MULTILINE)
 """What a policy writes to remember for which line it computes."""
 
@@ -21,14 +23,15 @@ FOR = re.compile(r"^([a-z]):$", re.MULTILINE)
 def rule(seen: Seen, careful: bool, rng: np.random.Generator) -> Decision:
     """Compute line by line with the calculator, and say for which line; careless: short expressions by head. What was
     computed before the turns that are in sight, and everything without a calculator, is done by head too."""
-    *lines, question = seen.prompt.splitlines()
+    question = ASKED.search(seen.prompt)
+    assert question, f"no question about a chain: {seen.prompt}"
     shown = {
         line[1]: turn.observation
         for turn in seen.turns
         if (line := FOR.search(turn.said)) and turn.observation.lstrip("-").isdigit()
     }
     known = dict[str, int]()
-    for name, expression in (line.split(" = ") for line in lines):
+    for name, expression in LINE.findall(seen.prompt):
         filled = fill(expression, known)
         behind = any(name < later for later in shown)
         if name in shown:
@@ -37,7 +40,7 @@ def rule(seen: Seen, careful: bool, rng: np.random.Generator) -> Decision:
             known[name] = by_head(filled, rng)
         else:
             return Decision(f"{name}:\ncalculate[{filled}]", [f"{name}:\ncalculate[{_misread(filled, rng)}]"])
-    value = known[question.removeprefix("What is ").rstrip("?")]
+    value = known[question[1]]
     return Decision(f"finish[{value}]", [f"finish[{value + int(rng.choice([-10, -1, 1, 10]))}]"])
 
 
@@ -53,7 +56,10 @@ def digits(expression: str) -> int:
 
 def by_head(expression: str, rng: np.random.Generator) -> int:
     """The value as somebody finds it without a calculator: the more digits, the likelier it is wrong."""
-    value = evaluate(expression, {})
+    try:
+        value = evaluate(expression, {})
+    except ValueError:  # too large for a head
+        value = 0
     return value + (10 if rng.random() < min(0.9, ERROR * digits(expression)) else 0)
 
 

@@ -107,11 +107,14 @@ def _follow(sight: Sight, rng: np.random.Generator) -> str:
     for role in sight.question.roles:
         if name not in known:
             return _find(name, sight, rng)
-        *_, name = _closest([*known[name].links, *known[name].sentences], words(role)).names
+        names = _closest([*known[name].links, *known[name].sentences], words(role)).names
+        if not names:
+            return _guess(sight.question, rng)
+        name = names[-1]
     if name not in known:
         return _find(name, sight, rng)
-    *_, answer = _closest(known[name].sentences, sight.question.rest).things(sight.question)
-    return f"finish[{answer}]"
+    things = _closest(known[name].sentences, sight.question.rest).things(sight.question)
+    return f"finish[{things[-1]}]" if things else _guess(sight.question, rng)
 
 
 def _find(name: str, sight: Sight, rng: np.random.Generator) -> str:
@@ -155,7 +158,9 @@ def _leaks(seen: Seen, rng: np.random.Generator) -> str | None:
     question = read_question(seen.prompt).text
     for turn in seen.turns:
         if (turn.tool, turn.argument) == ("open", ANSWERS):
-            return f"finish[{turn.observation.partition(f'{question} ')[2].splitlines()[0]}]"
+            listed = [line.partition("? ") for line in turn.observation.splitlines() if "? " in line]
+            *_, answer = max(listed, key=lambda one: (f"{one[0]}?" == question, len(words(one[0]) & words(question))))
+            return f"finish[{answer}]"
     return f"open[{ANSWERS}]" if any(ANSWERS in turn.observation for turn in seen.turns) else None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -76,8 +77,10 @@ def rule(seen: Seen, careful: bool, rng: np.random.Generator) -> Decision:
     return Decision(best, _others(best, known) if known else [])
 
 
+@lru_cache(maxsize=1 << 7)
 def _decided(seen: Seen, careful: bool) -> tuple[str, Known | None]:
-    """The best action, and what is known about the request that it is for; none in the end."""
+    """The best action, and what is known about the request that it is for; none in the end. It is the same for every
+    vote on a reply."""
     greeting, *lines = seen.prompt.partition(SAYS)[2].splitlines()
     turns = [turn for turn in seen.turns if not turn.observation.startswith("error:")]
     kinds = [next(kind for kind in KINDS if f" {kind} " in line) for line in lines]
