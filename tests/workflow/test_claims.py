@@ -293,7 +293,7 @@ def test_an_estimate_without_interval_is_written_and_said(published) -> None:
     entry = decide(load_published(published).claims["X1"], Estimate(0.9, nan, nan, 1))
     assert entry["verdict"] == INCONCLUSIVE
     assert entry["estimate"]["low"] is None
-    assert entry["measured"] == "0.9 (no interval), n = 1, 1 seed"
+    assert entry["measured"] == "0.9 (no interval), n = 1"
     assert describe({**entry["estimate"], "n": 70, "replicates": 1}) == "0.9 (no interval), n = 70, 1 replicate"
 
 

@@ -313,10 +313,11 @@ def describe(record: Mapping[str, Any]) -> str:
     interval = "(no interval)" if low is None or high is None else f"[{low:.3g}, {high:.3g}]"
     ends = record["prediction"]
     more = f", one more run [{ends[0]:.3g}, {ends[1]:.3g}]" if ends else ""
-    count, unit = (record["replicates"], "replicate") if record["replicates"] else (record["seeds"], "seed")
-    units = f"{count} {unit}" + ("" if count == 1 else "s")
-    items = f"n = {record['n']:,}, " if record["n"] != record["replicates"] else ""
-    return f"{record['value']:.3g} {interval}{more}, {items}{units}"
+    counts = [f"n = {record['n']:,}"] if record["n"] != record["replicates"] else []
+    for unit, count in (("replicate", record["replicates"]), ("seed", record["seeds"])):
+        if count and (unit == "replicate" or count > 1):
+            counts.append(f"{count} {unit}" + ("" if count == 1 else "s"))
+    return ", ".join([f"{record['value']:.3g} {interval}{more}", *counts])
 
 
 def write_claims(path: Path, key: str, paper: Paper, scale: str, entries: Sequence[Mapping[str, Any]]) -> None:

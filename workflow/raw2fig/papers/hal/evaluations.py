@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from raw2fig.errors import InputError
 from raw2fig.papers.hal.inspect_log import OWN
+from raw2fig.papers.hal.inspect_run import own_logging
 from raw2fig.papers.hal.usage import Price
 from raw2fig.settings import Field, Record, read
 from raw2fig.step import Output, step
@@ -115,24 +116,25 @@ def evaluate(
     reasoning = {"reasoning_effort": effort, "reasoning_tokens": reasoning_tokens}
     with tempfile.TemporaryDirectory(prefix="raw2fig-") as folder:
         try:
-            (found,) = inspect_eval(
-                task,
-                task_args=task_arguments,
-                model=model,
-                model_args=model_arguments,
-                metadata={OWN: {"model": name}},
-                limit=(first, last),
-                sandbox=ways.sandbox,
-                cost_limit=ways.sample_dollars,
-                time_limit=ways.sample_seconds,
-                max_samples=ways.at_a_time,
-                retry_on_error=ways.retries,
-                fail_on_error=ways.failures,
-                log_dir=folder,
-                log_format="eval",
-                display="none",
-                **{key: value for key, value in reasoning.items() if value is not None},  # type: ignore[arg-type]
-            )
+            with own_logging():
+                (found,) = inspect_eval(
+                    task,
+                    task_args=task_arguments,
+                    model=model,
+                    model_args=model_arguments,
+                    metadata={OWN: {"model": name}},
+                    limit=(first, last),
+                    sandbox=ways.sandbox,
+                    cost_limit=ways.sample_dollars,
+                    time_limit=ways.sample_seconds,
+                    max_samples=ways.at_a_time,
+                    retry_on_error=ways.retries,
+                    fail_on_error=ways.failures,
+                    log_dir=folder,
+                    log_format="eval",
+                    display="none",
+                    **{key: value for key, value in reasoning.items() if value is not None},  # type: ignore[arg-type]
+                )
         except Exception as error:  # of the task's code, of the provider, of the network
             raise InputError(task, f"does not run ({_line(error)})", "what inspect-ai can run") from error
         if found.status != "success":

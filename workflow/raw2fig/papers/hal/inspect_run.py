@@ -7,8 +7,9 @@ lets inspect's own `react()` do what our specialist does, with the benchmark's t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,5 +157,18 @@ def evaluate(
     task = InspectTask(
         MemoryDataset(samples, name=benchmark.name), solver=solver, scorer=scorer, name=benchmark.name, epochs=repeats
     )
-    (log,) = inspect_eval(task, model=model, log_dir=str(folder), fail_on_error=False, **QUIET)
+    with own_logging():
+        (log,) = inspect_eval(task, model=model, log_dir=str(folder), fail_on_error=False, **QUIET)
     return log
+
+
+@contextmanager
+def own_logging() -> Iterator[None]:
+    """Undo what inspect does to the log of the process that calls it: it silences all that is less than a warning."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
