@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from raw2fig.errors import InputError
 from raw2fig.lm.models import build_llama, load_tokenizer, parse_size, save
 from raw2fig.lm.reward_model import Pairs
+from raw2fig.papers.hero import evaluate
 from raw2fig.papers.hero.answers import rule_labels, true_labels
 from raw2fig.papers.hero.evaluate import aurocs
 from raw2fig.papers.hero.reward_model import pairs_of
@@ -220,6 +221,27 @@ def test_scores_are_paired_and_of_the_right_policy(folder: Path, tmp_path: Path)
     assert not start[values].equals(other[values])
     assert len(frame) == 3 * 20
     assert (frame["rule"] <= frame["truth"]).all()
+
+
+def test_scores_that_know_the_truth_have_the_auroc_of_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Completions are right now and then, and a reward model of the test scores them by whether they are."""
+    from raw2fig.lm import reward_model
+
+    truths: list[float] = []
+
+    def labels(reading: object, answers: list[str], texts: list[str]) -> list[float]:
+        truths[:] = [float(number % 3 == 0) for number in range(len(texts))]
+        return truths
+
+    monkeypatch.setattr(evaluate, "true_labels", labels)
+    for sign, auroc in ((1, 1.0), (-1, 0.0)):
+        monkeypatch.setattr(reward_model, "scores", lambda *given, sign=sign, **more: [sign * one for one in truths])
+        given = ("--models", folder / "start", "--names", "start/-", "--reward-model", folder / "rm0")
+        given += ("--problems", folder / "p.parquet", "--max-new-tokens", TOKENS, "--replicate", 0)
+        assert call("evaluate", *given, "--scores", tmp_path / "scores.parquet") == 0
+        assert set(pd.read_parquet(tmp_path / "scores.parquet")["auroc"]) == {auroc}
 
 
 def test_auroc_of_groups_is_that_of_scikit_learn() -> None:

@@ -120,6 +120,10 @@ def test_fits_find_the_laws_and_forecast_them(ranges: Path) -> None:
         mine = ahead[ahead["arm"] == arm]
         np.testing.assert_allclose(mine["score"], sigmoid(mine["compute"], R0, a, b, 10 * c), atol=1e-5)
         assert mine["compute"].max() == pytest.approx(2 * 10 * 1024)
+        for _, power in read_fits(ranges / "fits-half.parquet").query("arm == @arm").iterrows():
+            line = mine[mine["replicate"] == power["replicate"]]
+            expected = power["power_a"] - power["power_d"] * line["compute"] ** -power["power_b"]
+            np.testing.assert_allclose(line["power"], expected)
 
 
 def test_runs_without_learning_or_points_have_no_parameters(tmp_path: Path) -> None:
