@@ -14,6 +14,7 @@ include: "rules/scalerl.smk"
 include: "rules/hero.smk"
 include: "rules/coordination.smk"
 include: "rules/hal.smk"
+include: "rules/brain_rot.smk"
 include: "rules/results.smk"
 
 
