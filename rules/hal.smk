@@ -193,7 +193,7 @@ if HAL_LOGS := hal.evaluated(HAL):
         wildcard_constraints:
             number=r"\d+",
         resources:
-            **resources_for(config, "generate", "hal_evaluate"),
+            **resources_for(config, "data", "hal_evaluate"),
         params:
             code=step_digest("hal", "evaluate"),
             evaluation=lambda wildcards: flags(HAL["evaluations"]["benchmarks"][wildcards.benchmark]),

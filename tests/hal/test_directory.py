@@ -3,6 +3,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -115,10 +117,10 @@ CRASHES = {
     "return 'x'": "gives x, not an answer",
     "return {task: {1, 2}}": "TypeError: Object of type set",
     "return {task: '\\ud800'}": "no JSON",
-    "import harness\nharness._requests.write('hello\\n')": "no JSON: b'hello'",
+    "import harness\nharness._lines['requests'].write('hello\\n')": "no JSON: b'hello'",
     "import harness\nharness._say([1])": "wants what nobody knows: [1]",
     "import harness\nharness._say({'use': ['calculate']})": "wants what nobody knows",
-    "import harness\nharness._requests.write('[' * 100000 + '\\n')": "no JSON",
+    "import harness\nharness._lines['requests'].write('[' * 100000 + '\\n')": "no JSON",
     "ask([])": "wants what nobody knows",
     "ask(['hello'])": "asks with hello, which is no message",
     "ask([{'role': 'judge', 'content': 'x'}])": "which is no message",
@@ -139,7 +141,7 @@ def test_check_12_crashes_and_nonsense_are_the_agents_and_said_in_one_line(body:
     [
         "import time\ntime.sleep(100)",
         "use('calculate', '1')\nwhile True: pass",
-        "import os, time\nfrom harness import _requests as out\n"
+        "import os, time\nimport harness\nout = harness._lines['requests']\n"
         "for _ in range(40):\n    os.write(out.fileno(), b' ')\n    time.sleep(0.2)\nreturn {task: 1}",
     ],
 )
@@ -322,3 +324,10 @@ def test_a_folder_that_is_no_agent_is_refused_in_one_line(tmp_path: Path) -> Non
     )
     with pytest.raises(AgentFailure):
         next(directory(folder(tmp_path, "1 / 0"), {}, 60)("", BENCHMARK))
+
+
+def test_the_harness_keeps_its_own_input_and_output() -> None:
+    """The module that an agent imports takes them over; here it is only read."""
+    code = "import os, raw2fig.papers.hal.directory; print(os.read(0, 4))"
+    done = subprocess.run([sys.executable, "-c", code], input=b"word", capture_output=True, check=True)
+    assert done.stdout == b"b'word'\n"

@@ -66,7 +66,7 @@ def test_parts_together_are_the_whole_and_cost_what_their_tokens_do(
         run(log, task, model, number)
     found = [one for log in logs for one in read_eval(log)]
     assert [one.rollout.task for one in found] == list(map(str, range(6)))
-    assert {one.agent for one in found} == {"genes (toy)"}
+    assert {one.agent for one in found} == {"generate (toy)"}
     assert {one.rollout.status for one in found} == {"ok"}
     for one in found:
         (usage,) = one.rollout.usage.values()
@@ -112,5 +112,5 @@ def test_the_rules_run_to_the_end_on_stand_ins(tmp_path: Path, task: str, model:
     overlay.write_text(yaml.safe_dump({"pathvars": {"results": "made"}, "hal": {"evaluations": evaluations}}))
     call(folder, "snakemake", "made/hal/evaluations/report.html", "--cores", "2", "--configfile", "overlay.yaml")
     table = pd.read_csv(folder / "made/hal/evaluations/report.csv")
-    assert table[["benchmark", "agent", "rollouts"]].to_numpy().tolist() == [["genes", "genes (toy)", 6]]
-    assert "genes (toy)" in (folder / "made/hal/evaluations/report.html").read_text()
+    assert table[["benchmark", "agent", "rollouts"]].to_numpy().tolist() == [["genes", "generate (toy)", 6]]
+    assert "generate (toy)" in (folder / "made/hal/evaluations/report.html").read_text()

@@ -8,10 +8,12 @@ import pytest
 
 from raw2fig.lm.client import Message
 from raw2fig.papers.hal.agents import agent_of, read_agents
-from raw2fig.papers.hal.benchmarks import arithmetic
+from raw2fig.papers.hal.benchmarks import arithmetic, navigation
 from raw2fig.papers.hal.contract import STATUSES, Rollout, Status, Step
+from raw2fig.papers.hal.detectors import flags_of, planted
 from raw2fig.papers.hal.inspect_log import read_eval, write_eval
 from raw2fig.papers.hal.inspect_run import evaluate, inspect_model, reacting, rolled_out
+from raw2fig.papers.hal.own_claims import LEAK
 from raw2fig.papers.hal.runner import Agent, Limits, run
 
 AGENTS = read_agents(Path(__file__).parents[2] / "config/hal/agents.yaml")
@@ -163,3 +165,16 @@ def test_a_log_of_another_evaluation_is_read(tmp_path: Path) -> None:
     assert right.usage == {"adding/x": {"prompt": 30, "completion": 4, "cache_read": 10, "cache_write": 0}}
     assert ("add", '{"x": 2, "y": 3}', "5") in [(step.tool, step.argument, step.text) for step in right.steps]
     assert found["3", 0].rollout.errors
+
+
+def test_detectors_read_what_inspects_own_loop_wrote(tmp_path: Path) -> None:
+    """The arguments of its calls are texts, as ours are, so that a leak that was planted is found in its log."""
+    benchmark = navigation.BENCHMARK
+    tasks, _ = benchmark.make(12, 0)
+    agent = agent_of(AGENTS, "Specialist (leaky)", benchmark)
+    model = inspect_model(agent.model, agent.client, LIMITS, 0)
+    log = evaluate(reacting(benchmark), model, benchmark, tasks, tmp_path)
+    flagged = {one.rollout.task: flags_of("navigation", one.rollout)[LEAK] for one in read_eval(Path(log.location))}
+    own = run(agent, benchmark, [(task, 0) for task in tasks], LIMITS, 0)
+    assert flagged == {one.task: LEAK in planted(one) for one in own}
+    assert 6 < sum(flagged.values()) < 13

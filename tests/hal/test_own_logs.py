@@ -10,7 +10,7 @@ from raw2fig.errors import InputError
 from raw2fig.lm.client import Message
 from raw2fig.papers.hal.contract import Rollout, Status, Step
 from raw2fig.papers.hal.inspect_log import write_eval
-from raw2fig.papers.hal.own_logs import import_, report
+from raw2fig.papers.hal.own_logs import import_, over_tasks, report
 from raw2fig.papers.hal.records import read_rollouts
 from raw2fig.papers.hal.usage import Price, Usage, cost_cached, cost_list
 from raw2fig.stats import proportion
@@ -99,3 +99,10 @@ def test_import_gives_rollouts_and_scores(logs: tuple[Path, Path], tmp_path: Pat
     assert len(found) == 30
     assert found[0] == ("Good (m)", "sums", rollout(0, 1.0)[0]._replace(opening=list(rollout(0, 1.0)[0].opening)))
     assert len(pd.read_csv(tmp_path / "s.csv")) == 30
+
+
+def test_intervals_of_shares_end_at_one() -> None:
+    """29 tasks that are always solved and one that is now and then."""
+    rows = pd.DataFrame({"task": [*range(29), 29, 29], "score": [1.0] * 29 + [1.0, 0.0]})
+    assert over_tasks(rows).high == 1.0
+    assert over_tasks(rows).value == pytest.approx(29.5 / 30)

@@ -82,7 +82,7 @@ def claims_file(published: Path, tmp_path: Path) -> Callable[[str], Path]:
     """Makes results/<paper>/claims.json of a run that ends with most verdicts, X4 open by one part."""
 
     def make(key: str) -> Path:
-        good, bad = Estimate(0.91, 0.88, 0.93, 700, 2), Estimate(0.2, 0.05, 0.3, 96, 1)
+        good, bad = Estimate(0.91, 0.88, 0.93, 700), Estimate(0.2, 0.05, 0.3, 96)
         measured = {
             "X1": lambda: good,
             "X2": lambda: over_replicates({seed: 0.2 + 0.01 * seed for seed in range(5)}),

@@ -231,10 +231,10 @@ def test_claims_json_has_every_field_and_verdict(claims_file) -> None:
     assert verdicts == [REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, INCONCLUSIVE, OUT_OF_SCALE]
     first, second, third, parts, last = run["claims"]
     assert first["estimate"] == {
-        **{"value": 0.91, "low": 0.88, "high": 0.93, "n": 700, "seeds": 2},
+        **{"value": 0.91, "low": 0.88, "high": 0.93, "n": 700},
         **{"replicates": None, "prediction": None},
     }
-    assert first["measured"] == "0.91 [0.88, 0.93], n = 700, 2 seeds"
+    assert first["measured"] == "0.91 [0.88, 0.93], n = 700"
     assert first["published"][0] == {"text": "R2 = 0.85", "source": "v1", "value": 0.85, "unit": "R2"}
     # 0.20 to 0.24 over 5 replicates: s = 0.0158, t = 2.776
     assert second["measured"] == "0.22 [0.2, 0.24], one more run [0.172, 0.268], 5 replicates"

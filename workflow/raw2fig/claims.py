@@ -292,7 +292,7 @@ def decide_all(paper: Paper, said: "Mapping[str, Said]") -> list[dict[str, Any]]
 
 
 def as_record(estimate: "Estimate") -> dict[str, Any]:
-    """{value, low, high, n, seeds, replicates, prediction} of an estimate. The ends are None where there is no
+    """{value, low, high, n, replicates, prediction} of an estimate. The ends are None where there is no
     interval. `replicates` is their number, and `prediction` where the value of one more would fall, None over items."""
     predicted = prediction(estimate)
     return {
@@ -300,24 +300,22 @@ def as_record(estimate: "Estimate") -> dict[str, Any]:
         "low": None if math.isnan(estimate.low) else float(estimate.low),
         "high": None if math.isnan(estimate.high) else float(estimate.high),
         "n": int(estimate.n),
-        "seeds": int(estimate.seeds),
         "replicates": estimate.replicates.n if estimate.replicates else None,
         "prediction": None if predicted is None or math.isnan(predicted[0]) else list(predicted),
     }
 
 
 def describe(record: Mapping[str, Any]) -> str:
-    """`0.914 [0.902, 0.926], n = 700, 2 seeds`, or over replicates
+    """`0.914 [0.902, 0.926], n = 700`, or over replicates
     `0.914 [0.902, 0.926], one more run [0.889, 0.939], 5 replicates`."""
     low, high = record["low"], record["high"]
     interval = "(no interval)" if low is None or high is None else f"[{low:.3g}, {high:.3g}]"
     ends = record["prediction"]
     more = f", one more run [{ends[0]:.3g}, {ends[1]:.3g}]" if ends else ""
-    counts = [f"n = {record['n']:,}"] if record["n"] != record["replicates"] else []
-    for unit, count in (("replicate", record["replicates"]), ("seed", record["seeds"])):
-        if count and (unit == "replicate" or count > 1):
-            counts.append(f"{count} {unit}" + ("" if count == 1 else "s"))
-    return ", ".join([f"{record['value']:.3g} {interval}{more}", *counts])
+    replicates = record["replicates"]
+    items = [f"n = {record['n']:,}"] if record["n"] != replicates else []
+    units = [f"{replicates} replicate" + ("" if replicates == 1 else "s")] if replicates else []
+    return ", ".join([f"{record['value']:.3g} {interval}{more}", *items, *units])
 
 
 def write_claims(path: Path, key: str, paper: Paper, scale: str, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -354,7 +352,7 @@ ENTRY = frozenset(
     ]
 )
 """Keys of an entry of claims.json."""
-RECORD = frozenset(["value", "low", "high", "n", "seeds", "replicates", "prediction"])
+RECORD = frozenset(["value", "low", "high", "n", "replicates", "prediction"])
 """Keys of an estimate in claims.json."""
 
 

@@ -7,14 +7,12 @@ is the t interval over these values. More items in a replicate make its value le
 evidence.
 
 The other functions have intervals over items, for what involves no training: a fit on real data, a verifier on fixed
-answers. Crossing items with training seeds says how far seeds move a result that shares all else.
+answers.
 
 Bootstrap intervals are percentile intervals with their tails widened for few items, as a t interval is wider than a
 normal one (Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3). No resample leaves the range
-of the data, so over two or three items or training seeds such an interval covers little (half, for two). Intervals of
-means are therefore stretched about the mean until they are as long as the t interval; over items crossed with seeds, as
-that of a sum of two components of variance (Graybill and Wang 1980). Two seeds that differ by more than their items do
-thus decide next to nothing. Resampling is vectorised over resamples.
+of the data, so over two or three items such an interval covers little (half, for two). Intervals of means are therefore
+stretched about the mean until they are as long as the t interval. Resampling is vectorised over resamples.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -57,12 +55,11 @@ class _Estimate(NamedTuple):
     low: float
     high: float
     n: int
-    seeds: int = 1
     replicates: Replicates | None = None
 
 
 class Estimate(_Estimate):
-    """A value with its 95 % interval, from `n` items and `seeds` training seeds, or over `replicates`.
+    """A value with its 95 % interval, from `n` items or over `replicates`.
 
     `low` and `high` are NaN when a single independent unit gives no interval; every comparison with them is then
     false, so that no criterion is decided by it.
@@ -120,7 +117,7 @@ def over_replicates(
     n = len(array)
     deviation = float(array.std(ddof=1)) if n > 1 else float("nan")
     made_of = Replicates(n, deviation, least, most)
-    found = Estimate(float(array.mean()), float("nan"), float("nan"), items or n, 1, made_of)
+    found = Estimate(float(array.mean()), float("nan"), float("nan"), items or n, made_of)
     low, high = _around(found, LEVEL, 1 / n)
     return found._replace(low=low, high=high)
 
@@ -129,10 +126,10 @@ def interval_at(estimate: Estimate, level: float) -> tuple[float, float]:
     """Both ends of the interval of an estimate at another level of coverage.
 
     Over replicates it is the t interval. Other intervals do not say what they were made of, so they are widened about
-    the value by the square of a ratio of t quantiles, whose degrees of freedom are one less than the fewest of items
-    and (if there are several) seeds. The ratio itself is what an interval of a mean needs; its square is what a score
-    interval needs at the worst, where the value is 0 or 1. So they are too wide rather than too short, and very wide
-    over two seeds. Raises `ValueError` for a level below `LEVEL`, for which this would not be cautious.
+    the value by the square of a ratio of t quantiles, whose degrees of freedom are one less than the items. The ratio
+    itself is what an interval of a mean needs; its square is what a score interval needs at the worst, where the value
+    is 0 or 1. So they are too wide rather than too short. Raises `ValueError` for a level below `LEVEL`, for which this
+    would not be cautious.
     """
     if not LEVEL <= level < 1:
         raise ValueError(f"level {level}: must be from {LEVEL} to 1")
@@ -140,7 +137,7 @@ def interval_at(estimate: Estimate, level: float) -> tuple[float, float]:
         return estimate.low, estimate.high
     if estimate.replicates:
         return _around(estimate, level, 1 / estimate.replicates.n)
-    freedom = max(1, min(estimate.n, estimate.seeds if estimate.seeds > 1 else estimate.n) - 1)
+    freedom = max(1, estimate.n - 1)
     factor = (_quantile(freedom, level) / _quantile(freedom, LEVEL)) ** 2
     low, high = (estimate.value + factor * (end - estimate.value) for end in (estimate.low, estimate.high))
     return low, high
@@ -179,69 +176,37 @@ def _values_of(values: "ByReplicate", name: str) -> dict[Hashable, float]:
     return found
 
 
-def bootstrap_mean(
-    values: ArrayLike,
-    rng: Seed,
-    groups: Sequence[object] | None = None,
-    seeds: Sequence[object] | None = None,
-    resamples: int = RESAMPLES,
-) -> Estimate:
-    """Mean of `values` (n,); with `groups` (n,) whole groups are resampled (cluster bootstrap), with `seeds` (n,)
-    training seeds too, crossed with the groups (with the items, where there are no groups).
-
-    The value is the mean over items, not over groups; `n` counts items of one seed. Raises `InputError` for no values,
-    values that are not finite, or a group or seed for not every value.
-    """
+def bootstrap_mean(values: ArrayLike, rng: Seed, resamples: int = RESAMPLES) -> Estimate:
+    """Mean of `values` (n,). Raises `InputError` for no values, and values that are not finite."""
     values = _vector(values, "values")
-    return _ratio(values, np.ones(len(values)), rng, groups, seeds, resamples)
+    means = _resampled_means(values, np.random.default_rng(rng), resamples)
+    return _stretched(_interval(float(values.mean()), means, len(values)), _half_length(values))
 
 
-def difference(
-    a: ArrayLike,
-    b: ArrayLike,
-    rng: Seed,
-    paired: bool = False,
-    groups: Sequence[object] | None = None,
-    seeds: Sequence[object] | None = None,
-    resamples: int = RESAMPLES,
-) -> Estimate:
-    """Change from `a` to `b`: mean(b) - mean(a). `paired`: item i of both is the same condition, and `groups` and
-    `seeds` are those of the pairs, as in `bootstrap_mean`.
-
-    `n` is the number of pairs, or the smaller sample. Raises `InputError` as `bootstrap_mean`, and for pairs of unequal
-    number.
-    """
+def difference(a: ArrayLike, b: ArrayLike, rng: Seed, resamples: int = RESAMPLES) -> Estimate:
+    """Change from `a` to `b`, which are samples of different items: mean(b) - mean(a). `n` is the size of the smaller
+    one. Raises `InputError` as `bootstrap_mean`."""
     a, b = _vector(a, "a"), _vector(b, "b")
-    if paired:
-        _check_pairs(a, b)
-        return bootstrap_mean(b - a, rng, groups, seeds, resamples)
     generator = np.random.default_rng(rng)
-    means_a, means_b = (_resampled_ratios(x[None], np.ones((1, len(x))), generator, resamples) for x in (a, b))
-    smaller = min(len(a), len(b))
-    found = _interval(float(b.mean() - a.mean()), means_b - means_a, smaller, units=smaller)
-    half_a, half_b = (_half_length((x - x.mean())[None]) for x in (a, b))
-    return _stretched(found, float(np.hypot(half_a, half_b)))
+    means_a, means_b = (_resampled_means(x, generator, resamples) for x in (a, b))
+    found = _interval(float(b.mean() - a.mean()), means_b - means_a, min(len(a), len(b)))
+    return _stretched(found, float(np.hypot(_half_length(a), _half_length(b))))
 
 
-def relative_change(
-    a: ArrayLike,
-    b: ArrayLike,
-    rng: Seed,
-    groups: Sequence[object] | None = None,
-    seeds: Sequence[object] | None = None,
-    resamples: int = RESAMPLES,
-) -> Estimate:
-    """(mean(b) - mean(a)) / mean(a) over paired conditions, which are resampled as pairs (`groups` and `seeds` as in
-    `bootstrap_mean`); -0.16 is "16 % lower".
+def relative_change(a: ArrayLike, b: ArrayLike, rng: Seed, resamples: int = RESAMPLES) -> Estimate:
+    """(mean(b) - mean(a)) / mean(a), where item i of both is the same condition; -0.16 is "16 % lower".
 
-    For positive quantities. Raises `InputError` as `difference`, and when `a` is not positive throughout.
+    Raises `InputError` as `bootstrap_mean`, for samples of unequal size, and when `a` is not positive throughout.
     """
     a, b = _vector(a, "a"), _vector(b, "b")
-    _check_pairs(a, b)
+    if len(a) != len(b):
+        raise InputError("pairs", f"{len(a)} and {len(b)} values", "one partner for each")
     if a.min() <= 0:
         raise InputError("a", f"has {a.min():g}", "positive values, for a change relative to them")
-    change = _ratio(b, a, rng, groups, seeds, resamples)
-    return change._replace(value=change.value - 1, low=change.low - 1, high=change.high - 1)
+    means = _resampled_means(np.stack([a, b]), np.random.default_rng(rng), resamples)
+    ratio = float(b.mean() / a.mean())
+    found = _interval(ratio - 1, means[1] / means[0] - 1, len(a))
+    return _stretched(found, _half_length((b - ratio * a) / a.mean()))
 
 
 def proportion(k: int, n: int) -> Estimate:
@@ -266,7 +231,7 @@ def deviation(values: ArrayLike) -> Estimate:
     freedom = len(values) - 1
     s = float(values.std(ddof=1))
     high, low = np.sqrt(freedom / chi2.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], freedom))
-    return Estimate(s, s * float(low), s * float(high), len(values), len(values))
+    return Estimate(s, s * float(low), s * float(high), len(values))
 
 
 def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
@@ -298,58 +263,10 @@ def _vector(values: ArrayLike, name: str) -> np.ndarray:
     return array
 
 
-def _check_pairs(a: np.ndarray, b: np.ndarray) -> None:
-    if len(a) != len(b):
-        raise InputError("pairs", f"{len(a)} and {len(b)} values", "one partner for each")
-
-
-def _ratio(
-    numerators: np.ndarray,
-    denominators: np.ndarray,
-    rng: Seed,
-    groups: Sequence[object] | None,
-    seeds: Sequence[object] | None,
-    resamples: int,
-) -> Estimate:
-    """sum(numerators) / sum(denominators) of items (n,), resampled by groups crossed with seeds.
-
-    Means, cluster means and ratios of means are all of this form.
-    """
-    n = len(numerators)
-    row = np.zeros(n, dtype=np.int64) if seeds is None else _index(seeds, n, "seeds")
-    n_seeds = int(row.max()) + 1
-    if groups is None:  # item i of each seed is one unit
-        groups = [int((row[:i] == row[i]).sum()) for i in range(n)]
-    column = _index(groups, n, "groups")
-    shape = (n_seeds, int(column.max()) + 1)
-    above, below = np.zeros(shape), np.zeros(shape)
-    np.add.at(above, (row, column), numerators)
-    np.add.at(below, (row, column), denominators)
-    resampled = _resampled_ratios(above, below, np.random.default_rng(rng), resamples)
-    value = float(numerators.sum() / denominators.sum())
-    found = _interval(value, resampled, n // n_seeds, units=shape[1])
-    return _stretched(found, _half_length((above - value * below) / below.mean()))._replace(seeds=n_seeds)
-
-
-def _half_length(deviations: np.ndarray) -> float:
-    """Half the length of the interval of a mean, from its items' deviations (seeds, units).
-
-    Seeds and units are drawn independently of each other: the mean's variance is that over seeds plus that over units,
-    where what they have in common, the variance of single cells, counts once. Each is multiplied by the square of its t
-    quantile. NaN for one unit.
-    """
-    from scipy.special import stdtrit
-
-    seeds, units = deviations.shape
-    if units < 2:
-        return float("nan")
-    of_seeds, of_units = deviations.mean(axis=1), deviations.mean(axis=0)
-    square = stdtrit(units - 1, (1 - LEVEL) / 2) ** 2 * of_units.var(ddof=1) / units
-    if seeds > 1:
-        cells = deviations - of_seeds[:, None] - of_units + deviations.mean()
-        common = (cells**2).sum() / ((seeds - 1) * (units - 1)) / (seeds * units)
-        square += stdtrit(seeds - 1, (1 - LEVEL) / 2) ** 2 * max(of_seeds.var(ddof=1) / seeds - common, 0.0)
-    return float(np.sqrt(square))
+def _half_length(values: np.ndarray) -> float:
+    """Half the length of the t interval of a mean; NaN for one value."""
+    n = len(values)
+    return _quantile(n - 1, LEVEL) * float(values.std(ddof=1)) / n**0.5 if n > 1 else float("nan")
 
 
 def _stretched(found: Estimate, half: float) -> Estimate:
@@ -368,37 +285,25 @@ def _index(labels: Sequence[object], n: int, name: str) -> np.ndarray:
     return np.array([numbers.setdefault(label, len(numbers)) for label in labels])
 
 
-def _resampled_ratios(
-    numerators: np.ndarray, denominators: np.ndarray, rng: np.random.Generator, resamples: int
-) -> np.ndarray:
-    """sum(numerators) / sum(denominators) of tables (seeds, units), both drawn with replacement; shape (resamples,)."""
-    n_seeds, n = numerators.shape
+def _resampled_means(values: np.ndarray, rng: np.random.Generator, resamples: int) -> np.ndarray:
+    """Means over resamples of the items of values (..., n), whose rows are resampled together; (..., resamples)."""
+    n = values.shape[-1]
     block = max(1, 4_000_000 // n)  # bounds the memory of the drawn weights
-    ratios = []
+    means = []
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
-        weights = _times_drawn(n, size, rng)
-        if n_seeds > 1:
-            by_seed = _times_drawn(n_seeds, size, rng)
-            sums = [((by_seed @ table) * weights).sum(axis=1) for table in (numerators, denominators)]
-        else:
-            sums = [weights @ table[0] for table in (numerators, denominators)]
-        ratios.append(sums[0] / sums[1])
-    return np.concatenate(ratios)
+        drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=n * size).reshape(size, n).astype(np.float64)
+        means.append(values @ times.T / n)
+    return np.concatenate(means, axis=-1)
 
 
-def _times_drawn(n: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each of `n` units occurs in each resample of n draws, (resamples, n)."""
-    drawn = rng.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=n * resamples).reshape(resamples, n).astype(np.float64)
-
-
-def _interval(value: float, resampled: np.ndarray, n: int, units: int) -> Estimate:
-    """Percentile interval of `resampled` with tails widened for `units` independent units."""
+def _interval(value: float, resampled: np.ndarray, n: int) -> Estimate:
+    """Percentile interval of `resampled` with tails widened for `n` independent items."""
     from scipy.special import ndtr, stdtrit
 
-    if units < 2:
+    if n < 2:
         return Estimate(value, float("nan"), float("nan"), n)
-    tail = ndtr(np.sqrt(units / (units - 1)) * stdtrit(units - 1, (1 - LEVEL) / 2))
+    tail = ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - LEVEL) / 2))
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return Estimate(value, float(low), float(high), n)

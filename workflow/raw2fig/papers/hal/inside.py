@@ -1,19 +1,24 @@
 """What an agent in a folder imports as `harness`: ask its model, use a tool.
 
-This file of ours lies beside the agent's own in the sandbox. It speaks to the harness in lines of JSON, over what was
-standard input and output. From then on standard input is empty and standard output goes where errors go, so that no
-`print` gets in between.
+This file of ours lies beside the agent's own in the sandbox. Once it serves, it speaks to the harness in lines of JSON,
+over what was standard input and output. From then on standard input is empty and standard output goes where errors go,
+so that no `print` gets in between.
 """
 
 import json
 import os
 import sys
+from typing import TextIO
 
-_replies = os.fdopen(os.dup(0), encoding="utf-8")
-_requests = os.fdopen(os.dup(1), "w", encoding="utf-8")
-_nothing = os.open(os.devnull, os.O_RDONLY)
-os.dup2(_nothing, 0)
-os.dup2(2, 1)
+_lines: dict[str, TextIO] = {}
+"""`replies` of the harness and `requests` to it."""
+
+
+def _take_over() -> None:
+    _lines["replies"] = os.fdopen(os.dup(0), encoding="utf-8")
+    _lines["requests"] = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
 
 
 def ask(messages: list[dict[str, str]]) -> str:
@@ -28,18 +33,19 @@ def use(tool: str, argument: str) -> str:
 
 def _request(wanted: object) -> str:
     _say(wanted)
-    reply: str = json.loads(_replies.readline())
+    reply: str = json.loads(_lines["replies"].readline())
     return reply
 
 
 def _say(wanted: object) -> None:
-    _requests.write(json.dumps(wanted) + "\n")
-    _requests.flush()
+    _lines["requests"].write(json.dumps(wanted) + "\n")
+    _lines["requests"].flush()
 
 
 def serve() -> None:
     """Call the agent's function `run` once, with what the first line says, and give its answer."""
-    given = json.loads(_replies.readline())
+    _take_over()
+    given = json.loads(_lines["replies"].readline())
     try:
         from main import run
 

@@ -214,7 +214,8 @@ def _logged(log: EvalLog, sample: EvalSample) -> Logged:
         given = next(iter(sample.scores.values()))
         score = value_to_float()(next(iter(given.value.values())) if isinstance(given.value, dict) else given.value)
         answer = given.answer if answer is None else answer
-    scaffold = log.eval.solver or log.eval.task_display_name or log.eval.task
+    solvers = " + ".join(step.solver.rpartition("/")[2] for step in log.plan.steps)
+    scaffold = log.eval.solver or solvers or log.eval.task
     whose = (log.eval.metadata or {}).get(OWN, {})
     agent = whose.get("agent") or f"{scaffold} ({whose.get('model', log.eval.model)})"
     first = next((place for place, one in enumerate(sample.messages) if not _opens(one)), len(sample.messages))
@@ -255,12 +256,18 @@ def _steps(messages: Sequence[ChatMessage]) -> Iterator[Step]:
     for message in messages:
         data = message.metadata or {}
         for call in getattr(message, "tool_calls", None) or ():
-            calls[call.id] = json.dumps(call.arguments, sort_keys=True)
+            calls[call.id] = _argument(call.arguments)
         if message.role == "tool":
             argument = data.get("argument", calls.get(message.tool_call_id, ""))
             yield Step(text_of(message), message.function or "tool", argument, message.error is not None)
         else:
             yield Step(message.text, usage=data.get("usage"), planted=data.get("planted", ""))
+
+
+def _argument(arguments: dict[str, Any]) -> str:
+    """The arguments of a call: the text itself where it is the only one, as with our own tools, JSON otherwise."""
+    only = next(iter(arguments.values()), None)
+    return only if len(arguments) == 1 and isinstance(only, str) else json.dumps(arguments, sort_keys=True)
 
 
 def text_of(message: ChatMessage) -> str:

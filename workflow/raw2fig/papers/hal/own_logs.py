@@ -168,14 +168,15 @@ STATUS_COLUMNS = ("agent_error", "env_error", "timeout", "limit")
 
 def over_tasks(rows: pd.DataFrame) -> Estimate:
     """Mean score over tasks, each the mean of its repeats: Wilson's interval where each of these is 0 or 1, otherwise a
-    bootstrap over tasks. NaN without rows."""
+    bootstrap over tasks that ends at 0 and 1. NaN without rows."""
     nan = float("nan")
     if rows.empty:
         return Estimate(nan, nan, nan, 0)
     scores = rows.groupby("task")["score"].mean().to_numpy()
     if np.isin(scores, (0, 1)).all():
         return proportion(int(scores.sum()), len(scores))
-    return bootstrap_mean(scores, SEED)
+    found = bootstrap_mean(scores, SEED)
+    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def count_flags(flags: pd.DataFrame) -> pd.DataFrame:

@@ -82,5 +82,7 @@ def percent(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits, or a dash for what does not exist."""
-    return "–" if value is None or np.isnan(value) else f"{value:,.3g}"
+    """Three digits, all of a number of a hundred or more, or a dash for what does not exist."""
+    if value is None or np.isnan(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
