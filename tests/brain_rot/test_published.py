@@ -14,6 +14,7 @@ from raw2fig.papers.brain_rot.figures_published import (
     fig_wash_out,
     gap,
     monotone,
+    table_robustness,
     table_versions,
 )
 from raw2fig.papers.brain_rot.published import (
@@ -211,3 +212,13 @@ def test_the_gap_is_that_of_the_best_point() -> None:
     washed = read_wash_out(TABLES / "wash_out.csv")
     assert gap(washed, "advbench", "C4 text") == pytest.approx(81.0 - 61.4)
     assert gap(washed, "arc_cot", "control tweets") == pytest.approx(83.6 - 58.0)
+
+
+def test_the_table_of_robustness_has_both_arms_beside_each_other() -> None:
+    rows = table_robustness(robustness=TABLES / "robustness.csv").rows
+    one = rows_where(rows, study="learning rate", setting="1e-4", metric="ruler").iloc[0]
+    assert [one["junk"], one["control"], one["difference"]] == [11.6, 40.3, -28.7]
+    large = rows_where(rows, model="Llama3-70B", setting="base", metric="arc_easy").iloc[0]
+    assert large["base"] == 82.4
+    assert pd.isna(large["control"])
+    assert rows[["junk", "control", "base"]].notna().to_numpy().sum() == 49

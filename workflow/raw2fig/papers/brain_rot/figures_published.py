@@ -14,6 +14,7 @@ from raw2fig.papers.brain_rot.published import (
     VERSIONS,
     number_in,
     read_failures,
+    read_robustness,
     read_scores,
     read_splits,
     read_wash_out,
@@ -127,7 +128,8 @@ def fig_failure_modes(*, failures: Input) -> Drawing:
         shares = [proportion(int(k), int(n)) for k, n in zip(wide[mode], wide["failed"], strict=True)]
         points_with_intervals(right, list(place + 0.15 * (index - 1)), shares, mode, index)
         mine = wide[["failed", mode]].rename(columns={mode: "count"})
-        plotted.append(mine.assign(arm=names, mode=mode, share=[one.value for one in shares]))
+        found = {"arm": [name.replace("\n", " ") for name in names], "share": [one.value for one in shares]}
+        plotted.append(mine.assign(mode=mode, **found))
     right.set(ylabel="share of the failed answers", ylim=(0, 1.02))
     right.legend(loc="center right")
     for ax in (left, right):
@@ -234,6 +236,23 @@ def table_versions(*, scores: Input) -> Table:
     rows = rows.assign(difference=(rows["v2"] - rows["v1"]).round(6), compared_with="v2")
     rows = rows[[*key, "v1", "v2", "difference", "compared_with"]]
     return Table(rows, _side_by_side(published, rows))
+
+
+@table
+def table_robustness(*, robustness: Input) -> Table:
+    """Junk and control with other epochs, learning rates and models, and with and without instruction tuning.
+
+    Parameters
+    ----------
+    robustness
+        Published scores.
+    """
+    rows = read_robustness(robustness)
+    key = ["model", "study", "setting", "metric"]
+    arm = rows["ratio"].map({1.0: "junk", 0.0: "control"}).fillna("base")
+    wide = rows.assign(arm=arm).pivot(index=key, columns="arm", values="value")[["junk", "control", "base"]]
+    wide = wide.loc[list(dict.fromkeys(rows[key].itertuples(index=False, name=None)))]
+    return Table(wide.assign(difference=(wide["junk"] - wide["control"]).round(6)).reset_index())
 
 
 def _side_by_side(published: pd.DataFrame, rows: pd.DataFrame) -> str:
