@@ -252,7 +252,8 @@ def table_robustness(*, robustness: Input) -> Table:
     arm = rows["ratio"].map({1.0: "junk", 0.0: "control"}).fillna("base")
     wide = rows.assign(arm=arm).pivot(index=key, columns="arm", values="value")[["junk", "control", "base"]]
     wide = wide.loc[list(dict.fromkeys(rows[key].itertuples(index=False, name=None)))]
-    return Table(wide.assign(difference=(wide["junk"] - wide["control"]).round(6)).reset_index())
+    found = wide.assign(difference=(wide["junk"] - wide["control"]).round(6)).reset_index()
+    return Table(found, as_markdown(found.astype(object).where(found.notna(), "")))
 
 
 def _side_by_side(published: pd.DataFrame, rows: pd.DataFrame) -> str:

@@ -9,9 +9,9 @@ base model, after continual pretraining (`cpt`), after instruction tuning (`it`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raw2fig.claims import Absent
 from raw2fig.errors import InputError
@@ -44,7 +44,7 @@ ALONE, NONE = 1.0, 0.0
 """Shares of junk of the two ends."""
 CLAIMS = tuple(f"M{number}" for number in range(1, 15))
 """Claims about the miniature."""
-Values = dict[int, float]
+Values = dict[Hashable, float]
 """Replicate → value."""
 
 
@@ -59,7 +59,7 @@ def read_own_scores(path: Path) -> pd.DataFrame:
     return rows
 
 
-def values(scores: pd.DataFrame, metric: str = "cot", column: str = "value", **arm: object) -> Values:
+def values(scores: pd.DataFrame, metric: str = "cot", column: str = "value", **arm: Any) -> Values:
     """A metric of an arm in each replicate. Raises `Absent` for an arm that was not run."""
     found = rows_where(scores, metric=metric, **(MAIN | arm))
     if found.empty:
@@ -81,7 +81,7 @@ def change(before: Values, after: Values) -> Estimate:
     return over_replicates(paired(before, after), least=-1, most=1)
 
 
-def harm(scores: pd.DataFrame, metric: str = "cot", **arm: object) -> Values:
+def harm(scores: pd.DataFrame, metric: str = "cot", **arm: Any) -> Values:
     """Junk less control in each replicate. A schedule that changes junk alone has the control of the official one."""
     junk = values(scores, metric, ratio=ALONE, **arm)
     try:
@@ -116,7 +116,7 @@ def dose_response(scores: pd.DataFrame) -> Estimate:
     return over_replicates(found, least=-1, most=1)
 
 
-def damage(scores: pd.DataFrame, **arm: object) -> dict[str, Estimate]:
+def damage(scores: pd.DataFrame, **arm: Any) -> dict[str, Estimate]:
     """Junk less control, and the share of replicates in which junk is worse."""
     found = harm(scores, **arm)
     lower = {name: float(value < 0) for name, value in found.items()}
