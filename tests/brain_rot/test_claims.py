@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from raw2fig.claims import Absent, decide_claims, load_published, read_claims
+from raw2fig.claims import Absent, check_evidence, decide_claims, load_published, read_claims
+from raw2fig.cli import PACKAGE, commands
 from raw2fig.errors import InputError
 from raw2fig.papers.brain_rot.claims import measurements
 from raw2fig.papers.brain_rot.own_claims import CLAIMS, MAIN, own_measurements, read_own_scores
@@ -222,3 +223,31 @@ def test_every_claim_has_a_source_and_criteria_on_the_miniature_are_the_sheets()
     assert rules["M4"]["difference"] == (-1, -0.3)
     assert rules["M5"][""][0] == 4
     assert not any(paper.claims[name].rules[""].open for name in ("M2", "M3", "M5"))
+
+
+def test_two_shares_of_junk_are_no_dose_response() -> None:
+    with pytest.raises(Absent, match="fewer than three shares"):
+        measured(FULL[FULL["ratio"].isin([0.0, 1.0]) | FULL["ratio"].isna()], "M2")
+    assert measured(FULL[FULL["ratio"] != 0.8], "M2").value == pytest.approx(-1)
+
+
+@pytest.mark.parametrize(
+    ("claims", "most"), [(("M2", "M9", "M10", "M12", "M14"), 1), (("M7", "M8", "M11"), 2)], ids=["one", "two"]
+)
+def test_intervals_end_where_values_can(claims: tuple[str, ...], most: float) -> None:
+    """A difference of two accuracies lies from -1 to 1, and a difference of two such from -2 to 2."""
+    for claim in claims:
+        made_of = measured(FULL, claim).replicates
+        assert made_of
+        assert (made_of.least, made_of.most) == (-most, most)
+
+
+def test_claims_name_figures_and_tables_that_there_are() -> None:
+    steps = commands(PACKAGE / "papers/brain_rot").items()
+    figures, tables = (
+        [name.partition("-")[2].replace("-", "_") for name, step in steps if step.kind == kind]
+        for kind in ("figure", "table")
+    )
+    evidence = {name: claim.evidence for name, claim in load_published(PUBLISHED).claims.items()}
+    check_evidence(PUBLISHED, evidence, figures, tables)
+    assert "effect_sizes" in figures
