@@ -147,10 +147,10 @@ def points_with_intervals(
     )
 
 
-def legend_above(fig: Figure, axes: Iterable["Axes"]) -> None:
+def legend_above(fig: Figure, axes: Iterable["Axes"], message: str = "") -> None:
     """One legend for all of `axes` above the figure's panels, in place of their own: it lies on no data.
 
-    Each label occurs once, with the first line or bar that has it.
+    Each label occurs once, with the first line or bar that has it. A `message` of all panels stands above it.
     """
     entries: dict[str, Any] = {}
     for ax in axes:
@@ -163,7 +163,15 @@ def legend_above(fig: Figure, axes: Iterable["Axes"]) -> None:
     # a line or patch, and the space between two entries, take about six characters
     width = (max(map(len, entries)) + 6) * 0.54 * STYLE["legend.fontsize"] / 72
     columns = max(1, int(fig.get_size_inches()[0] / width))
-    fig.legend(list(entries.values()), list(entries), loc="outside upper left", ncols=min(columns, len(entries)))
+    fig.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside upper left",
+        ncols=min(columns, len(entries)),
+        title=message or None,
+        title_fontsize=STYLE["axes.titlesize"],
+        alignment="left",
+    )
 
 
 class Drawing(NamedTuple):

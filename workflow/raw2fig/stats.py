@@ -74,6 +74,11 @@ class Estimate(_Estimate):
         return columns | ({"replicates": found.n} if found else {})
 
 
+def fact(value: float, n: int) -> Estimate:
+    """A number that follows from `n` published ones and is no estimate: its interval has no length."""
+    return Estimate(float(value), float(value), float(value), n)
+
+
 def by_replicate(values: ArrayLike, replicates: Sequence[Hashable]) -> dict[Hashable, float]:
     """Mean of the items of each replicate, from all items (n,) and the replicate of each (n,).
 

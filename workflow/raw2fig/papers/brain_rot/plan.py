@@ -13,3 +13,8 @@ ROOT = "<results>/brain_rot"
 def folder(replicate: int | str = "{replicate}") -> str:
     """Where everything lies that is drawn in a replicate."""
     return f"{ROOT}/r{replicate}"
+
+
+def published(name: str) -> str:
+    """Table of published numbers, which ships with the repository."""
+    return f"config/brain_rot/{name}.csv"

@@ -15,7 +15,7 @@ from raw2fig.papers.hal.own_results import read_flags, read_scores
 from raw2fig.papers.hal.rubrics import BEHAVIOURS, FAILURES, Flags
 from raw2fig.papers.hal.rubrics import read_flags as read_labels
 from raw2fig.papers.hal.runs import effort_pairs, model_means, on_frontier, read_runs, scaffold_pairs
-from raw2fig.stats import Estimate
+from raw2fig.stats import Estimate, fact
 from raw2fig.step import Input, claims
 from raw2fig.tables import rows_where
 
@@ -97,11 +97,6 @@ def measurements(
         if agreement
         else Absent("inspect-ai ran no agents"),
     }
-
-
-def fact(value: float, n: int) -> Estimate:
-    """A number that follows from the published runs and is no estimate: its interval has no length."""
-    return Estimate(float(value), float(value), float(value), n)
 
 
 def fact_of(found: Estimate) -> Estimate:
