@@ -1,9 +1,20 @@
 """The section `brain_rot` of the configuration."""
 
+from raw2fig.papers.brain_rot.arms import Thresholds
+from raw2fig.papers.brain_rot.split import Arms, Filters
 from raw2fig.settings import Record, Replicates
+
+
+class Split(Record):
+    """Posts as junk and control."""
+
+    thresholds: Thresholds
+    filters: Filters
+    arms: Arms
 
 
 class Settings(Record):
     """Brain rot"""
 
     replicates: Replicates
+    split: Split
