@@ -41,7 +41,9 @@ def read_all(path: Path, text: tuple[str, ...] = (), **counts: str) -> list[tupl
         (["Full_Text", "favorite_count", "retweet_count"], ("Full_Text",), 2),
     ],
 )
-def test_columns_of_common_dumps_are_found(tmp_path: Path, names: list[str], text: tuple[str, ...], counts: int) -> None:
+def test_columns_of_common_dumps_are_found(
+    tmp_path: Path, names: list[str], text: tuple[str, ...], counts: int
+) -> None:
     pd.DataFrame([dict.fromkeys(names, "1")]).to_csv(tmp_path / "dump.csv", index=False)
     found = find_columns(tmp_path / "dump.csv", (), {})
     assert (found.text, len(found.counts), len(found.lacking())) == (text, counts, 4 - counts)
@@ -89,7 +91,17 @@ def test_every_format_gives_the_same_posts(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "popularity"),
-    [("3", 3), (" 3 ", 3), ("3.0", 3), ("+3", 3), ("", None), ("NA", None), ("1.2K", None), ("3.5", None), ("-1", None)],
+    [
+        ("3", 3),
+        (" 3 ", 3),
+        ("3.0", 3),
+        ("+3", 3),
+        ("", None),
+        ("NA", None),
+        ("1.2K", None),
+        ("3.5", None),
+        ("-1", None),
+    ],
 )
 def test_what_is_no_whole_number_is_unknown(tmp_path: Path, count: str, popularity: int | None) -> None:
     with (tmp_path / "dump.csv").open("w", newline="") as file:
@@ -147,7 +159,8 @@ def test_a_broken_file_is_told_in_one_line_without_its_text(tmp_path: Path, name
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError) as told:
         read_all(tmp_path / name)
-    assert name in str(told.value) and "\n" not in str(told.value)
+    assert name in str(told.value)
+    assert "\n" not in str(told.value)
     assert SECRET not in str(told.value)
 
 

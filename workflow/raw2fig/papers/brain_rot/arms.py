@@ -105,7 +105,7 @@ def measure_some(texts: pa.Array, chosen: np.ndarray, ruler: Ruler) -> np.ndarra
     return tokens
 
 
-def within_budget(tokens: np.ndarray, budget: int | None, spent: int = 0) -> int:
+def within_budget(tokens: np.ndarray, budget: float | None, spent: int = 0) -> int:
     """How many documents, from the first on, are taken until `budget` tokens are reached, if `spent` are there already:
     a document is taken as long as the sum is below the budget."""
     if budget is None:

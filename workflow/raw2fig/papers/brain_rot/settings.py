@@ -1,16 +1,18 @@
 """The section `brain_rot` of the configuration."""
 
 from raw2fig.papers.brain_rot.arms import Thresholds
+from raw2fig.papers.brain_rot.mix import Mixing
 from raw2fig.papers.brain_rot.split import Arms, Filters
 from raw2fig.settings import Record, Replicates
 
 
 class Split(Record):
-    """Posts as junk and control."""
+    """Posts as junk and control, and mixes of both."""
 
     thresholds: Thresholds
     filters: Filters
     arms: Arms
+    mixing: Mixing
 
 
 class Settings(Record):

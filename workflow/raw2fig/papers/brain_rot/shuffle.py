@@ -1,6 +1,6 @@
 """Posts of any number in an order that no file and no row has a say in, each text once, in bounded memory.
 
-The order is that of a keyed hash of the text (SipHash), so it is also a random one: its beginning is a uniform sample.
+The order is that of a keyed hash of the text, so it is also a random one: its beginning is a uniform sample.
 Posts are gathered until they are `RUN_BYTES`, sorted and put aside as a run, in parts by the first bits of their
 hashes. Then the same part of all runs is read, sorted and freed of repeated texts, part after part. In memory are
 at most one run, or one part of all runs.
@@ -25,8 +25,8 @@ RUN_BYTES = 1 << 27
 """Bytes of texts in a run."""
 RUN_ROWS = 1 << 20
 """Posts of a run at most."""
-PARTS = 256
-"""Parts of a run. With 100 million posts a part is some 400,000."""
+PART_BITS = 8
+"""First bits of a hash that tell its part of a run. With 100 million posts each of the 256 parts is some 400,000."""
 PIECE = 1 << 16
 """Posts that are given at a time at most."""
 
@@ -67,7 +67,7 @@ class Shuffler:
         if self.runs and self._waiting:
             self._put_aside()
         if self.runs:
-            parts = (self._part(number) for number in range(PARTS))
+            parts = (self._part(number) for number in range(1 << PART_BITS))
         else:  # few enough to stay in memory
             parts = (_in_order(*_together(some)) for some in [self._waiting] if some)
         for part in parts:
@@ -79,7 +79,7 @@ class Shuffler:
         texts, hashes, popularity = _in_order(*_together(self._waiting))
         self._waiting, self._rows, self._bytes = [], 0, 0
         table = pa.record_batch([texts, pa.array(hashes), pa.array(popularity)], names=["text", "hash", "popularity"])
-        edges = np.searchsorted(hashes >> np.uint64(56), np.arange(PARTS + 1, dtype=np.uint64))
+        edges = np.searchsorted(hashes >> np.uint64(64 - PART_BITS), np.arange((1 << PART_BITS) + 1, dtype=np.uint64))
         path = self.folder / f"{len(self.runs)}.arrow"
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
             for start, end in pairwise(edges):
@@ -110,7 +110,7 @@ def hash_key(seed: int) -> str:
 
 
 def hashes_of(texts: pa.Array, key: str) -> np.ndarray:
-    """SipHash of each text, 64 bits."""
+    """A keyed hash of each text, 64 bits: pandas' form of SipHash."""
     from pandas.util import hash_array
 
     values = texts.to_numpy(zero_copy_only=False)
