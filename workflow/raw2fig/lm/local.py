@@ -46,8 +46,8 @@ def local_client(source: str, revision: str | None, engine: Engine, batch: int, 
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], template: bool = True) -> list[int]:
-    """Token ids of messages: as a chat that the model is to go on with, or, for a model without chat template or without
-    `template`, as their texts, one below the other. Raises `InputError` when the template refuses them."""
+    """Token ids of messages: as a chat that the model is to go on with, or, without `template` or a chat template,
+    as their texts, one below the other. Raises `InputError` when the template refuses them."""
     from jinja2 import TemplateError
 
     if not (template and tokenizer.chat_template):
