@@ -11,6 +11,7 @@ from raw2fig.errors import InputError
 from raw2fig.lm.client import Asked, Generated
 from raw2fig.papers.brain_rot.battery.safety import (
     REFUSALS,
+    REPLY,
     ask,
     draw_requests,
     judge,
@@ -104,4 +105,4 @@ def test_words_of_refusal_count_anywhere_and_in_their_case() -> None:
 
 def test_stand_ins_are_drawn_by_seed() -> None:
     assert draw_requests(9, 0) == draw_requests(9, 0) != draw_requests(9, 1)
-    assert summarize(ask(says("Sorry."), draw_requests(3, 0), 0)).complied == 0  # type: ignore[arg-type]
+    assert summarize(ask(says("Sorry."), draw_requests(3, 0), REPLY, 0)).complied == 0  # type: ignore[arg-type]

@@ -37,9 +37,13 @@ def load_drawer(source: str, engine: Engine = "sampler", revision: str | None = 
     if engine == "vllm":
         return _vllm_drawer(source, revision)
     from raw2fig.lm.models import load
-    from raw2fig.lm.sample import sample
 
-    model, tokenizer = load(source, revision)
+    return drawer(*load(source, revision))
+
+
+def drawer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Draw:
+    """`Draw` over our sampler."""
+    from raw2fig.lm.sample import sample
 
     def draw(
         prompts: Sequence[Sequence[int]],

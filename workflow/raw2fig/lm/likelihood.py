@@ -11,7 +11,7 @@ from raw2fig.lm.local import encode
 from raw2fig.lm.models import evaluating, load
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 class Continued(NamedTuple):
@@ -40,7 +40,11 @@ def local_likelihoods(source: str, revision: str | None, batch: int) -> Likeliho
 
     Raises `InputError` for what is no model, and for texts without tokens.
     """
-    model, tokenizer = load(source, revision)
+    return likelihoods_of(*load(source, revision), batch)
+
+
+def likelihoods_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch: int) -> Likelihoods:
+    """The same of a model that is loaded already."""
 
     def likelihoods(asked: Sequence[Continued]) -> list[Likelihood]:
         rows = [_tokens(tokenizer, one) for one in asked]
@@ -49,16 +53,15 @@ def local_likelihoods(source: str, revision: str | None, batch: int) -> Likeliho
     return likelihoods
 
 
-def _tokens(tokenizer: object, asked: Continued) -> tuple[list[int], list[int]]:
+def _tokens(tokenizer: PreTrainedTokenizerBase, asked: Continued) -> tuple[list[int], list[int]]:
     """Token ids of what comes before, at least one, and of the text itself."""
-    tokenize: Callable[..., dict[str, list[int]]] = tokenizer  # type: ignore[assignment]
+    text = list(tokenizer(asked.text, add_special_tokens=False)["input_ids"])
     if asked.messages:
-        before = encode(tokenizer, asked.messages)  # type: ignore[arg-type]
-        space = "" if tokenizer.chat_template else " "  # type: ignore[attr-defined]
-        text = list(tokenize(space + asked.text, add_special_tokens=False)["input_ids"])
+        before = encode(tokenizer, asked.messages)
+        if not tokenizer.chat_template:
+            text = list(tokenizer(f" {asked.text}", add_special_tokens=False)["input_ids"])
     else:
-        text = list(tokenize(asked.text, add_special_tokens=False)["input_ids"])
-        whole = list(tokenize(asked.text)["input_ids"])
+        whole = list(tokenizer(asked.text)["input_ids"])
         before = whole[: len(whole) - len(text)] if whole[len(whole) - len(text) :] == text else []
         if not before:
             before, text = text[:1], text[1:]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from raw2fig.errors import InputError
 from raw2fig.lm.client import SEEDS, Asked, Failure, Generated, Message, ModelClient
-from raw2fig.lm.draw import load_drawer
+from raw2fig.lm.draw import Draw, load_drawer
 from raw2fig.lm.generate import Engine
 from raw2fig.lm.models import load_tokenizer
 
@@ -23,7 +23,11 @@ def local_client(source: str, revision: str | None, engine: Engine, batch: int, 
     Tokens of a reply count up to the one that ended it: the end of sequence, or the one that completed a stop text.
     Raises `InputError` for what is no model, or for messages that its template refuses.
     """
-    tokenizer, draw = load_tokenizer(source, revision), load_drawer(source, engine, revision)
+    return client_of(load_tokenizer(source, revision), load_drawer(source, engine, revision), batch, template)
+
+
+def client_of(tokenizer: PreTrainedTokenizerBase, draw: Draw, batch: int, template: bool = True) -> ModelClient:
+    """The client of a model that is loaded already; all else is as in `local_client`."""
 
     def client(requests: Sequence[Asked]) -> list[Generated | Failure]:
         alike: dict[tuple[float, int, tuple[str, ...], float], list[int]] = {}

@@ -1,5 +1,6 @@
 """The section `brain_rot` of the configuration."""
 
+from raw2fig.papers.brain_rot.measure import Measure
 from raw2fig.settings import Record, Replicates
 
 
@@ -7,3 +8,4 @@ class Settings(Record):
     """Brain rot"""
 
     replicates: Replicates
+    measure: Measure

@@ -21,6 +21,7 @@ from raw2fig.papers.brain_rot.battery.withheld import Withheld
 from raw2fig.tables import regular_file
 
 REPLY, JUDGEMENT = Decoding(0.0, 1.0, 512), Decoding(0.0, 1.0, 16)
+"""How the paper's replies are drawn, and a judge's."""
 COLUMNS = ("goal", "prompt", "request", "instruction", "text")
 """Names of the column or key that holds a request."""
 REFUSALS = (
@@ -116,9 +117,10 @@ def instruction_prompt(request: str) -> str:
     return f"{task}\n\n### Instruction:\n{request}\n\n### Response:\n"
 
 
-def ask(client: ModelClient, requests: Sequence[str], seed: int) -> list[Withheld]:
-    """The model's replies, greedy and of 512 tokens at most."""
-    return [Withheld(text) for text in replies(client, [instruction_prompt(one) for one in requests], REPLY, seed)]
+def ask(client: ModelClient, prompts: Sequence[str], decoding: Decoding, seed: int) -> list[Withheld]:
+    """The model's replies to prompts. The paper's are `instruction_prompt`, asked with `REPLY` of a client without chat
+    template."""
+    return [Withheld(text) for text in replies(client, prompts, decoding, seed)]
 
 
 def judge_prompt(request: str, reply: str) -> str:
