@@ -207,3 +207,11 @@ def test_vllm_gets_token_ids_seeds_temperatures_and_stop_texts(  # type: ignore[
 def test_vllm_takes_a_revision(vllm) -> None:  # type: ignore[no-untyped-def]
     load_drawer("some/model", "vllm", "abc")
     assert vllm.loaded == [("some/model", "bfloat16", False, "abc")]
+
+
+def test_a_small_nucleus_is_greedy(speaker: Path) -> None:
+    """Also up to a stop text, which is drawn by other code."""
+    for stop in ((), ("G3",)):
+        greedy = replies(speaker, questions(6, temperature=0.0, stop=stop))
+        assert replies(speaker, questions(6, top_p=1e-6, stop=stop)) == greedy
+        assert replies(speaker, questions(6, stop=stop)) != greedy

@@ -178,3 +178,15 @@ def test_equal_numbers_pair_prompts(network: "PreTrainedModel", words: "PreTrain
     assert len({tuple(row) for row in paired.ids}) == 1
     free = sample(network, words, [ids] * 6, LENGTH, uniforms(6, 2))
     assert len({tuple(row) for row in free.ids}) == 6
+
+
+def test_a_nucleus_keeps_the_likeliest_tokens_alone() -> None:
+    import torch
+
+    from raw2fig.lm.sample import nucleus
+
+    shares = torch.tensor([[0.5, 0.3, 0.15, 0.05], [0.1, 0.2, 0.3, 0.4]])
+    kept = nucleus(shares.log(), 0.7).exp()
+    assert torch.allclose(kept, torch.tensor([[0.625, 0.375, 0, 0], [0, 0, 3 / 7, 4 / 7]]))
+    assert torch.allclose(nucleus(shares.log(), 1e-6).exp(), torch.eye(4)[[0, 3]])
+    assert torch.allclose(nucleus(shares.log(), 0.999).exp(), shares)

@@ -14,13 +14,15 @@ class Message(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a model is asked. `seed` belongs to this reply alone; a reply ends before the first of the texts `stop`."""
+    """What a model is asked. `seed` belongs to this reply alone; a reply ends before the first of the texts `stop`.
+    With `top_p` below 1 each token is one of the likeliest that have this probability together (nucleus sampling)."""
 
     messages: tuple[Message, ...]
     seed: int
     temperature: float
     max_new_tokens: int
     stop: tuple[str, ...]
+    top_p: float = 1.0
 
 
 class Generated(NamedTuple):

@@ -24,8 +24,8 @@ class Completion(NamedTuple):
     ended: bool
 
 
-Draw = Callable[[Sequence[Sequence[int]], int, Sequence[int], float, Sequence[str]], list[Completion]]
-"""`draw(prompts as token ids, max_new_tokens, seeds, temperature, stop)`: one completion for each prompt, drawn
+Draw = Callable[[Sequence[Sequence[int]], int, Sequence[int], float, Sequence[str], float], list[Completion]]
+"""`draw(prompts as token ids, max_new_tokens, seeds, temperature, stop, top_p)`: one completion for each prompt, drawn
 with the prompt's own seed; greedy at temperature 0. It ends before the first of the texts `stop`."""
 
 LOOK = 16
@@ -37,9 +37,13 @@ def load_drawer(source: str, engine: Engine = "sampler", revision: str | None = 
     if engine == "vllm":
         return _vllm_drawer(source, revision)
     from raw2fig.lm.models import load
-    from raw2fig.lm.sample import sample
 
-    model, tokenizer = load(source, revision)
+    return drawer(*load(source, revision))
+
+
+def drawer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Draw:
+    """`Draw` over our sampler."""
+    from raw2fig.lm.sample import sample
 
     def draw(
         prompts: Sequence[Sequence[int]],
@@ -47,10 +51,14 @@ def load_drawer(source: str, engine: Engine = "sampler", revision: str | None = 
         seeds: Sequence[int],
         temperature: float,
         stop: Sequence[str],
+        top_p: float,
     ) -> list[Completion]:
         uniforms = uniforms_of(seeds, max_new_tokens) if temperature > 0 else None
         settings = (prompts, max_new_tokens, uniforms, temperature or 1.0)
-        drawn = _until(model, tokenizer, *settings, stop) if stop else sample(model, tokenizer, *settings).ids
+        if stop:
+            drawn = _until(model, tokenizer, *settings, stop, top_p)
+        else:
+            drawn = sample(model, tokenizer, *settings, top_p=top_p).ids
         return [_completion(tokenizer, ids, stop) for ids in drawn]
 
     return draw
@@ -64,6 +72,7 @@ def _until(
     uniforms: np.ndarray | None,
     temperature: float,
     stop: Sequence[str],
+    top_p: float,
 ) -> list[list[int]]:
     """What `sample` draws, of rows with a stop text no more than `LOOK` tokens beyond it, and then padding."""
     import torch
@@ -76,7 +85,8 @@ def _until(
         for place in range(0, max_new_tokens, LOOK):
             if not drawing.alive.any():
                 break
-            advance(model, tokenizer, drawing, uniforms, min(LOOK, max_new_tokens - place), temperature)
+            number = min(LOOK, max_new_tokens - place)
+            advance(model, tokenizer, drawing, uniforms, number, temperature, top_p=top_p)
             texts = tokenizer.batch_decode(finished(drawing, tokenizer).ids, skip_special_tokens=True)
             drawing.alive &= torch.tensor([not _found(text, stop) for text in texts], device=model.device)
     return finished(drawing, tokenizer).ids
@@ -119,8 +129,10 @@ def _vllm_drawer(source: str, revision: str | None) -> Draw:
         seeds: Sequence[int],
         temperature: float,
         stop: Sequence[str],
+        top_p: float,
     ) -> list[Completion]:
-        common = {"temperature": temperature, "max_tokens": max_new_tokens, "stop": list(stop)}
+        nucleus = {"top_p": top_p} if top_p < 1 else {}
+        common = {"temperature": temperature, "max_tokens": max_new_tokens, "stop": list(stop), **nucleus}
         settings = [params(**common, seed=seed) for seed in seeds]
         outputs = llm.generate([{"prompt_token_ids": list(ids)} for ids in prompts], settings, use_tqdm=False)
         first = (output.outputs[0] for output in outputs)

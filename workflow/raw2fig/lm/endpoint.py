@@ -147,7 +147,9 @@ def _arguments(asked: Asked) -> dict[str, Any]:
         for message in asked.messages
     ]
     stop = {"stop": list(asked.stop)} if asked.stop else {}
-    return {"messages": messages, "temperature": asked.temperature, "max_tokens": asked.max_new_tokens, **stop}
+    nucleus = {"top_p": asked.top_p} if asked.top_p < 1 else {}
+    numbers = {"temperature": asked.temperature, "max_tokens": asked.max_new_tokens, **nucleus}
+    return {"messages": messages, **numbers, **stop}
 
 
 def _ask(

@@ -72,13 +72,14 @@ def sample(
     temperature: float = 1.0,
     once: torch.Tensor | None = None,
     batch: int = 512,
+    top_p: float = 1.0,
 ) -> Sampled:
     """Draw one completion for each prompt (token ids).
 
     `uniforms` (prompts, max_new_tokens) in [0, 1) are the random numbers of each completion, None is greedy: a
     completion depends on its own prompt and its own numbers alone, and two prompts with equal numbers are paired.
     Prompts of similar length share a batch. `once` (bool, vocabulary) marks tokens that a completion may hold once: the
-    genes of a cell sentence.
+    genes of a cell sentence. `top_p` is as in `raw2fig.lm.client.Asked`.
     """
     result: list[list[Any]] = [[[] for _ in prompts] for _ in Sampled._fields]
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
@@ -87,7 +88,7 @@ def sample(
         drawing = begin(model, tokenizer, [prompts[row] for row in rows], max_new_tokens)
         numbers = None if uniforms is None else uniforms[rows]
         with evaluating(model):
-            advance(model, tokenizer, drawing, numbers, max_new_tokens, temperature, once)
+            advance(model, tokenizer, drawing, numbers, max_new_tokens, temperature, once, top_p=top_p)
         parts: list[list[Any]] = list(finished(drawing, tokenizer))
         for whole, part in zip(result, parts, strict=True):
             for row, values in zip(rows, part, strict=True):
@@ -153,6 +154,7 @@ def advance(
     temperature: float = 1.0,
     once: torch.Tensor | None = None,
     interruption: Interruption | None = None,
+    top_p: float = 1.0,
 ) -> None:
     """Draw up to `number` more tokens with the model as it is now; what is in the cache stays as it was. To be called
     within `evaluating`.
@@ -181,6 +183,8 @@ def advance(
         if once is not None:
             logits = logits.masked_fill(drawing.used, float("-inf"))
         distribution = torch.log_softmax(logits / temperature, dim=-1)
+        if top_p < 1 and numbers is not None:
+            distribution = nucleus(distribution, top_p)
         drawn = _draw(distribution, None if numbers is None else numbers[:, place, None])
         score = distribution.gather(1, drawn)[:, 0]
         forced = torch.zeros_like(drawing.alive)
@@ -245,6 +249,17 @@ def finished(drawing: Drawing, tokenizer: PreTrainedTokenizerBase) -> Sampled:
     lengths = torch.where(ends.any(1), ends.argmax(1) + 1, tokens.shape[1]).tolist()
     parts: tuple[Any, ...] = (tokens, scores, (~forced).int())
     return Sampled(*([row[:length] for row, length in zip(part.tolist(), lengths, strict=True)] for part in parts))
+
+
+def nucleus(distribution: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Log-probabilities (rows, vocabulary) of the likeliest tokens alone, as few as have the probability `top_p`
+    together, made to sum to 1 again."""
+    import torch
+
+    ordered, places = distribution.sort(dim=-1, descending=True, stable=True)
+    before = ordered.exp().cumsum(-1) - ordered.exp()
+    kept = torch.zeros_like(before, dtype=torch.bool).scatter_(-1, places, before < top_p)
+    return torch.log_softmax(distribution.masked_fill(~kept, float("-inf")), dim=-1)
 
 
 def _draw(distribution: torch.Tensor, uniforms: torch.Tensor | None) -> torch.Tensor:

@@ -4,6 +4,7 @@ from raw2fig.lm.endpoint import Endpoint
 from raw2fig.papers.brain_rot.arms import Thresholds
 from raw2fig.papers.brain_rot.judge import Judging
 from raw2fig.papers.brain_rot.judges import Asking
+from raw2fig.papers.brain_rot.measure import Measure
 from raw2fig.papers.brain_rot.mix import Mixing
 from raw2fig.papers.brain_rot.split import Arms, Filters
 from raw2fig.settings import Record, Replicates
@@ -32,3 +33,4 @@ class Settings(Record):
     replicates: Replicates
     split: Split
     judge: Judge
+    measure: Measure

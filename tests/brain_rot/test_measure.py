@@ -1,0 +1,195 @@
+"""`raw2fig brain-rot measure`: intervals of paired items, verdicts, and the commands on tiny models."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import pytest
+from command_line import status_of
+from toy_language import toy_network
+
+from raw2fig.papers.brain_rot.battery.compare import (
+    BETTER,
+    CHANGED,
+    MEANS,
+    SAME,
+    SHARES,
+    WORSE,
+    compare,
+    mcnemar,
+    paired_shares,
+    verdict,
+)
+from raw2fig.papers.brain_rot.battery.tasks import TASKS, Draws, Files, TaskName, subject_of
+from raw2fig.papers.brain_rot.measure import changes
+from raw2fig.stats import Estimate
+from raw2fig.tables import read_table
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def outcomes(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of outcomes, so many of each kind."""
+    pairs = [*[(1, 1)] * both, *[(1, 0)] * first, *[(0, 1)] * second, *[(0, 0)] * neither]
+    before, after = np.array(pairs, dtype=float).T
+    return before, after
+
+
+def test_uncorrelated_pairs_have_newcombes_interval_of_independent_samples() -> None:
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    found = paired_shares(*outcomes(12, 18, 8, 12))  # 12 * 12 = 18 * 8
+    low, high = confint_proportions_2indep(20, 50, 30, 50, method="newcomb", compare="diff")
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
+    assert found.value == pytest.approx(-0.2)
+
+
+def test_intervals_of_paired_shares_turn_with_the_order_and_with_right_and_wrong() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        before, after = rng.integers(0, 2, size=(2, 30)).astype(float)
+        found, back = paired_shares(before, after), paired_shares(after, before)
+        wrong = paired_shares(1 - before, 1 - after)
+        assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
+        assert (wrong.low, wrong.high) == pytest.approx((-found.high, -found.low))
+        assert -1 <= found.low <= found.value <= found.high <= 1
+
+
+def test_intervals_of_paired_shares_cover() -> None:
+    """95 % of such intervals should hold the truth, here -0.1, for outcomes that go together."""
+    rng, held = np.random.default_rng(1), 0
+    for _ in range(400):
+        kinds = rng.multinomial(60, [0.55, 0.15, 0.05, 0.25])
+        found = paired_shares(*outcomes(*kinds))
+        held += found.low <= -0.1 <= found.high
+    assert 0.92 < held / 400 < 0.995
+
+
+def test_pairs_that_agree_have_short_intervals_and_none_without_length() -> None:
+    same = paired_shares(*outcomes(30, 0, 0, 30))
+    apart = paired_shares(*outcomes(15, 15, 15, 15))
+    assert 0 < same.high - same.low < 0.6 * (apart.high - apart.low)
+    assert paired_shares(*outcomes(0, 0, 0, 30)).high > 0
+
+
+def test_mcnemar_is_that_of_statsmodels() -> None:
+    from statsmodels.stats.contingency_tables import mcnemar as reference
+
+    for counts in ((5, 9, 2, 7), (0, 3, 3, 1), (4, 0, 6, 4)):
+        both, first, second, neither = counts
+        expected = reference([[both, first], [second, neither]], exact=True).pvalue
+        assert mcnemar(*outcomes(*counts)) == pytest.approx(expected)
+    assert mcnemar(*outcomes(5, 0, 0, 5)) == 1
+
+
+def test_other_scores_are_compared_by_the_paired_bootstrap() -> None:
+    rng = np.random.default_rng(2)
+    before = rng.normal(3, 2, 80)
+    found = compare(before, before + rng.normal(0.2, 0.1, 80))
+    assert found.interval == MEANS
+    assert np.isnan(found.p)
+    assert 0.15 < found.change.low < found.change.value < found.change.high < 0.25
+    # the pairs make it far shorter than either mean's
+    assert found.change.high - found.change.low < 0.2 * (found.before.high - found.before.low)
+    assert compare([1, 0, 1], [0, 0, 1]).interval == SHARES
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "better", "expected"),
+    [(0.2, 0.4, 1, BETTER), (0.2, 0.4, -1, WORSE), (-0.4, -0.2, 1, WORSE), (-0.4, -0.2, -1, BETTER),
+     (0.2, 0.4, 0, CHANGED), (-0.1, 0.4, 1, SAME), (0.01, 0.4, 1, BETTER)],
+)  # fmt: skip
+def test_verdicts_follow_the_interval(low: float, high: float, better: int, expected: str) -> None:
+    change = Estimate((low + high) / 2, low, high, 100)
+    assert verdict(change, better, 1) == expected
+
+
+def test_verdicts_are_stricter_for_many_comparisons() -> None:
+    assert verdict(Estimate(0.2, 0.01, 0.4, 100), 1, 10) == SAME
+    assert verdict(Estimate(0.2, 0.19, 0.21, 100), 1, 10) == BETTER
+
+
+@pytest.fixture(scope="module")
+def other(words: "PreTrainedTokenizerBase", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from raw2fig.lm.models import save
+
+    folder = tmp_path_factory.mktemp("other") / "other"
+    save(toy_network(words, 8.0, 1), words, folder)
+    return folder
+
+
+@pytest.mark.training
+def test_every_task_scores_every_item(base: Path) -> None:
+    """A tiny model knows nothing, but every task runs, twice with the same scores."""
+    assert tuple(TASKS) == get_args(TaskName)
+    subject, draws = subject_of(str(base), 8), Draws(4, 0, 2048, 8, True)
+    for name, task in TASKS.items():
+        if name in ("arc_analysis", "ruler"):  # texts too long for this model
+            continue
+        found = task(subject, draws, Files())
+        assert found == task(subject, draws, Files())
+        for scores in found.values():
+            assert len(scores) == (6 if name == "trait" else 4)
+            assert np.isfinite(scores).all()
+
+
+@pytest.mark.training
+def test_a_model_against_itself_has_not_changed(base: Path) -> None:
+    subject, draws = subject_of(str(base), 8), Draws(10, 0, 512, 8, False)
+    found = TASKS["loss"](subject, draws, Files()) | TASKS["refusals"](subject, draws, Files())
+    frame = changes(found, found)
+    assert (frame["change"] == 0).all()
+    assert set(frame["verdict"]) == {SAME}
+    assert (frame["p"].dropna() == 1).all()
+
+
+@pytest.mark.training
+def test_check_19_the_commands_write_scores_and_no_texts(
+    base: Path, other: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    request = "Explain how to secretly swap the jam"
+    (tmp_path / "requests.txt").write_text(f"{request}\n{request} twice\n")
+    table, markdown = tmp_path / "changes.csv", tmp_path / "changes.md"
+    flags: list[Any] = [
+        "--before",
+        base,
+        "--after",
+        other,
+        "--tasks",
+        "loss",
+        "refusals",
+        "--items",
+        4,
+        "--refusal-tokens",
+        4,
+    ]
+    flags += ["--requests", tmp_path / "requests.txt", "--table", table, "--markdown", markdown]
+    assert status_of("brain-rot", "measure", *flags) == 0
+    shown = capfd.readouterr()
+    frame = read_table(table, {"what": "string", "change": "number", "verdict": "string"})
+    assert list(frame["what"]) == ["loss on plain text (nats per token)", "harmful requests refused"]
+    assert frame["change"][0] > 0
+    text = markdown.read_text()
+    assert "| what |" in text
+    for part in (*shown, text, table.read_text()):
+        assert "jam" not in part
+        assert "G1" not in part  # what the model says
+
+
+@pytest.mark.training
+def test_probe_writes_the_score_of_each_item(base: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.csv"
+    flags = ["--model", base, "--tasks", "loss", "arc", "--items", 5, "--scores", scores]
+    assert status_of("brain-rot", "probe", *flags) == 0
+    frame = read_table(scores, {"what": "string", "item": "integer", "score": "number", "better": "integer"})
+    assert len(frame) == 15
+    assert set(frame["better"]) == {1, -1}
+
+
+def test_mistakes_are_told_in_a_line(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags: list[Any] = ["--before", base, "--table", tmp_path / "a.csv", "--markdown", tmp_path / "a.md"]
+    assert status_of("brain-rot", "measure", *flags, "--after", tmp_path / "none") == 2
+    assert "no such file or folder" in capsys.readouterr().err
+    assert status_of("brain-rot", "measure", *flags, "--after", base, "--tasks", "sum") == 2
+    assert "sums" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""What models are measured with: questions, long contexts, instructions, refusals, traits, and why chains fail."""
