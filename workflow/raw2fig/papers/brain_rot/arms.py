@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import model_validator
 
 from raw2fig.errors import InputError
-from raw2fig.papers.brain_rot.length import Ruler, sizes
+from raw2fig.papers.brain_rot.length import SLACK, SPARE, Ruler, sizes
 from raw2fig.papers.brain_rot.posts import UNKNOWN
 from raw2fig.papers.brain_rot.shuffle import Distinct
 from raw2fig.settings import Field, Record, impossible
@@ -81,19 +81,34 @@ def measured_members(
     posts: Distinct, definitions: Sequence[str], limits: Thresholds, ruler: Ruler
 ) -> tuple[np.ndarray, dict[str, Members]]:
     """Tokens of those posts that an arm may take, and the arms of each definition. The tokens of other posts are -1:
-    their popularity or their bytes alone keep them out."""
-    size = ruler.most(sizes(posts.texts))
-    popular = by_popularity(posts.popularity, limits)
-    need = np.zeros(len(size), dtype=bool)
-    for definition in definitions:
-        looks = USES[definition]
-        long = size > limits.control_tokens if looks[1] else np.ones(len(size), dtype=bool)
-        need |= (popular.junk | (popular.control & long)) if looks[0] else np.ones(len(size), dtype=bool)
+    their popularity, bytes or words alone keep them out."""
+    import pyarrow as pa
+
+    most, popular = ruler.most(sizes(posts.texts)), by_popularity(posts.popularity, limits)
+    fewest = np.zeros(len(most), dtype=np.int64)
+    need = _possible(definitions, popular, fewest, most, limits)
+    if ruler.estimate:
+        near = ruler.estimate(posts.texts.filter(pa.array(need)))
+        fewest[need], most[need] = (1 - SLACK) * near - SPARE, (1 + SLACK) * near + SPARE
+        need &= _possible(definitions, popular, fewest, most, limits)
     tokens = measure_some(posts.texts, need, ruler)
     return tokens, {
         definition: Members(*(mask & need for mask in members(definition, posts.popularity, tokens, limits)))
         for definition in definitions
     }
+
+
+def _possible(
+    definitions: Sequence[str], popular: Members, fewest: np.ndarray, most: np.ndarray, limits: Thresholds
+) -> np.ndarray:
+    """Which posts may be in an arm, when their lengths are known to lie between two numbers."""
+    short, long = fewest < limits.junk_tokens, most > limits.control_tokens
+    found = np.zeros(len(most), dtype=bool)
+    for definition in definitions:
+        of_popularity, of_length = USES[definition]
+        found |= (popular.junk | (not of_popularity)) & (short | (not of_length))
+        found |= (popular.control | (not of_popularity)) & (long | (not of_length))
+    return found
 
 
 def measure_some(texts: pa.Array, chosen: np.ndarray, ruler: Ruler) -> np.ndarray:

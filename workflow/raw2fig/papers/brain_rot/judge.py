@@ -179,8 +179,8 @@ def judge_posts(
             tokens = ruler.measure(some.texts)
             for verdict in VERDICTS:
                 verdicts[verdict] += int((found == verdict).sum())
-            for verdict, (_, file) in arms.items():
-                file.add(some, tokens, found == verdict)
+            for word, (_, file) in arms.items():
+                file.add(some, tokens, found == word)
             if arms["high"][1].full:
                 break
     if lost := verdicts["unknown"] + verdicts["failed"]:

@@ -17,13 +17,21 @@ ADDED = 4
 beginning."""
 
 
+SLACK, SPARE = 0.1, 8
+"""The share of an estimated length, and the tokens besides, by which the true length may differ. In tokenizers that
+split at white space, as those of all common models do, the tokens of a text are those of its words."""
+KEPT = 1_000_000
+"""Words whose numbers of tokens are kept in memory."""
+
+
 class Ruler(NamedTuple):
-    """How lengths are measured. `most` is the largest length that a text of so many bytes can have, so that a text
-    which is too short for an arm need not be measured."""
+    """How lengths are measured. `most` is the largest length that a text of so many bytes can have, and `estimate` is
+    near the length and cheap, None where measuring is cheap: a text that cannot be in an arm need not be measured."""
 
     name: str
     measure: Callable[[pa.Array], np.ndarray]
     most: Callable[[np.ndarray], np.ndarray]
+    estimate: Callable[[pa.Array], np.ndarray] | None
 
 
 def words_and_marks() -> Ruler:
@@ -34,12 +42,15 @@ def words_and_marks() -> Ruler:
     def measure(texts: pa.Array) -> np.ndarray:
         return _integers(pc.count_substring_regex(texts, WORD_OR_MARK))
 
-    return Ruler("words and punctuation marks, without special tokens", measure, lambda size: size)
+    return Ruler("words and punctuation marks, without special tokens", measure, lambda size: size, None)
 
 
 def tokenizer_ruler(source: str, revision: str | None) -> Ruler:
     """Tokens of a Hugging Face tokenizer, special ones included as the paper has it: Llama's beginning of a text counts
     as one. Raises `InputError` for what is no tokenizer."""
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     from raw2fig.lm.models import load_tokenizer
 
@@ -58,7 +69,23 @@ def tokenizer_ruler(source: str, revision: str | None) -> Ruler:
             return np.array([len(one) for one in backend.encode_batch_fast(words)], dtype=np.int64)
         return np.array([len(ids) for ids in tokenizer(words, truncation=False)["input_ids"]], dtype=np.int64)
 
-    return Ruler(f"tokens of {source}, with special tokens", measure, lambda size: size + special + ADDED)
+    known: dict[str, int] = {}
+
+    def estimate(texts: pa.Array) -> np.ndarray:
+        words = pc.split_pattern(texts, " ")
+        coded = words.flatten().dictionary_encode()
+        different = coded.dictionary.to_pylist()
+        if len(known) > KEPT:
+            known.clear()
+        new = [word for word in different if word not in known]
+        known.update(
+            zip(new, (measure(pa.array([f" {word}" for word in new], pa.string())) - special).tolist(), strict=True)
+        )
+        of_word = np.array([known[word] for word in different], dtype=np.int64)[coded.indices.to_numpy()]
+        return special + np.add.reduceat(of_word, words.offsets.to_numpy()[:-1]) if len(texts) else of_word
+
+    name = f"tokens of {source}, with special tokens"
+    return Ruler(name, measure, lambda size: size + special + ADDED, estimate)
 
 
 def sizes(texts: pa.Array) -> np.ndarray:
