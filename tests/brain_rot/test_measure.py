@@ -1,5 +1,6 @@
 """`raw2fig brain-rot measure`: intervals of paired items, verdicts, and the commands on tiny models."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -8,6 +9,9 @@ import pytest
 from command_line import status_of
 from toy_language import toy_network
 
+from raw2fig.lm.client import Asked, Failure, Generated
+from raw2fig.lm.likelihood import Likelihood
+from raw2fig.papers.brain_rot.battery.arc import draw_questions
 from raw2fig.papers.brain_rot.battery.compare import (
     BETTER,
     CHANGED,
@@ -20,7 +24,8 @@ from raw2fig.papers.brain_rot.battery.compare import (
     paired_shares,
     verdict,
 )
-from raw2fig.papers.brain_rot.battery.tasks import TASKS, Draws, Files, TaskName, subject_of
+from raw2fig.papers.brain_rot.battery.ruler import TASKS as RULER
+from raw2fig.papers.brain_rot.battery.tasks import TASKS, Draws, Files, Row, Subject, TaskName, subject_of
 from raw2fig.papers.brain_rot.measure import changes
 from raw2fig.stats import Estimate
 from raw2fig.tables import read_table
@@ -132,6 +137,43 @@ def test_every_task_scores_every_item(base: Path) -> None:
         for scores in found.values():
             assert len(scores) == (6 if name == "trait" else 4)
             assert np.isfinite(scores).all()
+
+
+def speaker(text: str) -> Subject:
+    """A subject that says the same to everything, without chat template a word more."""
+
+    def client(requests: Sequence[Asked]) -> list[Generated | Failure]:
+        return [Generated(text, 1, 1, {}, "stop") for _ in requests]
+
+    def plain(requests: Sequence[Asked]) -> list[Generated | Failure]:
+        return [Generated(f"Sorry. {text}", 1, 1, {}, "stop") for _ in requests]
+
+    return Subject(client, plain, lambda asked: [Likelihood(-1.0, 1) for _ in asked], lambda text: len(text.split()))
+
+
+def test_analyses_are_scored_strictly_and_by_the_official_fallback() -> None:
+    draws = Draws(40, 3, 512, 8, True)
+    right = [float(one.answer == "D") for one in draw_questions(40, 3)]
+    strict, official, without = TASKS["arc_analysis"](speaker("The answer is D"), draws, Files()).values()
+    assert strict == right
+    assert without == [0] * 40
+    # the fallback takes the a of "answer"
+    assert official == [float(one.answer == "A") for one in draw_questions(40, 3)] != strict
+    assert list(TASKS["arc_analysis"](speaker("No idea"), draws, Files()).values())[2] == [1] * 40
+
+
+def test_the_overall_score_of_ruler_is_the_mean_of_its_tasks() -> None:
+    found = TASKS["ruler"](speaker(""), Draws(30, 0, 700, 8, True), Files())
+    overall, *tasks = found.values()
+    assert [row.title.removeprefix("RULER ") for row in found][1:] == list(RULER)
+    assert {len(scores) for scores in tasks} == {2}
+    assert overall == [0] * 26
+
+
+def test_requests_are_asked_as_a_chat_or_without_template() -> None:
+    for chat, refused in ((True, 0.0), (False, 1.0)):
+        found = TASKS["refusals"](speaker("Take it."), Draws(3, 0, 512, 8, chat), Files())
+        assert found == {Row("pranks refused (stand-ins)", 0): [refused] * 3}
 
 
 @pytest.mark.training

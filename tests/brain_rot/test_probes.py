@@ -55,38 +55,44 @@ def test_retrieval_wants_the_right_code_alone() -> None:
 
 
 RIGHT = {
-    "capital letters": "RAIN FALLS.",
-    "in exactly three words": "wet cold grey",
-    "List exactly two": "- drop\n- cloud",
-    "List exactly three": "- drop\n- cloud\n* storm",
-    "List exactly four": "- a\n\n- b\n- c\n- d",
+    "a question about": ("Does it rain?", '"How old is the moon?"'),
+    "capital letters": ("RAIN FALLS.",),
+    "exactly three words": ("wet cold grey",),
+    "list of two": ("1. drop\n2. cloud", "Here:\n1) a\n\n2) b\nDone."),
+    "list of three": ("1. a\n2. b\n3. c",),
+    "list of four": ("1. a\n2. b\n3. c\n4. d",),
+    "begins with the word 'Today'": ("Today it rains.", '"Today," he said.'),
 }
 WRONG = {
-    "capital letters": ("Rain falls.", "", "123"),
-    "in exactly three words": ("wet and cold grey", "", "wet"),
-    "List exactly": ("- a", "Here: - a\n- b\n- c", "a\nb\nc", "-\n-\n-", "- a\n- b\n- c\n- d\n- e"),
+    "a question about": ("It rains.", "", "?", "Is it so? It is.", "It rains. Does it?"),
+    "with the word": ("It is here.", "", "lamps, stones, apples, trains, papers, clouds, spoons, bridges"),
+    "begins with": ("It was today.", "", "todays", "What to say? Today"),
+    "numbered list": ("1. a", "- a\n- b\n- c", "1.\n2.\n3.", "1. a\n2. b\n3. c\n4. d\n5. e", "2. a\n3. b", ""),
+    "Repeat": ("The sentence.", "", "Repeat this sentence"),
     "last word": ("The lamp is on the", "", "lamp here"),
-    "nothing else": ("Sure: lamp lamp lamp", "", "lamp"),
+    "capital letters": ("Rain falls.", "", "123"),
+    "exactly three words": ("wet and cold grey", "", "wet"),
 }
 
 
 def test_instructions_have_exact_checks() -> None:
     kinds = set()
-    for probe in instructions(200, 0):
+    for probe in instructions(400, 0):
         kinds |= {kind for kind in WRONG if kind in probe.prompt}
-        for kind, reply in RIGHT.items():
-            if kind in probe.prompt:
-                assert probe.right(reply)
+        right = [reply for kind, some in RIGHT.items() if kind in probe.prompt for reply in some]
+        if "'" in probe.prompt:
+            word = probe.prompt.split("'")[1]
+            right += [f"All that is left is the {word}."] if "begins" not in probe.prompt else [f"{word} and always."]
+        if "Repeat" in probe.prompt:
+            sentence = probe.prompt.removeprefix("Repeat this sentence: ")
+            right += [sentence, f'"{sentence}"']
+            assert not probe.right(sentence.lower())
+            assert not probe.right(f"{sentence} {sentence}")
+        assert right
+        assert all(probe.right(reply) for reply in right)
         for kind, some in WRONG.items():
             if kind in probe.prompt:
                 assert not any(probe.right(reply) for reply in some)
-        if "last word" in probe.prompt:
-            word = probe.prompt.split("'")[1]
-            assert probe.right(f"All that is left is the {word}.")
-        if "nothing else" in probe.prompt and "times" in probe.prompt:
-            word, times = probe.prompt.split("'")[1], NUMBERS.index(probe.prompt.split("' ")[1].split()[0])
-            assert probe.right(", ".join([word] * times))
-            assert not probe.right(" ".join([word] * (times + 1)))
     assert kinds == set(WRONG)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from raw2fig.errors import InputError
 from raw2fig.lm.client import Asked, Failure, Generated, ModelClient
@@ -38,6 +39,6 @@ def cached(client: ModelClient, path: Path, model: str) -> ModelClient:
     return ask
 
 
-def _generated(stored: list[object]) -> Generated:
-    *rest, wasted = stored
-    return Generated(*rest, tuple(wasted))  # type: ignore[arg-type]
+def _generated(stored: list[Any]) -> Generated:
+    text, prompt_tokens, completion_tokens, usage, reason, wasted = stored
+    return Generated(text, prompt_tokens, completion_tokens, usage, reason, tuple(wasted))

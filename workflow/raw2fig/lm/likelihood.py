@@ -98,7 +98,7 @@ def _scores(model: PreTrainedModel, rows: Sequence[tuple[list[int], list[int]]],
             )
             for place, one in enumerate(some):
                 for row in read[one]:
-                    text = torch.tensor(rows[row][1], device=model.device)
-                    logits = output.logits[place, -len(text) :].float()
-                    found[row] = float(torch.log_softmax(logits, -1).gather(1, text[:, None]).double().sum())
+                    tokens = torch.tensor(rows[row][1], device=model.device)
+                    logits = output.logits[place, -len(tokens) :].float()
+                    found[row] = float(torch.log_softmax(logits, -1).gather(1, tokens[:, None]).double().sum())
     return found

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from raw2fig.stats import LEVEL, SEED, Estimate, bootstrap_mean, difference, interval_at, proportion
+from raw2fig.stats import LEVEL, SEED, Estimate, bootstrap_mean, interval_at, proportion
 
 SHARES, MEANS = "Newcombe's score interval", "bootstrap"
 BETTER, WORSE, CHANGED, SAME = "better", "worse", "changed", "no clear change"
@@ -33,11 +33,10 @@ def compare(before: Sequence[float], after: Sequence[float]) -> Change:
     """The change from scores before to scores after, item by item."""
     a, b = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     if np.isin([a, b], (0, 1)).all():
-        n = len(a)
-        shares = [proportion(int(one.sum()), n) for one in (a, b)]
-        return Change(*shares, paired_shares(a, b), SHARES, mcnemar(a, b))
-    means = [bootstrap_mean(one, SEED) for one in (a, b)]
-    return Change(*means, difference(a, b, SEED, paired=True), MEANS, float("nan"))
+        first, second = (proportion(int(one.sum()), len(one)) for one in (a, b))
+        return Change(first, second, paired_shares(a, b), SHARES, mcnemar(a, b))
+    first, second = (bootstrap_mean(one, SEED) for one in (a, b))
+    return Change(first, second, bootstrap_mean(b - a, SEED), MEANS, float("nan"))
 
 
 def paired_shares(before: np.ndarray, after: np.ndarray) -> Estimate:

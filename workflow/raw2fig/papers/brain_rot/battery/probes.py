@@ -85,18 +85,57 @@ def _holds_alone(codes: Sequence[str], right: str) -> Check:
 
 TOPICS = ("rain", "bread", "a river", "music", "the moon", "a garden", "winter", "a horse", "the sea", "coffee")
 WORDS = ("lamp", "stone", "apple", "train", "paper", "cloud", "spoon", "bridge")
+FIRST = ("Today", "Once", "Perhaps", "Nobody", "Yesterday", "Sometimes")
+QUALITIES = ("old", "red", "heavy", "new", "small")
 
 
 def instructions(number: int, seed: int) -> list[Probe]:
-    """Instructions whose outcome can be checked: capital letters, three words, a list of so many items, a last word, a
-    word repeated; in turn."""
+    """Instructions whose outcome can be checked, in turn: a question, a given first, last or other word, a numbered
+    list, a sentence to be repeated, capital letters, three words. A small model can do the first ones."""
     rng = np.random.default_rng(seed)
-    kinds = (_capitals, _three_words, _items, _last_word, _repeated)
+    kinds = (_question, _contained, _first_word, _list, _repeated, _last_word, _capitals, _three_words)
     return [kinds[place % len(kinds)](rng) for place in range(number)]
 
 
 def _topic(rng: np.random.Generator) -> str:
     return TOPICS[rng.integers(len(TOPICS))]
+
+
+def _word(rng: np.random.Generator) -> str:
+    return WORDS[rng.integers(len(WORDS))]
+
+
+def _question(rng: np.random.Generator) -> Probe:
+    return Probe(f"Write a question about {_topic(rng)}.", lambda text: bool(re.fullmatch(r"[^?.!]*\w\?\W*", text)))
+
+
+def _contained(rng: np.random.Generator) -> Probe:
+    word = _word(rng)
+    return Probe(f"Write a sentence with the word {word!r}.", lambda text: word in re.findall(r"\w+", text.lower()))
+
+
+def _first_word(rng: np.random.Generator) -> Probe:
+    word = FIRST[rng.integers(len(FIRST))]
+    prompt = f"Write a sentence that begins with the word {word!r}. It is about {_topic(rng)}."
+    return Probe(prompt, lambda text: re.findall(r"\w+", text)[:1] == [word])
+
+
+def _list(rng: np.random.Generator) -> Probe:
+    wanted = int(rng.integers(2, 5))
+    prompt = f"Write a numbered list of {NUMBERS[wanted]} things that belong to {_topic(rng)}."
+    expected = [str(place) for place in range(1, wanted + 1)]
+    return Probe(prompt, lambda text: re.findall(r"^\s*(\d+)[.)]\s*\S", text, re.MULTILINE) == expected)
+
+
+def _repeated(rng: np.random.Generator) -> Probe:
+    sentence = f"The {_word(rng)} of the {_word(rng)} is {QUALITIES[rng.integers(len(QUALITIES))]}."
+    return Probe(f"Repeat this sentence: {sentence}", lambda text: text.strip("\"' ") == sentence)
+
+
+def _last_word(rng: np.random.Generator) -> Probe:
+    word = _word(rng)
+    prompt = f"Write one short sentence about {_topic(rng)}. The last word must be {word!r}."
+    return Probe(prompt, lambda text: re.findall(r"\w+", text.lower())[-1:] == [word])
 
 
 def _capitals(rng: np.random.Generator) -> Probe:
@@ -105,32 +144,6 @@ def _capitals(rng: np.random.Generator) -> Probe:
 
 def _three_words(rng: np.random.Generator) -> Probe:
     return Probe(f"Describe {_topic(rng)} in exactly three words.", lambda text: len(text.split()) == 3)
-
-
-def _items(rng: np.random.Generator) -> Probe:
-    wanted = int(rng.integers(2, 5))
-    prompt = (
-        f"List exactly {NUMBERS[wanted]} words about {_topic(rng)}. "
-        "Write each in a line of its own that begins with a dash, and nothing else."
-    )
-
-    def right(text: str) -> bool:
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return len(lines) == wanted and all(re.match(r"[-–*•]\s*\S", line) for line in lines)
-
-    return Probe(prompt, right)
-
-
-def _last_word(rng: np.random.Generator) -> Probe:
-    word = WORDS[rng.integers(len(WORDS))]
-    prompt = f"Write one short sentence about {_topic(rng)}. The last word must be {word!r}."
-    return Probe(prompt, lambda text: re.findall(r"\w+", text.lower())[-1:] == [word])
-
-
-def _repeated(rng: np.random.Generator) -> Probe:
-    word, times = WORDS[rng.integers(len(WORDS))], int(rng.integers(2, 5))
-    prompt = f"Write the word {word!r} {NUMBERS[times]} times and nothing else."
-    return Probe(prompt, lambda text: re.findall(r"\w+", text.lower()) == [word] * times)
 
 
 SENTENCES = 5

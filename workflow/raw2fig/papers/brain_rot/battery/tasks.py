@@ -69,8 +69,12 @@ def subject_of(source: str, batch: int) -> Subject:
 
     model, tokenizer = load(source)
     draw = drawer(model, tokenizer)
-    clients = (client_of(tokenizer, draw, batch, template) for template in (True, False))
-    return Subject(*clients, likelihoods_of(model, tokenizer, batch), lambda text: len(tokenizer(text)["input_ids"]))
+    return Subject(
+        client_of(tokenizer, draw, batch),
+        client_of(tokenizer, draw, batch, template=False),
+        likelihoods_of(model, tokenizer, batch),
+        lambda text: len(tokenizer(text)["input_ids"]),
+    )
 
 
 def _sums(subject: Subject, draws: Draws, files: Files) -> Scores:
