@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -54,9 +54,9 @@ def _changes(path: Path) -> list[Mutant]:
     return [mutant for mutant in found if not lines[mutant.line - 1].lstrip().startswith("raise ")]
 
 
-def tests_of(paper: str, module: Path) -> list[str]:
+def tests_of(paper: str, module: Path, without: Sequence[str]) -> list[str]:
     """Test files of a paper, those first that name the module."""
-    files = sorted((ROOT / "tests" / paper).glob("test_*.py"))
+    files = [path for path in sorted((ROOT / "tests" / paper).glob("test_*.py")) if path.stem not in without]
     names = [path for path in files if f".{module.stem} import" in path.read_text() or module.stem in path.stem]
     return [str(path.relative_to(ROOT)) for path in [*names, *(path for path in files if path not in names)]]
 
@@ -75,7 +75,7 @@ def copies(number: int) -> Iterator[Path]:
         yield place
 
 
-def verdict(place: Path, paper: str, change: Change) -> str:
+def verdict(place: Path, paper: str, change: Change, without: Sequence[str]) -> str:
     """What noticed the change: the first test that fails, or nothing."""
     path, kept = place / change.module, (ROOT / change.module).read_text()
     python_path = os.pathsep.join(str(place / part) for part in ("workflow", "tests/helpers"))
@@ -83,7 +83,7 @@ def verdict(place: Path, paper: str, change: Change) -> str:
     path.write_text(change.mutant.source)
     try:
         ended = subprocess.run(
-            [*command, *tests_of(paper, change.module)],
+            [*command, *tests_of(paper, change.module, without)],
             cwd=place,
             env={**os.environ, "PYTHONPATH": python_path},
             capture_output=True,
@@ -114,6 +114,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="Seed of their choice.")
     parser.add_argument("--workers", type=int, default=2, help="Mutants at a time.")
     parser.add_argument("--allowed", type=int, default=0, help="Number of mutants that may survive.")
+    parser.add_argument("--without", nargs="*", default=[], help="Test files that are left out, such as slow ones.")
     words = parser.parse_args()
     changes = drawn(words.paper, words.mutants, words.seed)
     if not changes:
@@ -125,7 +126,7 @@ def main() -> int:
     def tried(change: Change) -> str:
         place = free.pop()
         try:
-            return verdict(place, words.paper, change)
+            return verdict(place, words.paper, change, words.without)
         finally:
             free.append(place)
 
