@@ -3,3 +3,6 @@
 from raw2fig.papers.brain_rot import plan as brain_rot
 
 BRAIN_ROT = config["brain_rot"]
+
+
+include: "brain_rot/miniature.smk"
