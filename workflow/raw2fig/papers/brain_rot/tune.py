@@ -84,6 +84,8 @@ def tune(
                 if (arm, stage) == (CONTROL, "it"):
                     after = measure(model, words, questions, arithmetic)["cot"]
                     tried.append({"replicate": replicate, "lr": rate, "base": before, "control": after})
+    if not any(one["base"] for one in tried):
+        raise InputError("bases", "they answer no chain right", "bases that have something to lose")
     kept = {
         rate: float(np.mean([one["control"] for one in tried if one["lr"] == rate]))
         / float(np.mean([one["base"] for one in tried if one["lr"] == rate]))
