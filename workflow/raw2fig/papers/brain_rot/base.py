@@ -54,7 +54,7 @@ def base(
     unfamiliar: OutputFolder,
     log: Output,
     pretraining: Pretraining,
-    optimiser: Annotated[Optimiser, At("base.optimiser")],
+    optimiser: Annotated[Optimiser, At("miniature.base.optimiser")],
     world: Posts,
     arithmetic: Arithmetic,
     evaluation: Evaluation,

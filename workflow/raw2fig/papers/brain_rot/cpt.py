@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from raw2fig.lm.documents import encode_documents, packed
 from raw2fig.lm.examples import Example
 from raw2fig.lm.twins import Shape, Work, ordinary, twin, work_of
 from raw2fig.settings import Field, Record, Seed
-from raw2fig.step import Input, Output, OutputFolder, step
+from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import read_table, write_json
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def cpt(
     log: Output,
     treatment: Treatment,
     reading: Reading,
-    optimiser: Optimiser,
+    optimiser: Annotated[Optimiser, At("miniature.optimiser")],
     seed: Seed,
 ) -> None:
     """Train a model on documents, as the paper does or by a schedule that parts its confounds.

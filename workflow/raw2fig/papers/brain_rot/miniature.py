@@ -71,7 +71,7 @@ def arms(
     washed: list[ArmName],
     arm_tokens: Annotated[int, Field(ge=1)],
     reading: Reading,
-    optimiser: Annotated[Optimiser, At("arms.optimiser")],
+    optimiser: Annotated[Optimiser, At("miniature.optimiser")],
     instructions: Instructions,
     arithmetic: Arithmetic,
     evaluation: Evaluation,
