@@ -179,5 +179,6 @@ def fig_mini_dose(*, scores: Input) -> Drawing:
         ax.set_title(PANELS[base])
     axes[0].set_ylabel("accuracy with steps")
     axes[-1].legend(loc="lower left")
-    plotted = official[["replicate", "base", "ratio", "stage", "value", "updates", "tokens"]]
+    drawn = official[official["stage"].isin(["cpt", "it"])]
+    plotted = drawn[["replicate", "base", "ratio", "stage", "value", "updates", "tokens"]]
     return Drawing(fig, pd.DataFrame(plotted), "", note=_note(table))
