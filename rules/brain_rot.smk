@@ -4,6 +4,10 @@ from raw2fig.papers.brain_rot import plan as brain_rot
 
 BRAIN_ROT = config["brain_rot"]
 
+
+include: "brain_rot/miniature.smk"
+
+
 figure(
     "brain_rot",
     "effect_sizes",
@@ -35,4 +39,5 @@ claims(
     failures=brain_rot.published("failures"),
     wash_out=brain_rot.published("wash_out"),
     numbers=brain_rot.published("numbers"),
+    scores=brain_rot.together(),
 )

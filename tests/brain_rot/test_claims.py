@@ -118,7 +118,7 @@ FULL = arms(
         arm(ratio=0.5): [0.8, 0.9, 0.85],
         arm(ratio=0.8): [0.4, 0.3, 0.35],
         arm(): [0.1, 0.2, 0.15],
-        arm(stage="it5"): [0.3, 0.42, 0.36],
+        arm(stage="washed_it"): [0.3, 0.42, 0.36],
         arm(schedule="update_matched", updates=10): [0.7, 0.8, 0.72],
         arm(schedule="packed", ratio=0.0): [0.9, 0.92, 0.91],
         arm(schedule="packed"): [0.8, 0.85, 0.82],

@@ -4,7 +4,7 @@ It reads one table of scores, a row for each replicate, arm and metric. An arm i
 knew the register of the posts before), what junk is (`definition`: M1, LEN, POP, shuffled, or none), its share
 (`ratio`), the `schedule` of updates, the `eos` that ends a document, the reduction of the `loss`, and the `stage`: the
 base model, after continual pretraining (`cpt`), after instruction tuning (`it`), or after five times as much of it
-(`it5`).
+(`washed_it`).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def damage(scores: pd.DataFrame, **arm: Any) -> dict[str, Estimate]:
 def healed(scores: pd.DataFrame) -> dict[str, Estimate]:
     """What five times the instruction tuning adds to the model after junk, and what is left to the control."""
     junk, control = (values(scores, ratio=ratio) for ratio in (ALONE, NONE))
-    more = values(scores, ratio=ALONE, stage="it5")
+    more = values(scores, ratio=ALONE, stage="washed_it")
     return {"rise": change(junk, more), "left": change(more, control)}
 
 

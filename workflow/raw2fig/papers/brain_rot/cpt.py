@@ -1,0 +1,159 @@
+"""Continual pretraining on documents, by the official schedule and by schedules that part its confounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.lm.batches import Optimiser, Reduction, train_on
+from raw2fig.lm.documents import encode_documents, packed
+from raw2fig.lm.examples import Example
+from raw2fig.lm.twins import Shape, Work, ordinary, twin, work_of
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, OutputFolder, step
+from raw2fig.tables import read_table, write_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Schedule = Literal["official", "packed", "update_matched", "token_matched", "flop_matched"]
+End = Literal["turn", "doc", "none"]
+MATCHED: dict[str, Any] = {"update_matched": "updates", "token_matched": "tokens", "flop_matched": "flops"}
+
+
+class Treatment(Record):
+    """What differs between arms that read the same documents."""
+
+    schedule: Schedule = Field(
+        description="official: a document is a sequence; packed: blocks of tokens; the others are official twins of the"
+        " reference in updates, tokens or FLOPs."
+    )
+    eos: End = Field(
+        description="What closes a document: the end of a turn (official), that of a document, or nothing."
+    )
+    loss: Reduction = Field(
+        description="Average losses over the tokens of a batch, or over those of each sequence first."
+    )
+
+
+class Reading(Record):
+    """Continual pretraining, as all arms have it."""
+
+    batch: int = Field(ge=1, description="Sequences of an update.")
+    epochs: int = Field(ge=1, description="How often each document is seen.")
+    cutoff: int = Field(ge=2, description="Tokens of the longest document; longer ones are cut.")
+    block: int = Field(ge=2, description="Tokens of a packed block.")
+    document_end: str = Field(description="Token that closes documents where `eos` is doc.")
+
+
+class Read(NamedTuple):
+    """What a training has done, and its losses."""
+
+    work: Work
+    losses: list[float]
+
+
+def end_of(tokenizer: PreTrainedTokenizerBase, eos: End, document_end: str) -> int | None:
+    """The token that closes a document. Raises `InputError` where the tokenizer has no such token."""
+    if eos == "none":
+        return None
+    if eos == "turn":
+        return int(tokenizer.eos_token_id)
+    found = tokenizer.get_vocab().get(document_end)
+    if found is None:
+        raise InputError("document_end", f"the tokenizer has no token {document_end!r}", "one of its tokens")
+    return int(found)
+
+
+def shape_of(model: PreTrainedModel) -> Shape:
+    """What FLOPs depend on. The head counts as weights also where it is the embedding, which costs nothing itself."""
+    config, embedding, head = model.config, model.get_input_embeddings(), model.get_output_embeddings()
+    own = {id(weight) for part in (embedding, head) for weight in part.parameters()}
+    inside = sum(weight.numel() for weight in model.parameters() if id(weight) not in own)
+    outside = sum(weight.numel() for weight in head.parameters())
+    return Shape(inside + outside, config.num_hidden_layers, config.hidden_size)
+
+
+def planned(
+    documents: Sequence[Example],
+    reference: Sequence[Example],
+    schedule: Schedule,
+    reading: Reading,
+    shape: Shape,
+    rng: np.random.Generator,
+) -> tuple[list[Example], list[np.ndarray]]:
+    """The sequences of a schedule and its batches. A twin matches the official schedule over the `reference`."""
+    if schedule == "packed":
+        blocks = packed([documents[row] for row in rng.permutation(len(documents))], reading.block)
+        return blocks, ordinary(len(blocks), reading.batch, reading.epochs, rng)
+    lengths = [len(document.ids) for document in documents]
+    if schedule == "official":
+        return list(documents), ordinary(len(documents), reading.batch, reading.epochs, rng)
+    if not reference:
+        raise InputError("reference", "no documents", f"those of the arm that is matched, for {schedule}")
+    # what it is matched to does not depend on the order of the reference
+    batches = ordinary(len(reference), reading.batch, reading.epochs, np.random.default_rng(0))
+    work = work_of([len(document.ids) for document in reference], batches, shape)
+    return list(documents), twin(MATCHED[schedule], lengths, work, reading.batch, reading.epochs, shape, rng)
+
+
+def read_on(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    reference: Sequence[str],
+    treatment: Treatment,
+    reading: Reading,
+    optimiser: Optimiser,
+    rng: np.random.Generator,
+) -> Read:
+    """Train `model` on the texts. `reference` are those of the arm that a twin matches, closed in the same way."""
+    end = end_of(tokenizer, treatment.eos, reading.document_end)
+    shape = shape_of(model)
+    documents, others = (encode_documents(tokenizer, part, end, reading.cutoff) for part in (texts, reference))
+    sequences, batches = planned(documents, others, treatment.schedule, reading, shape, rng)
+    losses = train_on(model, int(tokenizer.pad_token_id), sequences, batches, optimiser, treatment.loss)
+    return Read(work_of([len(sequence.ids) for sequence in sequences], batches, shape), losses)
+
+
+@step
+def cpt(
+    *,
+    base: Input,
+    documents: Input,
+    reference: Input | None = None,
+    model: OutputFolder,
+    log: Output,
+    treatment: Treatment,
+    reading: Reading,
+    optimiser: Annotated[Optimiser, At("miniature.optimiser")],
+    seed: Seed,
+) -> None:
+    """Train a model on documents, as the paper does or by a schedule that parts its confounds.
+
+    Parameters
+    ----------
+    base
+        Model folder to go on from.
+    documents
+        Table with the column text.
+    reference
+        Documents of the arm that a matched schedule is matched to.
+    model
+        Model folder.
+    log
+        Updates, tokens, FLOPs, and the loss of each update.
+    """
+    from raw2fig.lm.models import load, save
+
+    network, tokenizer = load(str(base), train=True)
+    texts, others = (
+        read_table(path, {"text": "string"})["text"].tolist() if path else [] for path in (documents, reference)
+    )
+    rng = np.random.default_rng(seed)
+    read = read_on(network, tokenizer, texts, others, treatment, reading, optimiser, rng)
+    save(network, tokenizer, model)
+    write_json({**read.work._asdict(), "losses": read.losses}, log)
