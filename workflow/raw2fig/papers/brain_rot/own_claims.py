@@ -59,6 +59,10 @@ def read_own_scores(path: Path) -> pd.DataFrame:
     return rows
 
 
+BORROWING = ("update_matched", "flop_matched", "packed", "shuffled")
+"""Schedules and definitions that may have no control of their own."""
+
+
 def values(scores: pd.DataFrame, metric: str = "cot", column: str = "value", **arm: Any) -> Values:
     """A metric of an arm in each replicate. Raises `Absent` for an arm that was not run."""
     found = rows_where(scores, metric=metric, **(MAIN | arm))
@@ -82,14 +86,16 @@ def change(before: Values, after: Values) -> Estimate:
 
 
 def harm(scores: pd.DataFrame, metric: str = "cot", **arm: Any) -> Values:
-    """Junk less control in each replicate. A schedule that changes junk alone has the control of the official one."""
+    """Junk less control in each replicate. A schedule that changes junk alone has the control of the official one, and
+    other control text under the name of junk that of M1."""
     junk = values(scores, metric, ratio=ALONE, **arm)
     try:
         control = values(scores, metric, ratio=NONE, **arm)
     except Absent:
-        if "schedule" not in arm:
+        same = {name: MAIN[name] for name in ("schedule", "definition") if arm.get(name) in BORROWING}
+        if not same:
             raise
-        control = values(scores, metric, ratio=NONE, **(arm | {"schedule": MAIN["schedule"]}))
+        control = values(scores, metric, ratio=NONE, **(arm | same))
     return paired(control, junk)
 
 
@@ -142,7 +148,7 @@ def own_measurements(scores: pd.DataFrame | None) -> Mapping[str, Measurement]:
         "M2": lambda: dose_response(scores),
         "M3": lambda: ratios(values(scores, ratio=NONE), of_base(scores, "cot")),
         "M4": lambda: damage(scores),
-        "M5": lambda: ratios(*(values(scores, column="updates", ratio=ratio) for ratio in (ALONE, NONE))),
+        "M5": lambda: ratios(*(values(scores, column="updates", stage="cpt", ratio=one) for one in (ALONE, NONE))),
         "M6": lambda: healed(scores),
         "M7": lambda: relieved(scores, "update_matched"),
         "M8": lambda: relieved(scores, "packed"),
