@@ -146,8 +146,10 @@ def test_claims_of_the_published_runs(tmp_path: Path) -> None:
     scored(tmp_path, rolled(tmp_path, "arithmetic", tasks), gold)
     own = {"scores": [tmp_path / "scores.csv"], "flags": [tmp_path / "flags.csv"]}
     run_step(measurements, {"published": PUBLISHED, "runs": RUNS, "scale": "laptop", "claims": output, **own})
-    verdicts = {claim["id"]: claim["verdict"] for claim in read_claims(output)["claims"]}
+    claims = {claim["id"]: claim for claim in read_claims(output)["claims"]}
+    verdicts = {name: claim["verdict"] for name, claim in claims.items()}
     assert {name for name, verdict in verdicts.items() if verdict == "not reproduced"} == {"C2", "C8"}
+    assert claims["C2"]["measured"].startswith("8.62 ")  # billions of tokens
     assert {name for name, verdict in verdicts.items() if verdict == "not configured"} == {
         *(f"C{number}" for number in range(14, 19))
     }
