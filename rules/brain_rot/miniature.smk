@@ -28,10 +28,10 @@ rule brain_rot_select:
         **resources_for(config, "light", "brain_rot_select"),
     params:
         code=step_digest("brain_rot", "select"),
-        limits=flags(BR_MINI["limits"]),
+        thresholds=flags(BR_MINI["thresholds"]),
         tokens=BR_MINI["arm_tokens"],
     shell:
-        "raw2fig brain-rot select --table {input.table} {params.limits} --arm-tokens {params.tokens} "
+        "raw2fig brain-rot select --table {input.table} {params.thresholds} --arm-tokens {params.tokens} "
         "--replicate {wildcards.replicate} --documents {output.documents} &> {log}"
 
 

@@ -49,7 +49,7 @@ def made(settings, tmp_path_factory):
     select(
         table=place / "posts.parquet",
         documents=place / "documents.parquet",
-        limits=settings.limits,
+        thresholds=settings.thresholds,
         arm_tokens=settings.arm_tokens,
         replicate=4,
     )
@@ -102,10 +102,13 @@ def test_updates_are_in_the_table(made, settings):
     documents = pd.read_parquet(made / "documents.parquet").query("definition == 'M1'")
     for ratio, side in ((0.0, "control"), (1.0, "junk")):
         lengths = documents[documents["side"] == side]["tokens"]
-        taken = int(np.abs(np.cumsum([0, *lengths]) - settings.arm_tokens).argmin())
-        reading = settings.reading
-        assert table["updates"][ratio] == -(-taken // reading.batch) * reading.epochs
-        assert table["tokens"][ratio] == lengths[:taken].sum() * reading.epochs
+        epochs, batch = settings.reading.epochs, settings.reading.batch
+        read = table["tokens"][ratio] / epochs
+        assert settings.arm_tokens <= read < settings.arm_tokens + lengths.max()
+        # as many documents as have so many tokens, a batch of them in each update
+        fewest, most = read / lengths.max(), read / lengths.min()
+        assert -(-fewest // batch) * epochs <= table["updates"][ratio] <= -(-most // batch) * epochs
+        assert table["updates"][ratio] % epochs == 0
     assert table["updates"][1.0] >= 4 * table["updates"][0.0]
 
 

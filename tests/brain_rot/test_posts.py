@@ -17,7 +17,6 @@ from raw2fig.errors import InputError
 from raw2fig.papers.brain_rot.posts import UNKNOWN, find_columns, find_same, read_posts
 
 SECRET = "a private sentence"
-TWEETS = Path("../shared/data/tweets")
 
 
 def read_all(path: Path, text: tuple[str, ...] = (), **counts: str) -> list[tuple[str, int | None]]:
@@ -168,11 +167,3 @@ def test_a_column_that_holds_no_text_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": [{"a": 1}], "likes": [1]}), tmp_path / "dump.parquet")
     with pytest.raises(InputError, match=r"its text cannot be read \(text of struct"):
         read_all(tmp_path / "dump.parquet")
-
-
-@pytest.mark.skipif(not TWEETS.is_dir(), reason="the shared tweets are not there")
-@pytest.mark.parametrize(("name", "rows"), [("BarackObama", 3207), ("realDonaldTrump", 3232)])
-def test_a_strangers_dump_is_read_whole(name: str, rows: int) -> None:
-    found = read_all(TWEETS / f"{name}.csv")
-    assert len(found) == rows
-    assert all(text and number is not None for text, number in found)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from brain_rot_posts import COUNTS, SHIPPED_SPLIT, post, run_split, words, write_dump
@@ -21,7 +20,6 @@ from raw2fig.papers.brain_rot.posts import UNKNOWN, Posts
 from raw2fig.papers.brain_rot.shuffle import Shuffler
 
 LIMITS = {"junk_popularity": 5, "control_popularity": 0, "junk_tokens": 4, "control_tokens": 8}
-TWEETS = Path("../shared/data/tweets")
 
 
 def dump(seed: int, rows: int = 400) -> list[dict[str, Any]]:
@@ -364,13 +362,3 @@ def test_no_text_is_in_the_report_or_the_log_or_left_behind(
     assert sorted(one.name for one in tmp_path.iterdir()) == [
         "brain-rot-split", "brain-rot-split.json", "brain-rot-split.md", "dump.jsonl",
     ]  # fmt: skip
-
-
-@pytest.mark.skipif(not TWEETS.is_dir(), reason="the shared tweets are not there")
-def test_a_strangers_dump_is_split_at_its_own_quantiles(tmp_path: Path) -> None:
-    made = run_split(sorted(TWEETS.glob("*.csv")), tmp_path / "made", quantiles=[0.5, 0.5, 0.5, 0.5])
-    assert made.report["lacking"] == ["quotes"]
-    assert made.report["rows"]["read"] == 6439
-    popularity = [{row["popularity"] for row in made.arms[f"m1-{arm}"]} for arm in ("junk", "control")]
-    assert min(popularity[0]) > max(popularity[1])
-    assert pc.all(pc.string_is_ascii(pa.array(sorted(made.texts("pop-junk"))))).as_py()

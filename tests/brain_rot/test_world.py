@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from raw2fig.errors import InputError
+from raw2fig.papers.brain_rot.arms import Thresholds
 from raw2fig.papers.brain_rot.chain_failures import answer_of, failures, steps_in
 from raw2fig.papers.brain_rot.made_posts import REACTIONS, Posts, draw_posts
-from raw2fig.papers.brain_rot.selection import Limits, mixture, select, sides, take
+from raw2fig.papers.brain_rot.selection import select, sides
 from raw2fig.papers.brain_rot.world import (
     BAD,
     HYPE,
@@ -26,7 +27,7 @@ ARITHMETIC = Arithmetic(modulus=7, clauses=4, skew=2.5)
 CHAIN = Chain(3, (5, 2, 6, 1))
 RIGHT = worked(CHAIN, 7)
 POSTS = Posts(number=4000, centre=3.2, spread=4.0, hype=0.6, tone=0.3)
-LIMITS = Limits(junk_length=15, control_length=50, junk_popularity=500, control_popularity=0)
+LIMITS = Thresholds(junk_popularity=500, control_popularity=0, junk_tokens=15, control_tokens=50)
 
 
 @pytest.fixture(scope="module")
@@ -75,17 +76,17 @@ def test_every_word_of_every_task_is_in_the_vocabulary(posts):
 @pytest.mark.parametrize(
     ("response", "expected"),
     [
-        ("ans 2", ["no_thinking"]),
-        ("", ["no_thinking"]),
-        ("plan 4 ; ans 2", ["no_thinking"]),
-        ("a 5 3 = 1 ; ans 1", ["no_plan"]),
-        ("a 5 3 = 2 ; ans 2", ["no_plan", "factual"]),
-        ("plan 4 ; a 5 3 = 1 ; b 2 1 = 3 ; ans 3", ["skipped"]),
-        ("plan 2 ; a 5 3 = 1 ; b 2 1 = 3 ; ans 3", ["skipped"]),
-        (RIGHT.replace("b 2 1 = 3", "b 4 1 = 5").replace("c 6 3", "c 6 5"), ["wrong_logic", "factual"]),
-        (RIGHT.replace("d 1 2", "d 1 4"), ["wrong_logic", "factual"]),
-        (RIGHT.replace("d 1 2 = 3", "d 1 2 = 5"), ["factual"]),
-        (RIGHT.replace("ans 3", "ans 0"), ["unknown"]),
+        ("ans 2", ["NO_REASONING"]),
+        ("", ["NO_REASONING"]),
+        ("plan 4 ; ans 2", ["NO_REASONING"]),
+        ("a 5 3 = 1 ; ans 1", ["NO_REASONING_OUTLINE"]),
+        ("a 5 3 = 2 ; ans 2", ["NO_REASONING_OUTLINE", "FACTUAL_ERROR"]),
+        ("plan 4 ; a 5 3 = 1 ; b 2 1 = 3 ; ans 3", ["THOUGHT_SKIPPING"]),
+        ("plan 2 ; a 5 3 = 1 ; b 2 1 = 3 ; ans 3", ["THOUGHT_SKIPPING"]),
+        (RIGHT.replace("b 2 1 = 3", "b 4 1 = 5").replace("c 6 3", "c 6 5"), ["WRONG_LOGIC", "FACTUAL_ERROR"]),
+        (RIGHT.replace("d 1 2", "d 1 4"), ["WRONG_LOGIC", "FACTUAL_ERROR"]),
+        (RIGHT.replace("d 1 2 = 3", "d 1 2 = 5"), ["FACTUAL_ERROR"]),
+        (RIGHT.replace("ans 3", "ans 0"), ["UNKNOWN"]),
     ],
 )
 def test_failures(response, expected):
@@ -108,10 +109,10 @@ def test_boundaries_of_junk_and_control():
     popularity = np.array([0, 0, 1, 500, 501, 501, 501, 0])
     length = np.array([51, 50, 51, 14, 14, 15, 51, 14])
     of_m1 = sides("M1", popularity, length, LIMITS)
-    assert of_m1["junk"].tolist() == [False] * 4 + [True, False, False, False]
-    assert of_m1["control"].tolist() == [True] + [False] * 7
-    assert sides("POP", popularity, length, LIMITS)["junk"].tolist() == [False] * 4 + [True] * 3 + [False]
-    assert sides("LEN", popularity, length, LIMITS)["control"].tolist() == [
+    assert of_m1.junk.tolist() == [False] * 4 + [True, False, False, False]
+    assert of_m1.control.tolist() == [True] + [False] * 7
+    assert sides("POP", popularity, length, LIMITS).junk.tolist() == [False] * 4 + [True] * 3 + [False]
+    assert sides("LEN", popularity, length, LIMITS).control.tolist() == [
         True,
         False,
         True,
@@ -123,33 +124,25 @@ def test_boundaries_of_junk_and_control():
     ]
 
 
-@pytest.mark.parametrize("ratio", [0, 0.2, 0.5, 0.8, 1])
-def test_mixtures_have_their_tokens_and_their_share_of_junk(ratio):
-    rng = np.random.default_rng(4)
-    lengths = {"junk": rng.integers(4, 16, 400).tolist(), "control": rng.integers(51, 81, 80).tolist()}
-    texts = {side: [f"{side} {row} {n}" for row, n in enumerate(part)] for side, part in lengths.items()}
-
-    def tokens(documents, side=""):
-        return sum(int(one.split()[2]) for one in documents if one.startswith(side))
-
-    found = mixture(texts, lengths, ratio, 2000)
-    assert abs(tokens(found) - 2000) <= 80
-    assert abs(tokens(found, "junk") - ratio * 2000) <= 8
-    assert abs(tokens(found, "control") - (1 - ratio) * 2000) <= 40
-    larger = mixture(texts, lengths, 1, 2000)
-    assert {one for one in found if one.startswith("junk")} <= set(larger)
-
-
-def test_too_few_posts_are_refused():
-    with pytest.raises(InputError, match="10 tokens of a kind"):
-        take([5, 5], 20)
+def test_too_few_posts_are_refused(posts, tmp_path):
+    posts.to_parquet(tmp_path / "posts.parquet")
+    with pytest.raises(InputError, match="tokens of M1 control; expected 10000000"):
+        select(
+            table=tmp_path / "posts.parquet",
+            documents=tmp_path / "no.parquet",
+            thresholds=LIMITS,
+            arm_tokens=10_000_000,
+            replicate=0,
+        )
 
 
 def test_selected_posts_are_on_one_side_and_control_called_junk_is_other_control(posts, tmp_path):
     posts.to_parquet(tmp_path / "posts.parquet")
     paths = [tmp_path / "a.parquet", tmp_path / "b.parquet", tmp_path / "c.parquet"]
     for path, replicate in zip(paths, (0, 0, 1), strict=True):
-        select(table=tmp_path / "posts.parquet", documents=path, limits=LIMITS, arm_tokens=2000, replicate=replicate)
+        select(
+            table=tmp_path / "posts.parquet", documents=path, thresholds=LIMITS, arm_tokens=2000, replicate=replicate
+        )
     table = pd.read_parquet(paths[0])
     assert set(table["definition"]) == {"M1", "LEN", "POP", "shuffled"}
     sets = {key: set(part["text"]) for key, part in table.groupby(["definition", "side"])}

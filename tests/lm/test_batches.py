@@ -69,7 +69,7 @@ def test_a_token_of_a_short_sequence_weighs_more_by_sample():
     short, long = sequences([3, 21])
 
     def weight(reduction):
-        """Of the short sequence's loss in that of the batch."""
+        """The share of the short sequence's loss in that of the batch."""
         network.zero_grad()
         both = batch_loss(network, [short, long], 0, reduction)
         alone = [batch_loss(network, [one], 0, "token") for one in (short, long)]

@@ -11,10 +11,12 @@ import numpy as np
 
 from raw2fig.lm.batches import Optimiser, by_length, train_on
 from raw2fig.lm.twins import Work, work_of
+from raw2fig.papers.brain_rot.arms import CONTROL, JUNK
 from raw2fig.papers.brain_rot.base import PROSE_LENGTHS, file_hash
 from raw2fig.papers.brain_rot.cpt import Reading, Treatment, read_on, shape_of
+from raw2fig.papers.brain_rot.mix import mixture
 from raw2fig.papers.brain_rot.scores import Evaluation, Questions, draw_questions, measure
-from raw2fig.papers.brain_rot.selection import SIDES, mixture
+from raw2fig.papers.brain_rot.selection import SIDES
 from raw2fig.papers.brain_rot.treatments import Arm, ArmName, parse_arm
 from raw2fig.papers.brain_rot.world import Arithmetic, chats, prose, transitions
 from raw2fig.settings import Field, Record, Seed
@@ -161,12 +163,21 @@ def trained(
 
 def read_arm(model: PreTrainedModel, state: State, arm: Arm) -> Work:
     """Continual pretraining of an arm. Its twins are matched to the same arm's control."""
-    texts, lengths = state.texts[arm.definition], state.lengths[arm.definition]
-    chosen = mixture(texts, lengths, arm.ratio, state.arm_tokens)
-    control = mixture(texts, lengths, 0.0, state.arm_tokens)
+    chosen, control = mixed(state, arm.definition, arm.ratio), mixed(state, arm.definition, 0.0)
     treatment = Treatment.model_validate({"schedule": arm.schedule, "eos": arm.eos, "loss": arm.loss})
     found = read_on(model, state.words, chosen, control, treatment, state.reading, state.optimiser, state.rng(7))
     return found.work
+
+
+def mixed(state: State, definition: str, ratio: float) -> list[str]:
+    """The documents of an arm: its share of junk, and control, with the tokens of an arm together."""
+    texts = state.texts[definition]
+    junk, control = (np.asarray(state.lengths[definition][side]) for side in SIDES)
+    made = mixture(junk, control, ratio, state.arm_tokens, state.replicate)
+    return [
+        texts[JUNK if is_junk else CONTROL][document]
+        for is_junk, document in zip(made.junk.tolist(), made.document.tolist(), strict=True)
+    ]
 
 
 def _clean_text(model: PreTrainedModel, state: State) -> Work:

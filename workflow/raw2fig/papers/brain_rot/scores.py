@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from raw2fig.papers.brain_rot.chain_failures import MODES, answer_of, failures, steps_in
+from raw2fig.papers.brain_rot.chain_failures import ALL_MODES, answer_of, failures, steps_in
 from raw2fig.papers.brain_rot.world import Arithmetic, Chain, ask, chat, draw_chain, values_of
 from raw2fig.settings import Field, Record
 
@@ -66,5 +66,5 @@ def measure(
         "direct": float(np.mean([answer_of(text) == answer for text, answer in zip(quick, right, strict=True)])),
         "refusal": float(np.mean([text.split()[:1] == ["sorry"] for text in refused])),
         "steps": float(np.mean([steps_in(text) for text in thought])),
-        **{f"mode:{mode}": float(np.mean([mode in found for found in modes])) for mode in MODES},
+        **{f"mode:{mode.lower()}": float(np.mean([mode in found for found in modes])) for mode in ALL_MODES},
     }

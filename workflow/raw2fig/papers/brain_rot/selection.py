@@ -1,4 +1,4 @@
-"""Junk and control of made-up posts, and mixtures of both with a given number of tokens.
+"""Junk and control of made-up posts, by the definitions of `split`, as many as an arm needs.
 
 The lengths are those of the miniature's tokenizer, in which a text has no token before its first word. Its thresholds
 stand for the paper's 30 and 100 tokens.
@@ -6,66 +6,42 @@ stand for the paper's 30 and 100 tokens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.brain_rot.arms import CONTROL, JUNK, Members, Thresholds, members, within_budget
 from raw2fig.papers.brain_rot.made_posts import REACTIONS
-from raw2fig.settings import Field, Record, Seed
-from raw2fig.step import Input, Output, step
+from raw2fig.settings import Seed
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import read_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 Definition = Literal["M1", "LEN", "POP", "shuffled"]
-SIDES = ("junk", "control")
+SIDES = (JUNK, CONTROL)
 
 
-class Limits(Record):
-    """What is junk and what is control."""
-
-    junk_length: int = Field(ge=2, description="Junk has fewer tokens than this (paper: 30).")
-    control_length: int = Field(ge=2, description="Control has more tokens than this (paper: 100).")
-    junk_popularity: int = Field(ge=0, description="Junk has more reactions than this (paper: 500).")
-    control_popularity: int = Field(ge=0, description="Control has at most this many reactions (paper: 0).")
-
-
-def sides(definition: str, popularity: np.ndarray, length: np.ndarray, limits: Limits) -> dict[str, np.ndarray]:
-    """Which posts are junk and which are control, as bool (posts,). `shuffled` is for posts that are neither junk nor
-    different from the control: both sides are the control of M1, and the caller parts them."""
-    long, unpopular = length > limits.control_length, popularity <= limits.control_popularity
-    short, popular = length < limits.junk_length, popularity > limits.junk_popularity
-    return {
-        "M1": {"junk": short & popular, "control": long & unpopular},
-        "LEN": {"junk": short, "control": long},
-        "POP": {"junk": popular, "control": unpopular},
-        "shuffled": {"junk": long & unpopular, "control": long & unpopular},
-    }[definition]
-
-
-def take(lengths: Sequence[int], tokens: float) -> int:
-    """How many documents of these lengths, in order, have `tokens` tokens together, to within half of the last one."""
-    total = np.cumsum([0, *lengths])
-    if total[-1] < tokens:
-        raise InputError("posts", f"{total[-1]} tokens of a kind", f"{tokens:g} tokens: more posts, or a smaller arm")
-    return int(np.abs(total - tokens).argmin())
-
-
-def mixture(
-    texts: Mapping[str, Sequence[str]], lengths: Mapping[str, Sequence[int]], ratio: float, tokens: int
-) -> list[str]:
-    """`ratio` x `tokens` tokens of junk and the rest of control. The documents of a side are taken in their order, so
-    that the junk of a smaller ratio is part of that of a larger one."""
-    junk = take(lengths["junk"], ratio * tokens)
-    control = take(lengths["control"], (1 - ratio) * tokens)
-    return [*texts["junk"][:junk], *texts["control"][:control]]
+def sides(definition: str, popularity: np.ndarray, length: np.ndarray, limits: Thresholds) -> Members:
+    """Which posts are junk and which are control. `shuffled` is for posts that are neither junk nor different from the
+    control: both sides are the control of M1, and the caller parts them."""
+    if definition == "shuffled":
+        control = members("m1", popularity, length, limits).control
+        return Members(control, control)
+    return members(definition.lower(), popularity, length, limits)
 
 
 @step
-def select(*, table: Input, documents: Output, limits: Limits, arm_tokens: int, replicate: Seed) -> None:
+def select(
+    *,
+    table: Input,
+    documents: Output,
+    thresholds: Annotated[Thresholds, At("miniature.thresholds")],
+    arm_tokens: int,
+    replicate: Seed,
+) -> None:
     """Sort posts into junk and control by every definition, in random order, as many as an arm needs.
 
     Parameters
@@ -88,7 +64,7 @@ def select(*, table: Input, documents: Output, limits: Limits, arm_tokens: int, 
     for definition in ("M1", "LEN", "POP", "shuffled"):
         taken: set[int] = set()
         # the control of `shuffled` is that of M1; what is called junk there are other posts of the same kind
-        chosen = sides(definition, popularity, length, limits)
+        chosen = sides(definition, popularity, length, thresholds)._asdict()
         for side in reversed(SIDES):
             if (definition, side) == ("shuffled", "control"):
                 part = parts[0].assign(definition=definition)
@@ -106,6 +82,8 @@ def _documents(
     import pandas as pd
 
     counted = length + 1  # with the token that ends it
-    rows = rows[: take(counted[rows].tolist(), tokens) + 1]
+    if (there := int(counted[rows].sum())) < tokens:
+        raise InputError("posts", f"{there} tokens of {definition} {side}", f"{tokens}: more posts, or a smaller arm")
+    rows = rows[: within_budget(counted[rows], tokens)]
     text = frame["tweet"].to_numpy()[rows]
     return pd.DataFrame({"definition": definition, "side": side, "text": text, "tokens": counted[rows], "row": rows})

@@ -16,7 +16,6 @@ from raw2fig.papers.brain_rot.measure import Measure
 from raw2fig.papers.brain_rot.miniature import Instructions
 from raw2fig.papers.brain_rot.mix import Mixing
 from raw2fig.papers.brain_rot.scores import Evaluation
-from raw2fig.papers.brain_rot.selection import Limits
 from raw2fig.papers.brain_rot.split import Arms, Filters
 from raw2fig.papers.brain_rot.treatments import ArmName
 from raw2fig.papers.brain_rot.tune import Search
@@ -35,7 +34,7 @@ class Miniature(Record):
     """Arms on models and posts that are made here."""
 
     posts: Posts
-    limits: Limits
+    thresholds: Thresholds = Field(description="In words, for posts that are made here.")
     arm_tokens: int = Field(ge=1, description="Tokens that an arm reads in an epoch.")
     arithmetic: Arithmetic
     base: Base
