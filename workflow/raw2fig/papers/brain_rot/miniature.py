@@ -18,7 +18,8 @@ from raw2fig.papers.brain_rot.mix import mixture
 from raw2fig.papers.brain_rot.scores import Evaluation, Questions, draw_questions, measure
 from raw2fig.papers.brain_rot.selection import SIDES
 from raw2fig.papers.brain_rot.treatments import Arm, ArmName, parse_arm
-from raw2fig.papers.brain_rot.world import Arithmetic, chats, prose, transitions
+from raw2fig.papers.brain_rot.lessons import chats
+from raw2fig.papers.brain_rot.world import Arithmetic, prose, transitions
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import read_table

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from raw2fig.papers.brain_rot.chain_failures import ALL_MODES, answer_of, failures, steps_in
-from raw2fig.papers.brain_rot.world import Arithmetic, Chain, ask, chat, draw_chain, values_of
+from raw2fig.papers.brain_rot.lessons import chat
+from raw2fig.papers.brain_rot.world import Arithmetic, Chain, ask, draw_chain, values_of
 from raw2fig.settings import Field, Record
 
 if TYPE_CHECKING:
