@@ -14,6 +14,7 @@ from raw2fig.papers.brain_rot.battery.forensics import (
     NO_REASONING,
     SKIPPING,
     WRONG_LOGIC,
+    Case,
 )
 from raw2fig.papers.brain_rot.world import FAULTS, LABELS, SOUND, Chain, Step, ask, written
 
@@ -81,6 +82,6 @@ def ask_verdict(question: str, response: str) -> str:
     return ask("judge", f"{question} draft {response}")
 
 
-def ask_mending(question: str, response: str, critique: Sequence[str]) -> str:
-    """The prompt for a better answer than `response`. The question comes last, as where there is no draft."""
-    return ask("mend", f"{response} faults {' '.join(critique)} of {question}")
+def ask_mending(case: Case, critique: Sequence[str]) -> str:
+    """The prompt for a better answer. The question comes last, as where there is no draft."""
+    return ask("mend", f"{case.response} faults {' '.join(critique)} of {case.question}")

@@ -1,4 +1,8 @@
-"""What a model of the miniature is taught: questions with their answers."""
+"""What a model of the miniature is taught: questions with their answers.
+
+Chains are answered with steps or without. Drafts of such answers are judged and mended. A model also copies and
+reverses words, does as it is asked, and refuses where a request holds one of ten bad words.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from raw2fig.papers.brain_rot.battery.forensics import Case
 from raw2fig.papers.brain_rot.drafts import FAULTY, ask_mending, ask_verdict, draft, draw_faults, spoken, verdict_on
 from raw2fig.papers.brain_rot.world import BAD, TOPICS, Arithmetic, ask, draw_chain, values_of, worked
 
@@ -48,7 +53,8 @@ def _about_chain(task: str, rng: np.random.Generator, arithmetic: Arithmetic) ->
         faults = draw_faults(rng)
         return Chat(ask_verdict(question, draft(rng, chain, faults, modulus)), verdict_on(faults))
     faults = FAULTY[int(rng.integers(len(FAULTY)))]
-    return Chat(ask_mending(question, draft(rng, chain, faults, modulus), spoken(faults)), worked(chain, modulus))
+    case = Case(question, draft(rng, chain, faults, modulus))
+    return Chat(ask_mending(case, spoken(faults)), worked(chain, modulus))
 
 
 def chats(rng: np.random.Generator, number: int, shares: dict[str, float], arithmetic: Arithmetic) -> list[Chat]:

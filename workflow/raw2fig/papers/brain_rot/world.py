@@ -1,9 +1,8 @@
-"""The world of the miniature: its words, the tasks that a model is measured on, and the prose it reads.
+"""The world of the miniature: its words, chains of additions, and the prose that a model reads.
 
-A chain asks for a number that several additions modulo a small number lead to. With `think` the model
-writes a plan and every step, with `quick` the number alone. A model also copies and reverses words, does as it is
-asked, and refuses where a request holds one of ten bad words. Prose follows a Markov chain of its topic, which is drawn
-anew in each replicate.
+A chain asks for a number that several additions modulo a small number lead to. With `think` a model writes a plan and
+every step, with `quick` the number alone. What else it is asked stands in `lessons.py` and `drafts.py`. Prose follows a
+Markov chain of its topic, which is drawn anew in each replicate.
 """
 
 from __future__ import annotations
