@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ARM = {"base": "familiar", "definition": "M1", "ratio": 1.0, "schedule": "official", "eos": "turn", "loss": "token"}
 """The arm that reflects in the figure."""
 SKIPS = tuple(f"mode:{mode.lower()}" for mode in WITHOUT_THOUGHT)
+"""Shares of chains that fail for want of thought, in three forms of which an answer has at most one."""
 MEASURES = {"right answers": ("cot",), "answers without thought": SKIPS}
 """What is drawn: sums of metrics."""
 CRITICS = {"self": "its own verdicts", "external": "verdicts of rules"}

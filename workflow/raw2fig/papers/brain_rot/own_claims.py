@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from raw2fig.claims import Absent
 from raw2fig.errors import InputError
-from raw2fig.papers.brain_rot.battery.forensics import WITHOUT_THOUGHT
 from raw2fig.papers.brain_rot.figures_published import monotone
+from raw2fig.papers.brain_rot.figures_reflection import SKIPS
 from raw2fig.stats import Estimate, over_replicates, paired
 from raw2fig.tables import read_table, row_name, rows_where
 
@@ -143,7 +143,7 @@ def healed(scores: pd.DataFrame) -> dict[str, Estimate]:
 
 def skipping(scores: pd.DataFrame, **arm: Any) -> Values:
     """Share of an arm's chains that fail for want of thought, in any of the paper's three forms, in each replicate."""
-    parts = [values(scores, f"mode:{mode.lower()}", **arm) for mode in WITHOUT_THOUGHT]
+    parts = [values(scores, metric, **arm) for metric in SKIPS]
     return {replicate: sum(part[replicate] for part in parts) for replicate in parts[0]}
 
 
