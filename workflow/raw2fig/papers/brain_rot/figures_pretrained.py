@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raw2fig.claims import Absent
 from raw2fig.papers.brain_rot.pretrained import read_probes
-from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas
+from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above
 from raw2fig.stats import Estimate, over_replicates, paired
 from raw2fig.step import Input, figure, table
 from raw2fig.tables import Table, as_markdown, rows_where
@@ -169,8 +169,7 @@ def fig_pretrained(*, scores: Input) -> Drawing:
         ax.set_yticks(range(len(measures[unit])), measures[unit])
         ax.set_ylim(len(measures[unit]) - 0.5, -0.5)
         ax.set_xlabel(f"change, {unit}")
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=1)
-    fig.suptitle("A pretrained model after reading junk or control text", x=0.01, ha="left", fontsize=11)
+    legend_above(fig, [ax], "A pretrained model after reading junk or control text")
     number = len({one for contrast in found for one in contrast.before})
     note = f"{number} replicates, small points; bars: 95 % t intervals over replicates"
     return Drawing(fig, pd.DataFrame(plotted), "", note=note)
