@@ -15,6 +15,7 @@ from raw2fig.papers.brain_rot.battery.leaks import leaks
 from raw2fig.papers.brain_rot.cpt import read_corpus
 from raw2fig.papers.brain_rot.english_posts import EnglishPosts, draw_english_posts
 from raw2fig.papers.brain_rot.figures_pretrained import (
+    LOSS,
     MEAN,
     NATS,
     contrasts,
@@ -23,8 +24,9 @@ from raw2fig.papers.brain_rot.figures_pretrained import (
     with_mean,
 )
 from raw2fig.papers.brain_rot.made_posts import REACTIONS
-from raw2fig.papers.brain_rot.pretrained import KINDS, Source, read_probes
-from raw2fig.papers.brain_rot.pretrained_claims import CLAIMS, LOSS, pretrained_measurements
+from raw2fig.papers.brain_rot.pretrained import KINDS, read_probes
+from raw2fig.papers.brain_rot.pretrained_claims import CLAIMS, pretrained_measurements
+from raw2fig.papers.brain_rot.settings_pretrained import Source
 
 PUBLISHED = Path(__file__).parents[2] / "config/published/brain_rot.yaml"
 POSTS = EnglishPosts(number=3000, centre=3.2, spread=4.0, hype=0.9)
@@ -167,7 +169,8 @@ def test_the_rules_split_mix_train_and_measure_a_tiny_model(tmp_path: Path, post
     origin = {"package": None, "sha256": None, "source": str(tmp_path / "tiny"), "revision": None}
     pretrained = {
         "models": {"tiny": origin},
-        "replicates": [0, 1],
+        "panels": {"main": {"models": ["tiny"], "replicates": [0, 1]}},
+        "lengths": "tiny",
         "english": {"number": 1500},
         "thresholds": {"junk_tokens": 20, "control_tokens": 80},
         "arm_tokens": 400,

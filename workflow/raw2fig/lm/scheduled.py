@@ -51,13 +51,11 @@ class Shares:
         return len(self.batches)
 
     def __getitem__(self, update: int) -> dict[str, torch.Tensor]:
-        import torch
-
         batch = collate([self.examples[row] for row in self.batches[update]], self.pad)
         weights = weights_of((batch["labels"][:, 1:] != IGNORED).sum(1), self.reduction) * self.processes
-        mine = torch.arange(self.process, len(weights), self.processes)
-        if not len(mine):  # every process takes part in every update
-            mine, weights = torch.tensor([0]), torch.zeros_like(weights)
+        mine = list(range(self.process, len(weights), self.processes))
+        if not mine:  # every process takes part in every update
+            mine, weights = [0], weights * 0
         return {"weights": weights[mine], **{name: part[mine] for name, part in batch.items()}}
 
 

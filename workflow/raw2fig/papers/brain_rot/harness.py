@@ -56,7 +56,7 @@ def evaluate_harness(
         from lm_eval import simple_evaluate
         from lm_eval.tasks import TaskManager
     except ModuleNotFoundError as error:
-        raise InputError("lm-eval", f"is not installed ({error})", "`pip install 'lm-eval[ruler]'`") from error
+        raise InputError("lm-eval", f"is not installed ({error})", "`pip install 'lm-eval[hf,ruler]'`") from error
     import torch
 
     where = {"pretrained": str(model), "tokenizer": str(model)}

@@ -5,6 +5,7 @@ replicates. In each replicate posts are split and mixed once, for all models, an
 Where models are tuned on instructions, the one that read nothing is too.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
@@ -20,6 +21,8 @@ SOURCES = f"{ROOT}/sources"
 """Folder of files that are fetched."""
 JUDGED = "m2"
 """The definition of junk that a judge decides."""
+OFFICIAL = ("official", "turn", "token")
+"""Schedule, end of a post and average of the losses of the paper."""
 DOSES = 3
 """Shares of junk that make a curve."""
 
@@ -69,12 +72,18 @@ def fetched_files(settings: Settings) -> dict[str, dict[str, Any]]:
 def fetched(settings: Settings) -> list[str]:
     """Records and folders of what comes from outside, for the table of the run."""
     records = [f"{SOURCES}/{part}.json" for part in fetched_files(settings)]
-    return [*records, *map(model, settings["models"])] if runs(settings) else []
+    used = dict.fromkeys([settings["lengths"], *(name for name, _, _ in runs(settings))])
+    return [*records, *map(model, used)] if runs(settings) else []
+
+
+def panels(settings: Settings) -> list[Mapping[str, Any]]:
+    """The panels that are run."""
+    return [panel for panel in settings["panels"].values() if panel and panel["models"]]
 
 
 def arms(settings: Settings) -> dict[str, Arm]:
     """Name of each arm in paths, and the arm."""
-    named = [name for panel in settings["panels"].values() if panel["models"] for name in panel["arms"]]
+    named = [name for panel in panels(settings) for name in panel["arms"]]
     return {arm.folder: arm for arm in map(parse_arm, named)}
 
 
@@ -89,8 +98,11 @@ def ratios(settings: Settings, definition: str) -> list[float]:
 
 
 def has_doses(settings: Settings) -> bool:
-    """Whether a definition has enough shares of junk for a curve."""
-    return any(len(ratios(settings, name)) >= DOSES for name in (*definitions(settings), JUDGED))
+    """Whether a model reads enough shares of junk for a curve, by a definition and the official schedule."""
+    known = arms(settings)
+    of_models = ((name, known[arm]) for name, _, arm in runs(settings) if arm in known)
+    doses = {(name, arm.definition, arm.ratio) for name, arm in of_models if arm[2:] == OFFICIAL}
+    return max(Counter(dose[:2] for dose in doses).values(), default=0) >= DOSES
 
 
 def parted(definition: str = "{definition}", replicate: int | str = "{replicate}") -> str:
@@ -111,10 +123,9 @@ def mix_file(ratio: float) -> str:
 def runs(settings: Settings) -> list[tuple[str, int, str]]:
     """Model, replicate and arm, by its name in paths, of everything that is measured: each once, however many panels it
     is in."""
-    panels = settings["panels"].values()
     found = {
         (name, replicate, arm): None
-        for panel in panels
+        for panel in panels(settings)
         for name, replicate in product(panel["models"], panel["replicates"])
         for arm in (BASE, *(parse_arm(one).folder for one in panel["arms"]))
     }

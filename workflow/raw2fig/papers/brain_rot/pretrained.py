@@ -59,6 +59,12 @@ def gather_probes(*, runs: list[str], scores: list[Input], trainings: list[Input
     write_table(pd.concat(parts, ignore_index=True)[[*KINDS]], table)
 
 
+def is_detail(what: str) -> bool:
+    """Whether a measure is a detail of the one before its colon: it is in tables, and neither in means nor in
+    figures."""
+    return ": " in what
+
+
 def means_of(items: DataFrame, about: dict[str, Any]) -> DataFrame:
     """A row for each measure: the mean of its items."""
     of = items.groupby("what", sort=False)

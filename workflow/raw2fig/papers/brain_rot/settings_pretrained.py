@@ -59,7 +59,7 @@ class Pretrained(Record):
     """Pretrained models that read junk or control text."""
 
     models: dict[str, Source] = Field(description="Name of each model, and where it comes from.")
-    panels: dict[str, Panel] = Field(description="What is run.")
+    panels: dict[str, Panel | None] = Field(description="What is run; null: not this one.")
     lengths: str | None = Field(description="Name of the model whose tokenizer counts lengths, for all models.")
     dump: DataFiles = Field(description="Dump of posts; none: posts are made up.")
     english: EnglishPosts
@@ -88,13 +88,14 @@ class Pretrained(Record):
 
     @model_validator(mode="after")
     def _together(self) -> Any:
-        for name, panel in self.panels.items():
+        panels = {name: panel for name, panel in self.panels.items() if panel}
+        for name, panel in panels.items():
             for number, one in enumerate(panel.models):
                 one_of(f"panels.{name}.models.{number}", one, list(self.models))
             for number, arm in enumerate(panel.arms):
                 if parse_arm(arm).definition == "shuffled":
                     raise impossible(f"panels.{name}.arms.{number}", f"is {arm!r}", "an arm of M1, LEN, POP or M2")
-        if self.lengths is not None or any(panel.models for panel in self.panels.values()):
+        if self.lengths is not None or any(panel.models for panel in panels.values()):
             one_of("lengths", self.lengths, list(self.models))
         for number, one in enumerate(self.sharded):
             one_of(f"sharded.{number}", one, list(self.models))
