@@ -97,7 +97,7 @@ rule brain_rot_split:
         tokens=BR_PRETRAINED["arm_tokens"],
         sampled=BRAIN_ROT["split"]["arms"]["sampled"],
     shell:
-        "raw2fig brain-rot split --posts {input.posts} --tokenizer {input.tokenizer} {params.thresholds} "
+        "raw2fig brain-rot split --posts {input.posts:q} --tokenizer {input.tokenizer} {params.thresholds} "
         "{params.quantiles} {params.filters} {params.definitions} --arm-tokens {params.tokens} "
         "--sampled {params.sampled} --seed {wildcards.replicate} --folder {output.folder} "
         "--report {output.report} --markdown {output.markdown} &> {log}"
@@ -125,7 +125,7 @@ rule brain_rot_judge:
         # verdicts without texts, kept, so that a run that was killed asks nothing twice
         cache=subpath(output.report, strip_suffix=".json"),
     shell:
-        "raw2fig brain-rot judge --posts {input.posts} --by {params.by} {params.model} --tokenizer {input.tokenizer} "
+        "raw2fig brain-rot judge --posts {input.posts:q} --by {params.by} {params.model} --tokenizer {input.tokenizer} "
         "{params.filters} {params.judging} {params.asking} {params.endpoint} --cache {params.cache}.verdicts "
         "--seed {wildcards.replicate} --folder {output.folder} --report {output.report} &> {log}"
 
@@ -217,7 +217,7 @@ rule brain_rot_instruct:
         optimiser=flags(BR_PRETRAINED["optimiser"]),
         machine=flags(BR_PRETRAINED["machine"]),
     shell:
-        "{params.launch} brain-rot instruct --base {input.base} --instructions {input.instructions} {params.tuning} "
+        "{params.launch} brain-rot instruct --base {input.base} --instructions {input.instructions:q} {params.tuning} "
         "{params.optimiser} {params.machine} --seed {wildcards.replicate} --model {output.model} "
         "--log {output.log} &> {log}"
 
