@@ -66,7 +66,7 @@ SMALL: dict[str, Any] = {
                 "tuning": {"examples": 12, "it_epochs": 1, "it_batch": 4},
                 "data": by_path("alpaca.parquet"),
             },
-            "measure": {"tasks": ["arc_analysis", "loss", "refusals"], "items": 4, "refusal_tokens": 4},
+            "measure": {"tasks": ["arc", "loss", "refusals"], "items": 4, "refusal_tokens": 4},
             "arc": by_path("arc.jsonl"),
             "files": {"requests": "given files/requests.txt"},
             "harness": {"tasks": []},
@@ -253,9 +253,8 @@ def test_the_paper_s_rules_to_the_end_on_stand_ins(made: Path) -> None:
     runs = table.drop_duplicates(["model", "definition", "ratio"])
     assert Counter(runs["model"]) == {"small": 1 + 3, "large": 1 + 4}
     assert set(table["what"]) == {
-        "multiple choice by analysis",
-        "multiple choice by analysis: official fallback",
-        "multiple choice by analysis: no answer",
+        "multiple choice by likelihood",
+        "multiple choice by likelihood: per letter",
         "loss on plain text (nats per token)",
         "harmful requests refused",
     }

@@ -115,7 +115,8 @@ def fine_tune_on(
             return [name for name, _ in model.named_parameters()]
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-            self.lr_scheduler = LambdaLR(self.optimizer, lambda update: rate_at(update, steps, optimiser.warmup))
+            made: Any = self.optimizer
+            self.lr_scheduler = LambdaLR(made, lambda update: rate_at(update, steps, optimiser.warmup))
             return self.lr_scheduler
 
         def compute_loss(
