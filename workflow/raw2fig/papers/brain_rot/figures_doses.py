@@ -9,7 +9,7 @@ import numpy as np
 from raw2fig.papers.brain_rot.figures_pretrained import name_axes, number_of_replicates, unit_of, with_mean
 from raw2fig.papers.brain_rot.plan_pretrained import DOSES, OFFICIAL
 from raw2fig.papers.brain_rot.pretrained import is_detail, read_probes
-from raw2fig.plotting import MARKERS, PALETTE, Drawing, canvas
+from raw2fig.plotting import MARKERS, PALETTE, Drawing, canvas, legend_above
 from raw2fig.stats import over_replicates
 from raw2fig.step import Input, figure
 from raw2fig.tables import rows_where
@@ -49,8 +49,7 @@ def fig_pretrained_dose(*, scores: Input) -> Drawing:
     scores
         Scores of all models, replicates and arms.
     """
-    table = read_probes(scores)
-    plotted = curves(table)
+    plotted = curves(read_probes(scores))
     measures, models, definitions = (list(plotted[name].unique()) for name in ("measure", "model", "definition"))
     columns = min(ACROSS, len(measures))
     rows = -(-len(measures) // columns)
@@ -63,12 +62,10 @@ def fig_pretrained_dose(*, scores: Input) -> Drawing:
             colour = PALETTE[models.index(model) % len(PALETTE)]
             place = definitions.index(definition) % len(LINES)
             label = definition if len(models) == 1 else f"{model}, {definition}"
-            shown = label if what == measures[0] else None
             ax.fill_between(part["ratio"], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0)
-            ax.plot(part["ratio"], part["value"], LINES[place], marker=MARKERS[place], color=colour, label=shown)
+            ax.plot(part["ratio"], part["value"], LINES[place], marker=MARKERS[place], color=colour, label=label)
         ax.set_ylabel(unit_of(what))
         name_axes(ax, what, "share of junk")
-    fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(models)))
-    fig.suptitle("More junk, as many tokens", x=0.01, ha="left", fontsize=11)
-    note = f"{number_of_replicates(table['replicate'])}; bands: 95 % t intervals over replicates"
+    legend_above(fig, panels, "More junk, as many tokens")
+    note = f"{number_of_replicates(plotted['replicates'])}; bands: 95 % t intervals over replicates"
     return Drawing(fig, plotted, "", note=note)

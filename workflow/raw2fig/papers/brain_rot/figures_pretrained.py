@@ -179,10 +179,10 @@ def fig_pretrained(*, scores: Input) -> Drawing:
         names = [label if len(models) == 1 else f"{model}: {label}" for model, label in labels]
         ax.set_yticks(range(len(labels)), names if what == measures[0] else [""] * len(labels))
         ax.set_ylim(len(labels) - 0.5, -0.5)
-        name_axes(ax, what, f"change, {unit_of(what)}")
+        name_axes(ax, what, f"change,\n{unit_of(what)}")
     who = "A pretrained model" if len(models) == 1 else "Pretrained models"
     fig.suptitle(f"{who} after reading junk or control text", x=0.01, ha="left", fontsize=11)
-    number = number_of_replicates(replicate for one in found for replicate in one.before)
+    number = number_of_replicates(len(one.before) for one in found)
     note = f"{number}, small points; bars: 95 % t intervals over replicates"
     return Drawing(fig, pd.DataFrame(plotted), "", note=note)
 
@@ -193,7 +193,7 @@ def name_axes(ax: Axes, what: str, label: str) -> None:
     ax.set_xlabel(label)
 
 
-def number_of_replicates(replicates: Iterable[Hashable]) -> str:
-    """In words, for the note below a figure."""
-    number = len(set(replicates))
-    return f"{number} replicate{'s' if number > 1 else ''}"
+def number_of_replicates(numbers: Iterable[int]) -> str:
+    """The numbers of replicates of some values in words, for the note below a figure."""
+    fewest, most = min(found := set(numbers)), max(found)
+    return f"{fewest if fewest == most else f'{fewest} to {most}'} replicate{'s' if most > 1 else ''}"
