@@ -116,8 +116,8 @@ rule brain_rot_judge:
         **resources_for(config, "data", "brain_rot_judge"),
     params:
         code=step_digest("brain_rot", "judge"),
-        by=BR_PRETRAINED["judge"]["by"],
-        model=option("model", BR_PRETRAINED["judge"]["model"]),
+        by=BR_PRETRAINED["judge"]["judged_by"],
+        model=option("model", BR_PRETRAINED["judge"]["judge_model"]),
         filters=flags(BRAIN_ROT["split"]["filters"]),
         judging=flags(BRAIN_ROT["judge"]["judging"]),
         asking=flags(BRAIN_ROT["judge"]["asking"]),

@@ -57,7 +57,7 @@ SMALL: dict[str, Any] = {
             "dump": by_path("posts.parquet"),
             "thresholds": {"junk_tokens": 20, "control_tokens": 80},
             "arm_tokens": 400,
-            "judge": {"by": "rules", "model": None},
+            "judge": {"judged_by": "rules", "judge_model": None},
             "reading": {"epochs": 1, "block": 64},
             "machine": {"checkpoint_every": 2},
             "launch": "",

@@ -165,7 +165,7 @@ def test_the_figure_of_doses_is_drawn_of_one_replicate_and_of_several(tmp_path: 
         doses(replicates).to_csv(tmp_path / f"{replicates}.csv", index=False)
         drawing = fig_pretrained_dose(scores=tmp_path / f"{replicates}.csv")
         assert len(drawing.plotted) == 3 * (5 + 3)
-        assert drawing.note.startswith("1 replicate;" if replicates == 1 else "3 replicates;")
+        assert drawing.note.startswith("1 replicate;" if replicates == 1 else "1 to 3 replicates;")
 
 
 def test_an_arm_is_compared_in_the_replicates_that_both_have(tmp_path: Path) -> None:

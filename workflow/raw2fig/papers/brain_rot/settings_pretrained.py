@@ -44,8 +44,8 @@ class Panel(Record):
 class JudgeOfPosts(Record):
     """Who says what junk is in arms of M2."""
 
-    by: Literal["rules", "endpoint", "local"] = Field(description="Judge, as in the command judge.")
-    model: str | None = Field(description="Its model at the endpoint, or its folder or hub id.")
+    judged_by: Literal["rules", "endpoint", "local"] = Field(description="Judge, as in the command judge.")
+    judge_model: str | None = Field(description="Its model at the endpoint, or its folder or hub id.")
 
 
 class Instructed(Record):
