@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from shared.rows import show
 
 from raw2fig.lm.models import load_tokenizer
 from raw2fig.tables import read_json, write_json
@@ -162,11 +163,6 @@ def main() -> None:
             show(found[-1])
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     write_json(found, RESULT)
-
-
-def show(row: dict[str, Any]) -> None:
-    values = (f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items())
-    print("  ".join(values), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from shared.rows import show
+
 from raw2fig.papers.hal.agents import agent_of, read_agents
 from raw2fig.papers.hal.benchmarks import BENCHMARKS
 from raw2fig.papers.hal.contract import Rollout
@@ -122,11 +124,6 @@ def main() -> None:
     show(found["report"][-1])
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     write_json(found, RESULT)
-
-
-def show(row: dict[str, Any]) -> None:
-    values = (f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items())
-    print("  ".join(values), flush=True)
 
 
 if __name__ == "__main__":

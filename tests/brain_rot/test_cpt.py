@@ -12,13 +12,15 @@ from raw2fig.errors import InputError
 from raw2fig.lm.batches import Optimiser
 from raw2fig.lm.documents import encode_documents
 from raw2fig.lm.models import save
+from raw2fig.lm.scheduled import Machine
 from raw2fig.lm.tokenizer import word_tokenizer
-from raw2fig.lm.twins import work_of
+from raw2fig.lm.twins import Work, work_of
 from raw2fig.papers.brain_rot.cpt import Reading, Treatment, cpt, end_of, planned, read_on, shape_of
 from raw2fig.papers.brain_rot.treatments import parse_arm
 
 READING = Reading(batch=8, epochs=3, cutoff=64, block=16, document_end="<document>")
 OPTIMISER = Optimiser(lr=0.001, warmup=0.1, beta2=0.999, weight_decay=0.0)
+MACHINE = Machine(gradient_checkpointing=False, checkpoint_every=2)
 JUNK = [" ".join("abcd"[(i + j) % 4] for j in range(5)) for i in range(60)]
 CONTROL = [" ".join("abcd"[(i * j) % 4] for j in range(29)) for i in range(12)]
 
@@ -114,6 +116,36 @@ def test_treatments_change_what_is_learned(words, network):
         assert not torch.equal(same, weights(*other))
 
 
+@pytest.mark.parametrize("loss", ["token", "sample"])
+@pytest.mark.parametrize("schedule", ["official", "packed", "update_matched", "flop_matched"])
+def test_the_command_trains_as_in_memory(network, words, tmp_path, schedule, loss):
+    """The command trains by the Trainer, the miniature by a loop of its own: losses and weights are the same."""
+    save(network, words, tmp_path / "base")
+    for name, texts in (("junk", JUNK[:30]), ("control", CONTROL[:6])):
+        pd.DataFrame({"text": texts}).to_parquet(tmp_path / f"{name}.parquet")
+    of = treatment(schedule, loss=loss)
+    cpt(
+        base=tmp_path / "base",
+        documents=tmp_path / "junk.parquet",
+        reference=tmp_path / "control.parquet",
+        model=tmp_path / "model",
+        log=tmp_path / "log.json",
+        treatment=of,
+        reading=READING,
+        optimiser=OPTIMISER,
+        machine=MACHINE,
+        seed=3,
+    )
+    read = read_on(network, words, JUNK[:30], CONTROL[:6], of, READING, OPTIMISER, np.random.default_rng(3))
+    record = json.loads((tmp_path / "log.json").read_text())
+    assert {name: record[name] for name in Work._fields} == read.work._asdict()
+    assert record["losses"] == pytest.approx(read.losses, abs=1e-5)
+    made = LlamaForCausalLM.from_pretrained(tmp_path / "model").state_dict()
+    for name, weight in network.state_dict().items():
+        torch.testing.assert_close(made[name], weight, atol=1e-5, rtol=0)
+    assert not list(tmp_path.glob(".checkpoints-*"))
+
+
 def test_the_command_writes_model_and_record(network, words, tmp_path):
     save(network, words, tmp_path / "base")
     pd.DataFrame({"text": JUNK}).to_parquet(tmp_path / "junk.parquet")
@@ -126,6 +158,7 @@ def test_the_command_writes_model_and_record(network, words, tmp_path):
         treatment=treatment("update_matched"),
         reading=READING,
         optimiser=OPTIMISER,
+        machine=MACHINE,
         seed=0,
     )
     record = json.loads((tmp_path / "log.json").read_text())
@@ -138,6 +171,7 @@ def test_the_command_writes_model_and_record(network, words, tmp_path):
             treatment=treatment("flop_matched"),
             reading=READING,
             optimiser=OPTIMISER,
+            machine=MACHINE,
             seed=0,
         )
 

@@ -166,7 +166,7 @@ def test_analyses_are_scored_strictly_and_by_the_official_fallback() -> None:
 def test_the_overall_score_of_ruler_is_the_mean_of_its_tasks() -> None:
     found = TASKS["ruler"](speaker(""), Draws(30, 0, 700, 8, True), Files())
     overall, *tasks = found.values()
-    assert [row.title.removeprefix("RULER ") for row in found][1:] == list(RULER)
+    assert [row.title.removeprefix("RULER: ") for row in found][1:] == list(RULER)
     assert {len(scores) for scores in tasks} == {2}
     assert overall == [0] * 26
 

@@ -1,5 +1,6 @@
 """Pretrained models that read junk: the posts in English, the chain of rules on a tiny model, contrasts and claims."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from raw2fig.papers.brain_rot.battery import probes
 from raw2fig.papers.brain_rot.battery.leaks import leaks
 from raw2fig.papers.brain_rot.cpt import read_corpus
 from raw2fig.papers.brain_rot.english_posts import EnglishPosts, draw_english_posts
+from raw2fig.papers.brain_rot.figures_doses import curves, fig_pretrained_dose
 from raw2fig.papers.brain_rot.figures_pretrained import (
+    LOSS,
     MEAN,
     NATS,
     contrasts,
@@ -23,8 +26,9 @@ from raw2fig.papers.brain_rot.figures_pretrained import (
     with_mean,
 )
 from raw2fig.papers.brain_rot.made_posts import REACTIONS
-from raw2fig.papers.brain_rot.pretrained import KINDS, Source, read_probes
-from raw2fig.papers.brain_rot.pretrained_claims import CLAIMS, LOSS, pretrained_measurements
+from raw2fig.papers.brain_rot.pretrained import KINDS, read_probes
+from raw2fig.papers.brain_rot.pretrained_claims import CLAIMS, pretrained_measurements
+from raw2fig.papers.brain_rot.settings_pretrained import Source
 
 PUBLISHED = Path(__file__).parents[2] / "config/published/brain_rot.yaml"
 POSTS = EnglishPosts(number=3000, centre=3.2, spread=4.0, hype=0.9)
@@ -128,6 +132,64 @@ def test_figure_and_table_are_drawn_of_one_replicate_and_of_several(tmp_path: Pa
         assert "-0.2" in made.text
 
 
+def doses(replicates: int) -> pd.DataFrame:
+    """Two models: one reads five shares of junk by M1 and two by LEN, the other three by M1, with one replicate."""
+    rows = []
+    cells = [("a", "M1", ratio, replicates) for ratio in (0.0, 0.2, 0.5, 0.8, 1.0)]
+    cells += [("a", "LEN", ratio, replicates) for ratio in (0.0, 1.0)]
+    cells += [("b", "M1", ratio, 1) for ratio in (0.0, 0.5, 1.0)]
+    cells += [(model, "none", 0.0, number) for model, number in (("a", replicates), ("b", 1))]
+    for model, definition, ratio, number in cells:
+        for replicate, (what, better) in product(range(number), (("sums", 1), ("sums: strict", 1), (LOSS, -1))):
+            about: dict[str, Any] = {"model": model, "replicate": replicate, "definition": definition, "ratio": ratio}
+            about |= dict.fromkeys(("schedule", "eos", "loss"), "none")
+            about |= {} if definition == "none" else {"schedule": "official", "eos": "turn", "loss": "token"}
+            score = 0.9 - ratio / 2 + 0.01 * replicate + (0.05 if ":" in what else 0)
+            rows.append(about | {"what": what, "items": 9, "score": score, "better": better, "updates": 1, "tokens": 9})
+    return pd.DataFrame(rows)[[*KINDS]]
+
+
+def test_curves_are_means_over_replicates_at_each_share_of_junk() -> None:
+    found = curves(doses(3))
+    assert set(zip(found["model"], found["definition"], strict=True)) == {("a", "M1"), ("b", "M1")}
+    assert set(found["measure"]) == {MEAN, "sums", LOSS}  # no details
+    one = found[(found["model"] == "a") & (found["measure"] == MEAN)]
+    assert one["ratio"].tolist() == [0.0, 0.2, 0.5, 0.8, 1.0]
+    assert one["value"].tolist() == pytest.approx([0.91 - ratio / 2 for ratio in one["ratio"]])
+    assert ((one["low"] < one["value"]) & (one["value"] < one["high"])).all()
+    assert found[found["model"] == "b"]["low"].isna().all()
+
+
+def test_the_figure_of_doses_is_drawn_of_one_replicate_and_of_several(tmp_path: Path) -> None:
+    for replicates in (1, 3):
+        doses(replicates).to_csv(tmp_path / f"{replicates}.csv", index=False)
+        drawing = fig_pretrained_dose(scores=tmp_path / f"{replicates}.csv")
+        assert len(drawing.plotted) == 3 * (5 + 3)
+        assert drawing.note.startswith("1 replicate;" if replicates == 1 else "1 to 3 replicates;")
+
+
+def test_an_arm_is_compared_in_the_replicates_that_both_have(tmp_path: Path) -> None:
+    """Panels need not share replicates, nor models their arms."""
+    table = doses(3)
+    table = table[(table["ratio"] != 1) | (table["model"] == "b") | (table["replicate"] != 1)]
+    found = {(one.model, one.label): one for one in contrasts(table) if one.what == MEAN}
+    assert list(found["a", "M1 junk, a post is a sequence"].before) == [0, 2]
+    assert list(found["a", "50 % M1 junk, a post is a sequence"].before) == [0, 1, 2]
+    assert ("b", "LEN junk, a post is a sequence") not in found
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    drawn = fig_pretrained(scores=tmp_path / "scores.csv").plotted
+    assert set(drawn["arm"]) == {label for _, label in found if "%" not in label}
+    assert "sums: strict" not in set(drawn["measure"])
+    assert "sums: strict" in set(table_pretrained(scores=tmp_path / "scores.csv").rows["measure"])
+
+
+def test_details_are_no_part_of_the_mean() -> None:
+    mean = with_mean(doses(1))
+    one = mean[(mean["what"] == MEAN) & (mean["model"] == "a") & (mean["definition"] == "none")]
+    assert one["score"].tolist() == pytest.approx([0.9])
+    assert one["items"].tolist() == [9]
+
+
 def test_an_arm_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     table = scores({}, 1)
     pd.concat([table, table.head(1)]).to_csv(tmp_path / "twice.csv", index=False)
@@ -167,7 +229,8 @@ def test_the_rules_split_mix_train_and_measure_a_tiny_model(tmp_path: Path, post
     origin = {"package": None, "sha256": None, "source": str(tmp_path / "tiny"), "revision": None}
     pretrained = {
         "models": {"tiny": origin},
-        "replicates": [0, 1],
+        "panels": {"main": {"models": ["tiny"], "replicates": [0, 1]}},
+        "lengths": "tiny",
         "english": {"number": 1500},
         "thresholds": {"junk_tokens": 20, "control_tokens": 80},
         "arm_tokens": 400,

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from recipes import training
-from toy_language import PAIRS, toy_network, toy_words
+from toy_language import PAIRS, toy_examples, toy_network, toy_words
 
+from raw2fig.lm.batches import Optimiser, train_on
+from raw2fig.lm.finetune import sample_losses
 from raw2fig.lm.models import load, save
 from raw2fig.papers.c2s.train import Encoding, sft
 from raw2fig.results import flags
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.training
 ROOT = Path(__file__).parents[2]
 STEPS, BATCH = 5, 4
+SCHEDULE = [[0, 1, 2, 3, 4], [5], [6, 7], [8, 9, 10]]
+"""Batches, one of which is smaller than the number of processes."""
+OPTIMISER = Optimiser(lr=0.003, warmup=0.25, beta2=0.99, weight_decay=0.01)
 ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
@@ -106,6 +112,12 @@ def sharded(folder: Path) -> dict[str, list[int]]:
         "killed": {"step": command(folder, "sharded"), "kill": 4},
         "resumed": {"step": command(folder, "sharded")},
         "grpo": {"grpo": {"base": str(folder / "base"), "output": str(folder / "grpo")}},
+        "scheduled": {
+            "scheduled": {
+                **{"base": str(folder / "base"), "output": str(folder / "scheduled")},
+                **{"batches": SCHEDULE, "optimiser": OPTIMISER.model_dump()},
+            }
+        },
     }
     program = Path(__file__).with_name("two_processes.py")
     done = subprocess.run(
@@ -125,6 +137,20 @@ def test_a_sharded_run_that_is_killed_goes_on_and_its_model_is_whole(
     assert sharded["killed"] == [9, 9]
     assert sharded["resumed"] == [0, 0]
     assert_same_training(folder, "sharded")
+
+
+def test_given_batches_over_two_processes(folder: Path, sharded: dict[str, list[int]]) -> None:
+    """The losses and the model of one process, though the batches are of any size."""
+    assert sharded["scheduled"] == [0, 0]
+    network, words = load(str(folder / "base"), train=True)
+    examples, batches = toy_examples(words), [np.array(rows) for rows in SCHEDULE]
+    before = sample_losses(network, words, examples)
+    losses = train_on(network, words.pad_token_id, examples, batches, OPTIMISER, "sample")
+    assert json.loads((folder / "scheduled.json").read_text()) == pytest.approx(losses, abs=1e-4)
+    # not the weights: those of biases without a gradient are rounding
+    after, found = (sample_losses(one, words, examples) for one in (network, load(str(folder / "scheduled"))[0]))
+    np.testing.assert_allclose(found, after, atol=1e-4)
+    assert np.abs(after - before).min() > 0.01
 
 
 def test_grpo_with_a_sharded_policy(folder: Path, sharded: dict[str, list[int]]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from recipes import changed, recipe, training
@@ -48,6 +49,26 @@ def rewards(base: Path, folder: Path) -> None:
         write_json(train_on_pairs(network, words, pairs, TRAINING, folder / f"{run}", 0), folder / f"{run}.json")
 
 
+def scheduled(base: Path, folder: Path) -> None:
+    """Given batches of different sizes, by either average of the losses."""
+    from raw2fig.lm.batches import Optimiser
+    from raw2fig.lm.checkpoint import discard
+    from raw2fig.lm.models import load
+    from raw2fig.lm.scheduled import Machine, fine_tune_on
+
+    optimiser = Optimiser(lr=0.01, warmup=0.5, beta2=0.99, weight_decay=0)
+    machine = Machine(gradient_checkpointing=False, checkpoint_every=EVERY)
+    for run, reduction in zip(range(RUNS), ("token", "sample"), strict=True):
+        network, words = load(str(base), train=True)
+        batches = [np.array([0, 1, 2]), np.array([3]), np.array([4, 5])]
+        losses = fine_tune_on(
+            network, words, toy_examples(words), batches, optimiser, reduction, machine, folder / f"{run}", 0
+        )
+        write_json(losses, folder / f"{run}.json")
+    for run in range(RUNS):
+        discard(folder / f"{run}")
+
+
 def reinforced(base: Path, folder: Path) -> None:
     """GRPO with two learning rates, batches in flight, and policies that are kept."""
     from raw2fig.lm.checkpoint import discard
@@ -79,7 +100,7 @@ def all_bytes(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("trainings", [sft, rewards, reinforced])
+@pytest.mark.parametrize("trainings", [sft, rewards, scheduled, reinforced])
 def test_a_kill_after_any_checkpoint_changes_nothing(
     trainings: Callable[[Path, Path], None], base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

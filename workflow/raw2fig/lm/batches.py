@@ -1,13 +1,13 @@
 """Training on a given list of batches, for trainings whose number of updates, or weight of each token, matters.
 
 `raw2fig.lm.finetune` is for trainings of a given number of steps. Here the caller says which sequences each update
-sees, and how their losses are averaged.
+sees, and how their losses are averaged. `raw2fig.lm.scheduled` does the same with checkpoints and on several GPUs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -52,16 +52,27 @@ def reduced(losses: torch.Tensor, counted: torch.Tensor, reduction: Reduction) -
     return (masked.sum(1) / counted.sum(1).clamp(min=1)).sum() / counted.any(1).sum()
 
 
-def batch_loss(model: PreTrainedModel, examples: Sequence[Example], pad: int, reduction: Reduction) -> torch.Tensor:
-    """Loss of next tokens, in nats, of a batch."""
+def token_losses(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Losses of the next tokens, in nats, and whether each counts, both (sequences, tokens less one)."""
     import torch
 
-    batch = {name: part.to(model.device) for name, part in collate(examples, pad).items()}
     labels = batch["labels"][:, 1:]
-    counted = labels != IGNORED
     logits = model(input_ids=batch["input_ids"], use_cache=False).logits[:, :-1].float()
     losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-    return reduced(losses, counted, reduction)
+    return losses, labels != IGNORED
+
+
+def batch_loss(model: PreTrainedModel, examples: Sequence[Example], pad: int, reduction: Reduction) -> torch.Tensor:
+    """Loss of next tokens, in nats, of a batch."""
+    batch = {name: part.to(model.device) for name, part in collate(examples, pad).items()}
+    return reduced(*token_losses(model, batch), reduction)
+
+
+def check_batches(examples: Sequence[Example], batches: Sequence[np.ndarray]) -> None:
+    """Raise `InputError` for a batch in which there is nothing to predict."""
+    for update, rows in enumerate(batches):
+        if not any(len(examples[row].ids) > max(1, examples[row].prompt_length) for row in rows):
+            raise InputError("batches", f"batch {update} has nothing to predict", "a sequence of two tokens or more")
 
 
 def train_on(
@@ -72,12 +83,13 @@ def train_on(
     optimiser: Optimiser,
     reduction: Reduction,
 ) -> list[float]:
-    """Update `model` once for each batch, and return the losses.
+    """Update `model` once for each batch, in one process, and return the losses.
 
     Raises `InputError` for a batch in which there is nothing to predict.
     """
     import torch
 
+    check_batches(examples, batches)
     parameters = [weight for weight in model.parameters() if weight.requires_grad]
     adam = torch.optim.AdamW(
         parameters, lr=optimiser.lr, betas=(0.9, optimiser.beta2), weight_decay=optimiser.weight_decay, foreach=True
@@ -87,10 +99,7 @@ def train_on(
     for update, rows in enumerate(batches):
         for group in adam.param_groups:
             group["lr"] = optimiser.lr * rate_at(update, len(batches), optimiser.warmup)
-        chosen = [examples[row] for row in rows]
-        if not any(len(example.ids) > max(1, example.prompt_length) for example in chosen):
-            raise InputError("batches", f"batch {update} has nothing to predict", "a sequence of two tokens or more")
-        loss = batch_loss(model, chosen, pad, reduction)
+        loss = batch_loss(model, [examples[row] for row in rows], pad, reduction)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
         adam.step()

@@ -13,6 +13,7 @@ from raw2fig.errors import InputError
 from raw2fig.lm.batches import Optimiser, Reduction, train_on
 from raw2fig.lm.documents import encode_documents, packed
 from raw2fig.lm.examples import Example
+from raw2fig.lm.scheduled import Machine, fine_tune_on
 from raw2fig.lm.twins import Shape, Work, ordinary, twin, work_of
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
@@ -49,6 +50,14 @@ class Reading(Record):
     cutoff: int = Field(ge=2, description="Tokens of the longest document; longer ones are cut.")
     block: int = Field(ge=2, description="Tokens of a packed block.")
     document_end: str = Field(description="Token that closes documents where `eos` is doc.")
+
+
+class Planned(NamedTuple):
+    """What a training reads: its sequences, the batches of its updates, and the work that this is."""
+
+    sequences: list[Example]
+    batches: list[np.ndarray]
+    work: Work
 
 
 class Read(NamedTuple):
@@ -102,6 +111,24 @@ def planned(
     return list(documents), twin(MATCHED[schedule], lengths, work, reading.batch, reading.epochs, shape, rng)
 
 
+def plan_reading(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    reference: Sequence[str],
+    treatment: Treatment,
+    reading: Reading,
+    rng: np.random.Generator,
+) -> Planned:
+    """What a training on the texts reads. `reference` are those of the arm that a twin matches, closed in the same
+    way."""
+    end = end_of(tokenizer, treatment.eos, reading.document_end)
+    shape = shape_of(model)
+    documents, others = (encode_documents(tokenizer, part, end, reading.cutoff) for part in (texts, reference))
+    sequences, batches = planned(documents, others, treatment.schedule, reading, shape, rng)
+    return Planned(sequences, batches, work_of([len(sequence.ids) for sequence in sequences], batches, shape))
+
+
 def read_on(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -112,13 +139,10 @@ def read_on(
     optimiser: Optimiser,
     rng: np.random.Generator,
 ) -> Read:
-    """Train `model` on the texts. `reference` are those of the arm that a twin matches, closed in the same way."""
-    end = end_of(tokenizer, treatment.eos, reading.document_end)
-    shape = shape_of(model)
-    documents, others = (encode_documents(tokenizer, part, end, reading.cutoff) for part in (texts, reference))
-    sequences, batches = planned(documents, others, treatment.schedule, reading, shape, rng)
-    losses = train_on(model, int(tokenizer.pad_token_id), sequences, batches, optimiser, treatment.loss)
-    return Read(work_of([len(sequence.ids) for sequence in sequences], batches, shape), losses)
+    """Train `model` on the texts, in memory and without checkpoints."""
+    plan = plan_reading(model, tokenizer, texts, reference, treatment, reading, rng)
+    losses = train_on(model, int(tokenizer.pad_token_id), plan.sequences, plan.batches, optimiser, treatment.loss)
+    return Read(plan.work, losses)
 
 
 def read_corpus(path: Path) -> list[str]:
@@ -145,9 +169,13 @@ def cpt(
     treatment: Treatment,
     reading: Annotated[Reading, At("miniature.reading")],
     optimiser: Annotated[Optimiser, At("miniature.optimiser")],
+    machine: Annotated[Machine, At("pretrained.machine")],
     seed: Seed,
 ) -> None:
     """Train a model on documents, as the paper does or by a schedule that parts its confounds.
+
+    A run that was killed goes on from its last checkpoint, with --checkpoint-every. On several GPUs: accelerate launch
+    --config_file config/accelerate/fsdp.yaml --num_processes 4 -m raw2fig brain-rot cpt ...
 
     Parameters
     ----------
@@ -162,11 +190,14 @@ def cpt(
     log
         Updates, tokens, FLOPs, and the loss of each update.
     """
-    from raw2fig.lm.models import load, save
+    from raw2fig.lm.checkpoint import discard
+    from raw2fig.lm.models import load
 
     network, tokenizer = load(str(base), train=True)
     texts, others = (read_corpus(path) if path else [] for path in (documents, reference))
-    rng = np.random.default_rng(seed)
-    read = read_on(network, tokenizer, texts, others, treatment, reading, optimiser, rng)
-    save(network, tokenizer, model)
-    write_json({**read.work._asdict(), "losses": read.losses}, log)
+    plan = plan_reading(network, tokenizer, texts, others, treatment, reading, np.random.default_rng(seed))
+    losses = fine_tune_on(
+        network, tokenizer, plan.sequences, plan.batches, optimiser, treatment.loss, machine, model, seed
+    )
+    write_json({**plan.work._asdict(), "losses": losses}, log)
+    discard(model)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import textwrap
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raw2fig.claims import Absent
-from raw2fig.papers.brain_rot.pretrained import read_probes
-from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above
+from raw2fig.papers.brain_rot.pretrained import is_detail, read_probes
+from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas
 from raw2fig.stats import Estimate, over_replicates, paired
 from raw2fig.step import Input, figure, table
 from raw2fig.tables import Table, as_markdown, rows_where
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from pandas import DataFrame
 
 MEAN = "mean of the shares right"
-"""The mean of all measures of which more is better."""
+"""The mean of all measures of which more is better, without details."""
+LOSS = "loss on plain text (nats per token)"
+SHARE, NATS = "share right", "nats per token"
 SCHEDULES = {
     "official": "{}, a post is a sequence",
     "packed": "{}, packed into blocks",
@@ -29,14 +33,18 @@ Values = dict[Hashable, float]
 
 
 class Contrast(NamedTuple):
-    """Two arms of a model, and a measure of both in each replicate."""
+    """Two arms of a model, and a measure of both in each replicate that has both."""
 
     model: str
     label: str
     what: str
-    unit: str
     before: Values
     after: Values
+
+    @property
+    def unit(self) -> str:
+        """Of the measure."""
+        return unit_of(self.what)
 
     @property
     def change(self) -> Estimate:
@@ -45,14 +53,16 @@ class Contrast(NamedTuple):
         return over_replicates(paired(self.before, self.after), least=-most, most=most)
 
 
-SHARE, NATS = "share right", "nats per token"
+def unit_of(what: str) -> str:
+    """The unit of a measure."""
+    return NATS if what == LOSS else SHARE
 
 
 def with_mean(scores: DataFrame) -> DataFrame:
     """The scores, and for each run the mean of those of which more is better."""
     import pandas as pd
 
-    good = scores[scores["better"] > 0]
+    good = scores[(scores["better"] > 0) & ~scores["what"].map(is_detail).astype(bool)]
     about = [name for name in scores if name not in ("what", "score", "items", "better")]
     mean = good.groupby(about, as_index=False, sort=False).agg(
         score=("score", "mean"), items=("items", "sum"), better=("better", "first")
@@ -71,17 +81,18 @@ def values(scores: DataFrame, what: str, **about: Any) -> Values:
 def contrasts(scores: DataFrame) -> list[Contrast]:
     """Of each model and measure: the control against the model before, and every other arm against the control."""
     table, found = with_mean(scores), []
-    arms = table[["definition", "ratio", "schedule", "eos", "loss"]].drop_duplicates().to_dict("records")
     for model in table["model"].unique():
         mine = rows_where(table, model=model)
+        arms = mine[["definition", "ratio", "schedule", "eos", "loss"]].drop_duplicates().to_dict("records")
         for what in mine["what"].unique():
-            unit = NATS if (rows_where(mine, what=what)["better"] < 0).all() else SHARE
             for arm in arms:
                 if arm["definition"] == "none":
                     continue
                 label, other = _compared(arm, arms)
-                of = [values(mine, what, **one) for one in (other, arm)]
-                found.append(Contrast(model, label, what, unit, *of))
+                before, after = (values(mine, what, **one) if one in arms else {} for one in (other, arm))
+                if both := [replicate for replicate in before if replicate in after]:
+                    of = [{replicate: one[replicate] for replicate in both} for one in (before, after)]
+                    found.append(Contrast(model, label, what, *of))
     return found
 
 
@@ -136,7 +147,7 @@ def table_pretrained(*, scores: Input) -> Table:
 
 @figure
 def fig_pretrained(*, scores: Input) -> Drawing:
-    """Draw what reading junk changes in a pretrained model, against control text of as many tokens.
+    """Draw what reading junk or control text alone changes in pretrained models, by the arm and the measure.
 
     Parameters
     ----------
@@ -145,31 +156,44 @@ def fig_pretrained(*, scores: Input) -> Drawing:
     """
     import pandas as pd
 
-    found = contrasts(read_probes(scores))
-    units = [unit for unit in (SHARE, NATS) if any(one.unit == unit for one in found)]
-    measures = {unit: list(dict.fromkeys(one.what for one in found if one.unit == unit)) for unit in units}
+    whole = read_probes(scores)
+    found = [one for one in contrasts(whole[whole["ratio"].isin([0.0, 1.0])]) if not is_detail(one.what)]
+    measures, models = (
+        list(dict.fromkeys(part)) for part in zip(*((one.what, one.model) for one in found), strict=True)
+    )
     labels = list(dict.fromkeys((one.model, one.label) for one in found))
-    height = 1.4 + 0.34 * max(len(measures[unit]) for unit in units) * (1 + 0.35 * len(labels))
-    fig, axes = canvas(9.4, height, cols=len(units))
+    fig, axes = canvas(4.2 + 1.5 * len(measures), 1.6 + 0.3 * len(labels), cols=len(measures))
     plotted = []
-    for ax, unit in zip([axes] if len(units) == 1 else axes, units, strict=True):
-        for one in (one for one in found if one.unit == unit):
-            index = labels.index((one.model, one.label))
-            place = measures[unit].index(one.what) + 0.7 * (index + 0.5) / len(labels) - 0.35
+    for ax, what in zip([axes] if len(measures) == 1 else axes, measures, strict=True):
+        for one in (one for one in found if one.what == what):
+            place, index = labels.index((one.model, one.label)), models.index(one.model)
             differences = paired(one.before, one.after)
-            ax.plot(list(differences.values()), [place] * len(differences), ".", color=PALETTE[index], alpha=0.5)
+            colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+            ax.plot(list(differences.values()), [place] * len(differences), ".", color=colour, alpha=0.5)
             low, high = (end if end == end else one.change.value for end in (one.change.low, one.change.high))
-            ax.plot([low, high], [place, place], color=PALETTE[index], linewidth=2)
-            label = one.label if len({name for name, _ in labels}) == 1 else f"{one.model}: {one.label}"
-            first = one.what == measures[unit][0]
-            ax.plot([one.change.value], [place], MARKERS[index], color=PALETTE[index], label=label if first else None)
+            ax.plot([low, high], [place, place], color=colour, linewidth=2)
+            ax.plot([one.change.value], [place], marker, color=colour)
             about = {"model": one.model, "arm": one.label, "measure": one.what}
             plotted += [about | {"replicate": r, "difference": value} for r, value in differences.items()]
         ax.axvline(0, color=NEUTRAL, linewidth=1)
-        ax.set_yticks(range(len(measures[unit])), measures[unit])
-        ax.set_ylim(len(measures[unit]) - 0.5, -0.5)
-        ax.set_xlabel(f"change, {unit}")
-    legend_above(fig, [ax], "A pretrained model after reading junk or control text")
-    number = len({one for contrast in found for one in contrast.before})
-    note = f"{number} replicates, small points; bars: 95 % t intervals over replicates"
+        names = [label if len(models) == 1 else f"{model}: {label}" for model, label in labels]
+        ax.set_yticks(range(len(labels)), names if what == measures[0] else [""] * len(labels))
+        ax.set_ylim(len(labels) - 0.5, -0.5)
+        name_axes(ax, what, f"change,\n{unit_of(what)}")
+    who = "A pretrained model" if len(models) == 1 else "Pretrained models"
+    fig.suptitle(f"{who} after reading junk or control text", x=0.01, ha="left", fontsize=11)
+    number = number_of_replicates(len(one.before) for one in found)
+    note = f"{number}, small points; bars: 95 % t intervals over replicates"
     return Drawing(fig, pd.DataFrame(plotted), "", note=note)
+
+
+def name_axes(ax: Axes, what: str, label: str) -> None:
+    """Write what an axes is about above it, and the label of its values below."""
+    ax.set_title(textwrap.fill(what.removesuffix(f" ({NATS})"), 20), fontsize=9)
+    ax.set_xlabel(label)
+
+
+def number_of_replicates(numbers: Iterable[int]) -> str:
+    """The numbers of replicates of some values in words, for the note below a figure."""
+    fewest, most = min(found := set(numbers)), max(found)
+    return f"{fewest if fewest == most else f'{fewest} to {most}'} replicate{'s' if most > 1 else ''}"

@@ -113,17 +113,21 @@ def probe(
     scores
         The scores as CSV or Parquet: what, item, score, better (1, -1, or 0 where more is neither).
     """
-    import pandas as pd
-
     draws = draws_of(settings, seed)
     files = Files(arc, requests, trait, text, squad, hotpot)
-    found = score_all(str(model), settings.tasks, settings.at_once, draws, files)
+    write_scores(score_all(str(model), settings.tasks, settings.at_once, draws, files), scores)
+
+
+def write_scores(found: Scores, path: Path) -> None:
+    """Write a row for each item of each measure."""
+    import pandas as pd
+
     rows = [
         {"what": row.title, "item": item, "score": score, "better": row.better}
         for row, some in found.items()
         for item, score in enumerate(some)
     ]
-    write_table(pd.DataFrame(rows), scores)
+    write_table(pd.DataFrame(rows), path)
 
 
 def draws_of(settings: Annotated[Measure, At("measure")], seed: int) -> Draws:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from raw2fig.claims import Absent
-from raw2fig.papers.brain_rot.figures_pretrained import MEAN, values, with_mean
+from raw2fig.papers.brain_rot.figures_pretrained import LOSS, MEAN, values, with_mean
 from raw2fig.stats import Estimate, over_replicates, paired
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 CLAIMS = ("P1", "P2", "P3", "P4", "P5")
 """Claims about pretrained models."""
-LOSS = "loss on plain text (nats per token)"
 ARM = {"definition": "M1", "schedule": "official", "eos": "turn", "loss": "token"}
 
 

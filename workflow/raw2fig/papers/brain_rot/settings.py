@@ -15,10 +15,10 @@ from raw2fig.papers.brain_rot.made_posts import Posts
 from raw2fig.papers.brain_rot.measure import Measure
 from raw2fig.papers.brain_rot.miniature import Instructions
 from raw2fig.papers.brain_rot.mix import Mixing
-from raw2fig.papers.brain_rot.pretrained import Pretrained
 from raw2fig.papers.brain_rot.scores import Evaluation
+from raw2fig.papers.brain_rot.settings_pretrained import Pretrained
 from raw2fig.papers.brain_rot.split import Arms, Filters
-from raw2fig.papers.brain_rot.treatments import ArmName
+from raw2fig.papers.brain_rot.treatments import ArmName, parse_arm
 from raw2fig.papers.brain_rot.tune import Search
 from raw2fig.papers.brain_rot.world import Arithmetic
 from raw2fig.settings import Field, Record, Replicates, impossible
@@ -57,6 +57,8 @@ class Miniature(Record):
             for number, arm in enumerate(arms):
                 if arms.count(arm) > 1:
                     raise impossible(f"{name}.{number}", f"is {arm!r} a second time", "each arm once")
+                if parse_arm(arm).definition == "M2":
+                    raise impossible(f"{name}.{number}", f"is {arm!r}", "an arm of M1, LEN, POP or shuffled")
         return self
 
 

@@ -1,5 +1,5 @@
-"""The arms of the miniature, by name: `M1/1/official/turn/token` reads junk by definition M1 alone, by the official
-schedule, each post closed by the end of a turn, with losses averaged over tokens."""
+"""Arms, by name: `M1/1/official/turn/token` reads junk by definition M1 alone, by the official schedule, each post
+closed by the end of a turn, with losses averaged over tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raw2fig.papers.brain_rot.cpt import End, Schedule
 from raw2fig.papers.brain_rot.selection import Definition
 from raw2fig.settings import impossible
 
-CHOICES = (get_args(Definition), (), get_args(Schedule), get_args(End), get_args(Reduction))
+CHOICES = ((*get_args(Definition), "M2"), (), get_args(Schedule), get_args(End), get_args(Reduction))
 FORM = "definition/ratio/schedule/eos/loss, such as M1/0.5/official/turn/token"
 
 

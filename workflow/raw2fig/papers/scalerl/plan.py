@@ -3,13 +3,12 @@
 `settings` is the section `scalerl` of the configuration.
 """
 
-import re
 from collections.abc import Mapping
-from itertools import product, repeat
+from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from raw2fig.fetch import given
 from raw2fig.papers.scalerl.recipes import Lengths, Shared, method_of
 from raw2fig.settings import read
 
@@ -139,30 +138,13 @@ def parts(settings: Settings) -> dict[str, dict[str, Any]]:
     """Files of problems that are fetched → where each is from, as `raw2fig fetch file` has it."""
     if is_procedural(settings):
         return {}
-    pools = {domain: settings["problems"][domain] for domain in DOMAINS}
-    return {
-        f"{domain}-{number:02d}-{_name(file)}": {
-            **{key: pool[key] for key in ("source", "dataset", "revision")},
-            "url" if pool["source"] == "url" else "file": file,
-            "sha256": digest,
-        }
-        for domain, pool in pools.items()
-        if pool["source"] in ("url", "hub")
-        for number, (file, digest) in enumerate(zip(pool["files"], pool["sha256"] or repeat(None), strict=False))
-    }
-
-
-def _name(file: str) -> str:
-    """The last part of a path or address, without letters that a file's name must not have."""
-    return re.sub("[^A-Za-z0-9._-]", "", Path(urlsplit(file).path).name)
+    pools = settings["problems"]
+    return {part: origin for domain in DOMAINS for part, origin in given.parts(domain, pools[domain]).items()}
 
 
 def rows(settings: Settings, domain: str) -> list[str]:
     """Where the rows of a domain lie: the user's files, or the ones fetched."""
-    pool = settings["problems"][domain]
-    if pool["source"] == "path":
-        return list(pool["files"])
-    return [f"{ROOT}/sources/{part}" for part in parts(settings) if part.startswith(f"{domain}-")]
+    return given.places(domain, settings["problems"][domain], f"{ROOT}/sources")
 
 
 def checksums(settings: Settings, domain: str) -> list[str] | None:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import model_validator
 
 from raw2fig.errors import InputError
+from raw2fig.fetch.given import DataFiles, check_given
 from raw2fig.lm.finetune import Training
 from raw2fig.papers.scalerl.evaluate import Sampling
 from raw2fig.papers.scalerl.fit import Reported
@@ -21,24 +22,11 @@ from raw2fig.papers.scalerl.warm_start import Policy
 from raw2fig.settings import Field, Record, Replicates, UserFile, impossible
 
 
-class Pool(Record):
+class Pool(DataFiles):
     """Problems with answers or tests in files: your copy (path), or a download."""
 
     source: Literal["path", "url", "hub"]
-    dataset: str | None = Field(description="Data set on the hub that holds the files.")
-    revision: str | None = Field(description="Commit, tag or branch on the hub.")
-    files: list[str] = Field(description="Paths of your files, addresses, or names of files in the data set.")
-    sha256: list[Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] | None = Field(
-        description="SHA-256 of each file, in their order."
-    )
     splits: Splits
-
-    @model_validator(mode="after")
-    def _one_for_each(self) -> Any:
-        if self.sha256 is not None and len(self.sha256) != len(self.files):
-            problem = f"has {len(self.sha256)} values for {len(self.files)} files"
-            raise impossible("sha256", problem, "one for each, or null")
-        return self
 
 
 class Problems(Record):
@@ -55,16 +43,7 @@ class Problems(Record):
     @model_validator(mode="after")
     def _given(self) -> Any:
         for domain in ("math", "code") if self.source == "files" else ():
-            pool: Pool = getattr(self, domain)
-            if not pool.files:
-                raise impossible(f"{domain}.files", "is []", "at least one file, with the source files")
-            if pool.source == "hub" and pool.dataset is None:
-                raise impossible(f"{domain}.dataset", "is null", "a data set, with the source hub")
-            for number, file in enumerate(pool.files):
-                if pool.source == "path" and not Path(file).is_file():
-                    raise impossible(f"{domain}.files.{number}", f"is {file!r}", "an existing file")
-                if pool.source == "url" and not file.startswith(("http://", "https://")):
-                    raise impossible(f"{domain}.files.{number}", f"is {file!r}", "an address, http:// or https://")
+            check_given(getattr(self, domain), domain)
         if self.source == "files" and self.math.source == "path" and len(self.math.files) > 1:
             raise impossible("math.files", f"is {self.math.files}", "one file of JSON lines")
         return self

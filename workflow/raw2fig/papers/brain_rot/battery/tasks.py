@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -53,7 +53,8 @@ class Draws(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the table: what is measured, and whether more of it is better (1), worse (-1), or neither (0)."""
+    """A row of the table: what is measured, and whether more of it is better (1), worse (-1), or neither (0). A title
+    with a colon is a detail of the measure that stands before it."""
 
     title: str
     better: int
@@ -116,7 +117,7 @@ def _arc(subject: Subject, draws: Draws, files: Files) -> Scores:
     found = arc.direct(subject.likelihoods, _questions(draws, files))
     return {
         Row("multiple choice by likelihood", 1): [float(one.right) for one in found],
-        Row("the same, per letter", 1): [float(one.normalised) for one in found],
+        Row("multiple choice by likelihood: per letter", 1): [float(one.normalised) for one in found],
     }
 
 
@@ -127,10 +128,15 @@ def _arc_analysis(subject: Subject, draws: Draws, files: Files) -> Scores:
     strict = [arc.label_of(text, one.labels) for one, text in zip(questions, texts, strict=True)]
     official = [arc.fallback_label(text) for text in texts]
     right = [one.answer for one in questions]
+
+    def shares(labels: Sequence[str | None]) -> list[float]:
+        return [float(label == answer) for label, answer in zip(labels, right, strict=True)]
+
+    title = "multiple choice by analysis"
     return {
-        Row("multiple choice by analysis", 1): [float(a == b) for a, b in zip(strict, right, strict=True)],
-        Row("the same, official fallback", 0): [float(a == b) for a, b in zip(official, right, strict=True)],
-        Row("analyses without an answer", -1): [float(label is None) for label in strict],
+        Row(title, 1): shares(strict),
+        Row(f"{title}: official fallback", 0): shares(official),
+        Row(f"{title}: no answer", -1): [float(label is None) for label in strict],
     }
 
 
@@ -146,8 +152,8 @@ def _ruler(subject: Subject, draws: Draws, files: Files) -> Scores:
         decoding = Decoding(0.0, 1.0, max(item.max_new_tokens for item in items))
         texts = replies(subject.client, [item.prompt for item in items], decoding, draws.seed)
         scored = [score(item, text, subject.count) for item, text in zip(items, texts, strict=True)]
-        found[Row(f"RULER {name}", 1)] = scored
-    return {Row("RULER, all tasks", 1): [one for scores in found.values() for one in scores], **found}
+        found[Row(f"RULER: {name}", 1)] = scored
+    return {Row("RULER", 1): [one for scores in found.values() for one in scores], **found}
 
 
 def _trait(subject: Subject, draws: Draws, files: Files) -> Scores:
