@@ -72,7 +72,7 @@ def arms(
     arms: list[ArmName],
     washed: list[ArmName],
     arm_tokens: Annotated[int, Field(ge=1)],
-    reading: Reading,
+    reading: Annotated[Reading, At("miniature.reading")],
     optimiser: Annotated[Optimiser, At("miniature.optimiser")],
     instructions: Instructions,
     arithmetic: Arithmetic,

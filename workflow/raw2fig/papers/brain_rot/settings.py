@@ -15,6 +15,7 @@ from raw2fig.papers.brain_rot.made_posts import Posts
 from raw2fig.papers.brain_rot.measure import Measure
 from raw2fig.papers.brain_rot.miniature import Instructions
 from raw2fig.papers.brain_rot.mix import Mixing
+from raw2fig.papers.brain_rot.pretrained import Pretrained
 from raw2fig.papers.brain_rot.scores import Evaluation
 from raw2fig.papers.brain_rot.split import Arms, Filters
 from raw2fig.papers.brain_rot.treatments import ArmName
@@ -83,3 +84,4 @@ class Settings(Record):
     judge: Judge
     measure: Measure
     miniature: Miniature
+    pretrained: Pretrained
