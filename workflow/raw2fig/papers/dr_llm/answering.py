@@ -33,7 +33,6 @@ class Answering(Record):
         ge=1, description="Tokens of an answer. 1: it is the most likely token after the prompt, with its probability."
     )
     chat: bool = Field(description="Ask through the model's chat template.")
-    answers_begin: str = Field(description="Text that the answer is to go on from, such as 'The answer is'.")
     at_once: int = Field(ge=1, description="Questions that are read at a time; changes memory and time alone.")
 
 
@@ -46,33 +45,24 @@ class Asked(NamedTuple):
 
 
 def ask(tokenizer: PreTrainedTokenizerBase, questions: Sequence[Question], settings: Answering) -> Asked:
-    """Questions as token ids. Raises `InputError` where two answers of a task begin with the same token although one
-    token is all that is asked for."""
+    """Questions as token ids. An answer that goes on from the prompt's last word begins with a space.
+
+    Raises `InputError` where two answers of a task begin with the same token although one token is all that is asked
+    for.
+    """
     from raw2fig.lm.client import Message
     from raw2fig.lm.local import encode
 
-    begin = settings.answers_begin
-    prompts = [
-        [
-            *encode(tokenizer, (Message("user", question.prompt),), settings.chat),
-            *(tokenizer(begin, add_special_tokens=False)["input_ids"] if begin else []),
-        ]
-        for question in questions
-    ]
-    firsts: dict[str, int] = {}
-    for answer in dict.fromkeys(question.answer for question in questions):
-        firsts[answer] = int(tokenizer(_continued(answer, begin), add_special_tokens=False)["input_ids"][0])
+    messages = [(Message("user", question.prompt),) for question in questions]
+    prompts = [encode(tokenizer, message, settings.chat) for message in messages]
+    answers = dict.fromkeys(question.answer for question in questions)
+    firsts = {answer: int(tokenizer(answer, add_special_tokens=False)["input_ids"][0]) for answer in answers}
     if settings.new_tokens == 1:
         for task in dict.fromkeys(question.task for question in questions):
-            answers = dict.fromkeys(question.answer for question in questions if question.task == task)
-            if len({firsts[answer] for answer in answers}) < len(answers):
+            mine = {question.answer for question in questions if question.task == task}
+            if len({firsts[answer] for answer in mine}) < len(mine):
                 raise InputError(f"answers of {task}", "begin with the same token", "more than one of --new-tokens")
     return Asked(prompts, np.array([firsts[one.answer] for one in questions]), [one.answer for one in questions])
-
-
-def _continued(answer: str, begin: str) -> str:
-    """The answer as it stands after the text that it goes on from."""
-    return f" {answer}" if begin and not begin.endswith((" ", "\n")) else answer
 
 
 def answered(
@@ -82,18 +72,20 @@ def answered(
     places: np.ndarray,
     routes: np.ndarray | None,
     settings: Answering,
-) -> list[Outcome]:
-    """The outcome of each question in `places` (n,) on its route (n, layers); without routes the routers decide.
+) -> tuple[list[Outcome], np.ndarray]:
+    """The outcome of each question in `places` (n,) on its route (n, layers), and the routes; without any the routers
+    decide.
 
     Prompts of similar length share a batch, so that padding costs little; no outcome depends on that.
     """
     order = sorted(range(len(places)), key=lambda row: len(asked.prompts[places[row]]))
-    found: list[Outcome | None] = [None] * len(places)
+    found: dict[int, Outcome] = {}
+    taken = np.zeros((len(places), routed.layers), dtype=np.int64)
     for start in range(0, len(order), settings.at_once):
         rows = order[start : start + settings.at_once]
-        for row, outcome in zip(rows, _batch(routed, tokenizer, asked, places, routes, rows, settings), strict=True):
-            found[row] = outcome
-    return [one for one in found if one is not None]
+        found |= zip(rows, _batch(routed, tokenizer, asked, places, routes, rows, settings), strict=True)
+        taken[rows] = routed.actions.numpy()
+    return [found[row] for row in range(len(places))], taken
 
 
 def _batch(
@@ -123,7 +115,9 @@ def _batch(
             pad_token_id=tokenizer.pad_token_id,
         )
     texts = [text.strip(MARKS) for text in tokenizer.batch_decode(made[:, ids.shape[1] :], skip_special_tokens=True)]
-    right = [text.lower() == asked.answers[place].strip(MARKS).lower() for text, place in zip(texts, chosen, strict=True)]
+    right = [
+        text.lower() == asked.answers[place].strip(MARKS).lower() for text, place in zip(texts, chosen, strict=True)
+    ]
     return [Outcome(is_right, float(is_right), text) for is_right, text in zip(right, texts, strict=True)]
 
 
