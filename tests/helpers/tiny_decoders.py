@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from raw2fig.papers.dr_llm.routing.routers import Routers
+
 LAYERS, HIDDEN, WINDOW, PAD = 4, 16, 5, 0
 COMMON: dict[str, Any] = {
     "vocab_size": 40,
@@ -88,3 +90,17 @@ def left_padded(prompts: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
 def positions(mask: torch.Tensor) -> torch.Tensor:
     """Places of the tokens of padded prompts, as `generate` counts them."""
     return (mask.cumsum(1) - 1).clamp(min=0)
+
+
+def sharp_routers(windows: int = 3, mode: Any = "floor", seed: int = 0, **sizes: int) -> Routers:
+    """Random routers that say skip, execute and repeat about equally often, and surely."""
+    import torch
+
+    from raw2fig.papers.dr_llm.routing.routers import Routers
+
+    torch.manual_seed(seed)
+    routers = Routers(sizes.get("layers", LAYERS), HIDDEN, 8, windows, mode)
+    with torch.no_grad():
+        routers.weight1.mul_(3)
+        routers.weight2.mul_(30)
+    return routers

@@ -36,10 +36,11 @@ def turn(probabilities: torch.Tensor, knob: float) -> torch.Tensor:
 
 
 def decide(logits: torch.Tensor, knob: float) -> torch.Tensor:
-    """The likeliest action (...) for `logits` (..., 3) at a knob. Ties are broken to executing: a router that has
-    learnt nothing must leave the model as it is."""
+    """The likeliest action (...) for `logits` (..., 3) at a knob, on the CPU in float64: at the edges of the knob's
+    plateaus float32 rounds sure routers to a tie. Ties are broken to executing, for a router that has learnt nothing
+    must leave the model as it is."""
     import torch
 
-    mixed = turn(logits.softmax(-1), knob)
+    mixed = turn(logits.to("cpu", torch.float64).softmax(-1), knob)
     best = mixed.max(-1)
     return torch.where(mixed[..., EXECUTE] >= best.values, EXECUTE, best.indices)

@@ -1,0 +1,104 @@
+"""Tokens per second of routed generation beside plain `generate`, on one thread.
+
+    python benchmarks/dr_llm.py
+
+The model has random weights and is large enough for its layers to take most of the time. All ways run in turn, round
+after round, and speeds are compared within a round. A way is generation by: the plain model; the same model routed,
+with routers that are asked and execute every layer; 20 % of its layers skipped, the same ones in each row or others in
+each; and the skips without a cache, which is how others make repeats and skips exact. Skips that save exactly the
+skipped layers' time have the speed in the last column.
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from raw2fig.papers.dr_llm.routing import RoutedModel
+from raw2fig.papers.dr_llm.routing.routers import Routers
+from raw2fig.tables import write_json
+
+RESULT = Path(__file__).parents[1] / "build" / "bench" / "dr_llm.json"
+LAYERS, WIDTH, VOCABULARY = 10, 512, 512
+ROWS, PROMPT, NEW = 4, 32, 32
+SKIPPED = LAYERS // 5
+
+
+def make_model() -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    settings = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": LAYERS}
+    config = LlamaConfig(**settings, vocab_size=VOCABULARY, num_attention_heads=8, eos_token_id=None)
+    return LlamaForCausalLM(config).eval()
+
+
+def generation(rounds: int) -> list[dict[str, Any]]:
+    """Tokens per second of each way, its speed beside the plain model's, and that of the layers it runs."""
+    model = make_model()
+    routed = RoutedModel(model, Routers(LAYERS, WIDTH, 128, 8, "floor"), control=0.0)
+    ids = torch.randint(1, VOCABULARY, (ROWS, PROMPT))
+    same = [0 if LAYERS - SKIPPED <= layer + 1 < LAYERS else 1 for layer in range(LAYERS)]
+    other = [[0 if (layer - row) % (LAYERS // SKIPPED) == 0 else 1 for layer in range(LAYERS)] for row in range(ROWS)]
+
+    def seconds(**settings: Any) -> float:
+        """CPU seconds of a generation: other processes of the machine do not count."""
+        start = time.process_time()
+        model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, do_sample=False, pad_token_id=0, **settings
+        )
+        return time.process_time() - start
+
+    def plain() -> float:
+        routed.detach()
+        found = seconds()
+        routed.attach()
+        return found
+
+    def fixed(actions: Any, **settings: Any) -> float:
+        with routed.fixed_route(actions):
+            return seconds(**settings)
+
+    saved = LAYERS / (LAYERS - SKIPPED)
+    ways: dict[str, tuple[Callable[[], float], float]] = {
+        "plain": (plain, 1.0),
+        "routed, all executed": (seconds, 1.0),
+        "20 % skipped": (lambda: fixed(same), saved),
+        "20 % skipped, rows differ": (lambda: fixed(other), saved),
+        "20 % skipped, no cache": (lambda: fixed(same, use_cache=False), saved),
+    }
+    plain()
+    found = [{name: run() for name, (run, _) in ways.items()} for _ in range(rounds)]
+    return [
+        {
+            "way": name,
+            "tokens/s": ROWS * NEW / statistics.median(times[name] for times in found),
+            "speed": statistics.median(times["plain"] / times[name] for times in found),
+            "speed of its layers": expected,
+        }
+        for name, (_, expected) in ways.items()
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="Times that each way runs.")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = generation(options.rounds)
+    for row in rows:
+        print(f"{row['way']:28s}{row['tokens/s']:8.1f} tokens/s  {row['speed']:.2f} x plain", end="")
+        print(f"  (its layers: {row['speed of its layers']:.2f} x)")
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    write_json({"generation": rows}, RESULT)
+
+
+if __name__ == "__main__":
+    main()
