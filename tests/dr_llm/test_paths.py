@@ -92,6 +92,7 @@ def test_actions_are_rows_of_labels() -> None:
     rows = [bytes([0, 1, 2]), bytes([1, 1, 1])]
     assert as_actions(rows).tolist() == [[0, 1, 2], [1, 1, 1]]
     assert as_actions(rows).dtype == np.int8
+    assert as_actions(rows).flags.writeable
     assert as_labels(as_actions(rows)) == rows
     assert as_labels(np.array([[0, 1, 2]])) == rows[:1]
     with pytest.raises(InputError, match="actions: go from 0 to 3"):

@@ -107,7 +107,8 @@ def as_actions(rows: Sequence[Labels]) -> np.ndarray:
     layers."""
     if len(sizes := {len(row) for row in rows}) != 1:
         raise InputError("labels", f"have {sorted(sizes)} layers", "labels of one model")
-    return np.frombuffer(b"".join(rows), dtype=np.int8).reshape(len(rows), -1)
+    # of a bytearray, so that it may be written to, as torch asks of arrays
+    return np.frombuffer(bytearray().join(rows), dtype=np.int8).reshape(len(rows), -1)
 
 
 def as_labels(actions: np.ndarray) -> list[Labels]:

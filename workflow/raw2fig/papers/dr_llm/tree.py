@@ -25,7 +25,9 @@ class Selection(Record):
     )
     exploration: float = Field(ge=0, description="Weight of exploration in UCB; 1.8 in the paper.")
     length_penalty: float = Field(ge=0, description="What UCB takes off for a path of all layers; 3 in the paper.")
-    random_share: float = Field(ge=0, le=1, description="Share of random children in place of the best; 0.1 there.")
+    random_share: float = Field(
+        ge=0, le=1, description="Share of random children in place of the best; 0.1 in the paper."
+    )
 
 
 @dataclass(slots=True, eq=False)
