@@ -48,6 +48,7 @@ class Miniature(Record):
     familiar: list[ArmName] = Field(description="Arms that start from the base that has read posts.")
     unfamiliar: list[ArmName] = Field(description="Arms that start from the base that has not.")
     washed: list[ArmName] = Field(description="Arms that are also instructed for longer, and read clean text.")
+    reflecting: list[ArmName] = Field(description="Arms that reflect on their answers after instruction tuning.")
 
     @model_validator(mode="after")
     def _together(self) -> Any:
