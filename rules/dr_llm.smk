@@ -2,6 +2,10 @@
 
 from raw2fig.papers.dr_llm import plan as dr_llm
 
+
+include: "dr_llm/routes.smk"
+
+
 figure("dr_llm", "in_domain", in_domain=dr_llm.published("in_domain"))
 figure("dr_llm", "out_of_domain", out_of_domain=dr_llm.published("out_of_domain"))
 figure(

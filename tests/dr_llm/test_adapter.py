@@ -93,6 +93,7 @@ def test_the_files_are_as_documented(folder: Path) -> None:
         "num_layers": LAYERS,
         "hidden_size": HIDDEN,
         "router_hidden": 8,
+        "linear_layers": 2,
         "num_windows": 5,
         "window_mode": "balanced",
         "activation": "gelu_tanh",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import model_validator
 
 from raw2fig.errors import InputError
+from raw2fig.fetch.origin import ModelOrigin
 from raw2fig.lm.batches import Optimiser
 from raw2fig.papers.brain_rot.arms import Thresholds
 from raw2fig.papers.brain_rot.cpt import Reading
@@ -38,25 +39,10 @@ BASE = "base"
 """Stands for no arm in the name of a run."""
 
 
-class Source(Record):
-    """Where a pretrained model comes from: a package, a folder, or the hub."""
-
-    package: str | None = Field(description="Python package and version that holds its GGUF file.")
-    sha256: str | None = Field(description="SHA-256 of the package's wheel.")
-    source: str | None = Field(description="Folder or hub id.")
-    revision: str | None = Field(description="Commit, tag or branch on the hub.")
-
-    @model_validator(mode="after")
-    def _one(self) -> Any:
-        if (self.package is None) == (self.source is None):
-            raise impossible("", "does not say where the model comes from", "a package or a source")
-        return self
-
-
 class Pretrained(Record):
     """Pretrained models that read junk or control text."""
 
-    models: dict[str, Source] = Field(description="Name of each model, and where it comes from; {}: none is run.")
+    models: dict[str, ModelOrigin] = Field(description="Name of each model, and where it comes from; {}: none is run.")
     replicates: list[Seed] = Field(description="Replicates of these arms.")
     dump: list[UserFile] = Field(description="Your dump of posts; []: posts are made up.")
     english: EnglishPosts

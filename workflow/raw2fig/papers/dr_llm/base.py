@@ -41,7 +41,7 @@ def base(
     model: OutputFolder,
     log: Output,
     pretraining: Pretraining,
-    optimiser: Annotated[Optimiser, At("base.optimiser")],
+    optimiser: Annotated[Optimiser, At("mini.base.optimiser")],
     replicate: Seed,
 ) -> None:
     """Train the model of the miniature: every question of the world, with layers left out at random late in training.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from itertools import permutations, product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from raw2fig.papers.dr_llm.items import PARTS, SEARCH, Items
 from raw2fig.settings import Seed
-from raw2fig.step import Input, Output, step
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import read_table, write_table
 
 SHOTS = 4
@@ -60,7 +60,9 @@ def facts(countries: Path) -> dict[str, list[Fact]]:
 
 
 @step
-def make_english_items(*, countries: Input, table: Output, items: Items, replicate: Seed) -> None:
+def make_english_items(
+    *, countries: Input, table: Output, items: Annotated[Items, At("pretrained.items")], replicate: Seed
+) -> None:
     """Draw questions in English: with one digit as the answer, and about the continents of countries and capitals.
 
     A fact is in one part only. Where a task has fewer facts than questions, they come again with other examples.

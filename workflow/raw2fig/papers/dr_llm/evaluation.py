@@ -14,7 +14,7 @@ from raw2fig.papers.dr_llm.baselines import block_influence, others_routes, prun
 from raw2fig.papers.dr_llm.items import TEST, VALIDATION, read_items
 from raw2fig.papers.dr_llm.paths import EXECUTE, REPEAT, SKIP
 from raw2fig.settings import Field, Record, Seed
-from raw2fig.step import Input, Output, step
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_table
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def evaluate(
     adapter: Input,
     table: Output,
     uses: Output,
-    answering: Answering,
-    comparison: Comparison,
+    answering: Annotated[Answering, At("own.answering")],
+    comparison: Annotated[Comparison, At("own.comparison")],
     seed: Seed = 0,
 ) -> None:
     """Compare routers with the whole model, with routes that do not know the question, and with fewer layers for all.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.dr_llm.records import Question
 from raw2fig.papers.dr_llm.world import KNOWN, TASKS, Item, distinct_items
 from raw2fig.settings import Field, Record, Seed
-from raw2fig.step import Output, step
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import read_table, regular_file, write_table
 
 if TYPE_CHECKING:
@@ -23,13 +23,6 @@ COLUMNS = {"task": "string", "prompt": "string", "answer": "string"}
 """What a table of questions must have. It may have `qid`, and `part`."""
 SEARCH, VALIDATION, TEST = PARTS = ("search", "validation", "test")
 """Parts of the questions: routes are searched for the first, the knob is chosen on the second, the third reported."""
-
-
-class Asking(NamedTuple):
-    """Questions of one part, or of all if a file has no parts."""
-
-    questions: list[Question]
-    part: str
 
 
 def read_items(path: Path, part: str) -> list[Question]:
@@ -90,7 +83,7 @@ def questions_of(task: str, part: str, items: Sequence[Item]) -> list[dict[str, 
 
 
 @step
-def make_items(*, table: Output, items: Items, replicate: Seed) -> None:
+def make_items(*, table: Output, items: Annotated[Items, At("mini.items")], replicate: Seed) -> None:
     """Draw the questions of the miniature. None is in two parts; tasks without a search are tested only.
 
     A task with few different questions, such as one operation, has fewer of them in each part, in proportion.
@@ -113,3 +106,27 @@ def make_items(*, table: Output, items: Items, replicate: Seed) -> None:
         for part, some in zip(parts, np.split(np.arange(len(drawn)), ends[:-1]), strict=True):
             rows += questions_of(task, part, [drawn[place] for place in some])
     write_table(pd.DataFrame(rows), table)
+
+
+@step
+def gather(*, runs: list[str], parts: list[Input], table: Output) -> None:
+    """Put tables of several runs into one.
+
+    Parameters
+    ----------
+    runs
+        Name of each run, as replicate:model:variant.
+    parts
+        A table of each run, in the same order.
+    table
+        All rows, with the columns replicate, model and variant before the others.
+    """
+    import pandas as pd
+
+    frames = []
+    for name, path in zip(runs, parts, strict=True):
+        replicate, model, variant = name.split(":")
+        about = {"replicate": int(replicate), "model": model, "variant": variant}
+        frame = read_table(path, {})
+        frames.append(frame.assign(**about)[[*about, *frame.columns]])
+    write_table(pd.concat(frames, ignore_index=True), table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from raw2fig.papers.dr_llm.records import Question, searched, write_searched
 from raw2fig.papers.dr_llm.search import Evaluate, Found, Outcome, Search
 from raw2fig.papers.dr_llm.search import search as search_paths
 from raw2fig.settings import Seed
-from raw2fig.step import Input, Output, step
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_table
 
 if TYPE_CHECKING:
@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 
 @step
 def search(
-    *, model: Input, items: Input, found: Output, luck: Output, answering: Answering, search: Search, seed: Seed = 0
+    *,
+    model: Input,
+    items: Input,
+    found: Output,
+    luck: Output,
+    answering: Annotated[Answering, At("own.answering")],
+    search: Annotated[Search, At("own.search")],
+    seed: Seed = 0,
 ) -> None:
     """Search routes on which a model answers each question rightly with fewer layers, or at all.
 
@@ -126,21 +133,23 @@ def luck_rows(
         mine = [place for place, one in enumerate(questions) if one.task == task]
         right = [place for place in mine if results[place].default_good]
         wrong = [place for place in mine if place in chance]
-        row = {
+        tries = float(np.mean([len(results[place].outcomes) for place in mine]))
+        answers = len({questions[place].answer for place in mine})
+        row: dict[str, Any] = {
             "task": task,
             "questions": len(mine),
             "right": len(right),
             "shorter": sum(_saved(results[place]) > 0 for place in right),
             "saved": float(np.mean([_saved(results[place]) for place in right])) if right else 0.0,
             "wrong": len(wrong),
-            "tries": float(np.mean([len(results[place].outcomes) for place in mine])),
-            "answers": len({questions[place].answer for place in mine}),
+            "tries": tries,
+            "answers": answers,
             "widest": max(results[place].widest for place in mine),
         }
         if wrong:
             both = luck([results[place] for place in wrong], [chance[place] for place in wrong])
             row |= {"mended": both.mended.value, "by_chance": both.by_chance.value}
-            row |= {"guessed": guessed(int(row["answers"]), max(1, round(row["tries"])))}
+            row |= {"guessed": guessed(answers, max(1, round(tries)))}
         rows.append(row)
     return rows
 

@@ -17,7 +17,7 @@ from raw2fig.papers.dr_llm.paths import ACTIONS, as_actions
 from raw2fig.papers.dr_llm.records import read_searched
 from raw2fig.papers.dr_llm.routing.pooling import WindowMode
 from raw2fig.settings import Field, Record, Seed
-from raw2fig.step import Input, Output, OutputFolder, step
+from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import write_json, write_table
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def features(
     found: Input,
     features: Output,
     log: Output,
-    answering: Answering,
-    labelling: Labelling,
-    reading: Reading,
+    answering: Annotated[Answering, At("own.answering")],
+    labelling: Annotated[Labelling, At("own.labelling")],
+    reading: Annotated[Reading, At("own.reading")],
 ) -> None:
     """Choose labels among the routes that a search has found, and store what routers read under them.
 
@@ -97,8 +97,7 @@ def train(
     features: Input,
     adapter: OutputFolder,
     log: Output,
-    training: Training,
-    held_out: Annotated[float, Field(gt=0, lt=1)],
+    training: Annotated[Training, At("own.training")],
     seed: Seed = 0,
 ) -> None:
     """Train the routers of all layers on stored features.
@@ -113,20 +112,17 @@ def train(
         Folder with the routers' weights and configuration.
     log
         A row for each epoch: the loss, and F1 and accuracy of each label on questions that are held out.
-    held_out
-        Share of the questions that routers are not trained on.
     """
     import pandas as pd
 
     from raw2fig.lm.models import load
     from raw2fig.papers.dr_llm.routing import RoutedModel
-    from raw2fig.papers.dr_llm.routing.routers import Routers
 
     stored, windows, mode = read_features(features)
-    out = np.random.default_rng([seed, 4]).random(len(stored.labels)) < held_out
-    fitted = fit(stored, out, training, seed)
+    out = np.random.default_rng([seed, 4]).random(len(stored.labels)) < training.held_out
+    fitted = fit(stored, out, training, windows, mode, seed)
     network, _ = load(str(model))
-    with RoutedModel(network, Routers.of(fitted.stack, windows, mode)) as routed:
+    with RoutedModel(network, fitted.routers) as routed:
         routed.save_routers(adapter, label_counts=fitted.counts)
     write_table(pd.DataFrame(epochs(fitted.losses, fitted.scores)), log)
 

@@ -41,6 +41,7 @@ class RouterConfig(Record):
     num_layers: int = Field(ge=1, description="Layers of the base.")
     hidden_size: int = Field(ge=1, description="Width of the base's hidden states.")
     router_hidden: int = Field(ge=1, description="Width of a router's hidden layer.")
+    linear_layers: int = Field(ge=1, description="Linear maps of a router.")
     num_windows: int = Field(ge=1, description="Most windows whose means a router reads.")
     window_mode: WindowMode = Field(description="How a prompt is cut into windows.")
     activation: Literal["gelu_tanh"] = Field(description="Between a router's two layers.")
@@ -74,6 +75,7 @@ def save(folder: Path, base: PreTrainedModel, routers: Routers, control: float, 
         "num_layers": routers.layers,
         "hidden_size": routers.hidden,
         "router_hidden": routers.width,
+        "linear_layers": routers.linear_layers,
         "num_windows": routers.windows,
         "window_mode": routers.mode,
         "activation": "gelu_tanh",
@@ -83,7 +85,7 @@ def save(folder: Path, base: PreTrainedModel, routers: Routers, control: float, 
         "early_stop": origin.early_stop,
     }
     write_json(read(RouterConfig, values, str(folder / CONFIG)).model_dump(), folder / CONFIG)
-    tensors = {key: tensor.detach().float().cpu().contiguous() for key, tensor in _by_name(routers).items()}
+    tensors = {key: tensor.detach().float().cpu().contiguous() for key, tensor in routers.by_layer().items()}
     save_file(tensors, folder / WEIGHTS)
 
 
@@ -102,13 +104,18 @@ def load(folder: Path, base: PreTrainedModel) -> tuple[Routers, float]:
     if config.base_fingerprint != fingerprint(base):
         raise InputError(where, f"these routers belong to {config.base_model_name_or_path}", "the same weights")
     routers = Routers(
-        config.num_layers, config.hidden_size, config.router_hidden, config.num_windows, config.window_mode
+        config.num_layers,
+        config.hidden_size,
+        config.router_hidden,
+        config.num_windows,
+        config.window_mode,
+        config.linear_layers,
     )
     try:
         stored = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise InputError(folder / WEIGHTS, f"cannot be read ({error})", "a safetensors file") from error
-    own = _by_name(routers)
+    own = routers.by_layer()
     for name in sorted(own.keys() ^ stored.keys()):
         raise InputError(folder / WEIGHTS, f"{name} is {'missing' if name in own else 'unknown'}", "as in its config")
     for name, tensor in own.items():
@@ -117,13 +124,3 @@ def load(folder: Path, base: PreTrainedModel) -> tuple[Routers, float]:
             raise InputError(folder / WEIGHTS, f"{name} has the shape {tuple(stored[name].shape)}", expected)
         tensor.data.copy_(stored[name])
     return routers.to(base.device), config.control_p
-
-
-def _by_name(routers: Routers) -> dict[str, torch.Tensor]:
-    """The weights of each layer's router, which are views of the stacked ones, by the names of the file."""
-    parts = {"linear1.weight": "weight1", "linear1.bias": "bias1", "linear2.weight": "weight2", "linear2.bias": "bias2"}
-    return {
-        f"routers.{layer}.{name}": getattr(routers, attribute)[layer]
-        for layer in range(routers.layers)
-        for name, attribute in parts.items()
-    }
