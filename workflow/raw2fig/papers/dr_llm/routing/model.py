@@ -44,8 +44,10 @@ class RoutedModel:
     decide, above it they need more confidence to leave the base's path, and from 0 to 0.75 they never do.
 
     `base` is routed from here on, whether it is called itself or through this object, until `detach` or the end of a
-    `with` block. Raises `InputError` for a model that cannot be routed exactly (`raw2fig.papers.dr_llm.routing.limits`)
-    and for routers of other sizes.
+    `with` block. `layers` is the number of its layers.
+
+    Raises `InputError` for a model that cannot be routed exactly (`raw2fig.papers.dr_llm.routing.limits`), and for
+    routers of other sizes.
     """
 
     def __init__(self, base: PreTrainedModel, routers: Routers | None = None, control: float = PLAIN) -> None:
@@ -210,7 +212,7 @@ class RoutedModel:
 
     def _route_of(self, rows: int, cache: RoutedCache | None) -> Route:
         """The route that was taken before, or one that is still to be decided."""
-        route = self._kept if cache is None or not cache.seen else cache.route
+        route = self._kept if cache is None else cache.route
         if route is None:
             route = Route(rows)
             if self._fixed is not None and len(self._fixed) not in (1, rows):

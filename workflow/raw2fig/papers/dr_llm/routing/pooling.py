@@ -44,7 +44,7 @@ def pool(states: torch.Tensor, read: torch.Tensor, windows: int, mode: WindowMod
         longer[:, None] + (place - edge[:, None]) // size[:, None],
     )
     number = torch.arange(windows, device=states.device)
-    member = (window[:, None] == number[:, None]) & read[:, None] & (number < used[:, None])[..., None]
+    member = (window[:, None] == number[:, None]) & read[:, None]
     weights = member / member.sum(-1, keepdim=True).clamp(min=1)
     # padding may hold anything, and infinity times 0 is not 0
     return Pooled(weights @ states.float().masked_fill(~read[..., None], 0), used)
