@@ -254,13 +254,21 @@ def test_routers_in_these_tests_use_all_actions_and_differ_between_rows(llama: "
 
 @pytest.mark.parametrize("new", [1, 12])
 @pytest.mark.parametrize("cached", [True, False])
-def test_check_05_each_router_is_asked_once(llama: "PreTrainedModel", new: int, cached: bool) -> None:
+def test_check_05_each_router_is_asked_once(
+    llama: "PreTrainedModel", monkeypatch: pytest.MonkeyPatch, new: int, cached: bool
+) -> None:
     from raw2fig.papers.dr_llm.routing import RoutedModel
+    from raw2fig.papers.dr_llm.routing.routers import Routers
 
-    routers = sharp_routers(seed=1)
-    calls = []
-    routers.register_forward_hook(lambda _, args, __: calls.append(args[2].start))
-    routed = RoutedModel(llama, routers)
+    calls: list[int] = []
+    ask = Routers.of_layer
+
+    def counted(self: Routers, layer: int, pooled: Any) -> Any:
+        calls.append(layer)
+        return ask(self, layer, pooled)
+
+    monkeypatch.setattr(Routers, "of_layer", counted)
+    routed = RoutedModel(llama, sharp_routers(seed=1))
     said = generated(routed, max_new_tokens=new, use_cache=cached)
     assert calls == list(range(LAYERS))
     with routed.fixed_route(routed.actions):

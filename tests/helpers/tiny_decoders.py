@@ -103,15 +103,12 @@ def positions(mask: torch.Tensor) -> torch.Tensor:
     return (mask.cumsum(1) - 1).clamp(min=0)
 
 
-def sharp_routers(windows: int = 3, mode: Any = "floor", seed: int = 0, **sizes: int) -> Routers:
+def sharp_routers(windows: int = 3, mode: Any = "floor", seed: int = 0, layers: int = LAYERS) -> Routers:
     """Random routers that say skip, execute and repeat about equally often, and surely."""
     import torch
 
-    from raw2fig.papers.dr_llm.routing.routers import Routers
+    from raw2fig.papers.dr_llm.routing.routers import Routers, new_routers
 
-    torch.manual_seed(seed)
-    routers = Routers(sizes.get("layers", LAYERS), HIDDEN, 8, windows, mode)
-    with torch.no_grad():
-        routers.weight1.mul_(3)
-        routers.weight2.mul_(30)
-    return routers
+    stack = new_routers(layers, HIDDEN, 8, 2, torch.Generator().manual_seed(seed))
+    sharp = {"linear1.weight": 3, "linear2.weight": 30}
+    return Routers({name: part * sharp.get(name, 1) for name, part in stack.items()}, windows, mode)

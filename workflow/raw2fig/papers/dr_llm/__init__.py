@@ -1,4 +1,3 @@
-"""Dr.LLM: Dynamic Layer Routing in LLMs"""
+"""Dr.LLM: routers that skip, execute or repeat each layer of a frozen language model."""
 
 NAME = "Dr.LLM"
-"""What the paper is called where there is little room."""

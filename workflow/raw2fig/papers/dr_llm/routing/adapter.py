@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from raw2fig.errors import InputError
 from raw2fig.papers.dr_llm.routing.pooling import WindowMode
-from raw2fig.papers.dr_llm.routing.routers import Routers
+from raw2fig.papers.dr_llm.routing.routers import Routers, by_layer, new_routers
 from raw2fig.settings import Field, Record, read
 from raw2fig.tables import read_json, write_json
 
@@ -72,8 +72,8 @@ def save(folder: Path, base: PreTrainedModel, routers: Routers, control: float, 
         "base_model_name_or_path": str(base.config._name_or_path),
         "base_fingerprint": fingerprint(base),
         "num_layers": routers.layers,
-        "hidden_size": routers.hidden,
-        "router_hidden": routers.width,
+        "hidden_size": routers.width,
+        "router_hidden": routers.hidden,
         "num_windows": routers.windows,
         "window_mode": routers.mode,
         "activation": "gelu_tanh",
@@ -83,8 +83,8 @@ def save(folder: Path, base: PreTrainedModel, routers: Routers, control: float, 
         "early_stop": origin.early_stop,
     }
     write_json(read(RouterConfig, values, str(folder / CONFIG)).model_dump(), folder / CONFIG)
-    tensors = {key: tensor.detach().float().cpu().contiguous() for key, tensor in _by_name(routers).items()}
-    save_file(tensors, folder / WEIGHTS)
+    stack = {name: part.detach().float().cpu() for name, part in routers.stack.items()}
+    save_file(by_layer(stack), folder / WEIGHTS)
 
 
 def load(folder: Path, base: PreTrainedModel) -> tuple[Routers, float]:
@@ -101,29 +101,25 @@ def load(folder: Path, base: PreTrainedModel) -> tuple[Routers, float]:
             raise InputError(where, f"{name} is {getattr(config, name)}", f"{size}, as in this model")
     if config.base_fingerprint != fingerprint(base):
         raise InputError(where, f"these routers belong to {config.base_model_name_or_path}", "the same weights")
-    routers = Routers(
-        config.num_layers, config.hidden_size, config.router_hidden, config.num_windows, config.window_mode
-    )
+    stack = {name: part.to(base.device) for name, part in _stack(folder / WEIGHTS, config).items()}
+    return Routers(stack, config.num_windows, config.window_mode), config.control_p
+
+
+def _stack(path: Path, config: RouterConfig) -> dict[str, torch.Tensor]:
+    """The weights of all layers, as many linear maps as the file has."""
     try:
-        stored = load_file(folder / WEIGHTS)
+        stored = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(folder / WEIGHTS, f"cannot be read ({error})", "a safetensors file") from error
-    own = _by_name(routers)
+        raise InputError(path, f"cannot be read ({error})", "a safetensors file") from error
+    maps = sum(name.startswith("routers.0.linear") and name.endswith(".weight") for name in stored)
+    sizes = (config.num_layers, config.hidden_size, config.router_hidden, max(1, maps))
+    stack = new_routers(*sizes, torch.Generator())
+    own = by_layer(stack)
     for name in sorted(own.keys() ^ stored.keys()):
-        raise InputError(folder / WEIGHTS, f"{name} is {'missing' if name in own else 'unknown'}", "as in its config")
-    for name, tensor in own.items():
-        if stored[name].shape != tensor.shape:
-            expected = f"{tuple(tensor.shape)}"
-            raise InputError(folder / WEIGHTS, f"{name} has the shape {tuple(stored[name].shape)}", expected)
-        tensor.data.copy_(stored[name])
-    return routers.to(base.device), config.control_p
-
-
-def _by_name(routers: Routers) -> dict[str, torch.Tensor]:
-    """The weights of each layer's router, which are views of the stacked ones, by the names of the file."""
-    parts = {"linear1.weight": "weight1", "linear1.bias": "bias1", "linear2.weight": "weight2", "linear2.bias": "bias2"}
+        raise InputError(path, f"{name} is {'missing' if name in own else 'unknown'}", "the routers of its config")
+    for name, part in own.items():
+        if stored[name].shape != part.shape:
+            raise InputError(path, f"{name} has the shape {tuple(stored[name].shape)}", f"{tuple(part.shape)}")
     return {
-        f"routers.{layer}.{name}": getattr(routers, attribute)[layer]
-        for layer in range(routers.layers)
-        for name, attribute in parts.items()
+        name: torch.stack([stored[f"routers.{layer}.{name}"] for layer in range(config.num_layers)]) for name in stack
     }

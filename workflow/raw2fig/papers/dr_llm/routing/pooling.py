@@ -15,14 +15,15 @@ read, and the first windows have one more where the length is no multiple."""
 
 
 class Pooled(NamedTuple):
-    """Means (rows, windows, hidden), float32, and how many of its windows each row has (rows,); the others are 0."""
+    """Means (rows, ..., windows, width), and how many of its windows each row has (rows,); the others are 0."""
 
     means: torch.Tensor
     windows: torch.Tensor
 
 
 def pool(states: torch.Tensor, read: torch.Tensor, windows: int, mode: WindowMode) -> Pooled:
-    """Means of `states` (rows, tokens, hidden) over windows of the tokens that are `read` (rows, tokens), bool.
+    """Means of `states` (rows, tokens, width), float32, over windows of the tokens that are `read` (rows, tokens),
+    bool.
 
     A row of T tokens has w = min(windows, T) windows, which do not depend on where its padding is. Raises `InputError`
     for a row without tokens.
