@@ -110,6 +110,19 @@ def test_the_files_are_as_documented(folder: Path) -> None:
     assert stored["routers.2.linear2.weight"].equal(routers.stack["linear2.weight"][2])
 
 
+def test_layers_are_stacked_in_the_order_of_their_numbers() -> None:
+    import torch
+
+    from raw2fig.papers.dr_llm.routing.routers import by_layer, new_routers, stacked
+
+    stack = new_routers(12, HIDDEN, 8, 2, torch.Generator())
+    tensors = by_layer(stack)
+    again = stacked({name: tensors[name] for name in sorted(tensors)})
+    assert {name: part.tolist() for name, part in again.items()} == {
+        name: part.tolist() for name, part in stack.items()
+    }
+
+
 @pytest.mark.parametrize("maps", [1, 2, 4])
 def test_routers_have_as_many_linear_maps_as_their_file(llama: "PreTrainedModel", tmp_path: Path, maps: int) -> None:
     import torch

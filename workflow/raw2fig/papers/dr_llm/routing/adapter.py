@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from raw2fig.errors import InputError
 from raw2fig.papers.dr_llm.routing.pooling import WindowMode
-from raw2fig.papers.dr_llm.routing.routers import Routers, by_layer, new_routers
+from raw2fig.papers.dr_llm.routing.routers import Routers, by_layer, new_routers, stacked
 from raw2fig.settings import Field, Record, read
 from raw2fig.tables import read_json, write_json
 
@@ -113,13 +113,10 @@ def _stack(path: Path, config: RouterConfig) -> dict[str, torch.Tensor]:
         raise InputError(path, f"cannot be read ({error})", "a safetensors file") from error
     maps = sum(name.startswith("routers.0.linear") and name.endswith(".weight") for name in stored)
     sizes = (config.num_layers, config.hidden_size, config.router_hidden, max(1, maps))
-    stack = new_routers(*sizes, torch.Generator())
-    own = by_layer(stack)
-    for name in sorted(own.keys() ^ stored.keys()):
-        raise InputError(path, f"{name} is {'missing' if name in own else 'unknown'}", "the routers of its config")
-    for name, part in own.items():
+    expected = by_layer(new_routers(*sizes, torch.Generator()))
+    for name in sorted(expected.keys() ^ stored.keys()):
+        raise InputError(path, f"{name} is {'missing' if name in expected else 'unknown'}", "the routers of its config")
+    for name, part in expected.items():
         if stored[name].shape != part.shape:
             raise InputError(path, f"{name} has the shape {tuple(stored[name].shape)}", f"{tuple(part.shape)}")
-    return {
-        name: torch.stack([stored[f"routers.{layer}.{name}"] for layer in range(config.num_layers)]) for name in stack
-    }
+    return stacked(stored)

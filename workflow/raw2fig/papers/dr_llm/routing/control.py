@@ -37,7 +37,7 @@ def turn(probabilities: torch.Tensor, knob: float) -> torch.Tensor:
     return ((1 - share) * start + share * end).expand_as(probabilities)
 
 
-def decide(logits: torch.Tensor, knob: float) -> torch.Tensor:
+def decide(logits: torch.Tensor, knob: float = PLAIN) -> torch.Tensor:
     """The likeliest action (...) for `logits` (..., 3) at a knob, in float64: at the ends of the knob's plateaus
     float32 rounds sure routers to a tie. Ties are broken to executing, for a router that has learnt nothing must leave
     the model as it is."""

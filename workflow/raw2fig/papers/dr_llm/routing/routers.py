@@ -73,6 +73,17 @@ def by_layer(stack: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
+def stacked(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The stack of weights by the names of an adapter: what `by_layer` was given."""
+    import torch
+
+    parts: dict[str, dict[int, torch.Tensor]] = {}
+    for name, part in tensors.items():
+        _, layer, own = name.split(".", 2)
+        parts.setdefault(own, {})[int(layer)] = part
+    return {own: torch.stack([part for _, part in sorted(layers.items())]) for own, layers in parts.items()}
+
+
 @dataclass(frozen=True)
 class Routers:
     """A stack of routers, and what they read: at most `windows` windows, cut by `mode`."""
