@@ -24,7 +24,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from raw2fig.papers.dr_llm.routing import RoutedModel
-from raw2fig.papers.dr_llm.routing.routers import Routers
+from raw2fig.papers.dr_llm.routing.routers import Routers, new_routers
 from raw2fig.tables import write_json
 
 RESULT = Path(__file__).parents[1] / "build" / "bench" / "dr_llm.json"
@@ -43,7 +43,8 @@ def make_model() -> LlamaForCausalLM:
 def generation(rounds: int) -> list[dict[str, Any]]:
     """Tokens per second of each way, its speed beside the plain model's, and that of the layers it runs."""
     model = make_model()
-    routed = RoutedModel(model, Routers(LAYERS, WIDTH, 128, 8, "floor"), control=0.0)
+    routers = Routers(new_routers(LAYERS, WIDTH, 128, 2, torch.Generator()), 8, "floor")
+    routed = RoutedModel(model, routers, control=0.0)
     ids = torch.randint(1, VOCABULARY, (ROWS, PROMPT))
     same = [0 if LAYERS - SKIPPED <= layer + 1 < LAYERS else 1 for layer in range(LAYERS)]
     other = [[0 if (layer - row) % (LAYERS // SKIPPED) == 0 else 1 for layer in range(LAYERS)] for row in range(ROWS)]

@@ -45,8 +45,8 @@ def test_check_15_what_is_saved_comes_back_and_acts_the_same(folder: Path, llama
         assert again.control == -0.45
         assert again.routers is not None
         assert (again.routers.windows, again.routers.mode) == (5, "balanced")
-        for name, tensor in routers.state_dict().items():
-            assert torch.equal(tensor, again.routers.state_dict()[name])
+        for name, part in routers.stack.items():
+            assert torch.equal(part, again.routers.stack[name])
     assert len(before.unique(dim=0)) > 1
 
 
@@ -93,7 +93,6 @@ def test_the_files_are_as_documented(folder: Path) -> None:
         "num_layers": LAYERS,
         "hidden_size": HIDDEN,
         "router_hidden": 8,
-        "linear_layers": 2,
         "num_windows": 5,
         "window_mode": "balanced",
         "activation": "gelu_tanh",
@@ -108,7 +107,37 @@ def test_the_files_are_as_documented(folder: Path) -> None:
         f"routers.{layer}.{name}": shape for layer in range(LAYERS) for name, shape in shapes.items()
     }
     routers = sharp_routers(windows=5, mode="balanced", seed=1)
-    assert stored["routers.2.linear2.weight"].equal(routers.weight2[2].detach())
+    assert stored["routers.2.linear2.weight"].equal(routers.stack["linear2.weight"][2])
+
+
+def test_layers_are_stacked_in_the_order_of_their_numbers() -> None:
+    import torch
+
+    from raw2fig.papers.dr_llm.routing.routers import by_layer, new_routers, stacked
+
+    stack = new_routers(12, HIDDEN, 8, 2, torch.Generator())
+    tensors = by_layer(stack)
+    again = stacked({name: tensors[name] for name in sorted(tensors)})
+    assert {name: part.tolist() for name, part in again.items()} == {
+        name: part.tolist() for name, part in stack.items()
+    }
+
+
+@pytest.mark.parametrize("maps", [1, 2, 4])
+def test_routers_have_as_many_linear_maps_as_their_file(llama: "PreTrainedModel", tmp_path: Path, maps: int) -> None:
+    import torch
+
+    from raw2fig.papers.dr_llm.routing import RoutedModel
+    from raw2fig.papers.dr_llm.routing.routers import Routers, new_routers
+
+    stack = new_routers(LAYERS, HIDDEN, 8, maps, torch.Generator())
+    with RoutedModel(llama, Routers(stack, 3, "floor")) as routed:
+        routed.save_routers(tmp_path)
+    found = RoutedModel.from_pretrained(llama, tmp_path).routers
+    assert found is not None
+    assert {name: part.tolist() for name, part in found.stack.items()} == {
+        name: part.tolist() for name, part in stack.items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import pytest
 from tiny_decoders import HIDDEN, LAYERS, sharp_routers, tiny_decoder
 
 from raw2fig.errors import InputError
-from raw2fig.papers.dr_llm.features import Features, teacher_forced
+from raw2fig.papers.dr_llm.features import teacher_forced
 
 if TYPE_CHECKING:
     from raw2fig.papers.dr_llm.routing import RoutedModel
+    from raw2fig.papers.dr_llm.routing.pooling import Pooled
 
 WINDOWS = 4
 PROMPTS = [[5, 6, 7, 8, 9, 10, 11, 12], [3, 4, 5], [9, 8, 7, 6, 5, 4], [3], [2, 7, 1, 8, 2, 8, 1, 8, 2]]
@@ -24,7 +25,7 @@ def routed(request: pytest.FixtureRequest) -> "RoutedModel":
     return RoutedModel(tiny_decoder(request.param))
 
 
-def made(routed: "RoutedModel", labels: Any = LABELS, batch: int = 2, mode: Any = "floor") -> Features:
+def made(routed: "RoutedModel", labels: Any = LABELS, batch: int = 2, mode: Any = "floor") -> "Pooled":
     return teacher_forced(routed, PROMPTS, labels, WINDOWS, mode, batch)
 
 
@@ -34,10 +35,10 @@ def test_check_13_the_loss_on_features_is_the_loss_inside_the_model(routed: "Rou
     import torch
 
     from raw2fig.papers.dr_llm.routing.pooling import pool
+    from raw2fig.papers.dr_llm.routing.routers import logits_of
 
     routers = sharp_routers(windows=WINDOWS, mode=mode)
-    with torch.no_grad():
-        stored = routers(*made(routed, mode=mode))
+    stored = logits_of(routers.stack, *made(routed, mode=mode))
     targets = torch.from_numpy(LABELS)
     inside = torch.zeros_like(stored)
     for row, (prompt, labels) in enumerate(zip(PROMPTS, LABELS, strict=True)):

@@ -84,21 +84,20 @@ def test_check_06_logits_are_a_mean_of_logits_not_the_logits_of_a_mean(length: i
     states = torch.randn(1, length, HIDDEN, generator=torch.Generator().manual_seed(2))
     pooled = pool(states, torch.ones(1, length, dtype=torch.bool), WINDOWS, "floor")
     used = int(pooled.windows)
-    with torch.no_grad():
-        found = routers.of_layer(1, pooled)[0]
-        expected = torch.stack([perceptron(routers, 1, mean) for mean in pooled.means[0, :used]]).mean(0)
-        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
-        one = routers.of_layer(1, Pooled(pooled.means[:, :used].mean(1, keepdim=True), torch.ones(1)))[0]
+    found = routers.of_layer(1, pooled)[0]
+    expected = torch.stack([perceptron(routers.stack, 1, mean) for mean in pooled.means[0, :used]]).mean(0)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
+    one = routers.of_layer(1, Pooled(pooled.means[:, :used].mean(1, keepdim=True), torch.ones(1)))[0]
     assert (found - one).abs().max() > 0.1
 
 
-def perceptron(routers: Any, layer: int, mean: "torch.Tensor") -> "torch.Tensor":
+def perceptron(stack: Any, layer: int, mean: "torch.Tensor") -> "torch.Tensor":
     """One router on one window, by the formulas of the paper and of tanh's approximation of GELU."""
     import torch
 
-    inner = routers.weight1[layer] @ mean + routers.bias1[layer]
+    inner = stack["linear1.weight"][layer] @ mean + stack["linear1.bias"][layer]
     inner = 0.5 * inner * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (inner + 0.044715 * inner**3)))
-    found: torch.Tensor = routers.weight2[layer] @ inner + routers.bias2[layer]
+    found: torch.Tensor = stack["linear2.weight"][layer] @ inner + stack["linear2.bias"][layer]
     return found
 
 
@@ -106,44 +105,44 @@ def test_all_layers_at_once_are_each_layer_alone() -> None:
     import torch
 
     from raw2fig.papers.dr_llm.routing.pooling import Pooled
+    from raw2fig.papers.dr_llm.routing.routers import Routers, logits_of
 
-    routers = sharp_routers(windows=WINDOWS)
-    with torch.no_grad():
-        for bias in (routers.bias1, routers.bias2):
-            bias.normal_(generator=torch.Generator().manual_seed(3))
-    means = torch.randn(5, LAYERS, WINDOWS, HIDDEN, generator=torch.Generator().manual_seed(4))
+    draw = torch.Generator().manual_seed(3)
+    stack = {name: torch.randn(part.shape, generator=draw) for name, part in sharp_routers().stack.items()}
+    routers = Routers(stack, WINDOWS, "floor")
+    means = torch.randn(5, LAYERS, WINDOWS, HIDDEN, generator=draw)
     windows = torch.tensor([1, 2, 3, 4, 4])
-    together = routers(means, windows)
+    together = logits_of(stack, means, windows)
     assert together.shape == (5, LAYERS, 3)
     for layer in range(LAYERS):
         alone = routers.of_layer(layer, Pooled(means[:, layer], windows))
         torch.testing.assert_close(together[:, layer], alone)
-    torch.testing.assert_close(together[0, 2], perceptron(routers, 2, means[0, 2, 0]), atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(together[0, 2], perceptron(stack, 2, means[0, 2, 0]), atol=1e-4, rtol=1e-5)
 
 
-def test_weights_are_xavier_uniform_for_each_layer_and_biases_are_0() -> None:
-    from raw2fig.papers.dr_llm.routing.routers import Routers
-
-    routers = Routers(3, 200, 100, 8, "floor")
-    for matrices, size in ((routers.weight1, 300), (routers.weight2, 103)):
-        bound = (6 / size) ** 0.5
-        for matrix in matrices.detach():
-            assert 0.95 * bound < matrix.abs().max() <= bound
-            assert abs(float(matrix.mean())) < bound / 10
-    assert not routers.bias1.any()
-    assert not routers.bias2.any()
-
-
-@pytest.mark.parametrize(("layers", "hidden", "number"), [(28, 3072, 11_024_468), (32, 4096, 16_793_696)])
-def test_check_08_parameters(layers: int, hidden: int, number: int) -> None:
+def test_first_weights_are_xavier_uniform_and_biases_0() -> None:
     import torch
 
-    from raw2fig.papers.dr_llm.routing.routers import Routers
+    from raw2fig.papers.dr_llm.routing.routers import new_routers
 
-    with torch.device("meta"):
-        routers = Routers(layers, hidden, 128, 8, "floor")
-    assert sum(part.numel() for part in routers.parameters()) == number
-    assert number == layers * (hidden * 128 + 128 + 3 * 128 + 3)
+    stack = new_routers(3, 200, 100, 3, torch.Generator().manual_seed(0))
+    for name, size in (("linear1", 300), ("linear2", 200), ("linear3", 103)):
+        bound = (6 / size) ** 0.5
+        weight = stack[f"{name}.weight"]
+        assert 0.95 * bound < weight.abs().max() <= bound
+        assert abs(float(weight.mean())) < bound / 10
+        assert not stack[f"{name}.bias"].any()
+
+
+@pytest.mark.parametrize(("layers", "width", "number"), [(28, 3072, 11_024_468), (32, 4096, 16_793_696)])
+def test_check_08_parameters(layers: int, width: int, number: int) -> None:
+    import torch
+
+    from raw2fig.papers.dr_llm.routing.routers import new_routers
+
+    stack = new_routers(layers, width, 128, 2, torch.Generator())
+    assert sum(part.numel() for part in stack.values()) == number
+    assert number == layers * (width * 128 + 128 + 3 * 128 + 3)
 
 
 def random_logits(sharpness: float) -> "torch.Tensor":
@@ -207,14 +206,9 @@ def test_check_18_ties_are_broken_to_executing() -> None:
     import torch
 
     from raw2fig.papers.dr_llm.routing.control import decide
-    from raw2fig.papers.dr_llm.routing.routers import Routers
 
     logits = torch.tensor([[0.0, 0, 0], [1, 1, 0], [0, 1, 1], [1, 0, 1], [2, 1, 0]])
     assert decide(logits, -0.5).tolist() == [1, 1, 1, 0, 0]
-    routers = Routers(LAYERS, HIDDEN, 8, WINDOWS, "floor")
-    torch.nn.init.zeros_(routers.weight2)
-    untrained = routers(torch.randn(6, LAYERS, WINDOWS, HIDDEN), torch.full((6,), WINDOWS))
-    assert (decide(untrained, -0.5) == 1).all()
 
 
 @pytest.mark.parametrize("knob", [-1.1, 1.5, float("nan")])

@@ -9,6 +9,7 @@ from tiny_decoders import (
     FAMILIES,
     HIDDEN,
     LAYERS,
+    layers_of,
     left_padded,
     order_of,
     positions,
@@ -141,17 +142,21 @@ def test_check_02_a_route_is_a_model_with_its_layers_left_out_and_doubled(
         assert_same(generated(routed), generated(other))
 
 
-def test_check_02_skipping_everything_is_the_head_on_the_embeddings(routed: "RoutedModel") -> None:
+def test_check_02_skipping_everything_leaves_a_model_without_layers(routed: "RoutedModel") -> None:
+    with routed.fixed_route([0] * LAYERS):
+        assert_close(logits(routed), logits(with_layers(routed.base, [])))
+
+
+def test_check_02_skipping_everything_is_the_head_on_the_embeddings(llama: "PreTrainedModel") -> None:
     import torch
 
-    decoder: Any = routed.base.get_decoder()
+    from raw2fig.papers.dr_llm.routing import RoutedModel
+
+    decoder: Any = llama.get_decoder()
     batch = left_padded(PROMPTS)
-    norm = next(part for name, part in decoder.named_children() if name in ("norm", "final_layer_norm"))
     with torch.no_grad():
-        expected = routed.base.get_output_embeddings()(norm(decoder.get_input_embeddings()(batch["input_ids"])))
-        if limit := getattr(routed.base.config, "final_logit_softcapping", None):
-            expected = limit * torch.tanh(expected / limit)
-    with routed.fixed_route([0] * LAYERS):
+        expected = llama.get_output_embeddings()(decoder.norm(decoder.embed_tokens(batch["input_ids"])))
+    with RoutedModel(llama) as routed, routed.fixed_route([0] * LAYERS):
         assert_close(logits(routed), expected * batch["attention_mask"][..., None])
 
 
@@ -168,7 +173,7 @@ def test_check_03_an_ordinary_cache_does_not_pass(
     """What routing without its cache comes to: a skipped first layer hides how much was read, and two passes in one
     place see each other's keys."""
     expected = generated(with_layers(llama, order_of(route)), prompts)
-    for layer, times in zip(llama.get_decoder().layers, route, strict=True):
+    for layer, times in zip(layers_of(llama), route, strict=True):
 
         def forward(hidden: Any, *, run: Any = layer.forward, times: int = times, **kwargs: Any) -> Any:
             for _ in range(times):
@@ -183,12 +188,13 @@ def test_check_03_an_ordinary_cache_does_not_pass(
     assert (found.logits - expected.logits).abs().max() > 100 * CLOSE
 
 
-def test_check_03_turns_of_a_conversation_keep_the_route(routed: "RoutedModel") -> None:
+@pytest.mark.parametrize("knows_its_model", [True, False])
+def test_check_03_turns_of_a_conversation_keep_the_route(routed: "RoutedModel", knows_its_model: bool) -> None:
     import torch
     from transformers import DynamicCache
 
     batch = left_padded(PROMPTS)
-    cache = DynamicCache(config=routed.base.config)
+    cache = DynamicCache(config=routed.base.config if knows_its_model else None)
     more = torch.tensor([[4, 5, 6]] * len(PROMPTS))
     mask = torch.cat([batch["attention_mask"], torch.ones_like(more)], 1)
     place = positions(mask)
@@ -248,13 +254,21 @@ def test_routers_in_these_tests_use_all_actions_and_differ_between_rows(llama: "
 
 @pytest.mark.parametrize("new", [1, 12])
 @pytest.mark.parametrize("cached", [True, False])
-def test_check_05_each_router_is_asked_once(llama: "PreTrainedModel", new: int, cached: bool) -> None:
+def test_check_05_each_router_is_asked_once(
+    llama: "PreTrainedModel", monkeypatch: pytest.MonkeyPatch, new: int, cached: bool
+) -> None:
     from raw2fig.papers.dr_llm.routing import RoutedModel
+    from raw2fig.papers.dr_llm.routing.routers import Routers
 
-    routers = sharp_routers(seed=1)
-    calls = []
-    routers.register_forward_hook(lambda _, args, __: calls.append(args[2].start))
-    routed = RoutedModel(llama, routers)
+    calls: list[int] = []
+    ask = Routers.of_layer
+
+    def counted(self: Routers, layer: int, pooled: Any) -> Any:
+        calls.append(layer)
+        return ask(self, layer, pooled)
+
+    monkeypatch.setattr(Routers, "of_layer", counted)
+    routed = RoutedModel(llama, sharp_routers(seed=1))
     said = generated(routed, max_new_tokens=new, use_cache=cached)
     assert calls == list(range(LAYERS))
     with routed.fixed_route(routed.actions):
@@ -262,6 +276,30 @@ def test_check_05_each_router_is_asked_once(llama: "PreTrainedModel", new: int, 
     assert len(calls) == LAYERS, "a fixed route asks nobody"
     generated(routed, max_new_tokens=new, use_cache=cached)
     assert len(calls) == 2 * LAYERS, "the next prompt is decided anew"
+
+
+def test_a_layer_gets_its_arguments_for_the_rows_that_run() -> None:
+    """Masks and positions are cut, also inside of tuples; what is the same for all rows, or has no rows, is not."""
+    import torch
+
+    from raw2fig.papers.dr_llm.routing.route import run_rows
+
+    seen: dict[str, Any] = {}
+
+    def layer(hidden: "torch.Tensor", positions: Any, **kwargs: Any) -> "torch.Tensor":
+        seen.update(kwargs, positions=positions)
+        return -hidden
+
+    hidden = torch.arange(1.0, 13).reshape(3, 2, 2)
+    flat, one = torch.arange(6).reshape(3, 2), torch.zeros(1, 2)
+    mask, line = torch.arange(12).reshape(3, 1, 2, 2), torch.arange(3)
+    made = run_rows(torch.tensor([2, 0]), layer, hidden, ((flat, one),), {"mask": mask, "line": line, "name": "x"})
+    assert made.equal(torch.stack([-hidden[0], hidden[1], -hidden[2]]))
+    assert seen["positions"][0].equal(flat[[2, 0]])
+    assert seen["mask"].equal(mask[[2, 0]])
+    assert seen["positions"][1] is one
+    assert seen["line"] is line
+    assert seen["name"] == "x"
 
 
 def test_a_router_reads_what_the_routed_layers_before_it_have_made(llama: "PreTrainedModel") -> None:
@@ -329,7 +367,7 @@ def test_attributes_that_others_set_survive(llama: "PreTrainedModel") -> None:
     """accelerate moves layers between devices by a `forward` of its own on the layer."""
     from raw2fig.papers.dr_llm.routing import RoutedModel
 
-    layer: Any = llama.get_decoder().layers[1]
+    layer: Any = layers_of(llama)[1]
     run, calls = layer.forward, []
 
     def hooked(*args: Any, **kwargs: Any) -> Any:
@@ -488,7 +526,7 @@ def test_bad_calls_say_what_is_wrong(llama: "PreTrainedModel") -> None:
     with pytest.raises(InputError, match="routed by another"):
         RoutedModel(llama)
     with pytest.raises(InputError, match="outside of its decoder"):
-        llama.get_decoder().layers[0](torch.zeros(1, 1, HIDDEN))
+        layers_of(llama)[0](torch.zeros(1, 1, HIDDEN))
     with pytest.raises(InputError, match="no prompt has been read"):
         _ = routed.actions
     with pytest.raises(InputError, match="3 dimensions"):

@@ -39,7 +39,7 @@ def test_the_example_runs(
     assert not names["tokens"].equal(plain)
 
 
-def test_the_page_names_every_refused_setting_and_every_key() -> None:
+def test_the_page_names_every_key_of_an_adapter() -> None:
     from raw2fig.papers.dr_llm.routing.adapter import RouterConfig
 
     assert [key for key in RouterConfig.model_fields if f"`{key}`" not in PAGE] == []

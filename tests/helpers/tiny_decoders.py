@@ -35,8 +35,12 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma3": ("Gemma3", GROUPED | {"sliding_window": WINDOW, "layer_types": ALTERNATING[::-1]}),
     "gpt_neox": ("GPTNeoX", {}),
     "mistral": ("Mistral", GROUPED | {"sliding_window": WINDOW}),
+    "mixtral": ("Mixtral", GROUPED | {"num_local_experts": 3, "sliding_window": None}),
+    "gpt2": ("GPT2", {"n_inner": 24}),
 }
 """Class and settings of each family; windows are shorter than the tests' prompts."""
+CLASSES = {"Gemma3": ("Gemma3TextConfig", "Gemma3ForCausalLM"), "GPT2": ("GPT2Config", "GPT2LMHeadModel")}
+"""Names of the configuration and of the model, where they do not follow from the family's."""
 
 
 def tiny_decoder(family: str, **changes: Any) -> PreTrainedModel:
@@ -45,13 +49,21 @@ def tiny_decoder(family: str, **changes: Any) -> PreTrainedModel:
     import transformers
 
     name, settings = FAMILIES[family]
-    config = getattr(transformers, f"{name}TextConfig" if name == "Gemma3" else f"{name}Config")
+    config, model_class = CLASSES.get(name, (f"{name}Config", f"{name}ForCausalLM"))
     torch.manual_seed(7)
-    model = getattr(transformers, f"{name}ForCausalLM")(config(**{**COMMON, **settings, **changes})).eval()
+    made = getattr(transformers, config)(**{**COMMON, **settings, **changes})
+    model: PreTrainedModel = getattr(transformers, model_class)(made).eval()
     with torch.no_grad():
         for part in model.parameters():
             part.add_(0.15 * torch.randn_like(part))
     return model
+
+
+def layers_of(model: PreTrainedModel) -> torch.nn.ModuleList:
+    """The layers of a decoder, `layers` or `h`."""
+    decoder: Any = model.get_decoder()
+    found: torch.nn.ModuleList = decoder.h if hasattr(decoder, "h") else decoder.layers
+    return found
 
 
 def with_layers(model: PreTrainedModel, order: Sequence[int]) -> PreTrainedModel:
@@ -64,11 +76,10 @@ def with_layers(model: PreTrainedModel, order: Sequence[int]) -> PreTrainedModel
     if getattr(config, "layer_types", None) is not None:
         config.layer_types = [model.config.layer_types[layer] for layer in order]
     made = type(model)(config).eval()
-    old, new = model.get_decoder(), made.get_decoder()
-    outside = {name: value for name, value in model.state_dict().items() if ".layers." not in name}
+    outside = {name: value for name, value in model.state_dict().items() if not {"layers", "h"} & {*name.split(".")}}
     made.load_state_dict(outside, strict=False)
     for place, layer in enumerate(order):
-        new.layers[place].load_state_dict(old.layers[layer].state_dict())
+        layers_of(made)[place].load_state_dict(layers_of(model)[layer].state_dict())
     return made
 
 
@@ -92,15 +103,12 @@ def positions(mask: torch.Tensor) -> torch.Tensor:
     return (mask.cumsum(1) - 1).clamp(min=0)
 
 
-def sharp_routers(windows: int = 3, mode: Any = "floor", seed: int = 0, **sizes: int) -> Routers:
+def sharp_routers(windows: int = 3, mode: Any = "floor", seed: int = 0, layers: int = LAYERS) -> Routers:
     """Random routers that say skip, execute and repeat about equally often, and surely."""
     import torch
 
-    from raw2fig.papers.dr_llm.routing.routers import Routers
+    from raw2fig.papers.dr_llm.routing.routers import Routers, new_routers
 
-    torch.manual_seed(seed)
-    routers = Routers(sizes.get("layers", LAYERS), HIDDEN, 8, windows, mode)
-    with torch.no_grad():
-        routers.weight1.mul_(3)
-        routers.weight2.mul_(30)
-    return routers
+    stack = new_routers(layers, HIDDEN, 8, 2, torch.Generator().manual_seed(seed))
+    sharp = {"linear1.weight": 3, "linear2.weight": 30}
+    return Routers({name: part * sharp.get(name, 1) for name, part in stack.items()}, windows, mode)

@@ -6,23 +6,13 @@ The base and the labelled route are fixed, so a router sees the same states in e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from raw2fig.errors import InputError
 
 if TYPE_CHECKING:
-    import torch
-
     from raw2fig.papers.dr_llm.routing import RoutedModel
-    from raw2fig.papers.dr_llm.routing.pooling import WindowMode
-
-
-class Features(NamedTuple):
-    """Means (prompts, layers, windows, hidden) in the precision of the model, on the CPU, and how many of the windows
-    each prompt has, (prompts,); the others are 0. `Routers` takes both as they are."""
-
-    means: torch.Tensor
-    windows: torch.Tensor
+    from raw2fig.papers.dr_llm.routing.pooling import Pooled, WindowMode
 
 
 def teacher_forced(
@@ -32,30 +22,31 @@ def teacher_forced(
     windows: int,
     mode: WindowMode,
     batch: int,
-) -> Features:
-    """Features of `prompts` (token ids) while each takes the route of its `labels` (prompts, layers), 0, 1 or 2.
+) -> Pooled:
+    """Features of `prompts` (token ids) while each takes the route of its `labels` (prompts, layers), 0, 1 or 2: means
+    (prompts, layers, windows, width) in the precision of the model, on the CPU.
 
     The features of a layer are what goes into it, after the labelled actions of the layers before. Prompts of similar
     length share a batch. Raises `InputError` for labels of another shape and for prompts without tokens.
     """
     import torch
 
-    from raw2fig.papers.dr_llm.routing.pooling import pool
+    from raw2fig.papers.dr_llm.routing.pooling import Pooled, pool
     from raw2fig.papers.dr_llm.routing.route import as_actions
 
     actions = as_actions(labels, routed.layers)
     if len(actions) != len(prompts):
         raise InputError("labels", f"are for {len(actions)} prompts", str(len(prompts)))
     decoder: Any = routed.base.get_decoder()
-    size = decoder.config.hidden_size
-    means = torch.zeros(len(prompts), routed.layers, windows, size, dtype=decoder.dtype)
+    width = decoder.config.hidden_size
+    means = torch.zeros(len(prompts), routed.layers, windows, width, dtype=decoder.dtype)
     used = torch.zeros(len(prompts), dtype=torch.long)
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
-        width = len(prompts[rows[-1]])
-        ids = torch.tensor([[*prompts[row], *[0] * (width - len(prompts[row]))] for row in rows])
-        mask = torch.arange(width) < torch.tensor([len(prompts[row]) for row in rows])[:, None]
+        longest = len(prompts[rows[-1]])
+        ids = torch.tensor([[*prompts[row], *[0] * (longest - len(prompts[row]))] for row in rows])
+        mask = torch.arange(longest) < torch.tensor([len(prompts[row]) for row in rows])[:, None]
         ids, mask = ids.to(decoder.device), mask.to(decoder.device)
         with torch.no_grad(), routed.fixed_route(actions[rows]):
             # a layer's input is the output of the one before; the last output, after the final norm, is nobody's
@@ -64,4 +55,4 @@ def teacher_forced(
             pooled = pool(state, mask.to(state.device), windows, mode)
             means[rows, layer] = pooled.means.to("cpu", means.dtype)
             used[rows] = pooled.windows.cpu()
-    return Features(means, used)
+    return Pooled(means, used)

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from raw2fig.errors import InputError
 from raw2fig.papers.dr_llm.routing.pooling import WindowMode
-from raw2fig.papers.dr_llm.routing.routers import Routers
+from raw2fig.papers.dr_llm.routing.routers import Routers, by_layer, new_routers, stacked
 from raw2fig.settings import Field, Record, read
 from raw2fig.tables import read_json, write_json
 
@@ -41,7 +41,6 @@ class RouterConfig(Record):
     num_layers: int = Field(ge=1, description="Layers of the base.")
     hidden_size: int = Field(ge=1, description="Width of the base's hidden states.")
     router_hidden: int = Field(ge=1, description="Width of a router's hidden layer.")
-    linear_layers: int = Field(ge=1, description="Linear maps of a router.")
     num_windows: int = Field(ge=1, description="Most windows whose means a router reads.")
     window_mode: WindowMode = Field(description="How a prompt is cut into windows.")
     activation: Literal["gelu_tanh"] = Field(description="Between a router's two layers.")
@@ -73,9 +72,8 @@ def save(folder: Path, base: PreTrainedModel, routers: Routers, control: float, 
         "base_model_name_or_path": str(base.config._name_or_path),
         "base_fingerprint": fingerprint(base),
         "num_layers": routers.layers,
-        "hidden_size": routers.hidden,
-        "router_hidden": routers.width,
-        "linear_layers": routers.linear_layers,
+        "hidden_size": routers.width,
+        "router_hidden": routers.hidden,
         "num_windows": routers.windows,
         "window_mode": routers.mode,
         "activation": "gelu_tanh",
@@ -85,8 +83,8 @@ def save(folder: Path, base: PreTrainedModel, routers: Routers, control: float, 
         "early_stop": origin.early_stop,
     }
     write_json(read(RouterConfig, values, str(folder / CONFIG)).model_dump(), folder / CONFIG)
-    tensors = {key: tensor.detach().float().cpu().contiguous() for key, tensor in routers.by_layer().items()}
-    save_file(tensors, folder / WEIGHTS)
+    stack = {name: part.detach().float().cpu() for name, part in routers.stack.items()}
+    save_file(by_layer(stack), folder / WEIGHTS)
 
 
 def load(folder: Path, base: PreTrainedModel) -> tuple[Routers, float]:
@@ -103,24 +101,22 @@ def load(folder: Path, base: PreTrainedModel) -> tuple[Routers, float]:
             raise InputError(where, f"{name} is {getattr(config, name)}", f"{size}, as in this model")
     if config.base_fingerprint != fingerprint(base):
         raise InputError(where, f"these routers belong to {config.base_model_name_or_path}", "the same weights")
-    routers = Routers(
-        config.num_layers,
-        config.hidden_size,
-        config.router_hidden,
-        config.num_windows,
-        config.window_mode,
-        config.linear_layers,
-    )
+    stack = {name: part.to(base.device) for name, part in _stack(folder / WEIGHTS, config).items()}
+    return Routers(stack, config.num_windows, config.window_mode), config.control_p
+
+
+def _stack(path: Path, config: RouterConfig) -> dict[str, torch.Tensor]:
+    """The weights of all layers, as many linear maps as the file has."""
     try:
-        stored = load_file(folder / WEIGHTS)
+        stored = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(folder / WEIGHTS, f"cannot be read ({error})", "a safetensors file") from error
-    own = routers.by_layer()
-    for name in sorted(own.keys() ^ stored.keys()):
-        raise InputError(folder / WEIGHTS, f"{name} is {'missing' if name in own else 'unknown'}", "as in its config")
-    for name, tensor in own.items():
-        if stored[name].shape != tensor.shape:
-            expected = f"{tuple(tensor.shape)}"
-            raise InputError(folder / WEIGHTS, f"{name} has the shape {tuple(stored[name].shape)}", expected)
-        tensor.data.copy_(stored[name])
-    return routers.to(base.device), config.control_p
+        raise InputError(path, f"cannot be read ({error})", "a safetensors file") from error
+    maps = sum(name.startswith("routers.0.linear") and name.endswith(".weight") for name in stored)
+    sizes = (config.num_layers, config.hidden_size, config.router_hidden, max(1, maps))
+    expected = by_layer(new_routers(*sizes, torch.Generator()))
+    for name in sorted(expected.keys() ^ stored.keys()):
+        raise InputError(path, f"{name} is {'missing' if name in expected else 'unknown'}", "the routers of its config")
+    for name, part in expected.items():
+        if stored[name].shape != part.shape:
+            raise InputError(path, f"{name} has the shape {tuple(stored[name].shape)}", f"{tuple(part.shape)}")
+    return stacked(stored)

@@ -9,8 +9,10 @@ from raw2fig.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-SKIP, EXECUTE, REPEAT = ACTIONS = 0, 1, 2
+SKIP, EXECUTE, REPEAT = 0, 1, 2
 """How often a layer is applied."""
+ACTIONS = ("skip", "execute", "repeat")
+"""Names of 0, 1 and 2."""
 PLAIN = -0.5
 """The knob at which the routers alone decide."""
 
@@ -35,12 +37,12 @@ def turn(probabilities: torch.Tensor, knob: float) -> torch.Tensor:
     return ((1 - share) * start + share * end).expand_as(probabilities)
 
 
-def decide(logits: torch.Tensor, knob: float) -> torch.Tensor:
-    """The likeliest action (...) for `logits` (..., 3) at a knob, on the CPU in float64: at the edges of the knob's
-    plateaus float32 rounds sure routers to a tie. Ties are broken to executing, for a router that has learnt nothing
-    must leave the model as it is."""
+def decide(logits: torch.Tensor, knob: float = PLAIN) -> torch.Tensor:
+    """The likeliest action (...) for `logits` (..., 3) at a knob, in float64: at the ends of the knob's plateaus
+    float32 rounds sure routers to a tie. Ties are broken to executing, for a router that has learnt nothing must leave
+    the model as it is."""
     import torch
 
-    mixed = turn(logits.to("cpu", torch.float64).softmax(-1), knob)
+    mixed = turn(logits.double().softmax(-1), knob)
     best = mixed.max(-1)
     return torch.where(mixed[..., EXECUTE] >= best.values, EXECUTE, best.indices)

@@ -44,8 +44,10 @@ class RoutedModel:
     decide, above it they need more confidence to leave the base's path, and from 0 to 0.75 they never do.
 
     `base` is routed from here on, whether it is called itself or through this object, until `detach` or the end of a
-    `with` block. Raises `InputError` for a model that cannot be routed exactly (`raw2fig.papers.dr_llm.routing.limits`)
-    and for routers of other sizes.
+    `with` block. `layers` is the number of its layers.
+
+    Raises `InputError` for a model that cannot be routed exactly (`raw2fig.papers.dr_llm.routing.limits`), and for
+    routers of other sizes.
     """
 
     def __init__(self, base: PreTrainedModel, routers: Routers | None = None, control: float = PLAIN) -> None:
@@ -156,10 +158,10 @@ class RoutedModel:
             raise InputError(type(self.base).__name__, "is detached", "`attach` before")
         return self.base
 
-    def _check_routers(self, layers: int, hidden: int) -> None:
-        if self.routers is not None and (self.routers.layers, self.routers.hidden) != (layers, hidden):
-            found = f"are for {self.routers.layers} layers of width {self.routers.hidden}"
-            raise InputError("routers", found, f"{layers} layers of width {hidden}")
+    def _check_routers(self, layers: int, width: int) -> None:
+        if self.routers is not None and (self.routers.layers, self.routers.width) != (layers, width):
+            found = f"are for {self.routers.layers} layers of width {self.routers.width}"
+            raise InputError("routers", found, f"{layers} layers of width {width}")
 
     def _replace(self, thing: Any, name: str, value: Any) -> None:
         """Set an attribute of the object itself until `detach`; it may have had one, of accelerate for example."""
@@ -210,7 +212,7 @@ class RoutedModel:
 
     def _route_of(self, rows: int, cache: RoutedCache | None) -> Route:
         """The route that was taken before, or one that is still to be decided."""
-        route = self._kept if cache is None or not cache.seen else cache.route
+        route = self._kept if cache is None else cache.route
         if route is None:
             route = Route(rows)
             if self._fixed is not None and len(self._fixed) not in (1, rows):
@@ -255,11 +257,11 @@ class RoutedModel:
         return forward
 
     def _decide(self, number: int, hidden: torch.Tensor, read: torch.Tensor | None) -> list[int]:
-        """Actions of layer `number` (rows,) for the states (rows, tokens, hidden) that go into it."""
+        """Actions of layer `number` (rows,) for the states (rows, tokens, width) that go into it."""
         if self._fixed is not None:
             return self._fixed[:, number].expand(len(hidden)).tolist()
         if self.routers is None or read is None:
             return [EXECUTE] * len(hidden)
         with torch.no_grad():
             pooled = pool(hidden, read.to(hidden.device), self.routers.windows, self.routers.mode)
-            return decide(self.routers.of_layer(number, pooled), self.control).tolist()
+            return decide(self.routers.of_layer(number, pooled).cpu(), self.control).tolist()

@@ -15,14 +15,15 @@ read, and the first windows have one more where the length is no multiple."""
 
 
 class Pooled(NamedTuple):
-    """Means (rows, windows, hidden), float32, and how many of its windows each row has (rows,); the others are 0."""
+    """Means (rows, ..., windows, width), and how many of its windows each row has (rows,); the others are 0."""
 
     means: torch.Tensor
     windows: torch.Tensor
 
 
 def pool(states: torch.Tensor, read: torch.Tensor, windows: int, mode: WindowMode) -> Pooled:
-    """Means of `states` (rows, tokens, hidden) over windows of the tokens that are `read` (rows, tokens), bool.
+    """Means of `states` (rows, tokens, width), float32, over windows of the tokens that are `read` (rows, tokens),
+    bool.
 
     A row of T tokens has w = min(windows, T) windows, which do not depend on where its padding is. Raises `InputError`
     for a row without tokens.
@@ -44,7 +45,7 @@ def pool(states: torch.Tensor, read: torch.Tensor, windows: int, mode: WindowMod
         longer[:, None] + (place - edge[:, None]) // size[:, None],
     )
     number = torch.arange(windows, device=states.device)
-    member = (window[:, None] == number[:, None]) & read[:, None] & (number < used[:, None])[..., None]
+    member = (window[:, None] == number[:, None]) & read[:, None]
     weights = member / member.sum(-1, keepdim=True).clamp(min=1)
     # padding may hold anything, and infinity times 0 is not 0
     return Pooled(weights @ states.float().masked_fill(~read[..., None], 0), used)

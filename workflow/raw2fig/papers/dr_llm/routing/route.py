@@ -48,7 +48,7 @@ def as_actions(actions: Any, layers: int) -> torch.Tensor:
         found = found[None]
     if found.ndim != 2 or found.shape[1] != layers or not len(found):
         raise InputError("actions", f"have the shape {tuple(found.shape)}", f"(rows, {layers}) or ({layers},)")
-    if found.is_floating_point() or not all(action in ACTIONS for action in found.unique().tolist()):
+    if found.is_floating_point() or not all(action in range(len(ACTIONS)) for action in found.unique().tolist()):
         raise InputError("actions", "are not all 0, 1 or 2", "how often each layer is applied")
     return found.cpu().long()
 
