@@ -61,6 +61,7 @@ def test_what_is_measured(tmp_path: Path) -> None:
         "C14": [-0.36],
     }.items():
         assert values(found[name]) == pytest.approx(expected, rel=5e-4, abs=1e-9), name
+    assert found["C2"]["estimate"]["n"] == 8  # ARC and DART of four models
     rerun = found["C14"]["estimate"]
     # two samples of 2,500 answers, 30.9 % of which are right
     assert (rerun["high"] - rerun["low"]) / 2 == pytest.approx(1.96 * 100 * (2 * 0.307 * 0.693 / 2500) ** 0.5, rel=0.06)
