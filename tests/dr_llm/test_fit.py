@@ -11,7 +11,7 @@ from raw2fig.lm.batches import Optimiser, rate_at
 from raw2fig.papers.dr_llm.fit import Features, Fitted, Training, fit, scores_of
 from raw2fig.papers.dr_llm.losses import Loss, class_weights
 from raw2fig.papers.dr_llm.routing.control import PLAIN, decide
-from raw2fig.papers.dr_llm.routing.routers import Routers
+from raw2fig.papers.dr_llm.routing.routers import by_layer, logits_of, new_routers
 
 LAYERS, WIDTH, WINDOWS = 4, 6, 3
 
@@ -42,11 +42,6 @@ def features(rows: int, seed: int = 0) -> Features:
     return Features(states, windows, labels)
 
 
-def new_routers(layers: int, width: int, hidden: int, linear_layers: int, seed: int = 0) -> Routers:
-    torch.manual_seed(seed)
-    return Routers(layers, width, hidden, WINDOWS, "floor", linear_layers)
-
-
 def module(tensors: dict[str, torch.Tensor], layer: int, linear_layers: int) -> torch.nn.Sequential:
     """One router as an ordinary module."""
     parts: list[torch.nn.Module] = []
@@ -60,12 +55,11 @@ def module(tensors: dict[str, torch.Tensor], layer: int, linear_layers: int) -> 
 
 @pytest.mark.parametrize("linear_layers", [1, 2, 3])
 def test_a_stack_is_one_network_for_each_layer(linear_layers: int) -> None:
-    stack = new_routers(LAYERS, WIDTH, 8, linear_layers)
-    for _, bias in stack.maps():
-        torch.nn.init.constant_(bias, 0.1)
+    stack = new_routers(LAYERS, WIDTH, 8, linear_layers, torch.Generator().manual_seed(0))
+    stack = {name: part + 0.1 * (name[-4:] == "bias") for name, part in stack.items()}
     some = features(5)
-    found = stack(some.states, some.windows)
-    tensors = stack.by_layer()
+    found = logits_of(stack, some.states, some.windows)
+    tensors = by_layer(stack)
     for layer in range(LAYERS):
         network = module(tensors, layer, linear_layers)
         for row in range(5):
@@ -75,39 +69,39 @@ def test_a_stack_is_one_network_for_each_layer(linear_layers: int) -> None:
 
 def test_windows_that_are_not_there_do_not_count() -> None:
     """Not even if there is no number in them."""
-    stack = new_routers(LAYERS, WIDTH, 8, 2)
+    stack = new_routers(LAYERS, WIDTH, 8, 2, torch.Generator().manual_seed(0))
     some = features(20)
     other = some.states.clone()
     behind = torch.arange(WINDOWS) >= some.windows[:, None]
     other[behind[:, None].expand(-1, LAYERS, -1)] = float("nan")
-    assert torch.equal(stack(some.states, some.windows), stack(other, some.windows))
+    assert torch.equal(logits_of(stack, some.states, some.windows), logits_of(stack, other, some.windows))
 
 
 def test_the_mean_of_logits_is_not_the_logit_of_the_mean() -> None:
-    stack = new_routers(LAYERS, WIDTH, 8, 2)
+    stack = new_routers(LAYERS, WIDTH, 8, 2, torch.Generator().manual_seed(0))
     some = features(5)
     three, one = torch.full((5,), WINDOWS), torch.ones(5, dtype=torch.int64)
-    of_mean = stack(some.states.mean(2, keepdim=True), one)
-    assert not torch.allclose(stack(some.states, three), of_mean, atol=1e-3)
+    of_mean = logits_of(stack, some.states.mean(2, keepdim=True), one)
+    assert not torch.allclose(logits_of(stack, some.states, three), of_mean, atol=1e-3)
 
 
 def test_first_weights_follow_xavier_with_zero_biases() -> None:
-    stack = new_routers(50, 64, 32, 2)
+    stack = new_routers(50, 64, 32, 2, torch.Generator().manual_seed(0))
     for number, (inputs, outputs) in enumerate([(64, 32), (32, 3)], 1):
-        weight, bias = stack.get_parameter(f"weight{number}"), stack.get_parameter(f"bias{number}")
+        weight, bias = stack[f"linear{number}.weight"], stack[f"linear{number}.bias"]
         assert weight.shape == (50, outputs, inputs)
         bound = (6 / (inputs + outputs)) ** 0.5
         assert weight.abs().max() <= bound
         assert float(weight.std()) == pytest.approx(bound / 3**0.5, rel=0.02)
         assert not bias.any()
-    assert not torch.equal(stack.get_parameter("weight1")[0], stack.get_parameter("weight1")[1])
+    assert not torch.equal(stack["linear1.weight"][0], stack["linear1.weight"][1])
 
 
 def test_check_08_number_of_weights() -> None:
     from raw2fig.papers.dr_llm.accounting import router_weights
 
-    stack = new_routers(3, 20, 7, 2)
-    assert sum(part.numel() for part in stack.parameters()) == router_weights(3, 20, 7)
+    stack = new_routers(3, 20, 7, 2, torch.Generator())
+    assert sum(part.numel() for part in stack.values()) == router_weights(3, 20, 7)
     assert router_weights(28, 3072, 128) == 11_024_468
     assert router_weights(32, 4096, 128) == 16_793_696
 
@@ -121,9 +115,7 @@ def one_by_one(some: Features, held_out: np.ndarray, settings: Training, seed: i
     """The same training with a module and an optimiser of its own for each layer."""
     draw = torch.Generator().manual_seed(seed)
     n = settings.linear_layers
-    first = {
-        name: one.detach() for name, one in new_routers(LAYERS, WIDTH, settings.hidden, n, seed).by_layer().items()
-    }
+    first = by_layer(new_routers(LAYERS, WIDTH, settings.hidden, n, draw))
     networks = [module(first, layer, n) for layer in range(LAYERS)]
     rate, decay = settings.optimiser.lr, settings.optimiser.weight_decay
     optimisers = [torch.optim.AdamW(one.parameters(), lr=rate, weight_decay=decay) for one in networks]
@@ -156,17 +148,17 @@ def one_by_one(some: Features, held_out: np.ndarray, settings: Training, seed: i
 def test_all_layers_at_once_are_trained_as_one_by_one(linear_layers: int) -> None:
     some, held_out = features(60), np.arange(60) % 5 == 0
     settings = training(linear_layers=linear_layers)
-    found = fit(some, held_out, settings, WINDOWS, "floor", 3)
+    found = fit(some, held_out, settings, 3)
     expected = one_by_one(some, held_out, settings, 3)
-    assert set(found.routers.by_layer()) == set(expected)
+    assert set(found.tensors) == set(expected)
     for name, tensor in expected.items():
-        assert torch.allclose(found.routers.by_layer()[name], tensor, atol=1e-4), name
+        assert torch.allclose(found.tensors[name], tensor, atol=1e-4), name
 
 
 @pytest.mark.training
 def test_routers_learn_a_planted_rule() -> None:
     some, held_out = features(1500), np.arange(1500) % 5 == 0
-    found = fit(some, held_out, training(hidden=16, epochs=12), WINDOWS, "floor", 0)
+    found = fit(some, held_out, training(hidden=16, epochs=12), 0)
     assert len(found.losses) == len(found.scores) == 12
     assert found.losses[-1] < 0.6 * found.losses[0]
     assert found.scores[-1].macro_f1 > 0.75
@@ -181,15 +173,11 @@ def test_no_held_out_row_is_learned_from() -> None:
     some, held_out = features(40), np.arange(40) < 10
     other = some._replace(labels=some.labels.clone())
     other.labels[:10] = 2 - other.labels[:10]
-    first, second, third = (
-        fit(some, held_out, training(), WINDOWS, "floor", 0),
-        fit(other, held_out, training(), WINDOWS, "floor", 0),
-        None,
-    )
-    third = fit(some, held_out, training(), WINDOWS, "floor", 1)
+    first, second, third = fit(some, held_out, training(), 0), fit(other, held_out, training(), 0), None
+    third = fit(some, held_out, training(), 1)
 
     def same(one: Fitted, two: Fitted) -> bool:
-        return all(torch.equal(a, b) for a, b in zip(one.routers.parameters(), two.routers.parameters(), strict=True))
+        return all(torch.equal(one.tensors[name], two.tensors[name]) for name in one.tensors)
 
     assert same(first, second)
     assert (first.losses, first.counts) == (second.losses, second.counts)
@@ -201,10 +189,10 @@ def test_no_held_out_row_is_learned_from() -> None:
 def test_features_may_have_another_type() -> None:
     some, held_out = features(40), np.arange(40) < 10
     half = some._replace(states=some.states.bfloat16())
-    found = fit(half, held_out, training(), WINDOWS, "floor", 0)
-    expected = fit(half._replace(states=half.states.float()), held_out, training(), WINDOWS, "floor", 0)
+    found = fit(half, held_out, training(), 0)
+    expected = fit(half._replace(states=half.states.float()), held_out, training(), 0)
     assert found.losses == expected.losses
-    assert {one.dtype for one in found.routers.parameters()} == {torch.float32}
+    assert {one.dtype for one in found.tensors.values()} == {torch.float32}
 
 
 def test_scores_are_those_of_scikit_learn() -> None:
@@ -226,4 +214,4 @@ def test_scores_are_those_of_scikit_learn() -> None:
 @pytest.mark.parametrize("number", [0, 40])
 def test_some_rows_must_be_held_out_and_some_not(number: int) -> None:
     with pytest.raises(InputError, match=rf"held_out: marks {number} of 40 rows; expected some and not all"):
-        fit(features(40), np.arange(40) < number, training(), WINDOWS, "floor", 0)
+        fit(features(40), np.arange(40) < number, training(), 0)

@@ -12,13 +12,12 @@ from raw2fig.errors import InputError
 from raw2fig.lm.batches import Optimiser, rate_at
 from raw2fig.papers.dr_llm.losses import Loss, focal_loss, loss_of
 from raw2fig.papers.dr_llm.paths import ACTIONS
+from raw2fig.papers.dr_llm.routing.control import PLAIN, decide
+from raw2fig.papers.dr_llm.routing.routers import by_layer, logits_of, new_routers
 from raw2fig.settings import Field, Record
 
 if TYPE_CHECKING:
     import torch
-
-    from raw2fig.papers.dr_llm.routing.pooling import WindowMode
-    from raw2fig.papers.dr_llm.routing.routers import Routers
 
 AT_ONCE = 512
 """Rows that are scored at a time."""
@@ -59,43 +58,33 @@ class Scores(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """Trained routers; counts of the training labels; and the mean loss of each epoch, with the scores on held-out rows
-    after it."""
+    """Trained weights by the names of an adapter, on the CPU; counts of the training labels; and the mean loss of each
+    epoch, with the scores on held-out rows after it."""
 
-    routers: Routers
+    tensors: dict[str, torch.Tensor]
     counts: tuple[int, ...]
     losses: list[float]
     scores: list[Scores]
 
 
-def fit(
-    features: Features, held_out: np.ndarray, settings: Training, windows: int, mode: WindowMode, seed: int
-) -> Fitted:
-    """Train the routers of all layers at once, on the rows that `held_out` (rows,) does not mark. They read at most
-    `windows` windows, cut by `mode`, as the features were made.
+def fit(features: Features, held_out: np.ndarray, settings: Training, seed: int) -> Fitted:
+    """Train the routers of all layers at once, on the rows that `held_out` (rows,) does not mark.
 
     Raises `InputError` where no row is held out, or none is left.
     """
     import torch
 
-    from raw2fig.papers.dr_llm.routing.routers import Routers
-
     rows = torch.from_numpy(np.flatnonzero(~held_out))
     if not 0 < len(rows) < len(held_out):
         raise InputError("held_out", f"marks {len(held_out) - len(rows)} of {len(held_out)} rows", "some and not all")
     device = features.states.device
-    _, layers, _, width = features.states.shape
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        routers = Routers(layers, width, settings.hidden, windows, mode, settings.linear_layers).to(device)
     draw = torch.Generator().manual_seed(seed)
+    _, layers, _, width = features.states.shape
+    first = new_routers(layers, width, settings.hidden, settings.linear_layers, draw)
+    stack = {name: weight.to(device).requires_grad_() for name, weight in first.items()}
     optimiser = settings.optimiser
     adam = torch.optim.AdamW(
-        routers.parameters(),
-        lr=optimiser.lr,
-        betas=(0.9, optimiser.beta2),
-        weight_decay=optimiser.weight_decay,
-        foreach=True,
+        stack.values(), lr=optimiser.lr, betas=(0.9, optimiser.beta2), weight_decay=optimiser.weight_decay, foreach=True
     )
     counts = torch.bincount(features.labels[rows.to(device)].flatten(), minlength=len(ACTIONS)).tolist()
     weights, gamma = loss_of(settings.loss, counts)
@@ -109,7 +98,7 @@ def fit(
         for some in rows[torch.randperm(len(rows), generator=draw)].to(device).split(settings.batch):
             for group in adam.param_groups:
                 group["lr"] = optimiser.lr * rate_at(update, updates, optimiser.warmup)
-            logits = routers(features.states[some].float(), features.windows[some])
+            logits = logits_of(stack, features.states[some].float(), features.windows[some])
             loss = focal_loss(logits, features.labels[some], alpha, gamma)
             loss.backward()
             adam.step()
@@ -117,20 +106,18 @@ def fit(
             sums += loss.detach() * len(some)
             update += 1
         losses.append(float(sums) / len(rows))
-        scores.append(score(features, np.flatnonzero(held_out), routers))
-    return Fitted(routers, tuple(counts), losses, scores)
+        scores.append(score(features, np.flatnonzero(held_out), stack))
+    return Fitted(by_layer({name: one.detach().cpu() for name, one in stack.items()}), tuple(counts), losses, scores)
 
 
-def score(features: Features, rows: np.ndarray, routers: Routers) -> Scores:
+def score(features: Features, rows: np.ndarray, stack: dict[str, torch.Tensor]) -> Scores:
     """Scores of routers on some rows of the features, which are given by their numbers."""
     import torch
-
-    from raw2fig.papers.dr_llm.routing.control import PLAIN, decide
 
     pairs = torch.zeros(len(ACTIONS) ** 2, dtype=torch.int64)
     with torch.no_grad():
         for some in torch.from_numpy(rows).to(features.states.device).split(AT_ONCE):
-            said = decide(routers(features.states[some].float(), features.windows[some]), PLAIN)
+            said = decide(logits_of(stack, features.states[some].float(), features.windows[some]), PLAIN)
             pairs += torch.bincount((features.labels[some] * len(ACTIONS) + said).flatten(), minlength=len(pairs)).cpu()
     return scores_of(pairs.reshape(len(ACTIONS), len(ACTIONS)).numpy())
 

@@ -71,9 +71,7 @@ def mini_measurements(runs: pd.DataFrame | None, luck: pd.DataFrame | None) -> M
     sure, found = runs[runs["variant"] == SURE], luck[luck["variant"] == SURE]
     released, walked = runs[runs["variant"] == RELEASED], luck[luck["variant"] == RELEASED]
     known: dict[str, Callable[[], Estimate | dict[str, Estimate]]] = {
-        "M1": lambda: dict(
-            zip(("questions", "layers"), map(over_replicates, shorter(found)), strict=True)
-        ),
+        "M1": lambda: dict(zip(("questions", "layers"), map(over_replicates, shorter(found)), strict=True)),
         "M2": lambda: depth_and_accuracy(sure, KNOWN),
         "M3": lambda: change(accuracy(of(sure, RANDOM, KNOWN)), accuracy(of(sure, ROUTER, KNOWN))),
         "M4": lambda: over_replicates(depth_by_level(sure), least=-1, most=1),

@@ -117,12 +117,13 @@ def train(
 
     from raw2fig.lm.models import load
     from raw2fig.papers.dr_llm.routing import RoutedModel
+    from raw2fig.papers.dr_llm.routing.routers import Routers, stacked
 
     stored, windows, mode = read_features(features)
     out = np.random.default_rng([seed, 4]).random(len(stored.labels)) < training.held_out
-    fitted = fit(stored, out, training, windows, mode, seed)
+    fitted = fit(stored, out, training, seed)
     network, _ = load(str(model))
-    with RoutedModel(network, fitted.routers) as routed:
+    with RoutedModel(network, Routers(stacked(fitted.tensors), windows, mode)) as routed:
         routed.save_routers(adapter, label_counts=fitted.counts)
     write_table(pd.DataFrame(epochs(fitted.losses, fitted.scores)), log)
 
