@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from raw2fig.papers.dr_llm.accounting import router_weights
 from raw2fig.papers.dr_llm.losses import class_weights
+from raw2fig.papers.dr_llm.own_claims import mini_measurements, real_measurements
 from raw2fig.papers.dr_llm.paths import ACTIONS
 from raw2fig.papers.dr_llm.published import (
     MODELS,
@@ -27,6 +28,7 @@ from raw2fig.papers.dr_llm.published import (
     total_change,
     total_of,
 )
+from raw2fig.papers.dr_llm.runs import read_luck, read_runs
 from raw2fig.published import number_in, read_numbers
 from raw2fig.stats import SEED, Estimate, Z, difference, fact
 from raw2fig.step import Input, claims
@@ -53,6 +55,10 @@ def measurements(
     throughput: Input,
     data: Input,
     numbers: Input,
+    runs: Input | None = None,
+    luck: Input | None = None,
+    pretrained: Input | None = None,
+    pretrained_luck: Input | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -72,6 +78,10 @@ def measurements(
         Published sizes of the data.
     numbers
         Other published numbers.
+    runs, luck
+        Evaluations and searches of the miniature, if it was run.
+    pretrained, pretrained_luck
+        Those of pretrained models.
     """
     inside, outside, methods_ = read_in_domain(in_domain), read_out_of_domain(out_of_domain), read_methods(methods)
     again, speed, sizes = read_independent(independent), gains(read_throughput(throughput)), read_data(data)
@@ -139,6 +149,10 @@ def measurements(
         },
         "C14": lambda: rerun(again),
         "C14b": lambda: rerun(again),
+        **mini_measurements(read_runs(runs) if runs else None, read_luck(luck) if luck else None),
+        **real_measurements(
+            read_runs(pretrained) if pretrained else None, read_luck(pretrained_luck) if pretrained_luck else None
+        ),
     }
 
 
