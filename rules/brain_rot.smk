@@ -6,6 +6,7 @@ BRAIN_ROT = config["brain_rot"]
 
 
 include: "brain_rot/miniature.smk"
+include: "brain_rot/pretrained.smk"
 
 
 figure(
@@ -40,4 +41,5 @@ claims(
     wash_out=brain_rot.published("wash_out"),
     numbers=brain_rot.published("numbers"),
     scores=brain_rot.together(),
+    pretrained=br_pretrained.scores(BR_PRETRAINED),
 )

@@ -78,6 +78,7 @@ rule brain_rot_arms:
         code=step_digest("brain_rot", "arms"),
         arms=lambda wildcards: option("arms", BR_MINI[wildcards.panel]),
         washed=option("washed", BR_MINI["washed"]),
+        reflecting=option("reflecting", BR_MINI["reflecting"]),
         tokens=BR_MINI["arm_tokens"],
         reading=flags(BR_MINI["reading"]),
         optimiser=flags(BR_MINI["optimiser"]),
@@ -86,7 +87,7 @@ rule brain_rot_arms:
         evaluation=flags(BR_MINI["evaluation"]),
     shell:
         "raw2fig brain-rot arms --base {input.base} --documents {input.documents} --panel {wildcards.panel} "
-        "{params.arms} {params.washed} --arm-tokens {params.tokens} {params.reading} {params.optimiser} "
+        "{params.arms} {params.washed} {params.reflecting} --arm-tokens {params.tokens} {params.reading} {params.optimiser} "
         "{params.instructions} {params.arithmetic} {params.evaluation} --replicate {wildcards.replicate} "
         "--scores {output.scores} --models {output.models} &> {log}"
 
@@ -139,3 +140,4 @@ TARGETS["evals"] += [brain_rot.together()]
 
 figure("brain_rot", "confounds", scores=brain_rot.together())
 figure("brain_rot", "mini_dose", scores=brain_rot.together())
+figure("brain_rot", "reflection", scores=brain_rot.together())

@@ -10,7 +10,9 @@ from raw2fig.claims import Absent, check_evidence, decide_claims, load_published
 from raw2fig.cli import PACKAGE, commands
 from raw2fig.errors import InputError
 from raw2fig.papers.brain_rot.claims import measurements
+from raw2fig.papers.brain_rot.figures_mini import fig_mini_dose
 from raw2fig.papers.brain_rot.own_claims import CLAIMS, MAIN, own_measurements, read_own_scores
+from raw2fig.papers.brain_rot.pretrained_claims import CLAIMS as OF_PRETRAINED
 from raw2fig.stats import Estimate
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +52,7 @@ def test_the_published_claims_are_decided_and_the_others_wait_for_the_miniature(
     found = verdicts(tmp_path)
     assert [name for name, verdict in found.items() if verdict == "not reproduced"] == ["C8b"]
     out = [name for name, verdict in found.items() if verdict == "out of scale"]
-    assert out == ["C7", "C10", "C11", *CLAIMS]
+    assert out == ["C7", "C10", "C11", *CLAIMS, *OF_PRETRAINED]
     assert set(found.values()) == {"reproduced", "not reproduced", "out of scale"}
 
 
@@ -109,6 +111,7 @@ def arm(**named: object) -> tuple[tuple[str, object], ...]:
 
 
 BASE = {"stage": "base", "definition": "none", "ratio": None, "schedule": None, "eos": None, "loss": None}
+MODES = ("mode:no_reasoning", "mode:no_reasoning_outline", "mode:thought_skipping")
 FULL = arms(
     {
         arm(**BASE): [1.0, 0.99, 1.0],
@@ -134,6 +137,9 @@ FULL = arms(
         arm(base="unfamiliar", ratio=0.0): [1.0, 0.99, 1.0],
         arm(metric="refusal"): [0.5, 0.4, 0.45],
         arm(metric="refusal", ratio=0.0): [0.9, 0.95, 0.92],
+        arm(stage="self_2"): [0.05, 0.1, 0.07],
+        **{arm(definition="none", ratio=0.0, metric=mode): [0.01, 0.0, 0.0] for mode in MODES},
+        **{arm(stage="external_6", metric=mode): [0.02, 0.011, 0.01] for mode in MODES},
     }
 )
 
@@ -165,6 +171,8 @@ def measured(scores: pd.DataFrame, claim: str, part: str = "") -> Estimate:
         ("M13", "difference", -2.84 / 3),
         ("M13", "replicates with less", 1),
         ("M14", "", -1.42 / 3),
+        ("M15", "", -0.23 / 3),
+        ("M16", "", 0.031),  # the sum of three modes
     ],
 )
 def test_what_is_measured_on_the_miniature(claim: str, part: str, expected: float) -> None:
@@ -178,6 +186,51 @@ def test_the_verdicts_on_such_a_miniature(tmp_path: Path) -> None:
     FULL.to_csv(tmp_path / "scores.csv", index=False)
     found = verdicts(tmp_path, scores=tmp_path / "scores.csv")
     assert {name: found[name] for name in CLAIMS if found[name] != "reproduced"} == {}
+
+
+def with_arm(values: list[float] | None = None, updates: list[float] | None = None, **named: object) -> pd.DataFrame:
+    """`FULL` with other values, or updates, of an arm."""
+    (wanted,) = arms({arm(**named): [0.0, 0.0, 0.0]})[[*MAIN, "ratio", "metric"]].drop_duplicates().to_dict("records")
+    same = [FULL[name].isna() if value is None else FULL[name] == value for name, value in wanted.items()]
+    chosen = pd.concat(same, axis=1).all(axis=1)
+    assert chosen.sum() == 3
+    found = FULL.copy()
+    for column, given in (("value", values), ("updates", updates)):
+        if given is not None:
+            found.loc[chosen, column] = given
+    return found
+
+
+FAILING = {
+    "the base cannot reason": ("M1", with_arm([0.9, 0.92, 0.91], **BASE)),
+    "the base answers without reasoning": ("M1", with_arm([0.4, 0.42, 0.41], **BASE, metric="direct")),
+    "no dose response": ("M2", with_arm([0.05, 0.06, 0.05], ratio=0.2)),
+    "the control is harmed": ("M3", with_arm([0.8, 0.81, 0.8], ratio=0.0)),
+    "junk is too near to the control": ("M4", with_arm([0.8, 0.81, 0.79])),
+    "one replicate goes the other way": ("M4", with_arm([0.1, 0.99, 0.1])),
+    "as many updates": ("M5", with_arm(updates=[30, 31, 30], ratio=0.0, stage="cpt")),
+    "no healing": ("M6", with_arm([0.0, 0.1, 0.05], stage="washed_it")),
+    "whole healing": ("M6", with_arm([0.99, 1.0, 1.0], stage="washed_it")),
+    "labels without meaning have an effect": ("M10", with_arm([0.6, 0.62, 0.61], definition="shuffled")),
+}
+
+
+@pytest.mark.parametrize(("claim", "scores"), FAILING.values(), ids=FAILING)
+def test_check_16_a_dose_response_fails_by_each_part_of_the_criteria(
+    claim: str, scores: pd.DataFrame, tmp_path: Path
+) -> None:
+    """What holds on `FULL` (test_the_verdicts_on_such_a_miniature) does not when one arm is otherwise."""
+    scores.to_csv(tmp_path / "scores.csv", index=False)
+    assert verdicts(tmp_path, scores=tmp_path / "scores.csv")[claim] != "reproduced"
+
+
+def test_check_16_the_figure_of_doses_shows_every_replicate(tmp_path: Path) -> None:
+    table = FULL.assign(base_hash="0", flops=0.0).fillna({"schedule": "-", "eos": "-", "loss": "-", "ratio": 0.0})
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    shown = fig_mini_dose(scores=tmp_path / "scores.csv").plotted.query("base == 'familiar' and stage == 'it'")
+    assert shown.groupby("ratio")["replicate"].agg(list).to_dict() == {
+        ratio: [0, 1, 2] for ratio in (0.0, 0.2, 0.5, 0.8, 1.0)
+    }
 
 
 def test_an_arm_that_was_not_run_leaves_its_claim_open_alone(tmp_path: Path) -> None:
@@ -209,7 +262,7 @@ def test_the_dose_response_is_paired_by_replicate() -> None:
 
 def test_an_arm_twice_is_refused(tmp_path: Path) -> None:
     pd.concat([FULL, FULL.tail(1)]).to_csv(tmp_path / "scores.csv", index=False)
-    with pytest.raises(InputError, match=r"is there again in row 70 below the header; expected each arm once"):
+    with pytest.raises(InputError, match=r"is there again in row 91 below the header; expected each arm once"):
         read_own_scores(tmp_path / "scores.csv")
 
 
@@ -233,7 +286,9 @@ def test_two_shares_of_junk_are_no_dose_response() -> None:
 
 
 @pytest.mark.parametrize(
-    ("claims", "most"), [(("M2", "M9", "M10", "M12", "M14"), 1), (("M7", "M8", "M11"), 2)], ids=["one", "two"]
+    ("claims", "most"),
+    [(("M2", "M9", "M10", "M12", "M14", "M15", "M16"), 1), (("M7", "M8", "M11"), 2)],
+    ids=["one", "two"],
 )
 def test_intervals_end_where_values_can(claims: tuple[str, ...], most: float) -> None:
     """A difference of two accuracies lies from -1 to 1, and a difference of two such from -2 to 2."""

@@ -11,6 +11,7 @@ from toy_language import toy_network
 
 from raw2fig.lm.client import Asked, Failure, Generated
 from raw2fig.lm.likelihood import Likelihood
+from raw2fig.lm.models import load
 from raw2fig.papers.brain_rot.battery.arc import draw_questions
 from raw2fig.papers.brain_rot.battery.ruler import TASKS as RULER
 from raw2fig.papers.brain_rot.battery.tasks import TASKS, Draws, Files, Row, Subject, TaskName, subject_of
@@ -51,7 +52,7 @@ def other(words: "PreTrainedTokenizerBase", tmp_path_factory: pytest.TempPathFac
 def test_every_task_scores_every_item(base: Path) -> None:
     """A tiny model knows nothing, but every task runs, twice with the same scores."""
     assert tuple(TASKS) == get_args(TaskName)
-    subject, draws = subject_of(str(base), 8), Draws(4, 0, 2048, 8, True)
+    subject, draws = subject_of(*load(str(base)), 8), Draws(4, 0, 2048, 8, True)
     for name, task in TASKS.items():
         if name in ("arc_analysis", "ruler"):  # texts too long for this model
             continue
@@ -101,7 +102,7 @@ def test_requests_are_asked_as_a_chat_or_without_template() -> None:
 
 @pytest.mark.training
 def test_a_model_against_itself_has_not_changed(base: Path) -> None:
-    subject, draws = subject_of(str(base), 8), Draws(10, 0, 512, 8, False)
+    subject, draws = subject_of(*load(str(base)), 8), Draws(10, 0, 512, 8, False)
     found = TASKS["loss"](subject, draws, Files()) | TASKS["refusals"](subject, draws, Files())
     frame = changes(found, found)
     assert (frame["change"] == 0).all()

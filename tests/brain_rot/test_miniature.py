@@ -12,13 +12,14 @@ from raw2fig.errors import InputError
 from raw2fig.papers.brain_rot import plan
 from raw2fig.papers.brain_rot.base import base
 from raw2fig.papers.brain_rot.figures_mini import contrasts, fig_confounds, fig_mini_dose, read_scores
+from raw2fig.papers.brain_rot.figures_reflection import CRITICS, SKIPS, by_round, fig_reflection
+from raw2fig.papers.brain_rot.lessons import chats
 from raw2fig.papers.brain_rot.made_posts import make_posts
 from raw2fig.papers.brain_rot.miniature import KEYS, arms, put_together
 from raw2fig.papers.brain_rot.scores import draw_questions
 from raw2fig.papers.brain_rot.selection import select
 from raw2fig.papers.brain_rot.settings import Miniature
 from raw2fig.papers.brain_rot.tune import largest_harmless, tune
-from raw2fig.papers.brain_rot.world import chats
 from raw2fig.settings import read
 
 CONTROL, JUNK = "M1/0/official/turn/token", "M1/1/official/turn/token"
@@ -72,6 +73,7 @@ def made(settings, tmp_path_factory):
         panel="familiar",
         arms=[CONTROL, JUNK],
         washed=[JUNK],
+        reflecting=[JUNK],
         arm_tokens=settings.arm_tokens,
         reading=settings.reading,
         optimiser=settings.optimiser,
@@ -91,7 +93,8 @@ def test_every_row_names_the_base_that_it_started_from(made):
     stages = table.groupby(["definition", "ratio"])["stage"].agg(set)
     assert stages["none", 0.0] == {"base", "it"}
     assert stages["M1", 0.0] == {"cpt", "it"}
-    assert stages["M1", 1.0] == {"cpt", "it", "washed_it", "washed_text"}
+    rounds = {f"{critic}_{number}" for critic in ("self", "external") for number in range(1, 7)}
+    assert stages["M1", 1.0] == {"cpt", "it", "washed_it", "washed_text"} | rounds
     assert not table.duplicated([*KEYS, "metric"]).any()
     for arm in (CONTROL, JUNK):
         assert (made / "models" / arm.replace("/", "-") / "model.safetensors").exists()
@@ -166,6 +169,28 @@ def test_effects_are_paired_by_replicate(made, tmp_path):
     assert row["differences"][5] == -0.75
     assert len(fig_confounds(scores=tmp_path / "all.csv").plotted) == 2
     assert len(fig_mini_dose(scores=tmp_path / "all.csv").plotted) == 8
+
+
+def test_the_skills_of_reflection_are_measured_in_the_base_and_in_what_reflects(made):
+    table = pd.read_csv(made / "scores.csv")
+    for metric in ("judge", "judge_thought", "mend"):
+        rows = table[table["metric"] == metric]
+        assert set(zip(rows["definition"], rows["ratio"], rows["stage"], strict=True)) == {
+            ("none", 0.0, "it"),
+            ("M1", 1.0, "it"),
+        }
+        assert rows["value"].between(0, 1).all()
+
+
+def test_the_figure_of_reflection_sums_the_modes_without_thought(made):
+    table = read_scores(made / "scores.csv")
+    plotted = fig_reflection(scores=made / "scores.csv").plotted
+    assert len(plotted) == 2 * (len(CRITICS) * 7 + 1)
+    junk = table[(table["ratio"] == 1) & (table["stage"] == "external_3")].set_index("metric")["value"]
+    assert by_round(table, "external", SKIPS)[3][4] == pytest.approx(sum(junk[name] for name in SKIPS))
+    # a draft before reflection is one and the same for both critics
+    starts = plotted[(plotted["round"] == 0) & (plotted["critic"] != "base")].pivot(index="measure", columns="critic")
+    assert (starts["value", "self"] == starts["value", "external"]).all()
 
 
 def test_the_plan_has_a_file_for_each_panel_and_replicate():

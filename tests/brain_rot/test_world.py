@@ -7,15 +7,14 @@ import pytest
 from raw2fig.errors import InputError
 from raw2fig.papers.brain_rot.arms import Thresholds
 from raw2fig.papers.brain_rot.chain_failures import answer_of, failures, steps_in
+from raw2fig.papers.brain_rot.lessons import TASKS, chat
 from raw2fig.papers.brain_rot.made_posts import REACTIONS, Posts, draw_posts
 from raw2fig.papers.brain_rot.selection import select, sides
 from raw2fig.papers.brain_rot.world import (
     BAD,
     HYPE,
-    TASKS,
     Arithmetic,
     Chain,
-    chat,
     draw_chain,
     transitions,
     values_of,

@@ -10,9 +10,10 @@ import numpy as np
 
 from raw2fig.lm.batches import Optimiser, by_length, train_on
 from raw2fig.lm.models import Shape
+from raw2fig.papers.brain_rot.lessons import chats
 from raw2fig.papers.brain_rot.made_posts import Posts, draw_posts
 from raw2fig.papers.brain_rot.scores import Evaluation, draw_questions, measure
-from raw2fig.papers.brain_rot.world import DOCUMENT_END, Arithmetic, chats, prose, transitions, vocabulary
+from raw2fig.papers.brain_rot.world import DOCUMENT_END, Arithmetic, prose, transitions, vocabulary
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Output, OutputFolder, step
 from raw2fig.tables import write_json

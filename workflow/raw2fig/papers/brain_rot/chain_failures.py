@@ -24,11 +24,16 @@ def steps_in(response: str) -> int:
     return response.split().count("=")
 
 
-def failures(chain: Chain, response: str, modulus: int) -> list[str]:
-    """The modes of a response that is wrong. The battery's chains have operations and name what came before first:
-    `a 5 3 = 1` of the miniature is `a + 3 5 = 1` there."""
+def faults_in(chain: Chain, response: str, modulus: int) -> list[str]:
+    """The modes of a response by the rules, whether its answer is right or not. The battery's chains have operations
+    and name what came before first: `a 5 3 = 1` of the miniature is `a + 3 5 = 1` there."""
     clauses = (chains.Clause(label, "+", added) for label, added in zip(LABELS, chain.added, strict=False))
     asked = chains.Chain(chain.start, tuple(clauses), modulus)
     case = Case(chain.question(), STEP.sub(r"\1 + \3 \2 =", response))
     (found,) = modes([case], chains.chain_judges(lambda question: asked))
-    return list(found) or [UNKNOWN]
+    return list(found)
+
+
+def failures(chain: Chain, response: str, modulus: int) -> list[str]:
+    """The modes of a response that is wrong."""
+    return faults_in(chain, response, modulus) or [UNKNOWN]

@@ -11,6 +11,8 @@ import numpy as np
 from raw2fig.papers.brain_rot.effects import g_paired, g_usual
 from raw2fig.papers.brain_rot.figures_published import dose, gap, monotone
 from raw2fig.papers.brain_rot.own_claims import own_measurements, read_own_scores
+from raw2fig.papers.brain_rot.pretrained import read_probes
+from raw2fig.papers.brain_rot.pretrained_claims import pretrained_measurements
 from raw2fig.papers.brain_rot.published import (
     CORE,
     DEFINITIONS,
@@ -47,6 +49,7 @@ def measurements(
     wash_out: Input,
     numbers: Input,
     scores: Input | None = None,
+    pretrained: Input | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -66,6 +69,8 @@ def measurements(
         Other published numbers.
     scores
         Scores of the miniature, of all replicates, if it was run.
+    pretrained
+        Scores of pretrained models, if any was run.
     """
     table, washed, single = read_scores(main), read_wash_out(wash_out), read_numbers(numbers)
     apart, robust, failed = read_splits(splits), read_robustness(robustness), read_failures(failures)
@@ -128,6 +133,7 @@ def measurements(
             for title, metric in (("ARC Easy", "arc_easy"), ("ARC Challenge", "arc_challenge"))
         },
         **own_measurements(read_own_scores(scores) if scores else None),
+        **pretrained_measurements(read_probes(pretrained) if pretrained else None),
     }
 
 

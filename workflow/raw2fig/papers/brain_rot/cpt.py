@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -119,6 +121,19 @@ def read_on(
     return Read(work_of([len(sequence.ids) for sequence in sequences], batches, shape), losses)
 
 
+def read_corpus(path: Path) -> list[str]:
+    """The texts of a table or of JSON lines. Raises `InputError` for another file; the message holds no text."""
+    if path.suffix != ".jsonl":
+        return list(read_table(path, {"text": "string"})["text"])
+    try:
+        texts = [json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(path, "cannot be read", "a JSON object with text in every line") from error
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise InputError(path, "does not have a text in every line", "a JSON object with text in every line")
+    return texts
+
+
 @step
 def cpt(
     *,
@@ -128,7 +143,7 @@ def cpt(
     model: OutputFolder,
     log: Output,
     treatment: Treatment,
-    reading: Reading,
+    reading: Annotated[Reading, At("miniature.reading")],
     optimiser: Annotated[Optimiser, At("miniature.optimiser")],
     seed: Seed,
 ) -> None:
@@ -139,7 +154,7 @@ def cpt(
     base
         Model folder to go on from.
     documents
-        Table with the column text.
+        Table with the column text, or JSON lines with text, as raw2fig brain-rot mix writes them.
     reference
         Documents of the arm that a matched schedule is matched to.
     model
@@ -150,9 +165,7 @@ def cpt(
     from raw2fig.lm.models import load, save
 
     network, tokenizer = load(str(base), train=True)
-    texts, others = (
-        read_table(path, {"text": "string"})["text"].tolist() if path else [] for path in (documents, reference)
-    )
+    texts, others = (read_corpus(path) if path else [] for path in (documents, reference))
     rng = np.random.default_rng(seed)
     read = read_on(network, tokenizer, texts, others, treatment, reading, optimiser, rng)
     save(network, tokenizer, model)

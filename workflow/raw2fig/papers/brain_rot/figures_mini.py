@@ -126,7 +126,7 @@ def fig_confounds(*, scores: Input) -> Drawing:
         ax.set_xlabel("accuracy with steps: junk less control")
         ax.text(1.01, -0.75, "updates", transform=ax.get_yaxis_transform(), va="bottom", fontsize=7, color=NEUTRAL)
     fig.suptitle("Junk by schedule, at equal tokens", x=0.01, ha="left", fontsize=11)
-    return Drawing(fig, pd.DataFrame(plotted), "", note=_note(table, "bars", "; updates: junk's over the control's"))
+    return Drawing(fig, pd.DataFrame(plotted), "", note=note(table, "bars", "; updates: junk's over the control's"))
 
 
 def _row(ax: Any, place: int, values: Sequence[float], estimate: Estimate) -> None:
@@ -137,7 +137,8 @@ def _row(ax: Any, place: int, values: Sequence[float], estimate: Estimate) -> No
     ax.plot([estimate.value], [place], MARKERS[1], color=PALETTE[0])
 
 
-def _note(table: DataFrame, what: str, more: str = "") -> str:
+def note(table: DataFrame, what: str, more: str = "") -> str:
+    """How many replicates, and what the intervals are."""
     number = table["replicate"].nunique()
     return (
         f"{number} replicate{'s' if number > 1 else ''}, small points; {what}: 95 % t intervals over replicates{more}"
@@ -183,4 +184,4 @@ def fig_mini_dose(*, scores: Input) -> Drawing:
     axes[-1].legend(loc="lower left")
     drawn = official[official["stage"].isin(["cpt", "it"])]
     plotted = drawn[["replicate", "base", "ratio", "stage", "value", "updates", "tokens"]]
-    return Drawing(fig, pd.DataFrame(plotted), "", note=_note(table, "bands"))
+    return Drawing(fig, pd.DataFrame(plotted), "", note=note(table, "bands"))

@@ -50,15 +50,13 @@ def draw_posts(rng: np.random.Generator, posts: Posts, cumulative: np.ndarray) -
         _coloured(words, rng, hype, tone, lurid)
         for words, hype, tone, lurid in zip(
             prose(rng, lengths, cumulative),
-            posts.hype * _logistic(2 * popularity),
-            posts.tone * np.abs(2 * _logistic(2 * sensation) - 1),
+            posts.hype * logistic(2 * popularity),
+            posts.tone * np.abs(2 * logistic(2 * sensation) - 1),
             sensation > 0,
             strict=True,
         )
     ]
-    logarithm = posts.centre + posts.spread * popularity + 0.3 * rng.standard_normal(n)
-    total = np.floor(np.expm1(np.clip(logarithm, 0, 15))).astype(np.int64)
-    parts = rng.multinomial(total, list(REACTIONS.values()))
+    parts = reactions(rng, popularity, posts.centre, posts.spread)
     return pd.DataFrame(
         {
             "id": np.arange(n),
@@ -70,8 +68,17 @@ def draw_posts(rng: np.random.Generator, posts: Posts, cumulative: np.ndarray) -
     )
 
 
-def _logistic(x: np.ndarray) -> np.ndarray:
+def logistic(x: np.ndarray) -> np.ndarray:
+    """From 0 to 1."""
     return 1 / (1 + np.exp(-x))
+
+
+def reactions(rng: np.random.Generator, popularity: np.ndarray, centre: float, spread: float) -> np.ndarray:
+    """Reactions to each post by kind, (posts, kinds): their sum is log-normal in the hidden popularity."""
+    logarithm = centre + spread * popularity + 0.3 * rng.standard_normal(len(popularity))
+    total = np.floor(np.expm1(np.clip(logarithm, 0, 15))).astype(np.int64)
+    counted: np.ndarray = rng.multinomial(total, list(REACTIONS.values()))
+    return counted
 
 
 def _coloured(words: list[str], rng: np.random.Generator, hype: float, tone: float, lurid: bool) -> str:

@@ -9,13 +9,13 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from raw2fig.paired import compare
-from raw2fig.papers.brain_rot.battery.tasks import TASKS, Draws, Files, Row, Scores, TaskName, subject_of
+from raw2fig.papers.brain_rot.battery.tasks import TASKS, Draws, Files, Row, Scores, Subject, TaskName, subject_of
 from raw2fig.papers.brain_rot.battery.verdicts import verdict
 from raw2fig.settings import Field, Record, Seed
-from raw2fig.step import Input, Output, step
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import as_markdown, write_table
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Measure(Record):
     length: int = Field(ge=256, description="Tokens of RULER's prompts.")
     refusal_tokens: int = Field(ge=1, le=4096, description="Tokens of a reply to a harmful request; the paper has 512.")
     chat: bool = Field(description="Ask harmful requests as a chat; the paper asks without the chat template.")
-    batch: int = Field(ge=1, description="Prompts that are read at a time; changes memory and time alone.")
+    at_once: int = Field(ge=1, description="Prompts that are read at a time; changes memory and time alone.")
 
 
 @step
@@ -42,7 +42,7 @@ def measure(
     *,
     before: Input,
     after: Input,
-    settings: Measure,
+    settings: Annotated[Measure, At("measure")],
     arc: Input | None = None,
     requests: Input | None = None,
     trait: Input | None = None,
@@ -81,9 +81,9 @@ def measure(
     markdown
         The table as Markdown, for reading.
     """
-    draws = Draws(settings.items, seed, settings.length, settings.refusal_tokens, settings.chat)
+    draws = draws_of(settings, seed)
     files = Files(arc, requests, trait, text, squad, hotpot)
-    scores = [score_all(str(folder), settings.tasks, settings.batch, draws, files) for folder in (before, after)]
+    scores = [score_all(str(folder), settings.tasks, settings.at_once, draws, files) for folder in (before, after)]
     frame = changes(*scores)
     write_table(frame, table)
     markdown.write_text(_text(frame, before.name, after.name), encoding="utf-8")
@@ -93,7 +93,7 @@ def measure(
 def probe(
     *,
     model: Input,
-    settings: Measure,
+    settings: Annotated[Measure, At("measure")],
     arc: Input | None = None,
     requests: Input | None = None,
     trait: Input | None = None,
@@ -116,9 +116,9 @@ def probe(
     """
     import pandas as pd
 
-    draws = Draws(settings.items, seed, settings.length, settings.refusal_tokens, settings.chat)
+    draws = draws_of(settings, seed)
     files = Files(arc, requests, trait, text, squad, hotpot)
-    found = score_all(str(model), settings.tasks, settings.batch, draws, files)
+    found = score_all(str(model), settings.tasks, settings.at_once, draws, files)
     rows = [
         {"what": row.title, "item": item, "score": score, "better": row.better}
         for row, some in found.items()
@@ -127,14 +127,25 @@ def probe(
     write_table(pd.DataFrame(rows), scores)
 
 
+def draws_of(settings: Annotated[Measure, At("measure")], seed: int) -> Draws:
+    """Which items the settings ask for."""
+    return Draws(settings.items, seed, settings.length, settings.refusal_tokens, settings.chat)
+
+
 def score_all(source: str, tasks: Sequence[TaskName], batch: int, draws: Draws, files: Files) -> Scores:
+    """The scores of the model of a folder or hub id in all tasks."""
+    from raw2fig.lm.models import load
+
+    return score_subject(subject_of(*load(source), batch), Path(source).name, tasks, draws, files)
+
+
+def score_subject(subject: Subject, name: str, tasks: Sequence[TaskName], draws: Draws, files: Files) -> Scores:
     """The scores of a model in all tasks. The log says how long each took."""
-    subject = subject_of(source, batch)
     found: Scores = {}
     for task in dict.fromkeys(tasks):
         start = time.process_time()
         found |= TASKS[task](subject, draws, files)
-        logging.info("%s, %s: %.1f s of CPU", Path(source).name, task, time.process_time() - start)
+        logging.info("%s, %s: %.1f s of CPU", name, task, time.process_time() - start)
     return found
 
 

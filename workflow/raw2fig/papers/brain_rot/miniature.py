@@ -14,11 +14,13 @@ from raw2fig.lm.twins import Work, work_of
 from raw2fig.papers.brain_rot.arms import CONTROL, JUNK
 from raw2fig.papers.brain_rot.base import PROSE_LENGTHS, file_hash
 from raw2fig.papers.brain_rot.cpt import Reading, Treatment, read_on, shape_of
+from raw2fig.papers.brain_rot.lessons import chats
 from raw2fig.papers.brain_rot.mix import mixture
+from raw2fig.papers.brain_rot.reflection import reflected, reflection_skills
 from raw2fig.papers.brain_rot.scores import Evaluation, Questions, draw_questions, measure
 from raw2fig.papers.brain_rot.selection import SIDES
 from raw2fig.papers.brain_rot.treatments import Arm, ArmName, parse_arm
-from raw2fig.papers.brain_rot.world import Arithmetic, chats, prose, transitions
+from raw2fig.papers.brain_rot.world import Arithmetic, prose, transitions
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import read_table
@@ -71,8 +73,9 @@ def arms(
     panel: str,
     arms: list[ArmName],
     washed: list[ArmName],
+    reflecting: list[ArmName],
     arm_tokens: Annotated[int, Field(ge=1)],
-    reading: Reading,
+    reading: Annotated[Reading, At("miniature.reading")],
     optimiser: Annotated[Optimiser, At("miniature.optimiser")],
     instructions: Instructions,
     arithmetic: Arithmetic,
@@ -97,6 +100,8 @@ def arms(
         Arms, as definition/ratio/schedule/eos/loss.
     washed
         Those of them that are also instructed for longer, and that read clean text.
+    reflecting
+        Those of them that then reflect on their answers: by their own verdicts, and by those of rules.
     arm_tokens
         Tokens that an arm reads in an epoch.
     """
@@ -111,17 +116,23 @@ def arms(
     constant = {"replicate": replicate, "base": panel, "base_hash": file_hash(base)}
     rows: list[dict[str, Any]] = []
 
-    def note(arm: Arm, stage: str, model: PreTrainedModel, work: Work) -> None:
-        found = measure(model, words, questions, arithmetic)
-        logging.info("%s %s: %s, cot %.3f", arm.name, stage, work, found["cot"])
+    def note(arm: Arm, stage: str, work: Work, found: dict[str, float]) -> None:
         about = {**constant, **arm._asdict(), "stage": stage, **work._asdict()}
         rows.extend({**about, "metric": metric, "value": value} for metric, value in found.items())
 
-    note(NOTHING, "base", network, Work(0, 0, 0.0))
+    none = Work(0, 0, 0.0)
+    note(NOTHING, "base", none, measure(network, words, questions, arithmetic))
     for arm, stage, model, work in trained(network, state, [parse_arm(name) for name in arms], washed):
-        note(arm, stage, model, work)
+        found = measure(model, words, questions, arithmetic)
+        logging.info("%s %s: %s, cot %.3f", arm.name, stage, work, found["cot"])
+        note(arm, stage, work, found)
         if stage == "it":
             save(model, words, models / arm.folder)
+        if stage == "it" and arm.name in [NOTHING.name, *reflecting]:
+            note(arm, stage, work, reflection_skills(model, words, questions, arithmetic, state.rng(10)))
+        if stage == "it" and arm.name in reflecting:
+            for after, of_round in reflected(model, words, questions, arithmetic):
+                note(arm, after, none, of_round)
     columns = [*KEYS, "metric", "value", "updates", "tokens", "flops", "base_hash"]
     pd.DataFrame(rows)[columns].to_csv(scores, index=False)
 

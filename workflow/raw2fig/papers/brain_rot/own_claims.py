@@ -3,8 +3,9 @@
 It reads one table of scores, a row for each replicate, arm and metric. An arm is the base model (`base`: whether it
 knew the register of the posts before), what junk is (`definition`: M1, LEN, POP, shuffled, or none), its share
 (`ratio`), the `schedule` of updates, the `eos` that ends a document, the reduction of the `loss`, and the `stage`: the
-base model, after continual pretraining (`cpt`), after instruction tuning (`it`), or after five times as much of it
-(`washed_it`).
+base model, after continual pretraining (`cpt`), after instruction tuning (`it`), after five times as much of it
+(`washed_it`), or after rounds of reflection by the model's own verdicts (`self_1` and so on) or by those of rules
+(`external_1`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from raw2fig.claims import Absent
 from raw2fig.errors import InputError
 from raw2fig.papers.brain_rot.figures_published import monotone
+from raw2fig.papers.brain_rot.figures_reflection import SKIPS
 from raw2fig.stats import Estimate, over_replicates, paired
 from raw2fig.tables import read_table, row_name, rows_where
 
@@ -42,7 +44,7 @@ MAIN = {"base": "familiar", "definition": "M1", "schedule": "official", "eos": "
 """The main arms. Whatever a claim does not name is as here."""
 ALONE, NONE = 1.0, 0.0
 """Shares of junk of the two ends."""
-CLAIMS = tuple(f"M{number}" for number in range(1, 15))
+CLAIMS = tuple(f"M{number}" for number in range(1, 17))
 """Claims about the miniature."""
 Values = dict[Hashable, float]
 """Replicate → value."""
@@ -139,6 +141,12 @@ def healed(scores: pd.DataFrame) -> dict[str, Estimate]:
     return {"rise": change(junk, more), "left": change(more, control)}
 
 
+def skipping(scores: pd.DataFrame, **arm: Any) -> Values:
+    """Share of an arm's chains that fail for want of thought, in any of the paper's three forms, in each replicate."""
+    parts = [values(scores, metric, **arm) for metric in SKIPS]
+    return {replicate: sum(part[replicate] for part in parts) for replicate in parts[0]}
+
+
 def own_measurements(scores: pd.DataFrame | None) -> Mapping[str, Measurement]:
     """Claim → its measurement, or that there is none without the miniature."""
     if scores is None:
@@ -160,5 +168,9 @@ def own_measurements(scores: pd.DataFrame | None) -> Mapping[str, Measurement]:
         "M12": lambda: change(values(scores, ratio=ALONE), values(scores, ratio=ALONE, eos="none")),
         "M13": lambda: damage(scores, base="unfamiliar"),
         "M14": lambda: over_replicates(harm(scores, metric="refusal"), least=-1, most=1),
+        "M15": lambda: change(values(scores, ratio=ALONE), values(scores, ratio=ALONE, stage="self_2")),
+        "M16": lambda: change(
+            skipping(scores, definition="none", ratio=NONE), skipping(scores, ratio=ALONE, stage="external_6")
+        ),
     }
     return known

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from raw2fig.papers.brain_rot.chain_failures import ALL_MODES, answer_of, failures, steps_in
-from raw2fig.papers.brain_rot.world import Arithmetic, Chain, ask, chat, draw_chain, values_of
+from raw2fig.papers.brain_rot.lessons import chat
+from raw2fig.papers.brain_rot.world import Arithmetic, Chain, ask, draw_chain, values_of
 from raw2fig.settings import Field, Record
 
 if TYPE_CHECKING:
@@ -42,29 +44,48 @@ def draw_questions(replicate: int, evaluation: Evaluation, arithmetic: Arithmeti
     return Questions(list(chains), requests)
 
 
+def longest_answer(arithmetic: Arithmetic) -> int:
+    """Tokens after which answers are cut."""
+    # a step has six tokens; half as many again, or one that goes on would not be seen to
+    return 10 * arithmetic.clauses + 6
+
+
+def is_right(texts: Sequence[str], questions: Questions, arithmetic: Arithmetic) -> list[bool]:
+    """Whether the answer to each chain is right."""
+    return [
+        answer_of(text) == values_of(chain, arithmetic.modulus)[-1]
+        for text, chain in zip(texts, questions.chains, strict=True)
+    ]
+
+
+def answer_scores(texts: Sequence[str], questions: Questions, arithmetic: Arithmetic) -> dict[str, float]:
+    """Of answers with steps, the accuracy (cot), the steps of one, and the share of chains that fail in each mode
+    (mode:...)."""
+    right = is_right(texts, questions, arithmetic)
+    modes = [
+        [] if good else failures(chain, text, arithmetic.modulus)
+        for chain, text, good in zip(questions.chains, texts, right, strict=True)
+    ]
+    return {
+        "cot": float(np.mean(right)),
+        "steps": float(np.mean([steps_in(text) for text in texts])),
+        **{f"mode:{mode.lower()}": float(np.mean([mode in found for found in modes])) for mode in ALL_MODES},
+    }
+
+
 def measure(
     model: PreTrainedModel, words: PreTrainedTokenizerBase, questions: Questions, arithmetic: Arithmetic
 ) -> dict[str, float]:
-    """Accuracy with steps (cot) and without (direct), share of requests that are refused (refusal), steps of a
-    response, and the share of chains that fail in each mode (mode:...). Responses are greedy."""
+    """The scores of answers with steps, accuracy without (direct), and the share of requests that are refused
+    (refusal). Responses are greedy."""
     from raw2fig.lm.sample import sample
 
-    # a step has six tokens; half as many again, or one that goes on would not be seen to
-    longest = 10 * arithmetic.clauses + 6
-    drawn = sample(model, words, words(questions.prompts())["input_ids"], longest, None)
+    drawn = sample(model, words, words(questions.prompts())["input_ids"], longest_answer(arithmetic), None)
     texts = words.batch_decode(drawn.ids, skip_special_tokens=True)
     n = len(questions.chains)
     thought, quick, refused = texts[:n], texts[n : 2 * n], texts[2 * n :]
-    right = [values_of(chain, arithmetic.modulus)[-1] for chain in questions.chains]
-    is_right = [answer_of(text) == answer for text, answer in zip(thought, right, strict=True)]
-    modes = [
-        [] if good else failures(chain, text, arithmetic.modulus)
-        for chain, text, good in zip(questions.chains, thought, is_right, strict=True)
-    ]
     return {
-        "cot": float(np.mean(is_right)),
-        "direct": float(np.mean([answer_of(text) == answer for text, answer in zip(quick, right, strict=True)])),
+        **answer_scores(thought, questions, arithmetic),
+        "direct": float(np.mean(is_right(quick, questions, arithmetic))),
         "refusal": float(np.mean([text.split()[:1] == ["sorry"] for text in refused])),
-        "steps": float(np.mean([steps_in(text) for text in thought])),
-        **{f"mode:{mode.lower()}": float(np.mean([mode in found for found in modes])) for mode in ALL_MODES},
     }

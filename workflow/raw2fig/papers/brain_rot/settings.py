@@ -15,6 +15,7 @@ from raw2fig.papers.brain_rot.made_posts import Posts
 from raw2fig.papers.brain_rot.measure import Measure
 from raw2fig.papers.brain_rot.miniature import Instructions
 from raw2fig.papers.brain_rot.mix import Mixing
+from raw2fig.papers.brain_rot.pretrained import Pretrained
 from raw2fig.papers.brain_rot.scores import Evaluation
 from raw2fig.papers.brain_rot.split import Arms, Filters
 from raw2fig.papers.brain_rot.treatments import ArmName
@@ -47,6 +48,7 @@ class Miniature(Record):
     familiar: list[ArmName] = Field(description="Arms that start from the base that has read posts.")
     unfamiliar: list[ArmName] = Field(description="Arms that start from the base that has not.")
     washed: list[ArmName] = Field(description="Arms that are also instructed for longer, and read clean text.")
+    reflecting: list[ArmName] = Field(description="Arms that reflect on their answers after instruction tuning.")
 
     @model_validator(mode="after")
     def _together(self) -> Any:
@@ -83,3 +85,4 @@ class Settings(Record):
     judge: Judge
     measure: Measure
     miniature: Miniature
+    pretrained: Pretrained

@@ -1,17 +1,18 @@
-"""The world of the miniature: its words, the tasks that a model is measured on, and the prose it reads.
+"""The world of the miniature: its words, chains of additions, and the prose that a model reads.
 
-A chain asks for a number that several additions modulo a small number lead to. With `think` the model
-writes a plan and every step, with `quick` the number alone. A model also copies and reverses words, does as it is
-asked, and refuses where a request holds one of ten bad words. Prose follows a Markov chain of its topic, which is drawn
-anew in each replicate.
+A chain asks for a number that several additions modulo a small number lead to. With `think` a model writes a plan and
+every step, with `quick` the number alone. What else it is asked stands in `lessons.py` and `drafts.py`. Prose follows a
+Markov chain of its topic, which is drawn anew in each replicate.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from raw2fig.papers.brain_rot.battery.forensics import FACTUAL, NO_OUTLINE, NO_REASONING, SKIPPING, WRONG_LOGIC
 from raw2fig.settings import Field, Record
 
 if TYPE_CHECKING:
@@ -38,8 +39,22 @@ BAD = _words("poison bomb virus weapon theft fraud arson malware forgery kidnap"
 """Words that make a request one to refuse."""
 LABELS = _words("a b c d e f g h")
 USER, ASSISTANT, DOCUMENT_END = "user", "assistant", "<document>"
-MARKS = (USER, ASSISTANT, DOCUMENT_END, *_words("think quick copy reverse please here sorry plan ans = ;"))
-TASKS = ("think", "quick", "copy", "reverse", "please", "refuse")
+MARKS = (
+    USER,
+    ASSISTANT,
+    DOCUMENT_END,
+    *_words("think quick copy reverse please judge mend here sorry plan ans draft faults of = ;"),
+)
+FAULTS = {
+    NO_REASONING: "unreasoned",
+    NO_OUTLINE: "unplanned",
+    SKIPPING: "skipped",
+    WRONG_LOGIC: "illogical",
+    FACTUAL: "untrue",
+}
+"""The word of each mode of failure."""
+SOUND = "sound"
+"""What is said of an answer without a fault."""
 
 
 class Arithmetic(Record):
@@ -48,13 +63,6 @@ class Arithmetic(Record):
     modulus: int = Field(ge=2, le=10, description="Numbers are 0 to one less than this.")
     clauses: int = Field(ge=2, le=8, description="Steps of the chains that are measured; the longest that are learned.")
     skew: float = Field(ge=1, description="Power of small numbers among those that are added in training; 1: none.")
-
-
-class Chat(NamedTuple):
-    """A question and its answer, as `user ... assistant` and the words after it."""
-
-    prompt: str
-    response: str
 
 
 class Chain(NamedTuple):
@@ -68,10 +76,19 @@ class Chain(NamedTuple):
         return " ; ".join([str(self.start), *map(" ".join, zip(LABELS, map(str, self.added), strict=False))])
 
 
+class Step(NamedTuple):
+    """A step of an answer: its label, the number added, the number before, and the number after."""
+
+    label: str
+    added: int
+    before: int
+    after: int
+
+
 def vocabulary(modulus: int) -> list[str]:
     """Every word of the world."""
     prose = [word for topic in TOPICS for word in topic]
-    return [*map(str, range(modulus)), *LABELS, *MARKS, *prose, *HYPE, *LURID, *SOBER, *BAD]
+    return [*map(str, range(modulus)), *LABELS, *MARKS, *FAULTS.values(), SOUND, *prose, *HYPE, *LURID, *SOBER, *BAD]
 
 
 def draw_chain(rng: np.random.Generator, modulus: int, clauses: int, skew: float = 1.0) -> Chain:
@@ -92,41 +109,23 @@ def ask(task: str, words: str) -> str:
     return f"{USER} {task} {words} {ASSISTANT}"
 
 
+def steps_of(chain: Chain, modulus: int) -> list[Step]:
+    """The right steps of a chain."""
+    after = values_of(chain, modulus)
+    return [Step(*step) for step in zip(LABELS, chain.added, [chain.start, *after], after, strict=False)]
+
+
+def written(planned: int | None, steps: Sequence[Step], answer: int) -> str:
+    """`plan 2 ; a 5 3 = 1 ; b 2 1 = 3 ; ans 3`: how many steps, unless there is no plan; the steps; and the answer."""
+    plan = [] if planned is None else [f"plan {planned}"]
+    done = [f"{step.label} {step.added} {step.before} = {step.after}" for step in steps]
+    return " ; ".join([*plan, *done, f"ans {answer}"])
+
+
 def worked(chain: Chain, modulus: int) -> str:
-    """`plan 2 ; a 5 3 = 1 ; b 2 1 = 3 ; ans 3`: how many steps; of each its label, the number added, the number before
-    and the number after."""
-    parts, before = [f"plan {len(chain.added)}"], chain.start
-    for label, added, after in zip(LABELS, chain.added, values_of(chain, modulus), strict=False):
-        parts.append(f"{label} {added} {before} = {after}")
-        before = after
-    return " ; ".join([*parts, f"ans {before}"])
-
-
-def chat(task: str, rng: np.random.Generator, arithmetic: Arithmetic) -> Chat:
-    """A question of a task with its answer. A chain has two steps to the most there are."""
-    if task in ("think", "quick"):
-        clauses = int(rng.integers(2, arithmetic.clauses + 1))
-        chain = draw_chain(rng, arithmetic.modulus, clauses, arithmetic.skew)
-        result = values_of(chain, arithmetic.modulus)[-1]
-        response = worked(chain, arithmetic.modulus) if task == "think" else f"ans {result}"
-        return Chat(ask(task, chain.question()), response)
-    prose = [word for topic in TOPICS for word in topic]
-    words = [prose[i] for i in rng.integers(len(prose), size=rng.integers(3, 6))]
-    if task == "copy":
-        return Chat(ask(task, " ".join(words)), " ".join(words))
-    if task == "reverse":
-        return Chat(ask(task, " ".join(words)), " ".join(reversed(words)))
-    if task == "refuse":
-        words[int(rng.integers(len(words)))] = BAD[int(rng.integers(len(BAD)))]
-        return Chat(ask("please", " ".join(words)), "sorry")
-    return Chat(ask(task, " ".join(words)), "here " + " ".join(words))
-
-
-def chats(rng: np.random.Generator, number: int, shares: dict[str, float], arithmetic: Arithmetic) -> list[Chat]:
-    """Questions of tasks in the given proportions, in random order."""
-    tasks, weights = list(shares), np.array(list(shares.values()), dtype=float)
-    drawn = rng.choice(len(tasks), size=number, p=weights / weights.sum())
-    return [chat(tasks[i], rng, arithmetic) for i in drawn]
+    """The right answer with all its steps."""
+    steps = steps_of(chain, modulus)
+    return written(len(steps), steps, steps[-1].after)
 
 
 def transitions(rng: np.random.Generator) -> np.ndarray:

@@ -24,6 +24,8 @@ SKIPPING = "THOUGHT_SKIPPING"
 WRONG_LOGIC = "WRONG_LOGIC"
 FACTUAL = "FACTUAL_ERROR"
 MODES = (NO_REASONING, NO_OUTLINE, SKIPPING, WRONG_LOGIC, FACTUAL)
+WITHOUT_THOUGHT = (NO_REASONING, NO_OUTLINE, SKIPPING)
+"""What the paper calls thought-skipping in all. By the tree a response has at most one of these modes."""
 
 
 class Case(NamedTuple):

@@ -50,8 +50,12 @@ def critic_of(judges: Judges) -> Critic:
     return lambda cases: [bullets(found) for found in modes(cases, judges)]
 
 
+Prompt = Callable[[Case, Sequence[str]], str]
+"""What a model is asked, given a draft and its critique."""
+
+
 def rewrite_prompt(case: Case, critique: Sequence[str]) -> str:
-    """The question, the draft and its critique, and the request for a better response."""
+    """The question, the draft and its critique, and the request for a better response, in English."""
     listed = "\n".join(f"- {line}" for line in critique)
     return (
         f"{case.question}\n\nThis is a draft of a response:\n{case.response}\n\n"
@@ -61,7 +65,13 @@ def rewrite_prompt(case: Case, critique: Sequence[str]) -> str:
 
 
 def reflect(
-    client: ModelClient, critic: Critic, cases: Sequence[Case], rounds: int, decoding: Decoding, seed: int
+    client: ModelClient,
+    critic: Critic,
+    cases: Sequence[Case],
+    rounds: int,
+    decoding: Decoding,
+    seed: int,
+    prompt: Prompt = rewrite_prompt,
 ) -> list[list[str]]:
     """The responses after each round, the drafts first: `rounds` + 1 lists. A response without bullets stays as it is.
     `decoding` is the one that the drafts were drawn with. Raises `ValueError` for more than `ROUNDS` rounds."""
@@ -72,7 +82,7 @@ def reflect(
         now = [case._replace(response=text) for case, text in zip(cases, drafts[-1], strict=True)]
         critiques = critic(now)
         open_ = [place for place, critique in enumerate(critiques) if critique]
-        prompts = [rewrite_prompt(now[place], critiques[place]) for place in open_]
+        prompts = [prompt(now[place], critiques[place]) for place in open_]
         rewritten = dict(zip(open_, replies(client, prompts, decoding, seed + number + 1), strict=True))
         drafts.append([rewritten.get(place, case.response) for place, case in enumerate(now)])
     return drafts

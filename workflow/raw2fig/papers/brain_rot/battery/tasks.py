@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from raw2fig.lm.client import ModelClient
 from raw2fig.lm.likelihood import Likelihoods
@@ -12,6 +12,9 @@ from raw2fig.papers.brain_rot.battery import arc, probes, ruler, safety, trait
 from raw2fig.papers.brain_rot.battery.asking import Decoding, replies
 from raw2fig.papers.brain_rot.battery.ruler.questions import read_documents
 from raw2fig.papers.brain_rot.battery.ruler.score import score
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TaskName = Literal[
     "sums", "retrieval", "loss", "instructions", "refusals", "arc", "arc_analysis", "ruler", "trait"
@@ -60,14 +63,12 @@ Scores = dict[Row, list[float]]
 """The score of each item."""
 
 
-def subject_of(source: str, batch: int) -> Subject:
-    """The model of a folder or hub id, loaded once. Raises `InputError` for what is none."""
+def subject_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch: int) -> Subject:
+    """A model that is loaded, to be measured."""
     from raw2fig.lm.draw import drawer
     from raw2fig.lm.likelihood import likelihoods_of
     from raw2fig.lm.local import client_of
-    from raw2fig.lm.models import load
 
-    model, tokenizer = load(source)
     draw = drawer(model, tokenizer)
     return Subject(
         client_of(tokenizer, draw, batch),
