@@ -33,7 +33,7 @@ def share(values: Values) -> Estimate:
 def points(runs: pd.DataFrame, tasks: tuple[str, ...] | None) -> list[dict[str, Any]]:
     """Accuracy and layers of each way and knob, of one variant, with the base first."""
     rows = rows_where(runs, part=TEST)
-    found = []
+    found: list[dict[str, Any]] = []
     for way, knob in rows[["way", "knob"]].drop_duplicates().itertuples(index=False):
         mine = rows_where(rows, way=way, knob=knob)
         # a knob that was chosen in some replicates only says nothing of the others
