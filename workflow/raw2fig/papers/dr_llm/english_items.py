@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from raw2fig.errors import InputError
 from raw2fig.papers.dr_llm.items import PARTS, SEARCH, Items
 from raw2fig.settings import Seed
 from raw2fig.step import At, Input, Output, step
@@ -42,11 +43,7 @@ def facts(countries: Path) -> dict[str, list[Fact]]:
         "plus": [Fact(f"{a}+{b}=", str(a + b)) for a, b in pairs if a + b < 10],
         "minus": [Fact(f"{a}-{b}=", str(a - b)) for a, b in pairs if a >= b],
         "largest": [Fact(f"max({a},{b},{c})=", str(max(a, b, c))) for a, b, c in permutations(range(10), 3)],
-        "series": [
-            Fact(f"{a}, {a + step}, {a + 2 * step}, ", str(a + 3 * step))
-            for a, step in product(range(10), (1, 2, 3))
-            if a + 3 * step < 10
-        ],
+        "smallest": [Fact(f"min({a},{b},{c})=", str(min(a, b, c))) for a, b, c in permutations(range(10), 3)],
     }
     for task, rows in parts.items():
         places = [*zip(rows["country"], rows["continent"], strict=True)]
@@ -83,6 +80,8 @@ def make_english_items(
         order = rng.permutation(len(known))
         ends = np.cumsum([len(known) * size // sum(wanted.values()) for size in wanted.values()])
         of_part = dict(zip(PARTS, np.split(order, ends[:-1]), strict=True))
+        if len(of_part[SEARCH]) <= SHOTS:
+            raise InputError("items", f"{len(of_part[SEARCH])} facts of {task!r} to search", f"more than {SHOTS}")
         for part, size in wanted.items():
             for place, fact in enumerate(np.resize(of_part[part], size).tolist()):
                 examples = rng.choice([one for one in of_part[SEARCH] if one != fact], SHOTS, replace=False)
