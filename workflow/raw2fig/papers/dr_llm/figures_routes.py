@@ -97,8 +97,7 @@ def fig_trade_off(*, runs: Input) -> Drawing:
         plotted += [{"variant": variant, "tasks": title, **one} for one in drawn]
         ax.set_title(f"{title}, labels {variant!r}", fontsize=9)
     axes[0].set_ylabel("accuracy")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    fig.suptitle("Accuracy for fewer layers, in the miniature", x=0.01, ha="left", fontsize=11)
+    legend_above(fig, axes, "Accuracy for fewer layers, in the miniature")
     return Drawing(fig, pd.DataFrame(plotted), "", note=_note(rows))
 
 
@@ -217,8 +216,7 @@ def fig_pretrained(*, runs: Input) -> Drawing:
     right.set_xticks(range(len(tasks)), tasks, rotation=60, ha="right")
     right.set_ylabel("accuracy, less that of all layers")
     right.set_title("at the knob that validation chose", fontsize=9)
-    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    fig.suptitle("Routers of a pretrained model", x=0.01, ha="left", fontsize=11)
+    legend_above(fig, [left], "Routers of a pretrained model")
     return Drawing(fig, pd.DataFrame(plotted), "", note=_note(rows))
 
 
