@@ -9,8 +9,8 @@ for each path, and with all questions together, must find the same.
 Generation: the model has random weights and is large enough for its layers to take most of the time. All ways run in
 turn, round after round, and speeds are compared within a round. A way is generation by: the plain model; the same model
 routed, with routers that are asked and execute every layer; 20 % of its layers skipped, the same ones in each row or
-others in each; and the skips without a cache, which is how others make repeats and skips exact. Skips that save exactly the
-skipped layers' time have the speed in the last column.
+others in each; and the skips without a cache, which is how others make repeats and skips exact. Skips that save exactly
+the skipped layers' time have the speed in the last column.
 """
 
 import argparse

@@ -9,7 +9,7 @@ import numpy as np
 from raw2fig.papers.dr_llm.evaluation import BASE, OTHERS, RANDOM, ROUTER, SHORT
 from raw2fig.papers.dr_llm.items import TEST
 from raw2fig.papers.dr_llm.runs import KNOWN, USES, Values, accuracy, mean, mended, of, read_luck, read_runs
-from raw2fig.plotting import NEUTRAL, Drawing, canvas, line_with_band, points_with_intervals
+from raw2fig.plotting import NEUTRAL, Drawing, canvas, legend_above, line_with_band, points_with_intervals
 from raw2fig.stats import Estimate, over_replicates, paired
 from raw2fig.step import Input, figure, table
 from raw2fig.tables import Table, as_markdown, read_table, rows_where
