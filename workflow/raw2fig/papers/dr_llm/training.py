@@ -120,7 +120,9 @@ def train(
     from raw2fig.papers.dr_llm.routing.routers import Routers, stacked
 
     stored, windows, mode = read_features(features)
-    out = np.random.default_rng([seed, 4]).random(len(stored.labels)) < training.held_out
+    number = len(stored.labels)
+    out = np.zeros(number, dtype=bool)
+    out[np.random.default_rng([seed, 4]).permutation(number)[: max(1, round(training.held_out * number))]] = True
     fitted = fit(stored, out, training, seed)
     network, _ = load(str(model))
     with RoutedModel(network, Routers(stacked(fitted.tensors), windows, mode)) as routed:
