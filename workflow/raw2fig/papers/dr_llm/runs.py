@@ -97,12 +97,15 @@ def pruned_at_equal_layers(runs: pd.DataFrame) -> Values:
 
 
 def depth_by_level(runs: pd.DataFrame) -> Values:
-    """Spearman's correlation of the number of operations with layers per token at the chosen knob."""
+    """Spearman's correlation of the number of operations with layers per token at the chosen knob; 0 where all levels
+    have the same layers."""
     from scipy.stats import spearmanr
 
     rows = of(runs, ROUTER, LEVELS[:5])
     return {
         replicate: float(spearmanr(mine["task"].map(LEVELS.index), mine["layers"]).statistic)
+        if mine["layers"].nunique() > 1
+        else 0.0
         for replicate, mine in rows.groupby("replicate")
     }
 
