@@ -15,6 +15,7 @@ include: "rules/hero.smk"
 include: "rules/coordination.smk"
 include: "rules/hal.smk"
 include: "rules/brain_rot.smk"
+include: "rules/dr_llm.smk"
 include: "rules/results.smk"
 
 

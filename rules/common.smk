@@ -1,6 +1,7 @@
 """What every paper's rules use: the checked configuration, flags and digests of steps, resources, the stages of a run,
 and the declarations of figures, tables and claims, of which rules/results.smk makes rules."""
 
+import re
 import sys
 from pathlib import Path
 from shlex import quote
@@ -51,6 +52,16 @@ def table(paper, name, **arguments):
 def claims(paper, **arguments):
     """Declare what a paper's claims are measured on."""
     RESULTS.append(declare("claims", paper, "claims", arguments))
+
+
+def any_of(names):
+    """The constraint of a wildcard that is one of `names`."""
+    return "|".join(map(re.escape, names)) or "none"
+
+
+def model_folder(folder, kept):
+    """The folder of a trained model, which is removed when nothing needs it any more unless it is `kept`."""
+    return directory(folder) if kept else temp(directory(folder))
 
 
 def flags(section, *keys):

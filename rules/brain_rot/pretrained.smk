@@ -1,28 +1,11 @@
 """Brain rot, pretrained models: posts are split and mixed as anybody's are, a model reads each mix, may be tuned on
 instructions, and is measured."""
 
-import re
-
 from raw2fig.papers.brain_rot import plan_pretrained as br_pretrained
 
 BR_PRETRAINED = BRAIN_ROT["pretrained"]
 BR_ARMS = br_pretrained.arms(BR_PRETRAINED)
 BR_FILES = br_pretrained.fetched_files(BR_PRETRAINED)
-
-
-def br_any(names):
-    """The constraint of a wildcard that is one of `names`."""
-    return "|".join(map(re.escape, names)) or "none"
-
-
-def br_models(sharded):
-    """The constraint of a wildcard that is a model which is trained on several GPUs, or one which is not."""
-    return br_any(name for name in BR_PRETRAINED["models"] if (name in BR_PRETRAINED["sharded"]) == sharded)
-
-
-def br_kept(folder):
-    """The folder of a trained model, which is removed when it has been measured unless the configuration keeps it."""
-    return directory(folder) if BR_PRETRAINED["keep_models"] else temp(directory(folder))
 
 
 rule brain_rot_fetch_model:
@@ -31,7 +14,7 @@ rule brain_rot_fetch_model:
     log:
         "<results>/brain_rot/logs/fetch-{model}.log",
     wildcard_constraints:
-        model=br_any(BR_PRETRAINED["models"]),
+        model=any_of(BR_PRETRAINED["models"]),
     resources:
         **resources_for(config, "data", "brain_rot_fetch_model"),
     params:
@@ -48,7 +31,7 @@ rule brain_rot_fetch_file:
     log:
         "<results>/brain_rot/logs/fetch-{part}.log",
     wildcard_constraints:
-        part=br_any(BR_FILES),
+        part=any_of(BR_FILES),
     resources:
         **resources_for(config, "data", "brain_rot_fetch_file"),
     params:
@@ -157,13 +140,13 @@ rule brain_rot_cpt:
         base=br_pretrained.model(),
         mixes=lambda wildcards: br_pretrained.mixes(BR_ARMS[wildcards.arm].definition.lower()),
     output:
-        model=br_kept(br_pretrained.trained()),
+        model=model_folder(br_pretrained.trained(), BR_PRETRAINED["keep_models"]),
         log=br_pretrained.training(),
     log:
         "<results>/brain_rot/r{replicate}/logs/cpt-{model}-{arm}.log",
     wildcard_constraints:
-        model=br_models(sharded=False),
-        arm=br_any(BR_ARMS),
+        model=any_of(br_pretrained.models(BR_PRETRAINED, sharded=False)),
+        arm=any_of(BR_ARMS),
     threads: threads_for(config, "train", "brain_rot_cpt")
     resources:
         **resources_for(config, "train", "brain_rot_cpt"),
@@ -184,8 +167,8 @@ rule brain_rot_cpt:
 
 use rule brain_rot_cpt as brain_rot_cpt_sharded with:
     wildcard_constraints:
-        model=br_models(sharded=True),
-        arm=br_any(BR_ARMS),
+        model=any_of(br_pretrained.models(BR_PRETRAINED, sharded=True)),
+        arm=any_of(BR_ARMS),
     threads: threads_for(config, "train", "brain_rot_cpt_sharded")
     resources:
         **resources_for(config, "train", "brain_rot_cpt_sharded"),
@@ -198,13 +181,13 @@ rule brain_rot_instruct:
         base=lambda wildcards: br_pretrained.read(wildcards.model, wildcards.replicate, wildcards.arm),
         instructions=br_pretrained.instructions(BR_PRETRAINED),
     output:
-        model=br_kept(br_pretrained.tuned()),
+        model=model_folder(br_pretrained.tuned(), BR_PRETRAINED["keep_models"]),
         log=f"{br_pretrained.place()}/evals/{{arm}}.tuned.json",
     log:
         "<results>/brain_rot/r{replicate}/logs/instruct-{model}-{arm}.log",
     wildcard_constraints:
-        model=br_models(sharded=False),
-        arm=br_any([*BR_ARMS, br_pretrained.BASE]),
+        model=any_of(br_pretrained.models(BR_PRETRAINED, sharded=False)),
+        arm=any_of([*BR_ARMS, br_pretrained.BASE]),
     # its model is removed when it has been tuned
     priority: 1
     threads: threads_for(config, "train", "brain_rot_instruct")
@@ -224,8 +207,8 @@ rule brain_rot_instruct:
 
 use rule brain_rot_instruct as brain_rot_instruct_sharded with:
     wildcard_constraints:
-        model=br_models(sharded=True),
-        arm=br_any([*BR_ARMS, br_pretrained.BASE]),
+        model=any_of(br_pretrained.models(BR_PRETRAINED, sharded=True)),
+        arm=any_of([*BR_ARMS, br_pretrained.BASE]),
     threads: threads_for(config, "train", "brain_rot_instruct_sharded")
     resources:
         **resources_for(config, "train", "brain_rot_instruct_sharded"),
@@ -244,7 +227,7 @@ rule brain_rot_probe:
     log:
         "<results>/brain_rot/r{replicate}/logs/probe-{model}-{arm}.log",
     wildcard_constraints:
-        arm=br_any([*BR_ARMS, br_pretrained.BASE]),
+        arm=any_of([*BR_ARMS, br_pretrained.BASE]),
     # its model is removed when it has been measured
     priority: 2
     threads: threads_for(config, "generate", "brain_rot_probe")
@@ -269,7 +252,7 @@ rule brain_rot_harness:
     log:
         "<results>/brain_rot/r{replicate}/logs/harness-{model}-{arm}.log",
     wildcard_constraints:
-        arm=br_any([*BR_ARMS, br_pretrained.BASE]),
+        arm=any_of([*BR_ARMS, br_pretrained.BASE]),
     priority: 2
     threads: threads_for(config, "generate", "brain_rot_harness")
     resources:

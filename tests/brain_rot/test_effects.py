@@ -21,7 +21,8 @@ from raw2fig.papers.brain_rot.effects import (
     resampled,
     usual_effect,
 )
-from raw2fig.papers.brain_rot.published import COMPARED, CORE, DEFINITIONS, arms, number_in, read_effects, read_scores
+from raw2fig.papers.brain_rot.published import COMPARED, CORE, DEFINITIONS, arms, read_effects, read_scores
+from raw2fig.published import number_in
 
 TABLES = Path(__file__).parents[2] / "config/brain_rot"
 PUBLISHED = read_scores(TABLES / "scores.csv")

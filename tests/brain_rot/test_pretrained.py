@@ -11,6 +11,7 @@ from clone import clone, snakemake
 
 from raw2fig.claims import Absent, decide_claims, read_claims
 from raw2fig.errors import InputError
+from raw2fig.fetch.origin import ModelOrigin
 from raw2fig.papers.brain_rot.battery import probes
 from raw2fig.papers.brain_rot.battery.leaks import leaks
 from raw2fig.papers.brain_rot.cpt import read_corpus
@@ -28,7 +29,6 @@ from raw2fig.papers.brain_rot.figures_pretrained import (
 from raw2fig.papers.brain_rot.made_posts import REACTIONS
 from raw2fig.papers.brain_rot.pretrained import KINDS, read_probes
 from raw2fig.papers.brain_rot.pretrained_claims import CLAIMS, pretrained_measurements
-from raw2fig.papers.brain_rot.settings_pretrained import Source
 
 PUBLISHED = Path(__file__).parents[2] / "config/published/brain_rot.yaml"
 POSTS = EnglishPosts(number=3000, centre=3.2, spread=4.0, hype=0.9)
@@ -211,10 +211,10 @@ def test_a_corpus_is_read_from_json_lines_and_tables(tmp_path: Path) -> None:
 
 def test_a_model_comes_from_one_place() -> None:
     empty = dict.fromkeys(("package", "sha256", "source", "revision"))
-    assert Source.model_validate({**empty, "source": "somebody/model"}).source == "somebody/model"
+    assert ModelOrigin.model_validate({**empty, "source": "somebody/model"}).source == "somebody/model"
     for given in ({}, {"source": "a", "package": "b"}):
         with pytest.raises(ValueError, match="does not say where"):
-            Source.model_validate({**empty, **given})
+            ModelOrigin.model_validate({**empty, **given})
 
 
 @pytest.mark.training

@@ -22,15 +22,14 @@ from raw2fig.papers.brain_rot.published import (
     LLAMA,
     METRICS,
     arms,
-    number_in,
     read_effects,
     read_failures,
-    read_numbers,
     read_robustness,
     read_scores,
     read_splits,
     read_wash_out,
 )
+from raw2fig.published import number_in, read_numbers
 from raw2fig.tables import rows_where
 
 TABLES = Path(__file__).parents[2] / "config/brain_rot"

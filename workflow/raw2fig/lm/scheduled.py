@@ -133,6 +133,6 @@ def fine_tune_on(
         arguments.process_index,
         arguments.world_size,
     )
-    trainer = Scheduled(model=model, args=arguments, train_dataset=shares, processing_class=tokenizer)  # type: ignore[arg-type]
+    trainer = Scheduled(model=model, args=arguments, train_dataset=shares, processing_class=tokenizer)
     train_and_save(trainer, folder, output)
     return [record["loss"] for record in log_of(trainer, ["loss"])]

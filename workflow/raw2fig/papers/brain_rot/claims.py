@@ -19,14 +19,13 @@ from raw2fig.papers.brain_rot.published import (
     LLAMA,
     VERSIONS,
     arms,
-    number_in,
     read_failures,
-    read_numbers,
     read_robustness,
     read_scores,
     read_splits,
     read_wash_out,
 )
+from raw2fig.published import number_in, read_numbers
 from raw2fig.stats import Estimate, fact
 from raw2fig.step import Input, claims
 from raw2fig.tables import rows_where

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.papers.brain_rot.effects import g_paired, g_usual, paired_effect, resampled, usual_effect
-from raw2fig.papers.brain_rot.published import (
-    COMPARED,
-    CORE,
-    DEFINITIONS,
-    METRICS,
-    arms,
-    number_in,
-    read_effects,
-    read_scores,
-)
+from raw2fig.papers.brain_rot.published import COMPARED, CORE, DEFINITIONS, METRICS, arms, read_effects, read_scores
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above
+from raw2fig.published import number_in
 from raw2fig.stats import SEED
 from raw2fig.step import Input, figure, table
 from raw2fig.tables import Table, rows_where

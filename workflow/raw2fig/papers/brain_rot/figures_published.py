@@ -12,7 +12,6 @@ from raw2fig.papers.brain_rot.published import (
     LLAMA,
     METRICS,
     VERSIONS,
-    number_in,
     read_failures,
     read_robustness,
     read_scores,
@@ -20,6 +19,7 @@ from raw2fig.papers.brain_rot.published import (
     read_wash_out,
 )
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above, points_with_intervals
+from raw2fig.published import number_in
 from raw2fig.stats import proportion
 from raw2fig.step import Input, figure, table
 from raw2fig.tables import Table, as_markdown, rows_where

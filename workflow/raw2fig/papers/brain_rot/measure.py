@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from raw2fig.papers.brain_rot.battery.compare import compare, verdict
+from raw2fig.paired import compare
 from raw2fig.papers.brain_rot.battery.tasks import TASKS, Draws, Files, Row, Scores, Subject, TaskName, subject_of
+from raw2fig.papers.brain_rot.battery.verdicts import verdict
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import as_markdown, write_table

@@ -37,6 +37,11 @@ def data(replicate: int | str = "{replicate}") -> str:
     return f"{folder(replicate)}/data"
 
 
+def models(settings: Settings, sharded: bool) -> list[str]:
+    """Names of the models that are trained on several GPUs, or of those that are not."""
+    return [name for name in settings["models"] if (name in settings["sharded"]) == sharded]
+
+
 def place(name: str = "{model}", replicate: int | str = "{replicate}") -> str:
     """Where everything lies that a model becomes in a replicate."""
     return f"{folder(replicate)}/pretrained/{name}"

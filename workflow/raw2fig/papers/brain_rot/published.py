@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.errors import InputError
+from raw2fig.published import read_published
 from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ FAILURES = {
     "of": "integer",
     "source": "string",
 }
-NUMBERS = {"name": "string", "value": "number", "source": "string"}
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -102,30 +102,13 @@ def read_failures(path: Path) -> pd.DataFrame:
     return read_table(path, FAILURES, allow_nan=["ratio"])
 
 
-def read_numbers(path: Path) -> dict[str, float]:
-    """Single numbers by name."""
-    rows = read_table(path, NUMBERS)
-    return dict(zip(rows["name"], rows["value"], strict=True))
-
-
 def _checked(path: Path, columns: dict[str, str], key: list[str], allow_nan: list[str] | None = None) -> pd.DataFrame:
     """A table of scores, each from 0 to 100 and there once."""
-    rows = read_table(path, columns, allow_nan or [])
+    rows = read_published(path, columns, key, allow_nan or [])
     outside = rows[~rows["value"].between(0, 100)]
     if len(outside):
         raise InputError(path, f"value is {outside['value'].iloc[0]:g}", "from 0 to 100")
-    again = rows[rows.duplicated(key)]
-    if len(again):
-        raise InputError(path, f"{', '.join(map(str, again.iloc[0][key]))} is there twice", "each number once")
     return rows
-
-
-def number_in(rows: pd.DataFrame, **where: object) -> float:
-    """The one value in rows of a published table. Raises `InputError` unless there is exactly one."""
-    found = rows_where(rows, **where)
-    if len(found) != 1:
-        raise InputError("published numbers", f"{len(found)} rows have {where}", "one")
-    return float(found["value"].iloc[0])
 
 
 def arms(scores: pd.DataFrame, metric: str, definition: str, version: str = "v2") -> tuple[list[float], list[float]]:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from raw2fig.fetch.given import DataFiles, check_given
+from raw2fig.fetch.origin import ModelOrigin
 from raw2fig.lm.batches import Optimiser
 from raw2fig.lm.scheduled import Machine
 from raw2fig.papers.brain_rot.arms import Thresholds
@@ -16,21 +17,6 @@ from raw2fig.papers.brain_rot.measure import Measure
 from raw2fig.papers.brain_rot.treatments import ArmName, parse_arm
 from raw2fig.papers.brain_rot.tune import Search
 from raw2fig.settings import Field, Record, Seed, UserFile, impossible, one_of
-
-
-class Source(Record):
-    """Where a pretrained model comes from: a package, a folder, or the hub."""
-
-    package: str | None = Field(description="Python package and version that holds its GGUF file.")
-    sha256: str | None = Field(description="SHA-256 of the package's wheel.")
-    source: str | None = Field(description="Folder or hub id.")
-    revision: str | None = Field(description="Commit, tag or branch on the hub.")
-
-    @model_validator(mode="after")
-    def _one(self) -> Any:
-        if (self.package is None) == (self.source is None):
-            raise impossible("", "does not say where the model comes from", "a package or a source")
-        return self
 
 
 class Panel(Record):
@@ -58,7 +44,7 @@ class Instructed(Record):
 class Pretrained(Record):
     """Pretrained models that read junk or control text."""
 
-    models: dict[str, Source] = Field(description="Name of each model, and where it comes from.")
+    models: dict[str, ModelOrigin] = Field(description="Name of each model, and where it comes from.")
     panels: dict[str, Panel | None] = Field(description="What is run; null: not this one.")
     lengths: str | None = Field(description="Name of the model whose tokenizer counts lengths, for all models.")
     dump: DataFiles = Field(description="Dump of posts; none: posts are made up.")

@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from raw2fig.stats import LEVEL, SEED, Estimate, bootstrap_mean, interval_at, proportion
+from raw2fig.stats import SEED, Estimate, bootstrap_mean, proportion
 
 SHARES, MEANS = "Newcombe's score interval", "bootstrap"
-BETTER, WORSE, CHANGED, SAME = "better", "worse", "changed", "no clear change"
 
 
 class Change(NamedTuple):
@@ -67,13 +66,3 @@ def mcnemar(before: np.ndarray, after: np.ndarray) -> float:
 
     worse, better = int((before > after).sum()), int((after > before).sum())
     return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
-
-
-def verdict(change: Estimate, better: int, rows: int) -> str:
-    """What the change is, with an interval that is widened for `rows` comparisons (Bonferroni). `better` is the sign of
-    an improvement, 0 where a change is neither."""
-    low, high = interval_at(change, 1 - (1 - LEVEL) / rows)
-    if not (low > 0 or high < 0):
-        return SAME
-    sign = (1 if low > 0 else -1) * better
-    return BETTER if sign > 0 else WORSE if sign < 0 else CHANGED

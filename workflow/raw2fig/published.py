@@ -1,0 +1,41 @@
+"""Tables of a paper's published numbers, which ship with the repository: a row for each number, with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raw2fig.errors import InputError
+from raw2fig.tables import read_table, rows_where
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NUMBERS = {"name": "string", "value": "number", "source": "string"}
+
+
+def read_published(
+    path: Path, columns: Mapping[str, str], key: Sequence[str], allow_nan: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A table with these columns, as `read_table` has them, whose rows differ in the columns `key`. Raises `InputError`
+    for a number that is there twice."""
+    rows = read_table(path, columns, allow_nan)
+    again = rows[rows.duplicated(list(key))]
+    if len(again):
+        raise InputError(path, f"{', '.join(map(str, again.iloc[0][list(key)]))} is there twice", "each number once")
+    return rows
+
+
+def read_numbers(path: Path) -> dict[str, float]:
+    """Single numbers by name."""
+    rows = read_published(path, NUMBERS, ["name"])
+    return dict(zip(rows["name"], rows["value"], strict=True))
+
+
+def number_in(rows: pd.DataFrame, **where: object) -> float:
+    """The one value in rows of a published table. Raises `InputError` unless there is exactly one."""
+    found = rows_where(rows, **where)
+    if len(found) != 1:
+        raise InputError("published numbers", f"{len(found)} rows have {where}", "one")
+    return float(found["value"].iloc[0])
