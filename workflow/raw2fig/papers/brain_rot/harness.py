@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from raw2fig.errors import InputError, nearest
 from raw2fig.papers.brain_rot.battery.tasks import Row, Scores
 from raw2fig.papers.brain_rot.measure import write_scores
@@ -120,7 +122,7 @@ def _metrics(results: Mapping[str, Any], task: str) -> dict[str, tuple[int, list
     higher, found = results["higher_is_better"].get(task, {}), {}
     for metric in dict.fromkeys(metric for item in items for metric in item["metrics"]):
         values = [item[metric] for item in items if item.get(metric, ABSENT) != ABSENT]
-        if values and all(isinstance(value, (int, float)) for value in values):
+        if values and all(isinstance(value, (int, float, np.number, np.bool_)) for value in values):
             found[metric] = ({True: 1, False: -1}.get(higher.get(metric), 0), list(map(float, values)))
     if not found:
         raise InputError("tasks", f"{task} has no scores of items", "a task or a group of lm-eval that has some")
