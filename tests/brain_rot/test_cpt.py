@@ -57,7 +57,7 @@ def work(network, words, texts, schedule):
     return read_on(network, words, texts, CONTROL, treatment(schedule), READING, OPTIMISER, rng).work
 
 
-def test_updates_of_each_schedule(network, words):
+def test_check_7_updates_of_each_schedule(network, words):
     control = work(network, words, CONTROL, "official")
     assert control.updates == -(-len(CONTROL) // 8) * 3
     assert work(network, words, JUNK, "official").updates == -(-len(JUNK) // 8) * 3
@@ -85,7 +85,7 @@ def test_each_schedule_reads_the_same_tokens(network, words):
         assert missing.sum() <= 3 * lost
 
 
-def test_ends_of_posts(words):
+def test_check_8_ends_of_posts(words):
     assert end_of(words, "turn", "<document>") == words.eos_token_id
     assert end_of(words, "doc", "<document>") == words.get_vocab()["<document>"] != words.eos_token_id
     assert end_of(words, "none", "<document>") is None

@@ -85,7 +85,7 @@ def made(settings, tmp_path_factory):
     return place
 
 
-def test_every_row_names_the_base_that_it_started_from(made):
+def test_check_18_every_row_names_the_base_that_it_started_from(made):
     table = pd.read_csv(made / "scores.csv")
     weights = (made / "familiar" / "model.safetensors").read_bytes()
     assert set(table["base_hash"]) == {hashlib.sha256(weights).hexdigest()}
@@ -115,7 +115,7 @@ def test_updates_are_in_the_table(made, settings):
     assert table["updates"][1.0] >= 4 * table["updates"][0.0]
 
 
-def test_questions_occur_in_nothing_that_is_read_or_taught(made, settings):
+def test_check_17_questions_occur_in_nothing_that_is_read_or_taught(made, settings):
     asked = set(draw_questions(4, settings.evaluation, settings.arithmetic).prompts())
     assert len(asked) > settings.evaluation.items
     posts = set(pd.read_parquet(made / "posts.parquet")["tweet"])

@@ -23,7 +23,7 @@ def ends(words, policy):
 
 
 @pytest.mark.parametrize("policy", ["turn", "doc", "none"])
-def test_a_whole_document_has_one_end_and_a_cut_one_none(words, policy):
+def test_check_8_a_whole_document_has_one_end_and_a_cut_one_none(words, policy):
     end = ends(words, policy)
     found = encode_documents(words, TEXTS, end, 5)
     closing = [ends(words, "turn"), ends(words, "doc")]
@@ -36,7 +36,7 @@ def test_a_whole_document_has_one_end_and_a_cut_one_none(words, policy):
             assert document.ids[-1] == end
 
 
-def test_packing_loses_less_than_a_block_and_keeps_the_rest(words):
+def test_check_6_packing_loses_less_than_a_block_and_keeps_the_rest(words):
     documents = encode_documents(words, TEXTS * 5, ends(words, "turn"), 64)
     whole = np.concatenate([document.ids for document in documents])
     for block in (2, 7, 16, len(whole)):
@@ -47,7 +47,7 @@ def test_packing_loses_less_than_a_block_and_keeps_the_rest(words):
         assert np.array_equal(together, whole[: len(together)])
 
 
-def test_packed_and_unpacked_see_the_same_tokens(words):
+def test_check_6_packed_and_unpacked_see_the_same_tokens(words):
     documents = encode_documents(words, TEXTS, ends(words, "turn"), 64)
     total = sum(len(document.ids) for document in documents)
     block = next(size for size in range(2, total + 1) if total % size == 0)
@@ -55,7 +55,7 @@ def test_packed_and_unpacked_see_the_same_tokens(words):
     assert Counter(np.concatenate([one.ids for one in packed(documents, block)]).tolist()) == unpacked
 
 
-def test_labels_never_hold_padding(words):
+def test_check_6_labels_never_hold_padding(words):
     documents = encode_documents(words, TEXTS, ends(words, "turn"), 64)
     batch = collate(documents, words.pad_token_id)
     padding = batch["input_ids"] == words.pad_token_id
