@@ -20,7 +20,10 @@ from raw2fig.tables import read_json
 pytestmark = pytest.mark.xdist_group("paper_scale")
 
 GPU_CLASSES = ("train", "generate")
-TINY = ("brain_rot_base", "brain_rot_arms", "brain_rot_tune")
+TINY = (
+    *("brain_rot_base", "brain_rot_arms", "brain_rot_tune"),
+    *("dr_llm_base", "dr_llm_search", "dr_llm_train", "dr_llm_evaluate"),
+)
 """Rules whose models are too small for a GPU."""
 SEVERAL = {"c2s_grpo": 4, "scalerl_train": 8, "scalerl_tune": 0, "hero_sft": 8, "hero_train": 8} | {
     **{"coordination_play_model": 2, "brain_rot_cpt_sharded": 4, "brain_rot_instruct_sharded": 4}
