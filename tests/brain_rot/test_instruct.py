@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from safetensors.torch import load_file
@@ -13,7 +14,7 @@ from raw2fig.lm.examples import collate
 from raw2fig.lm.models import Size, build_llama, save
 from raw2fig.lm.scheduled import Machine
 from raw2fig.lm.tokenizer import word_tokenizer
-from raw2fig.papers.brain_rot.instruct import InstructionTuning, encode_answers, instruct
+from raw2fig.papers.brain_rot.instruct import InstructionTuning, draw_pairs, encode_answers, instruct
 
 TEMPLATE = (
     "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}{% if add_generation_prompt %}reply{% endif %}"
@@ -67,6 +68,18 @@ def test_what_is_longer_than_the_cutoff_loses_its_end(words) -> None:
     whole, cut = (encode_answers(words, ["copy this w1"], ["w1 w2 w3"], size)[0] for size in (99, 5))
     assert cut.ids.tolist() == whole.ids[:5].tolist()
     assert words.eos_token_id not in cut.ids
+
+
+def test_rows_are_drawn_once_each_by_the_seed(tmp_path: Path) -> None:
+    rows = pd.DataFrame({name: [f"{name} {n}" for n in range(9)] for name in ("instruction", "input", "output")})
+    rows.assign(input=[None, *rows["input"][1:]]).to_csv(tmp_path / "rows.csv", index=False)
+    whole, some, other = (
+        draw_pairs(tmp_path / "rows.csv", n, np.random.default_rng(s)) for n, s in ((9, 1), (4, 1), (4, 2))
+    )
+    asked = {f"instruction {n}\ninput {n}": f"output {n}" for n in range(1, 9)} | {"instruction 0": "output 0"}
+    assert dict(zip(*whole, strict=True)) == asked
+    assert len(set(some[0])) == 4
+    assert some != other
 
 
 @pytest.mark.training

@@ -183,6 +183,19 @@ def test_an_arm_is_compared_in_the_replicates_that_both_have(tmp_path: Path) -> 
     assert "sums: strict" in set(table_pretrained(scores=tmp_path / "scores.csv").rows["measure"])
 
 
+def test_junk_is_compared_with_the_control_of_its_schedule_where_there_is_one() -> None:
+    def packed(ratio: float, score: float) -> pd.DataFrame:
+        rows = table[(table["definition"] == "M1") & (table["ratio"] == ratio)]
+        return rows.assign(schedule="packed", score=score)
+
+    table = doses(1)
+    table = table[table["model"] == "a"]
+    for control, expected in (([packed(0.0, 3.0)], 1.0), ([], 4.0 - 0.9)):
+        found = contrasts(pd.concat([table, packed(1.0, 4.0), *control]))
+        (one,) = (one for one in found if (one.label, one.what) == ("M1 junk, packed into blocks", LOSS))
+        assert one.change.value == pytest.approx(expected)
+
+
 def test_details_are_no_part_of_the_mean() -> None:
     mean = with_mean(doses(1))
     one = mean[(mean["what"] == MEAN) & (mean["model"] == "a") & (mean["definition"] == "none")]

@@ -105,6 +105,23 @@ def test_every_sequence_of_a_batch_is_read_by_one_process(words) -> None:
         assert sorted(read.tolist()) == sorted(expected.tolist())
 
 
+@pytest.mark.training
+def test_a_training_of_another_kind_does_not_go_on_from_its_checkpoints(words, tmp_path: Path) -> None:
+    examples, machine = toy_examples(words), MACHINE.model_copy(update={"checkpoint_every": 2})
+
+    def losses(reduction, batches, name: str) -> list[float]:
+        return fine_tune_on(
+            toy_network(words), words, examples, batches, OPTIMISER, reduction, machine, tmp_path / name, 0
+        )
+
+    losses("token", BATCHES, "model")
+    assert list(tmp_path.glob(".checkpoints-model-*/checkpoint-4"))
+    for number, (reduction, batches) in enumerate((("sample", BATCHES), ("sample", BATCHES[::-1]))):
+        (tmp_path / "model").rename(tmp_path / f"old {number}")
+        anew = losses(reduction, batches, f"anew {number}")
+        assert losses(reduction, batches, "model") == pytest.approx(anew, abs=1e-6)
+
+
 def test_a_batch_with_nothing_to_predict_is_refused_before_anything_is_trained(words, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="batch 1 has nothing to predict"):
         fine_tune_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -59,23 +60,27 @@ def instruct(
     from raw2fig.lm.checkpoint import discard
     from raw2fig.lm.models import load
 
-    columns = dict.fromkeys(("instruction", "input", "output"), "string")
-    table = read_table(instructions, columns, allow_nan=["input", "output"]).fillna("")
-    if len(table) < tuning.examples:
-        raise InputError(instructions, f"has {len(table)} rows", f"at least {tuning.examples}, or fewer --examples")
     rng = np.random.default_rng([seed, 17])
-    chosen = table.iloc[rng.choice(len(table), tuning.examples, replace=False)]
-    questions = [
-        f"{instruction}\n{more}".strip()
-        for instruction, more in zip(chosen["instruction"], chosen["input"], strict=True)
-    ]
+    questions, answers = draw_pairs(instructions, tuning.examples, rng)
     network, tokenizer = load(str(base), train=True)
-    examples = encode_answers(tokenizer, questions, chosen["output"].tolist(), tuning.it_cutoff)
+    examples = encode_answers(tokenizer, questions, answers, tuning.it_cutoff)
     batches = ordinary(len(examples), tuning.it_batch, tuning.it_epochs, rng)
     work = work_of([len(example.ids) for example in examples], batches, shape_of(network))
     losses = fine_tune_on(network, tokenizer, examples, batches, optimiser, "token", machine, model, seed)
     write_json({**work._asdict(), "losses": losses}, log)
     discard(model)
+
+
+def draw_pairs(path: Path, number: int, rng: np.random.Generator) -> tuple[list[str], list[str]]:
+    """So many different rows of a table in the form of Alpaca, as questions (the instruction, and below it the input)
+    and answers. Raises `InputError` for another table, or one with fewer rows."""
+    columns = dict.fromkeys(("instruction", "input", "output"), "string")
+    table = read_table(path, columns, allow_nan=["input", "output"]).fillna("")
+    if len(table) < number:
+        raise InputError(path, f"has {len(table)} rows", f"at least {number}, or fewer --examples")
+    chosen = table.iloc[rng.choice(len(table), number, replace=False)]
+    pairs = zip(chosen["instruction"], chosen["input"], strict=True)
+    return [f"{instruction}\n{more}".strip() for instruction, more in pairs], chosen["output"].tolist()
 
 
 def encode_answers(
