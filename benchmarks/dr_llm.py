@@ -28,9 +28,9 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from raw2fig.lm.models import build_tiny_llama
 from raw2fig.lm.tokenizer import word_tokenizer
 from raw2fig.papers.dr_llm.answering import Answering, ask
-from raw2fig.papers.dr_llm.base import Pretraining, new_model
 from raw2fig.papers.dr_llm.records import Question
 from raw2fig.papers.dr_llm.routing import RoutedModel
 from raw2fig.papers.dr_llm.routing.routers import Routers, new_routers
@@ -106,8 +106,7 @@ def generation(rounds: int) -> list[dict[str, Any]]:
 def searching(questions: int, simulations: int) -> list[dict[str, Any]]:
     """Paths that are tried per second of CPU by both ways."""
     words = word_tokenizer(vocabulary())
-    pretraining = Pretraining(shape="64/10/4", updates=1, batch=1, drop=0.0, drop_from=0.0)
-    model = new_model(pretraining, words, 0).eval()
+    model = build_tiny_llama("64/10/4", words, 2, 64, False, 0).eval()
     rng = np.random.default_rng(0)
     tasks = [KNOWN[place % len(KNOWN)] for place in range(questions)]
     items = [draw_item(task, rng) for task in tasks]

@@ -66,6 +66,44 @@ def build_llama(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: int,
     return LlamaForCausalLM(LlamaConfig(**_settings(size, tokenizer, max_length), attention_bias=True))
 
 
+INITIAL = 0.1
+"""Standard deviation of a tiny model's first weights. The usual 0.02 is for models a hundred times as wide; from it,
+sums modulo a number are learned far later."""
+ROTARY = 100.0
+"""Base of a tiny model's rotary positions. The usual 10,000 is for texts a hundred times as long."""
+
+
+def build_tiny_llama(
+    shape: str, tokenizer: PreTrainedTokenizerBase, inner: int, max_length: int, tied: bool, seed: int
+) -> PreTrainedModel:
+    """A Llama model with random weights for texts of a few dozen words.
+
+    Parameters
+    ----------
+    shape
+        Hidden width, layers and heads, as 64/2/4.
+    tokenizer
+        Gives the vocabulary; texts begin and end with its end of sequence.
+    inner
+        Width of the feed-forward layers over the hidden width.
+    max_length
+        Tokens of the longest text.
+    tied
+        Whether the head is the embedding.
+    seed
+        Seed of the weights.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    size = parse_size(shape)
+    torch.manual_seed(seed)
+    settings = _settings(size, tokenizer, max_length) | {"intermediate_size": inner * size.hidden}
+    rotary = {"rope_type": "default", "rope_theta": ROTARY}
+    config = LlamaConfig(**settings, tie_word_embeddings=tied, initializer_range=INITIAL, rope_parameters=rotary)
+    return LlamaForCausalLM(config)
+
+
 def _settings(size: Size, tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, Any]:
     """What the configurations of all architectures have."""
     return {

@@ -72,11 +72,11 @@ def base(
     """
     from copy import deepcopy
 
-    from raw2fig.lm.models import save
+    from raw2fig.lm.models import build_tiny_llama, save
     from raw2fig.lm.tokenizer import word_tokenizer
 
     words = word_tokenizer(vocabulary(arithmetic.modulus))
-    network = new_model(pretraining, words, replicate)
+    network = build_tiny_llama(pretraining.shape, words, 3, 512, True, replicate)
     rng = np.random.default_rng([replicate, 5])
     questions = draw_questions(replicate, evaluation, arithmetic)
     told: dict[str, Any] = {"replicate": replicate, "parameters": network.num_parameters()}
@@ -111,37 +111,6 @@ def base(
 
 LATER = 0.25
 """Peak learning rate of the later phases, relative to that of the first."""
-INITIAL = 0.1
-"""Standard deviation of first weights. The usual 0.02 is for models a hundred times as wide."""
-ROTARY = 100.0
-"""Base of the rotary positions. The usual 10,000 is for texts a hundred times as long."""
-
-
-def new_model(pretraining: Pretraining, words: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
-    """A Llama model with random weights."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    from raw2fig.lm.models import parse_size
-
-    size = parse_size(pretraining.shape)
-    torch.manual_seed(seed)
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(words),
-            hidden_size=size.hidden,
-            num_hidden_layers=size.layers,
-            num_attention_heads=size.heads,
-            intermediate_size=3 * size.hidden,
-            max_position_embeddings=512,
-            tie_word_embeddings=True,
-            initializer_range=INITIAL,
-            rope_parameters={"rope_type": "default", "rope_theta": ROTARY},
-            bos_token_id=words.eos_token_id,
-            eos_token_id=words.eos_token_id,
-            pad_token_id=words.pad_token_id,
-        )
-    )
 
 
 def mixed(
