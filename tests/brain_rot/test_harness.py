@@ -70,7 +70,7 @@ def test_a_task_without_scores_of_items_is_refused(name: str) -> None:
 
 def test_without_lm_eval_the_command_says_what_to_install(tmp_path: Path) -> None:
     if find_spec("lm_eval"):
-        pytest.skip("lm-eval is installed")
+        pytest.skip("needs an environment without lm-eval")
     with pytest.raises(InputError, match=r"lm-eval: is not installed .* `pip install 'lm-eval\[hf,ruler\]'`"):
         evaluate_harness(model=tmp_path, harness=ASKED, scores=tmp_path / "scores.csv")
 

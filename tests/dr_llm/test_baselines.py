@@ -83,7 +83,7 @@ def test_check_21_guesses_have_an_oracle_of_chance() -> None:
 
 
 def test_check_21_nothing_else_takes_the_best_of_several_programs() -> None:
-    """Of the functions that get answers, one looks at several for an item, and it is named after the oracle."""
+    """One function alone looks at several answers for an item, and it is named after the oracle."""
     several = [
         name
         for module in (baselines, accounting)

@@ -117,7 +117,7 @@ def test_consensus_takes_what_others_take() -> None:
 
 
 def entropy(rows: list[bytes]) -> float:
-    """Of labels at a layer, over layers, in nats."""
+    """Mean entropy of the labels at a layer, in nats."""
     table = np.stack([np.frombuffer(one, dtype=np.int8) for one in rows])
     shares = np.stack([(table == action).mean(0) for action in range(3)])
     return float(-(shares * np.log(np.maximum(shares, 1e-300))).sum(0).mean())

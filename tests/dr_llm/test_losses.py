@@ -8,7 +8,7 @@ from raw2fig.errors import InputError
 from raw2fig.papers.dr_llm.losses import Loss, class_weights, focal_loss, loss_of
 
 COUNTS = (4399, 120956, 1457)
-"""Of the paper's labels."""
+"""Counts of the paper's labels."""
 
 
 def drawn(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -100,7 +100,7 @@ def test_check_19_totals_of_layers_are_so_too_or_doubled(inside: pd.DataFrame) -
 
 
 def test_printed_changes_are_those_of_the_printed_numbers(inside: pd.DataFrame) -> None:
-    """Of layers, whose counts are rounded, within 0.1, but for one."""
+    """Totals of layers, whose counts are rounded, agree within 0.1, but for one."""
     for model in MODELS:
         for subset in SETS:
             for metric, most in (("accuracy", 0.001), ("layers", 0.101)):

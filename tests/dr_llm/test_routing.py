@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CLOSE = 1e-5
 NEW = 10
 PROMPTS = [[5, 6, 7, 8, 9, 10, 11, 12], [3, 4, 5], [9, 8, 7, 6, 5, 4]]
-"""Of unequal lengths; the longest is longer than the sliding windows."""
+"""Prompts of unequal lengths; the longest is longer than the sliding windows."""
 ROUTES = {
     "skip the first": [0, 1, 1, 1],
     "skip the last": [1, 1, 1, 0],

@@ -8,7 +8,7 @@ import pytest
 
 from raw2fig.errors import InputError
 from raw2fig.papers.dr_llm.english_items import SHOTS, facts, make_english_items
-from raw2fig.papers.dr_llm.items import PARTS, SEARCH, TEST, Items, gather, make_items, read_items
+from raw2fig.papers.dr_llm.items import PARTS, SEARCH, TEST, VALIDATION, Items, gather, make_items, read_items
 from raw2fig.papers.dr_llm.world import (
     CHOICES,
     EQUALS,
@@ -148,6 +148,9 @@ def test_items_are_read_from_tables_and_json_lines(tmp_path: Path) -> None:
     lines.write_text('{"task": "a", "prompt": "1+1=", "answer": 2}\n\n{"task": "a", "prompt": "2+1=", "answer": "3"}\n')
     found = read_items(lines, SEARCH)
     assert [(one.qid, one.answer) for one in found] == [("0", "2"), ("1", "3")]
+    for part in (VALIDATION, TEST):
+        with pytest.raises(InputError, match="has no column part"):
+            read_items(lines, part)
     pd.DataFrame([{**one._asdict(), "part": TEST} for one in found]).to_csv(tmp_path / "items.csv", index=False)
     assert len(read_items(tmp_path / "items.csv", TEST)) == 2
     with pytest.raises(InputError, match="no questions of the part 'search'"):

@@ -43,7 +43,7 @@ class Contrast(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """Of the measure."""
+        """The unit of the measure."""
         return unit_of(self.what)
 
     @property
@@ -79,7 +79,7 @@ def values(scores: DataFrame, what: str, **about: Any) -> Values:
 
 
 def contrasts(scores: DataFrame) -> list[Contrast]:
-    """Of each model and measure: the control against the model before, and every other arm against the control."""
+    """The control against the model before, and every other arm against the control, for each model and measure."""
     table, found = with_mean(scores), []
     for model in table["model"].unique():
         mine = rows_where(table, model=model)

@@ -59,7 +59,7 @@ def is_right(texts: Sequence[str], questions: Questions, arithmetic: Arithmetic)
 
 
 def answer_scores(texts: Sequence[str], questions: Questions, arithmetic: Arithmetic) -> dict[str, float]:
-    """Of answers with steps, the accuracy (cot), the steps of one, and the share of chains that fail in each mode
+    """Accuracy of answers with steps (cot), their number of steps, and the share of chains that fail in each mode
     (mode:...)."""
     right = is_right(texts, questions, arithmetic)
     modes = [

@@ -74,8 +74,8 @@ def evaluate(
     model
         Model folder.
     items
-        Questions: a table or JSON lines with task, prompt and answer, and maybe qid and part. Of a file with parts, the
-        parts validation and test are taken; of one without, all questions are both, and no knob is chosen.
+        Questions: a table or JSON lines with task, prompt, answer and part, and maybe qid. The parts validation and
+        test are taken.
     adapter
         Folder of the routers.
     table

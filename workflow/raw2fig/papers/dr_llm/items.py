@@ -26,11 +26,16 @@ SEARCH, VALIDATION, TEST = PARTS = ("search", "validation", "test")
 
 
 def read_items(path: Path, part: str) -> list[Question]:
-    """The questions of a part of a table (.parquet, .csv) or of JSON lines (.jsonl); all of them where it has no column
-    `part`. Questions without `qid` are numbered. Raises `InputError` for another file, and for no questions."""
+    """The questions of a part of a table (.parquet, .csv) or of JSON lines (.jsonl). Without `qid` they are numbered.
+
+    A file without the column `part` can be searched as a whole, but not evaluated: its questions would be those that
+    labels and knob were chosen on. Raises `InputError` for that, for another file, and for no questions.
+    """
     frame = _frame(path)
     if "part" in frame:
         frame = frame[frame["part"] == part]
+    elif part != SEARCH:
+        raise InputError(path, "has no column part", f"one that says which questions are for {part}")
     if frame.empty:
         raise InputError(path, f"has no questions of the part {part!r}", "one at least")
     ids = frame["qid"].astype(str) if "qid" in frame else [f"{place}" for place in frame.index]

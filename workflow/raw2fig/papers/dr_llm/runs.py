@@ -111,7 +111,7 @@ def depth_by_level(runs: pd.DataFrame) -> Values:
 
 
 def shorter(luck: pd.DataFrame) -> tuple[Values, Values]:
-    """Of questions that are right by default: the share with a shorter right path, and mean layers saved by it."""
+    """The share of rightly answered questions that have a shorter right path, and the layers it saves on average."""
     shares, saved = {}, {}
     for replicate, rows in luck.groupby("replicate"):
         right = rows["right"].sum()
