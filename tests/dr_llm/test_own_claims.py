@@ -51,7 +51,7 @@ def runs(
         rows.append(
             {"replicate": replicate, "model": "mini", "variant": variant, "part": "test", "way": way, "knob": knob}
             | {"chosen": chosen, "task": task, "n": N, "right": found, "layers": depth, "skips": 10 - depth}
-            | {"repeats": 0.0, "gained": 1, "lost": 1, "agreement": 0.9}
+            | {"applications": depth, "repeats": 0.0, "gained": 1, "lost": 1, "agreement": 0.9}
         )
 
     for replicate in range(replicates):

@@ -12,7 +12,7 @@ from tiny_decoders import tiny_decoder
 
 from raw2fig.errors import InputError
 from raw2fig.lm.batches import Optimiser
-from raw2fig.papers.dr_llm.answering import Answering, answered, ask, left_padded
+from raw2fig.papers.dr_llm.answering import Answering, answered, ask, left_padded, lengths
 from raw2fig.papers.dr_llm.evaluation import BASE, OTHERS, RANDOM, ROUTER, Comparison, choose, evaluate, within_tasks
 from raw2fig.papers.dr_llm.fit import Training
 from raw2fig.papers.dr_llm.items import Items, make_items
@@ -229,6 +229,7 @@ def test_every_way_is_compared_on_the_same_questions(made: Path) -> None:
     base, zero = (test[(test["way"] == way) & (test["knob"] == 0)] for way in (BASE, ROUTER))
     assert base["right"].tolist() == zero["right"].tolist()  # at knob 0 the routers are the model
     assert (zero["layers"] == 4).all()
+    assert (test["applications"] == test["layers"]).all()  # one new token, one forward pass
     chosen = test[test["chosen"]]
     assert set(chosen["way"]) == {ROUTER, RANDOM, OTHERS}
     sums = chosen.groupby("way")[["layers", "skips", "repeats"]].sum()
@@ -240,6 +241,12 @@ def test_every_way_is_compared_on_the_same_questions(made: Path) -> None:
     change = test["gained"] - test["lost"]
     before = test["task"].map(base.set_index("task")["right"])
     assert (test["right"] - before).tolist() == change.tolist()
+
+
+def test_an_answer_is_as_long_as_the_tokens_up_to_its_first_end() -> None:
+    new = torch.tensor([[5, 2, 2, 2], [5, 6, 7, 8], [3, 5, 2, 0], [5, 6, 3, 0]])
+    assert lengths(new, [2, 3]) == [2, 4, 1, 3]
+    assert lengths(new, []) == [4] * 4
 
 
 def test_the_knob_saves_most_among_those_that_lose_no_more_than_the_tolerance() -> None:

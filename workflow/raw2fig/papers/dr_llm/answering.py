@@ -114,11 +114,26 @@ def _batch(
             do_sample=False,
             pad_token_id=tokenizer.pad_token_id,
         )
-    texts = [text.strip(MARKS) for text in tokenizer.batch_decode(made[:, ids.shape[1] :], skip_special_tokens=True)]
+    new = made[:, ids.shape[1] :]
+    texts = [text.strip(MARKS) for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
     right = [
         text.lower() == asked.answers[place].strip(MARKS).lower() for text, place in zip(texts, chosen, strict=True)
     ]
-    return [Outcome(is_right, float(is_right), text) for is_right, text in zip(right, texts, strict=True)]
+    ends: Any = routed.base.generation_config.eos_token_id
+    passes = lengths(new, [ends] if isinstance(ends, int) else ends or [])
+    return [
+        Outcome(is_right, float(is_right), text, number)
+        for is_right, text, number in zip(right, texts, passes, strict=True)
+    ]
+
+
+def lengths(new: torch.Tensor, ends: Sequence[int]) -> list[int]:
+    """Tokens of each answer of `new` (answers, tokens), up to its first end token and with it."""
+    import torch
+
+    ended = torch.isin(new, torch.tensor(ends, device=new.device, dtype=new.dtype))
+    # what follows the first end token is padding
+    return (ended.cumsum(1) - ended.long() == 0).sum(1).tolist()
 
 
 def _of_logits(

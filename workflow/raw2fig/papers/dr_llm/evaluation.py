@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
-from raw2fig.papers.dr_llm.accounting import agreement
+from raw2fig.papers.dr_llm.accounting import agreement, layer_applications
 from raw2fig.papers.dr_llm.answering import Answering, Asked, answered, ask
 from raw2fig.papers.dr_llm.baselines import block_influence, others_routes, pruned, random_routes
 from raw2fig.papers.dr_llm.items import TEST, VALIDATION, read_items
@@ -42,9 +42,11 @@ class Comparison(Record):
 
 
 class Run(NamedTuple):
-    """Questions on their routes: whether each is right, and the routes (questions, layers)."""
+    """Questions on their routes: whether each is right, forward passes of its answer, and the routes (questions,
+    layers)."""
 
     right: np.ndarray
+    passes: np.ndarray
     routes: np.ndarray
 
 
@@ -79,8 +81,8 @@ def evaluate(
     adapter
         Folder of the routers.
     table
-        A row for each way, knob and task: questions, right ones, layers per token, skips and repeats, and of the ways
-        whose questions are the base's, how many turned from wrong to right and back.
+        A row for each way, knob and task: questions, right ones, layers per token, layer applications of an answer,
+        skips and repeats, and how many questions turned from wrong to right and back.
     uses
         A row for each task and layer: how often the routers at the chosen knob apply it, on average.
     """
@@ -114,7 +116,7 @@ def _runner(routed: RoutedModel, tokenizer: PreTrainedTokenizerBase, asked: Aske
 
     def run(routes: np.ndarray | None) -> Run:
         outcomes, taken = answered(routed, tokenizer, asked, places, routes, answering)
-        return Run(np.array([one.right for one in outcomes]), taken)
+        return Run(np.array([one.right for one in outcomes]), np.array([one.passes for one in outcomes]), taken)
 
     return run
 
@@ -225,6 +227,7 @@ def _rows(part: str, questions: Sequence[Question], runs: Runs, chosen: float) -
                     "n": int(mine.sum()),
                     "right": int(right.sum()),
                     "layers": float(routes.sum(1).mean()),
+                    "applications": float(layer_applications(routes, run.passes[mine]).mean()),
                     "skips": float((routes == SKIP).sum(1).mean()),
                     "repeats": float((routes == REPEAT).sum(1).mean()),
                     "gained": int((right & ~before).sum()),

@@ -252,7 +252,9 @@ def _routes(rows: pd.DataFrame) -> Table:
                 change = over_replicates(paired(before, accuracy(of_way)), least=-1, most=1)
                 row: dict[str, Any] = {"model": model, "variant": variant, "task": task, "way": way}
                 row |= {"accuracy": right.value, "change": change.value, "low": change.low, "high": change.high}
-                row |= {"layers per token": layers.value, "skips": over_replicates(mean(of_way, "skips")).value}
+                row |= {"layers per token": layers.value}
+                row |= {"layer applications": over_replicates(mean(of_way, "applications")).value}
+                row |= {"skips": over_replicates(mean(of_way, "skips")).value}
                 row |= {"repeats": over_replicates(mean(of_way, "repeats")).value}
                 row |= {"agreement": over_replicates(mean(of_way, "agreement")).value, "replicates": right.n}
                 found.append(row)
@@ -262,7 +264,7 @@ def _routes(rows: pd.DataFrame) -> Table:
         change=[_signed(*one) for one in frame[["change", "low", "high"]].itertuples(index=False)],
         **{
             name: [f"{value:.2f}" for value in frame[name]]
-            for name in ("layers per token", "skips", "repeats", "agreement")
+            for name in ("layers per token", "layer applications", "skips", "repeats", "agreement")
         },
     )
     return Table(frame, as_markdown(shown.drop(columns=["low", "high"])))

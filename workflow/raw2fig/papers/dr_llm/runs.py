@@ -21,7 +21,7 @@ RUN = {"replicate": "integer", "model": "string", "variant": "string"}
 RUNS = RUN | {
     **dict.fromkeys(("part", "way", "task"), "string"),
     **dict.fromkeys(("n", "right", "gained", "lost"), "integer"),
-    **dict.fromkeys(("knob", "layers", "skips", "repeats", "agreement"), "number"),
+    **dict.fromkeys(("knob", "layers", "applications", "skips", "repeats", "agreement"), "number"),
     "chosen": "boolean",
 }
 USES = RUN | {"task": "string", "layer": "integer", **dict.fromkeys(("uses", "skipped", "repeated"), "number")}

@@ -43,11 +43,12 @@ class Search(Record):
 
 class Outcome(NamedTuple):
     """What the model answers on a path: whether that is right, the probability of the right answer (1 or 0 from an
-    evaluator that has no probabilities), and the answer."""
+    evaluator that has no probabilities), the answer, and its forward passes: one for each new token."""
 
     right: bool
     probability: float
     answer: str
+    passes: int = 1
 
 
 Evaluate = Callable[[np.ndarray, np.ndarray], Sequence[Outcome]]
