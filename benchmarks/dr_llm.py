@@ -120,7 +120,7 @@ def searching(questions: int, simulations: int) -> list[dict[str, Any]]:
     with RoutedModel(model) as routed:
         ways = (("one at a time, generated", 1, GENERATED), ("one at a time", 1, 1), ("all together", 512, 1))
         for way, at_once, tokens in ways:
-            answering = Answering(new_tokens=tokens, chat=False, at_once=at_once)
+            answering = Answering(new_tokens=tokens, grading="text", chat=False, at_once=at_once)
             some = drawn[: max(1, questions // GENERATED)] if tokens > 1 else drawn
             groups = [some] if at_once > 1 else [[one] for one in some]
             start, results = time.process_time(), []

@@ -5,6 +5,7 @@ from raw2fig.papers.dr_llm import plan as dr_llm
 
 
 include: "dr_llm/routes.smk"
+include: "dr_llm/pretrained.smk"
 
 
 figure("dr_llm", "in_domain", in_domain=dr_llm.published("in_domain"))
@@ -41,15 +42,26 @@ figure("dr_llm", "luck", luck=DR_MINI["luck"])
 table("dr_llm", "routes", runs=DR_MINI["runs"])
 TARGETS["evals"] += list(DR_MINI.values())
 
-if DR_PRETRAINED_RUNS:
-    DR_REAL = {name: dr_llm.together("pretrained", f"{name}.csv") for name in ("runs", "uses", "luck")}
+DR_ABLATED = dr_llm.together("mini", "ablations.csv") if DR_LLM["mini"]["ablated"] else None
+if DR_ABLATED:
+    figure("dr_llm", "ablations", ablations=DR_ABLATED)
+    TARGETS["evals"] += [DR_ABLATED]
+
+DR_REAL = dr_llm.pretrained_tables(DR_LLM)
+if DR_REAL:
     figure("dr_llm", "pretrained", runs=DR_REAL["runs"])
     figure("dr_llm", "pretrained_use", uses=DR_REAL["uses"])
     figure("dr_llm", "pretrained_luck", luck=DR_REAL["luck"])
+    figure(
+        "dr_llm",
+        "pretrained_throughput",
+        throughput=DR_REAL["throughput"],
+        published=dr_llm.published("throughput"),
+    )
     table("dr_llm", "pretrained", runs=DR_REAL["runs"])
     TARGETS["evals"] += list(DR_REAL.values())
-else:
-    DR_REAL = {}
+if "harness" in DR_REAL:
+    table("dr_llm", "pretrained_harness", harness=DR_REAL["harness"])
 
 claims(
     "dr_llm",
@@ -62,6 +74,9 @@ claims(
     numbers=dr_llm.published("numbers"),
     runs=DR_MINI["runs"],
     luck=DR_MINI["luck"],
+    ablations=DR_ABLATED,
     pretrained=DR_REAL.get("runs"),
     pretrained_luck=DR_REAL.get("luck"),
+    pretrained_throughput=DR_REAL.get("throughput"),
+    pretrained_harness=DR_REAL.get("harness"),
 )

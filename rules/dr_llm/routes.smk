@@ -2,8 +2,6 @@
 
 DR_LLM = config["dr_llm"]
 DR_MINI_RUNS = dr_llm.mini_runs(DR_LLM)
-DR_PRETRAINED_RUNS = dr_llm.pretrained_runs(DR_LLM)
-DR_PRETRAINED = sorted(DR_LLM["pretrained"]["models"])
 
 
 wildcard_constraints:
@@ -42,43 +40,6 @@ rule dr_llm_items:
         sizes=flags(DR_LLM["mini"]["items"]),
     shell:
         "raw2fig dr-llm make-items {params.sizes} --replicate {wildcards.replicate} --table {output.table} &> {log}"
-
-
-rule dr_llm_fetch_model:
-    output:
-        model=directory(dr_llm.fetched()),
-    log:
-        "<results>/dr_llm/logs/fetch-{model}.log",
-    wildcard_constraints:
-        model=any_of(DR_PRETRAINED),
-    resources:
-        **resources_for(config, "data", "dr_llm_fetch_model"),
-    params:
-        code=step_digest("fetch", "model"),
-        origin=lambda wildcards: flags(
-            {key: value for key, value in DR_LLM["pretrained"]["models"][wildcards.model].items() if value}
-        ),
-    shell:
-        "raw2fig fetch model {params.origin} --model {output.model} &> {log}"
-
-
-rule dr_llm_english_items:
-    input:
-        countries=DR_LLM["pretrained"]["countries"],
-    output:
-        table=dr_llm.items(),
-    log:
-        "<results>/dr_llm/r{replicate}/logs/items-{model}.log",
-    wildcard_constraints:
-        model=any_of(DR_PRETRAINED),
-    resources:
-        **resources_for(config, "light", "dr_llm_english_items"),
-    params:
-        code=step_digest("dr_llm", "make-english-items"),
-        sizes=flags(DR_LLM["pretrained"]["items"]),
-    shell:
-        "raw2fig dr-llm make-english-items --countries {input.countries} {params.sizes} "
-        "--replicate {wildcards.replicate} --table {output.table} &> {log}"
 
 
 rule dr_llm_search:
@@ -162,25 +123,42 @@ rule dr_llm_evaluate:
         "{params.settings} --seed {wildcards.replicate} --table {output.table} --uses {output.uses} &> {log}"
 
 
+rule dr_llm_ablate:
+    input:
+        model=lambda wildcards: dr_llm.model(wildcards.replicate, wildcards.model),
+        questions=dr_llm.items(),
+        found=dr_llm.made("data", "found.parquet"),
+    output:
+        table=dr_llm.made("evals", "ablations.csv"),
+    log:
+        "<results>/dr_llm/r{replicate}/logs/ablate-{model}-{variant}.log",
+    threads: threads_for(config, "train", "dr_llm_ablate")
+    resources:
+        **resources_for(config, "train", "dr_llm_ablate"),
+    params:
+        code=step_digest("dr_llm", "ablate"),
+        settings=dr_llm.flags_of(DR_LLM, "answering", "labelling", "reading", "training"),
+        ablations=flags(DR_LLM["mini"]["ablations"]),
+    shell:
+        "raw2fig dr-llm ablate --model {input.model} --items {input.questions} --found {input.found} "
+        "{params.settings} {params.ablations} --seed {wildcards.replicate} --table {output.table} &> {log}"
+
+
 rule dr_llm_gather:
     input:
-        parts=lambda wildcards: dr_llm.gathered(
-            DR_MINI_RUNS if wildcards.which == "mini" else DR_PRETRAINED_RUNS, f"{wildcards.file}.csv"
-        ),
+        parts=lambda wildcards: dr_llm.gathered(DR_LLM, wildcards.which, wildcards.file),
     output:
         table=dr_llm.together("{which}", "{file}.csv"),
     log:
         "<results>/dr_llm/logs/gather-{which}-{file}.log",
     wildcard_constraints:
         which="mini|pretrained",
-        file="runs|uses|luck|training",
+        file="runs|uses|luck|ablations|throughput|harness",
     resources:
         **resources_for(config, "light", "dr_llm_gather"),
     params:
         code=step_digest("dr_llm", "gather"),
-        runs=lambda wildcards: option(
-            "runs", dr_llm.names(DR_MINI_RUNS if wildcards.which == "mini" else DR_PRETRAINED_RUNS)
-        ),
+        runs=lambda wildcards: option("runs", dr_llm.names(DR_LLM, wildcards.which, wildcards.file)),
     shell:
         "raw2fig dr-llm gather {params.runs} --parts {input.parts} --table {output.table} &> {log}"
 

@@ -9,7 +9,7 @@ import pytest
 from raw2fig.claims import check_evidence, decide_claims, load_published, read_claims
 from raw2fig.cli import PACKAGE, commands
 from raw2fig.papers.dr_llm.claims import measurements
-from raw2fig.papers.dr_llm.own_claims import MINI_CLAIMS, REAL_CLAIMS
+from raw2fig.papers.dr_llm.own_claims import ABLATION_CLAIMS, MINI_CLAIMS, REAL_CLAIMS
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "config/published/dr_llm.yaml"
@@ -32,7 +32,9 @@ def test_the_published_claims_are_decided(tmp_path: Path) -> None:
     assert others == {
         "C7": "out of scale",
         "C14": "inconclusive",
-        **dict.fromkeys(["C15", "C16", "C17", "C18", "C19", *MINI_CLAIMS, *REAL_CLAIMS], "out of scale"),
+        **dict.fromkeys(
+            ["C15", "C16", "C17", "C18", "C19", *MINI_CLAIMS, *ABLATION_CLAIMS, *REAL_CLAIMS], "out of scale"
+        ),
     }
 
 

@@ -7,13 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from clone import clone, plan
+from clone import ROOT, clone, plan
 from tiny_decoders import tiny_decoder
 
 from raw2fig.errors import InputError
 from raw2fig.lm.batches import Optimiser
+from raw2fig.papers.dr_llm.ablations import Ablations, ablate, arms
 from raw2fig.papers.dr_llm.answering import Answering, answered, ask, left_padded, lengths
 from raw2fig.papers.dr_llm.evaluation import BASE, OTHERS, RANDOM, ROUTER, Comparison, choose, evaluate, within_tasks
+from raw2fig.papers.dr_llm.figures_ablations import fig_ablations
+from raw2fig.papers.dr_llm.figures_costs import fig_pretrained_throughput
 from raw2fig.papers.dr_llm.fit import Training
 from raw2fig.papers.dr_llm.items import Items, make_items
 from raw2fig.papers.dr_llm.labels import Labelling
@@ -21,11 +24,12 @@ from raw2fig.papers.dr_llm.losses import Loss
 from raw2fig.papers.dr_llm.records import Question, read_searched
 from raw2fig.papers.dr_llm.search import Search
 from raw2fig.papers.dr_llm.searching import search
+from raw2fig.papers.dr_llm.throughput import Throughput, throughput
 from raw2fig.papers.dr_llm.training import Reading, features, read_features, train
 from raw2fig.papers.dr_llm.tree import Selection
 from raw2fig.papers.dr_llm.world import vocabulary
 
-ANSWERING = Answering(new_tokens=1, chat=False, at_once=7)
+ANSWERING = Answering(new_tokens=1, grading="text", chat=False, at_once=7)
 SEARCH = Search(
     simulations=5,
     early_stop="alg1",
@@ -247,6 +251,100 @@ def test_an_answer_is_as_long_as_the_tokens_up_to_its_first_end() -> None:
     new = torch.tensor([[5, 2, 2, 2], [5, 6, 7, 8], [3, 5, 2, 0], [5, 6, 3, 0]])
     assert lengths(new, [2, 3]) == [2, 4, 1, 3]
     assert lengths(new, []) == [4] * 4
+
+
+ABLATIONS = Ablations(
+    widths=[8, 4],
+    maps=[2],
+    window_numbers=[1],
+    losses=["plain"],
+    states=["forced", "base", "first"],
+    knobs=[-0.5],
+    questions=6,
+)
+
+
+def test_one_setting_is_changed_at_a_time() -> None:
+    found = list(arms(ABLATIONS, TRAINING, READING))
+    assert [(one.factor, one.value) for one in found] == [
+        ("hidden", "8"),
+        ("hidden", "4"),
+        ("linear_layers", "2"),
+        ("windows", "1"),
+        ("loss", "plain"),
+        ("states", "forced"),
+        ("states", "base"),
+        ("states", "first"),
+    ]
+    as_it_is = (TRAINING, READING, "forced")
+    assert [one[2:] == as_it_is for one in found] == [True, False, True, False, False, True, False, False]
+    for one in found:
+        differing = [
+            *(name for name in Training.model_fields if getattr(one.training, name) != getattr(TRAINING, name)),
+            *(name for name in Reading.model_fields if getattr(one.reading, name) != getattr(READING, name)),
+            *(["states"] if one.states != "forced" else []),
+        ]
+        assert differing in ([], [one.factor])
+
+
+@pytest.mark.training
+def test_without_a_change_the_ablation_has_the_routers_of_the_run(made: Path, model: Path, tmp_path: Path) -> None:
+    ablate(
+        model=model,
+        items=made / "items.parquet",
+        found=made / "found.parquet",
+        table=tmp_path / "ablations.csv",
+        answering=ANSWERING,
+        labelling=LABELLING,
+        reading=READING,
+        training=TRAINING,
+        ablations=ABLATIONS,
+        seed=0,
+    )
+    table = pd.read_csv(tmp_path / "ablations.csv")
+    as_it_is = table[table["factor"].isin(["hidden", "states"]) & table["value"].isin(["8", "forced"])]
+    searched = {row.question.task for row in read_searched(made / "found.parquet")}
+    runs = pd.read_csv(made / "runs.csv")
+    routers = runs[
+        (runs["part"] == "test") & (runs["way"] == ROUTER) & (runs["knob"] == -0.5) & runs["task"].isin(searched)
+    ]
+    scores = pd.read_csv(made / "training.csv").iloc[-1]
+    assert len(as_it_is) == 2
+    for _, row in as_it_is.iterrows():
+        assert (row["n"], row["right"]) == (routers["n"].sum(), routers["right"].sum())
+        assert row["right"] - row["base"] == (routers["gained"] - routers["lost"]).sum()
+        assert row["layers"] == pytest.approx(np.average(routers["layers"], weights=routers["n"]))
+        assert row["macro_f1"] == pytest.approx(scores["macro_f1"])
+    drawn = table.assign(replicate=0, model="mini", variant="sure")
+    drawn[["replicate", "model", "variant", *table.columns]].to_csv(tmp_path / "all.csv", index=False)
+    assert len(fig_ablations(ablations=tmp_path / "all.csv").plotted) == len(table)
+
+
+@pytest.mark.training
+def test_throughput_is_of_the_routers_at_the_chosen_knob(made: Path, model: Path, tmp_path: Path) -> None:
+    throughput(
+        model=model,
+        adapter=made / "routers",
+        items=made / "items.parquet",
+        runs=made / "runs.csv",
+        table=tmp_path / "throughput.csv",
+        answering=ANSWERING,
+        throughput=Throughput(batches=[1, 60], tokens=3, rounds=2),
+        seed=0,
+    )
+    table = pd.read_csv(tmp_path / "throughput.csv")
+    assert table["batch"].tolist() == [1, 60]
+    assert (table["lowest"] <= table["ratio"]).all()
+    assert (table["ratio"] <= table["highest"]).all()
+    runs = pd.read_csv(made / "runs.csv")
+    routers = runs[(runs["part"] == "test") & (runs["way"] == ROUTER) & runs["chosen"]]
+    # sixty prompts are all test questions: ten tasks of six
+    assert routers["n"].sum() == 60
+    assert table["layers"].iloc[1] == pytest.approx(np.average(routers["layers"], weights=routers["n"]))
+    drawn = table.assign(replicate=0, model="m", variant="own")
+    drawn.to_csv(tmp_path / "all.csv", index=False)
+    published = ROOT / "config/dr_llm/throughput.csv"
+    assert len(fig_pretrained_throughput(throughput=tmp_path / "all.csv", published=published).plotted) == 2
 
 
 def test_the_knob_saves_most_among_those_that_lose_no_more_than_the_tolerance() -> None:

@@ -1,7 +1,6 @@
 """What a model answers on given routes: the evaluator of the search, and of the routes that are compared.
 
-A question is answered by the most likely word after its prompt, in one forward pass, or by a text that is generated and
-compared in small letters without marks at its ends.
+A question is answered by the most likely word after its prompt, in one forward pass, or by a text that is generated.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.dr_llm.grading import MARKS, Grading, is_right
 from raw2fig.papers.dr_llm.records import Question
 from raw2fig.papers.dr_llm.search import Outcome
 from raw2fig.settings import Field, Record
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
     from raw2fig.papers.dr_llm.routing import RoutedModel
 
-MARKS = " \t\n.,:;!?\"'()[]"
-"""What does not count at the ends of an answer."""
-
 
 class Answering(Record):
     """How questions are asked."""
 
     new_tokens: int = Field(
         ge=1, description="Tokens of an answer. 1: it is the most likely token after the prompt, with its probability."
+    )
+    grading: Grading = Field(
+        description="Of answers of more than one token. text: the same text, without capitals and marks at its ends; "
+        "exam: a letter from A to D is said first, anything else is the content of a box."
     )
     chat: bool = Field(description="Ask through the model's chat template.")
     at_once: int = Field(ge=1, description="Questions that are read at a time; changes memory and time alone.")
@@ -115,15 +116,13 @@ def _batch(
             pad_token_id=tokenizer.pad_token_id,
         )
     new = made[:, ids.shape[1] :]
-    texts = [text.strip(MARKS) for text in tokenizer.batch_decode(new, skip_special_tokens=True)]
-    right = [
-        text.lower() == asked.answers[place].strip(MARKS).lower() for text, place in zip(texts, chosen, strict=True)
-    ]
+    texts = tokenizer.batch_decode(new, skip_special_tokens=True)
+    right = [is_right(text, asked.answers[place], settings.grading) for text, place in zip(texts, chosen, strict=True)]
     ends: Any = routed.base.generation_config.eos_token_id
     passes = lengths(new, [ends] if isinstance(ends, int) else ends or [])
     return [
-        Outcome(is_right, float(is_right), text, number)
-        for is_right, text, number in zip(right, texts, passes, strict=True)
+        Outcome(good, float(good), text.strip(MARKS), number)
+        for good, text, number in zip(right, texts, passes, strict=True)
     ]
 
 

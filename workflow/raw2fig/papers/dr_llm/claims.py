@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from raw2fig.papers.dr_llm.accounting import router_weights
 from raw2fig.papers.dr_llm.losses import class_weights
-from raw2fig.papers.dr_llm.own_claims import mini_measurements, real_measurements
+from raw2fig.papers.dr_llm.own_claims import ablation_measurements, mini_measurements, real_measurements
 from raw2fig.papers.dr_llm.paths import ACTIONS
 from raw2fig.papers.dr_llm.published import (
     MODELS,
@@ -28,7 +28,7 @@ from raw2fig.papers.dr_llm.published import (
     total_change,
     total_of,
 )
-from raw2fig.papers.dr_llm.runs import read_luck, read_runs
+from raw2fig.papers.dr_llm.runs import read_ablations, read_luck, read_measured, read_runs, read_timed
 from raw2fig.published import number_in, read_numbers
 from raw2fig.stats import SEED, Estimate, Z, difference, fact
 from raw2fig.step import Input, claims
@@ -57,8 +57,11 @@ def measurements(
     numbers: Input,
     runs: Input | None = None,
     luck: Input | None = None,
+    ablations: Input | None = None,
     pretrained: Input | None = None,
     pretrained_luck: Input | None = None,
+    pretrained_throughput: Input | None = None,
+    pretrained_harness: Input | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -80,8 +83,12 @@ def measurements(
         Other published numbers.
     runs, luck
         Evaluations and searches of the miniature, if it was run.
+    ablations
+        Its routers with other settings, if there are any.
     pretrained, pretrained_luck
         Those of pretrained models.
+    pretrained_throughput, pretrained_harness
+        Their speed, and other benchmarks.
     """
     inside, outside, methods_ = read_in_domain(in_domain), read_out_of_domain(out_of_domain), read_methods(methods)
     again, speed, sizes = read_independent(independent), gains(read_throughput(throughput)), read_data(data)
@@ -150,8 +157,12 @@ def measurements(
         "C14": lambda: rerun(again),
         "C14b": lambda: rerun(again),
         **mini_measurements(read_runs(runs) if runs else None, read_luck(luck) if luck else None),
+        **ablation_measurements(read_ablations(ablations) if ablations else None),
         **real_measurements(
-            read_runs(pretrained) if pretrained else None, read_luck(pretrained_luck) if pretrained_luck else None
+            read_runs(pretrained) if pretrained else None,
+            read_luck(pretrained_luck) if pretrained_luck else None,
+            read_timed(pretrained_throughput) if pretrained_throughput else None,
+            read_measured(pretrained_harness) if pretrained_harness else None,
         ),
     }
 

@@ -96,11 +96,11 @@ def evaluate(
     with RoutedModel.from_pretrained(network, adapter) as routed:
         known = read_items(items, VALIDATION)
         calibration = ask(tokenizer, known, answering)
-        runner = _runner(routed, tokenizer, calibration, answering)
+        runner = runner_of(routed, tokenizer, calibration, answering)
         chosen, validated = _chosen_knob(routed, runner, known, comparison)
         influence = _influence(routed, calibration, answering.at_once)
         questions = read_items(items, TEST)
-        runner = _runner(routed, tokenizer, ask(tokenizer, questions, answering), answering)
+        runner = runner_of(routed, tokenizer, ask(tokenizer, questions, answering), answering)
         runs = _runs(routed, runner, questions, chosen, influence, comparison, seed)
         rows = [*validated, *_rows(TEST, questions, runs, chosen)]
         write_table(pd.DataFrame(rows), table)
@@ -110,7 +110,7 @@ def evaluate(
 Runner = Callable[[np.ndarray | None], Run]
 
 
-def _runner(routed: RoutedModel, tokenizer: PreTrainedTokenizerBase, asked: Asked, answering: Answering) -> Runner:
+def runner_of(routed: RoutedModel, tokenizer: PreTrainedTokenizerBase, asked: Asked, answering: Answering) -> Runner:
     """All questions on given routes, or on those of the routers."""
     places = np.arange(len(asked.prompts))
 

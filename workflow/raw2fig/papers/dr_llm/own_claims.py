@@ -12,7 +12,9 @@ from raw2fig.papers.dr_llm.runs import (
     OUTSIDE,
     Values,
     accuracy,
+    at_equal_layers,
     depth_by_level,
+    mean_change,
     mended,
     of,
     pruned_at_equal_layers,
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from raw2fig.claims import Measurement
 
 MINI_CLAIMS = tuple(f"M{number}" for number in range(1, 13))
-REAL_CLAIMS = ("P1", "P2", "P3", "P4", "P5")
+ABLATION_CLAIMS = ("M13", "M14", "M15")
+REAL_CLAIMS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7")
 RELEASED, SURE = "released", "sure"
 """Variants of the miniature: as the released code searches and labels, and with sure answers and labels that agree."""
 
@@ -90,13 +93,34 @@ def mini_measurements(runs: pd.DataFrame | None, luck: pd.DataFrame | None) -> M
     return known
 
 
+def ablation_measurements(ablations: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """Claim about routers with another setting → its measurement."""
+    if ablations is None:
+        return dict.fromkeys(ABLATION_CLAIMS, Absent("no router was trained with other settings"))
+    compared = {
+        "M13": ("states", "forced", "base"),
+        "M14": ("loss", "focal", "weighted"),
+        "M15": ("states", "forced", "first"),
+    }
+
+    def measured(factor: str, one: str, other: str) -> Callable[[], Estimate]:
+        return lambda: over_replicates(at_equal_layers(ablations, factor, one, other), least=-1, most=1)
+
+    return {claim: measured(*settings) for claim, settings in compared.items()}
+
+
 def widest(luck: pd.DataFrame) -> Values:
     """The largest number of children of a node, in each replicate."""
     most = luck.groupby("replicate")["widest"].max()
     return dict(zip(most.index.tolist(), most.astype(float).tolist(), strict=True))
 
 
-def real_measurements(runs: pd.DataFrame | None, luck: pd.DataFrame | None) -> Mapping[str, Measurement]:
+def real_measurements(
+    runs: pd.DataFrame | None,
+    luck: pd.DataFrame | None,
+    timed: pd.DataFrame | None = None,
+    measured: pd.DataFrame | None = None,
+) -> Mapping[str, Measurement]:
     """Claim about a pretrained model → its measurement on the first one, or that none was run."""
     if runs is None or luck is None:
         return dict.fromkeys(REAL_CLAIMS, Absent("no pretrained model was run"))
@@ -108,4 +132,10 @@ def real_measurements(runs: pd.DataFrame | None, luck: pd.DataFrame | None) -> M
         "P3": lambda: change(accuracy(of(mine, RANDOM)), accuracy(of(mine, ROUTER))),
         "P4": lambda: change(mended(found, "by_chance"), mended(found, "mended")),
         "P5": lambda: change(accuracy(of(mine, OTHERS)), accuracy(of(mine, ROUTER))),
+        "P6": Absent("speed was not measured")
+        if timed is None
+        else lambda: over_replicates(timed[timed["model"] == name].groupby("replicate")["gain"].mean().to_dict()),
+        "P7": Absent("no other benchmark was measured")
+        if measured is None
+        else lambda: over_replicates(mean_change(measured[measured["model"] == name])),
     }

@@ -31,6 +31,19 @@ LUCK = RUN | {
     **dict.fromkeys(("saved", "tries", "mended", "by_chance", "guessed"), "number"),
 }
 FITTED = RUN | {"epoch": "integer", **dict.fromkeys(("loss", "macro_f1", "accuracy"), "number")}
+ABLATED = RUN | {
+    **dict.fromkeys(("factor", "value"), "string"),
+    **dict.fromkeys(("n", "right", "base", "of"), "integer"),
+    **dict.fromkeys(("knob", "layers", "macro_f1", "f1_skip", "f1_repeat", "accuracy"), "number"),
+}
+TIMED = RUN | {
+    **dict.fromkeys(("batch", "tokens", "of"), "integer"),
+    **dict.fromkeys(("plain", "routed", "ratio", "lowest", "highest", "layers", "agreement"), "number"),
+}
+MEASURED = RUN | {
+    **dict.fromkeys(("task", "metric", "filter", "way"), "string"),
+    **dict.fromkeys(("value", "error", "n", "knob", "layers"), "number"),
+}
 NO_WRONG = ("mended", "by_chance", "guessed")
 """Columns that are empty for a task without wrong questions."""
 OUTSIDE = tuple(task for task in (*CHOICES, *LEVELS) if task not in KNOWN)
@@ -44,9 +57,59 @@ def read_runs(path: Path) -> pd.DataFrame:
     return read_table(path, RUNS)
 
 
+def chosen_knob(path: Path) -> float:
+    """The knob that validation chose, in a table of `raw2fig dr-llm evaluate`."""
+
+    rows = read_table(path, {"way": "string", "knob": "number", "chosen": "boolean"})
+    found: pd.Series = rows[(rows["way"] == ROUTER) & rows["chosen"]]["knob"]
+    return float(found.iloc[0])
+
+
 def read_luck(path: Path) -> pd.DataFrame:
     """Rows of the search: what it found and what luck finds."""
     return read_table(path, LUCK, NO_WRONG)
+
+
+def read_ablations(path: Path) -> pd.DataFrame:
+    """Rows of `raw2fig dr-llm ablate`, with the change of accuracy from that with every layer. F1 of a label that does
+    not occur is empty."""
+    rows = read_table(path, ABLATED, ("macro_f1", "f1_skip", "f1_repeat"))
+    return rows.assign(change=(rows["right"] - rows["base"]) / rows["n"])
+
+
+def read_timed(path: Path) -> pd.DataFrame:
+    """Rows of `raw2fig dr-llm throughput`, with the gain of throughput as a share."""
+    rows = read_table(path, TIMED)
+    return rows.assign(gain=rows["ratio"] - 1)
+
+
+def read_measured(path: Path) -> pd.DataFrame:
+    """Rows of `raw2fig dr-llm evaluate-harness`."""
+    return read_table(path, MEASURED, ("error", "n"))
+
+
+def mean_change(measured: pd.DataFrame) -> Values:
+    """Mean over tasks of the change of each one's first metric from every layer to routers."""
+    first = measured.drop_duplicates(["replicate", "task", "way"])
+    values = first.pivot_table(index=["replicate", "task"], columns="way", values="value")
+    found = (values[ROUTER] - values[BASE]).groupby("replicate").mean()
+    return dict(zip(found.index.tolist(), found.tolist(), strict=True))
+
+
+def at_equal_layers(ablations: pd.DataFrame, factor: str, one: str, other: str) -> Values:
+    """The change of accuracy with the value `one` of a setting less that with `other`, at as many layers as routers of
+    `other` use at the lowest knob. The line of `one` goes through its knobs and, without a change, all layers."""
+    changed = rows_where(ablations, factor=factor)
+    if not {one, other} <= set(changed["value"]):
+        raise Absent(f"routers with {factor} {one} and {other} were not both trained")
+    found = {}
+    for replicate, rows in changed.groupby("replicate"):
+        mine, theirs = rows_where(rows, value=one), rows_where(rows, value=other)
+        layers, changes = np.append(mine["layers"], mine["of"].iloc[0]), np.append(mine["change"], 0.0)
+        order = layers.argsort(kind="stable")
+        plain = theirs.loc[theirs["knob"].idxmin()]
+        found[replicate] = float(np.interp(plain["layers"], layers[order], changes[order]) - plain["change"])
+    return found
 
 
 def of(runs: pd.DataFrame, way: str, tasks: tuple[str, ...] | None = None, knob: float | None = None) -> pd.DataFrame:

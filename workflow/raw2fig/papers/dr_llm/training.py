@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from raw2fig.papers.dr_llm.routing.pooling import WindowMode
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import write_json, write_table
-
-if TYPE_CHECKING:
-    pass
 
 
 class Reading(Record):
@@ -120,14 +117,18 @@ def train(
     from raw2fig.papers.dr_llm.routing.routers import Routers, stacked
 
     stored, windows, mode = read_features(features)
-    number = len(stored.labels)
-    out = np.zeros(number, dtype=bool)
-    out[np.random.default_rng([seed, 4]).permutation(number)[: max(1, round(training.held_out * number))]] = True
-    fitted = fit(stored, out, training, seed)
+    fitted = fit(stored, held_out_rows(len(stored.labels), training.held_out, seed), training, seed)
     network, _ = load(str(model))
     with RoutedModel(network, Routers(stacked(fitted.tensors), windows, mode)) as routed:
         routed.save_routers(adapter, label_counts=fitted.counts)
     write_table(pd.DataFrame(epochs(fitted.losses, fitted.scores)), log)
+
+
+def held_out_rows(number: int, share: float, seed: int) -> np.ndarray:
+    """Which of the rows are held out (rows,)."""
+    out = np.zeros(number, dtype=bool)
+    out[np.random.default_rng([seed, 4]).permutation(number)[: max(1, round(share * number))]] = True
+    return out
 
 
 def epochs(losses: list[float], scores: list[Any]) -> list[dict[str, Any]]:
