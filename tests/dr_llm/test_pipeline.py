@@ -23,7 +23,8 @@ from raw2fig.papers.dr_llm.labels import Labelling
 from raw2fig.papers.dr_llm.losses import Loss
 from raw2fig.papers.dr_llm.records import Question, read_searched
 from raw2fig.papers.dr_llm.search import Search
-from raw2fig.papers.dr_llm.searching import search
+from raw2fig.papers.dr_llm.search import search as search_paths
+from raw2fig.papers.dr_llm.searching import by_chance, evaluator, search
 from raw2fig.papers.dr_llm.throughput import Throughput, throughput
 from raw2fig.papers.dr_llm.training import Reading, features, read_features, train
 from raw2fig.papers.dr_llm.tree import Selection
@@ -345,6 +346,27 @@ def test_throughput_is_of_the_routers_at_the_chosen_knob(made: Path, model: Path
     drawn.to_csv(tmp_path / "all.csv", index=False)
     published = ROOT / "config/dr_llm/throughput.csv"
     assert len(fig_pretrained_throughput(throughput=tmp_path / "all.csv", published=published).plotted) == 2
+
+
+def test_no_decoy_is_what_the_model_says_however_its_answer_begins(loaded: Any) -> None:
+    """Answers go on after a space, which is no part of the token here: what is said must be known again all the same."""
+    from raw2fig.papers.dr_llm.routing import RoutedModel
+
+    network, words = loaded
+    prompts = [one.prompt for one in questions(1)]
+    with RoutedModel(network) as routed:
+        some = [Question(f"{place}", "x", prompt, "0") for place, prompt in enumerate(prompts)]
+        whole = np.ones((len(some), 4), dtype=int)
+        found, _ = answered(routed, words, ask(words, some, ANSWERING), np.arange(len(some)), whole, ANSWERING)
+        said = [one.answer for one in found]
+        other = next(word for word in ("0", "1", "2", "3") if word not in said)
+        # the first is wrong by default, and another question has what it says as its answer
+        mine = [some[0]._replace(answer=f" {other}"), some[1]._replace(answer=f" {said[0]}")]
+        mine.append(some[2]._replace(answer=" +1"))
+        asked = ask(words, mine, ANSWERING)
+        results = search_paths([one.qid for one in mine], 4, evaluator(routed, words, asked, ANSWERING), SEARCH, 0)
+        for seed in range(6):
+            assert 0 in by_chance(routed, words, mine, asked, results, ANSWERING, SEARCH, seed)
 
 
 def test_the_knob_saves_most_among_those_that_lose_no_more_than_the_tolerance() -> None:

@@ -105,8 +105,11 @@ def by_chance(
     drawn: dict[int, str] = {}
     for task in dict.fromkeys(one.task for one in questions):
         mine = [place for place, one in enumerate(questions) if one.task == task]
-        given = [next(iter(results[place].outcomes.values())).answer for place in mine]
+        said = [next(iter(results[place].outcomes.values())).answer for place in mine]
         answers = [questions[place].answer for place in mine]
+        # of one token, an answer is known by its first one
+        firsts = dict(zip(tokenizer.convert_ids_to_tokens(asked.first[mine].tolist()), answers, strict=True))
+        given = [firsts.get(one, one) for one in said] if answering.new_tokens == 1 else said
         found = decoys([questions[place].qid for place in mine], answers, given, seed)
         drawn |= {place: one for place, one in zip(mine, found, strict=True) if one is not None}
     wrong = [place for place, one in enumerate(results) if not one.default_good and place in drawn]
