@@ -30,8 +30,8 @@ def test_the_published_claims_are_decided(tmp_path: Path) -> None:
     found = verdicts(tmp_path)
     others = {name: verdict for name, verdict in found.items() if verdict != "reproduced"}
     assert others == {
-        **dict.fromkeys(["C1", "C2b", "C2c", "C2d", "C4b", "C8b", "C12"], "not reproduced"),
-        **dict.fromkeys(["C21", "C22", "C23", "C24"], "out of scale"),
+        **dict.fromkeys(["C1", "C2b", "C2c", "C2d", "C4b", "C5", "C8b", "C12"], "not reproduced"),
+        **dict.fromkeys(["C7", "C16", "C21", "C22", "C23", "C24"], "out of scale"),
     }
 
 
@@ -68,10 +68,9 @@ def test_what_is_measured(tmp_path: Path) -> None:
         "C3b": [1.5534, 1.2177, 0.6988, 0.9215],
         "C4": [1.0801, 1.1489],
         "C4c": [2.0477, 1.0097],
-        "C5": [6.882],
-        "C5b": [3.1167, 2.0425],
+        "C5": [3.1167, 2.0425],
+        "C5b": [6.882],
         "C6b": [1.892, 2.0653],
-        "C7": [3.316],
         "C8": [0.23, 0.61, -0.44, -0.60, -0.61, 2.44, 2.4, 0.6],
         "C8b": [-1.72, -0.53, -4.15, -5.75, -1.68, 1.35],
         "C9": [-0.4, 2.4],
@@ -85,12 +84,11 @@ def test_what_is_measured(tmp_path: Path) -> None:
         "C13b": [3.8, 5.3],
         "C14": [1.4486],
         "C15": [0.001, 0.005],
-        "C16": [2.289, 0.6],
-        "C16b": [0.7123],
+        "C16b": [2.289, 0.6, 0.7123],
         "C16c": [1.1894],
         "C17b": [0.0745],
         "C18": [1.066, 2.4],
-        "C19": [3.087, 1.4018],
+        "C19": [22.7],
         "C20": [2.365, 1.5238],
     }.items():
         assert values(found[name]) == pytest.approx(expected, rel=5e-4, abs=1e-9), name
@@ -141,12 +139,10 @@ NEWER = {"model": "LLaDA-1.5"}
         ("C4", "results", 1.1, at("GSM8K", 256, LAST, SPEED, **EIGHT_B)),
         ("C4", "independent", 1.1, at("GSM8K", 256, LAST, SPEED)),
         ("C4c", "independent", 1.1, at("GSM8K", 512, LAST, SPEED)),
-        ("C5", "ablations", 1.1, ablation("gamma", "0.9", SPEED)),
-        ("C5b", "independent", 1.1, at("GSM8K", 512, "parallel", SPEED)),
+        ("C5b", "ablations", 1.1, ablation("gamma", "0.9", SPEED)),
         ("C6", "fast_dllm", 0.8, at("GSM8K", 512, "both", SPEED)),
         ("C6", "independent", 1.3, at("GSM8K", 512, LAST, SPEED)),
         ("C6b", "results", 1.2, at("HumanEval", 256, "uncached", SPEED, **EIGHT_B)),
-        ("C7", "numbers", 0.3, {"name": "two GPUs and batches of 8, tokens/s"}),
         ("C8", "results", 0.98, at("MATH", 512, LAST, "accuracy", **EIGHT_B)),
         ("C8c", "independent", 1.25, at("MATH", 256, LAST, "accuracy")),
         ("C9", "results", 0.98, at("GSM8K", 512, LAST, "accuracy", model="Dream-v0-Base-7B")),
@@ -167,8 +163,8 @@ NEWER = {"model": "LLaDA-1.5"}
         ("C14", "numbers", 0.6, {"name": "block caching on, tokens/s"}),
         ("C15", "numbers", 0.998, {"name": "similarity of consecutive keys and values, most attended, lowest"}),
         ("C15b", "numbers", 1.01, {"name": "similarity of consecutive keys and values, most attended, highest"}),
-        ("C16", "caches", 0.4, {"method": LAST, "metric": SPEED}),
-        ("C16", "caches", 0.99, {"method": LAST, "metric": "accuracy"}),
+        ("C16b", "caches", 0.9, {"method": LAST, "metric": SPEED}),
+        ("C16b", "caches", 0.99, {"method": LAST, "metric": "accuracy"}),
         ("C16b", "results", 2, at("GSM8K", 512, LAST, "speed-up", version="corrected")),
         ("C16c", "caches", 0.85, {"method": LAST, "metric": SPEED}),
         ("C17", "memory", 1.1, {"method": LAST, "length": 1024}),
@@ -192,6 +188,7 @@ def test_another_number_is_another_verdict(
         ("C2b", "independent", 2.4, at("GSM8K", 512, LAST, SPEED)),
         ("C2c", "independent", 1.6, at("MATH", 512, LAST, SPEED)),
         ("C2d", "independent", 1.1, at("HumanEval", 256, LAST, SPEED)),
+        ("C5", "independent", 0.3, {"benchmark": "GSM8K", "method": "parallel", "metric": SPEED}),
         ("C4b", "independent", 1.4, at("MATH", 512, LAST, SPEED)),
         ("C12", "ablations", 1, ablation("epsilon", "0.6", SPEED)),
     ],

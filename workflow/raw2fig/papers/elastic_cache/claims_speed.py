@@ -37,7 +37,7 @@ SHORT = Setting("GSM8K", 256)
 
 def speeds(tables: Published) -> dict[str, Measurement]:
     """Speed-ups, their correction, and what others measured."""
-    results, again, single = tables.results, tables.independent, tables.numbers
+    results, again = tables.results, tables.independent
     rows, true = original(results), corrected(results)
     printed = value_of(rows, HEADLINE, ELASTIC, SPEED_UP, NEWER)
     truly = value_of(true, HEADLINE, ELASTIC, SPEED_UP, NEWER)
@@ -74,8 +74,8 @@ def speeds(tables: Published) -> dict[str, Measurement]:
             "ratio": {str(one): fact(speed_up(again, one, over=FAST_DLLM), 2) for one in settings_of(again)}
         },
         "C4c": lambda: over_fast_dllm(tables, HEADLINE),
-        "C5": lambda: fact(at(tables.ablations, "gamma", "0.9", SPEED) / uncached(tables), 2),
-        "C5b": lambda: lengths(lambda length: speed_up(again, Setting("GSM8K", length), over=PARALLEL)),
+        "C5": lambda: lengths(lambda length: speed_up(again, Setting("GSM8K", length), over=PARALLEL)),
+        "C5b": lambda: fact(at(tables.ablations, "gamma", "0.9", SPEED) / uncached(tables), 2),
         "C6": lambda: groups_agree(tables),
         "C6b": lambda: {
             str(length): fact(
@@ -85,9 +85,6 @@ def speeds(tables: Published) -> dict[str, Measurement]:
             )
             for length in (256, 512)
         },
-        "C7": lambda: fact(
-            single["two GPUs and batches of 8, tokens/s"] / single["two GPUs and batches of 8, Fast-dLLM, tokens/s"], 2
-        ),
     }
 
 
