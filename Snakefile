@@ -16,6 +16,7 @@ include: "rules/coordination.smk"
 include: "rules/hal.smk"
 include: "rules/brain_rot.smk"
 include: "rules/dr_llm.smk"
+include: "rules/elastic_cache.smk"
 include: "rules/results.smk"
 
 

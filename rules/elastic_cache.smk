@@ -1,0 +1,59 @@
+"""Elastic-Cache: diffusion language models compute their caches anew when and where attention drifts. The published
+numbers, and what follows from them."""
+
+from raw2fig.papers.elastic_cache import plan as elastic_cache
+
+figure(
+    "elastic_cache",
+    "speed_ups",
+    results=elastic_cache.published("results"),
+    independent=elastic_cache.published("independent"),
+)
+figure(
+    "elastic_cache",
+    "accuracy",
+    results=elastic_cache.published("results"),
+    independent=elastic_cache.published("independent"),
+)
+figure("elastic_cache", "gamma", ablations=elastic_cache.published("ablations"))
+figure("elastic_cache", "epsilon", ablations=elastic_cache.published("ablations"))
+figure("elastic_cache", "window", windows=elastic_cache.published("windows"))
+table(
+    "elastic_cache",
+    "headline",
+    results=elastic_cache.published("results"),
+    independent=elastic_cache.published("independent"),
+)
+table("elastic_cache", "main", results=elastic_cache.published("results"))
+table(
+    "elastic_cache",
+    "reruns",
+    results=elastic_cache.published("results"),
+    independent=elastic_cache.published("independent"),
+)
+table(
+    "elastic_cache",
+    "caches",
+    caches=elastic_cache.published("caches"),
+    results=elastic_cache.published("results"),
+)
+table("elastic_cache", "memory", memory=elastic_cache.published("memory"))
+table("elastic_cache", "anchors", anchors=elastic_cache.published("anchors"))
+table(
+    "elastic_cache",
+    "aup",
+    independent=elastic_cache.published("independent"),
+    leaderboard=elastic_cache.published("leaderboard"),
+)
+claims(
+    "elastic_cache",
+    results=elastic_cache.published("results"),
+    independent=elastic_cache.published("independent"),
+    fast_dllm=elastic_cache.published("fast_dllm"),
+    caches=elastic_cache.published("caches"),
+    ablations=elastic_cache.published("ablations"),
+    windows=elastic_cache.published("windows"),
+    memory=elastic_cache.published("memory"),
+    anchors=elastic_cache.published("anchors"),
+    numbers=elastic_cache.published("numbers"),
+)
