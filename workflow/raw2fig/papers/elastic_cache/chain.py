@@ -1,0 +1,151 @@
+"""The task of the miniature: a chain of sums whose results follow from each other, among words that are certain.
+
+A prompt is a number and slots of five words, `+ d = ? ;`, those that are not used `- - - - -`. The answer repeats the
+number and the used slots, with the sum so far, modulo a number, for each `?`. Then ends of sequence fill it up. A word
+of the prompt and the same word of the answer are always equally far apart. So everything but the sums can be written at
+once, and the sums only one after another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from pydantic import model_validator
+
+from raw2fig.settings import Field, Record, impossible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedTokenizerBase
+
+START, MASK = "<start>", "<mask>"
+SLOT = ("+", "{step}", "=", "{sum}", ";")
+UNKNOWN, UNUSED = "?", "-"
+STEPS = (1, 2, 3)
+"""What may be added."""
+LARGEST = 10
+"""Largest modulus: sums have one digit."""
+TRAINING, VALIDATION, TEST = PARTS = ("training", "validation", "test")
+"""The model is trained on the first, settings are chosen on the second, the third is reported."""
+SHARES = 8
+"""Of so many problems, one is for validation and one for tests."""
+
+PATIENCE = 100 * SHARES
+"""Draws without a new problem after which no more are looked for."""
+
+
+class Chain(Record):
+    """Size of the problems."""
+
+    modulus: int = Field(ge=2, le=LARGEST, description="Sums are modulo this number.")
+    slots: int = Field(ge=1, description="Slots of a prompt: most numbers that are added.")
+    fewest: int = Field(ge=1, description="Fewest numbers that are added.")
+    length: int = Field(ge=1, description="Tokens of an answer with the ends of sequence that fill it up (N).")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Any:
+        if self.fewest > self.slots:
+            raise impossible("fewest", f"is {self.fewest}", f"at most {self.slots}, the slots")
+        if self.length <= words_of(self.slots):
+            expected = f"at least {words_of(self.slots) + 1}, the longest answer and an end of sequence"
+            raise impossible("length", f"is {self.length}", expected)
+        return self
+
+    @property
+    def prompt_length(self) -> int:
+        """Tokens of a prompt (P)."""
+        return words_of(self.slots)
+
+
+class Problem(NamedTuple):
+    """A number to begin with, and what is added to it."""
+
+    first: int
+    steps: tuple[int, ...]
+
+    def prompt(self, slots: int) -> list[str]:
+        """Words of the prompt, with so many slots."""
+        used = [word.format(step=step, sum=UNKNOWN) for step in self.steps for word in SLOT]
+        return [START, str(self.first), *used, *[UNUSED] * (len(SLOT) * (slots - len(self.steps)))]
+
+    def answer(self, modulus: int) -> list[str]:
+        """Words of the answer before the first end of sequence."""
+        sums = (self.first + np.cumsum(self.steps)) % modulus
+        used = [
+            word.format(step=step, sum=so_far) for step, so_far in zip(self.steps, sums, strict=True) for word in SLOT
+        ]
+        return [str(self.first), ";", *used]
+
+    @property
+    def part(self) -> str:
+        """The part that the problem belongs to, in every replicate: a checksum says it, not chance."""
+        return dict(enumerate((VALIDATION, TEST))).get(crc32(bytes([self.first, *self.steps])) % SHARES, TRAINING)
+
+
+def words_of(slots: int) -> int:
+    """Words of a prompt with so many slots, and of an answer in which all are used."""
+    return 2 + len(SLOT) * slots
+
+
+def draw(chain: Chain, slots: int, rng: np.random.Generator) -> Problem:
+    """Any problem with at most so many slots used; each number of slots is equally likely."""
+    used = rng.integers(min(chain.fewest, slots), slots + 1)
+    first = int(rng.integers(chain.modulus))
+    return Problem(first, tuple(rng.choice(STEPS, size=used).tolist()))
+
+
+def draw_to_train(chain: Chain, slots: int, rng: np.random.Generator) -> Problem:
+    """A problem to train on: none that the model may be asked. Chains too short to be asked may be any."""
+    while True:
+        problem = draw(chain, slots, rng)
+        if len(problem.steps) < chain.fewest or problem.part == TRAINING:
+            return problem
+
+
+def distinct(chain: Chain, used: int, part: str, number: int, rng: np.random.Generator) -> list[Problem]:
+    """Different problems of a part that add so many numbers; fewer than `number` where hardly another is found."""
+    found, missed = dict[Problem, None](), 0
+    while len(found) < number and missed < PATIENCE:
+        first = int(rng.integers(chain.modulus))
+        problem = Problem(first, tuple(rng.choice(STEPS, size=used).tolist()))
+        new = problem.part == part and problem not in found
+        missed = 0 if new else missed + 1
+        if new:
+            found[problem] = None
+    return list(found)
+
+
+def chain_tokenizer() -> PreTrainedTokenizerBase:
+    """One token for each word of prompts and answers, with an end of sequence and a mask."""
+    from raw2fig.lm.tokenizer import word_tokenizer
+
+    digits = [str(digit) for digit in range(LARGEST)]
+    tokenizer = word_tokenizer([START, *digits, "+", "=", ";", UNKNOWN, UNUSED])
+    tokenizer.add_special_tokens({"mask_token": MASK})
+    return tokenizer
+
+
+def encoded(
+    tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], modulus: int, slots: int, length: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Token ids of prompts (problems, 2 + 5 slots), and of filled-up answers (problems, length)."""
+    ids = tokenizer.get_vocab()
+    answers = np.full((len(problems), length), tokenizer.eos_token_id)
+    for row, problem in enumerate(problems):
+        words = problem.answer(modulus)
+        answers[row, : len(words)] = [ids[word] for word in words]
+    return np.array([[ids[word] for word in problem.prompt(slots)] for problem in problems]), answers
+
+
+def is_right(response: Sequence[int], answer: Sequence[int], eos: int) -> bool:
+    """Whether a response, up to its first end of sequence, is the answer, up to its own: to the token."""
+    return before_end(response, eos) == before_end(answer, eos)
+
+
+def before_end(ids: Sequence[int], eos: int) -> list[int]:
+    """The tokens before the first end of sequence."""
+    plain = [int(one) for one in ids]
+    return plain[: plain.index(eos)] if eos in plain else plain
