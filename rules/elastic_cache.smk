@@ -3,6 +3,10 @@ numbers, and what follows from them."""
 
 from raw2fig.papers.elastic_cache import plan as elastic_cache
 
+
+include: "elastic_cache/runs.smk"
+
+
 figure(
     "elastic_cache",
     "speed_ups",
@@ -45,6 +49,16 @@ table(
     independent=elastic_cache.published("independent"),
     leaderboard=elastic_cache.published("leaderboard"),
 )
+EC_RUN = {name: elastic_cache.together(name) for name in ("measured", "changes", "distances", "latency")}
+figure("elastic_cache", "methods", measured=EC_RUN["measured"])
+figure("elastic_cache", "exactness", measured=EC_RUN["measured"])
+figure("elastic_cache", "settings", measured=EC_RUN["measured"])
+figure("elastic_cache", "motivation", layers=EC_RUN["changes"], distances=EC_RUN["distances"])
+figure("elastic_cache", "latency", times=EC_RUN["latency"])
+table("elastic_cache", "methods", measured=EC_RUN["measured"])
+TARGETS["evals"] += list(EC_RUN.values())
+if elastic_cache.harness_tables(ELASTIC_CACHE):
+    table("elastic_cache", "benchmarks", harness=elastic_cache.together("harness"))
 claims(
     "elastic_cache",
     results=elastic_cache.published("results"),
@@ -56,4 +70,7 @@ claims(
     memory=elastic_cache.published("memory"),
     anchors=elastic_cache.published("anchors"),
     numbers=elastic_cache.published("numbers"),
+    measured=EC_RUN["measured"],
+    layers=EC_RUN["changes"],
+    times=EC_RUN["latency"],
 )

@@ -7,22 +7,13 @@ evaluation counts otherwise (`tokens_as_published`), which is shown beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
-from math import exp
 from typing import TYPE_CHECKING, Any
-
-from raw2fig.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from raw2fig.papers.elastic_cache.decoders import Decoded, Step
     from raw2fig.papers.elastic_cache.model import MaskedDiffusion
-
-LOST = 5.0
-"""Percentage points that a point may lose against the first and still count for AUP."""
-WEIGHT = 3.0
-"""How fast AUP's weight falls with accuracy (alpha)."""
 
 
 def tokens(response: Sequence[int], eos: int, mask: int) -> int:
@@ -118,28 +109,3 @@ def measures(diffusion: MaskedDiffusion, decoded: Decoded) -> dict[str, Any]:
         "update_frequency": update_frequency(steps, layers),
         "later_update_frequency": later_update_frequency(steps, layers),
     }
-
-
-def aup(points: Sequence[tuple[float, float]], best: float) -> float | None:
-    """Accuracy under parallelism (d3LLM): the area below accuracy y in % over tokens per forward ρ, of points (ρ, y).
-
-    ρ₁ y₁ + ½ Σ (ρᵢ - ρᵢ₋₁) (yᵢ W(yᵢ) + yᵢ₋₁ W(yᵢ₋₁)) with W(y) = min(exp(-3 (1 - y / best)), 1), over the points that
-    lose at most 5 percentage points against the first. `best` is the accuracy of the best method on the task. None
-    where the point of the largest ρ loses more: then it is not defined. It counts forwards, whatever they cost.
-    """
-    if not points or best <= 0:
-        raise InputError("points", f"are {len(points)}, with a best accuracy of {best}", "one at least, and above 0")
-    ordered = sorted(points)
-    first, last = ordered[0], ordered[-1]
-    if last[1] < first[1] - LOST:
-        return None
-    kept = [(rho, accuracy) for rho, accuracy in ordered if accuracy >= first[1] - LOST]
-    area = [
-        (rho - before) * (_weighted(accuracy, best) + _weighted(earlier, best)) / 2
-        for (before, earlier), (rho, accuracy) in pairwise(kept)
-    ]
-    return first[0] * first[1] + sum(area)
-
-
-def _weighted(accuracy: float, best: float) -> float:
-    return accuracy * min(exp(-WEIGHT * (1 - accuracy / best)), 1.0)

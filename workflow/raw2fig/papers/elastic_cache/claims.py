@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from raw2fig.papers.elastic_cache.claims_accuracy import accuracies
 from raw2fig.papers.elastic_cache.claims_choices import choices, others
 from raw2fig.papers.elastic_cache.claims_speed import speeds
+from raw2fig.papers.elastic_cache.own_claims import mini_measurements
 from raw2fig.papers.elastic_cache.published import (
     Published,
     read_ablations,
@@ -19,6 +20,7 @@ from raw2fig.papers.elastic_cache.published import (
     read_results,
     read_windows,
 )
+from raw2fig.papers.elastic_cache.runs import read_layers, read_measured, read_times
 from raw2fig.published import read_numbers
 from raw2fig.step import Input, claims
 
@@ -38,6 +40,9 @@ def measurements(
     memory: Input,
     anchors: Input,
     numbers: Input,
+    measured: Input | None = None,
+    layers: Input | None = None,
+    times: Input | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -61,6 +66,8 @@ def measurements(
         Speeds of other systems, with their conditions.
     numbers
         Other published numbers.
+    measured, layers, times
+        Our own decoders, what an exact one shows by layer, and seconds of steps, if they were run.
     """
     tables = Published(
         read_results(results),
@@ -73,7 +80,12 @@ def measurements(
         read_anchors(anchors),
         read_numbers(numbers),
     )
-    return published_measurements(tables)
+    own = mini_measurements(
+        read_measured(measured) if measured else None,
+        read_layers(layers) if layers else None,
+        read_times(times) if times else None,
+    )
+    return {**published_measurements(tables), **own}
 
 
 def published_measurements(tables: Published) -> dict[str, Measurement]:

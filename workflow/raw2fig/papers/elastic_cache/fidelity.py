@@ -28,7 +28,7 @@ class Fidelity(NamedTuple):
     """Share of them with the same likeliest token."""
 
 
-def audit(
+def compared(
     diffusion: MaskedDiffusion, prompts: Sequence[Sequence[int]], decoding: Decoding, seed: int = 0
 ) -> tuple[list[Decoded], list[Fidelity]]:
     """Decode prompts together, and compare each step's distributions with those of a full pass over the same tokens."""
