@@ -25,9 +25,8 @@ from raw2fig.papers.elastic_cache.published import (
     speed_up,
     value_of,
 )
-from raw2fig.papers.elastic_cache.reruns import corrected_speed, groups, implied_speed, misprints, spread
+from raw2fig.papers.elastic_cache.reruns import corrected_speed, groups, implied_speed, printed_speed_ups, spread
 from raw2fig.stats import Estimate, fact
-from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
     from raw2fig.claims import Measured, Measurement
@@ -39,12 +38,13 @@ def speeds(tables: Published) -> dict[str, Measurement]:
     """Speed-ups, their correction, and what others measured."""
     results, again = tables.results, tables.independent
     rows, true = original(results), corrected(results)
-    printed = value_of(rows, HEADLINE, ELASTIC, SPEED_UP, NEWER)
+    said = value_of(rows, HEADLINE, ELASTIC, SPEED_UP, NEWER)
     truly = value_of(true, HEADLINE, ELASTIC, SPEED_UP, NEWER)
+    printed = printed_speed_ups(results)
     fast = value_of(rows, HEADLINE, ELASTIC, SPEED, NEWER)
     return {
         "C1": lambda: fact(truly, 1),
-        "C1b": lambda: fact(printed / truly, 2),
+        "C1b": lambda: fact(said / truly, 2),
         "C1c": lambda: {
             "correction": fact(corrected_speed(results) / fast, 3),
             "next paper": fact(implied_speed(tables.anchors, HEADLINE) / fast, 3),
@@ -54,7 +54,7 @@ def speeds(tables: Published) -> dict[str, Measurement]:
         "C2b": lambda: fact(speed_up(again, HEADLINE), 2),
         "C2c": lambda: lengths(lambda length: speed_up(again, Setting("MATH", length))),
         "C2d": lambda: lengths(lambda length: speed_up(again, Setting("HumanEval", length))),
-        "C2e": lambda: fact(len(misprints(results)), int(rows_where(rows, metric=SPEED_UP)["value"].count())),
+        "C2e": lambda: fact(sum(not one.explained() for one in printed), len(printed)),
         "C3": lambda: {
             "growth": {
                 name: fact(speed_up(again, Setting(name, 512)) / speed_up(again, Setting(name, 256)), 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from raw2fig.papers.elastic_cache.aup import aup
 from raw2fig.papers.elastic_cache.published import (
@@ -48,17 +48,30 @@ def implied_speed(anchors: pd.DataFrame, setting: Setting) -> float:
     return number_in(anchors, metric=SPEED, **where) / number_in(anchors, metric=f"times {ELASTIC}", **where)
 
 
-def misprints(results: pd.DataFrame) -> list[tuple[str, str, float, float]]:
-    """Model and setting, method, printed speed-up and ratio of throughputs, where rounding does not explain that they
-    differ."""
+class Printed(NamedTuple):
+    """A printed speed-up, and the throughputs beside it."""
+
+    where: str
+    method: str
+    value: float
+    fast: float
+    slow: float
+
+    def explained(self) -> bool:
+        """Whether it is the ratio of the throughputs, as far as rounding allows."""
+        low, high = ((self.fast + side * HALF_DIGIT) / (self.slow - side * HALF_DIGIT) for side in (-1, 1))
+        return low - HALF_DIGIT <= self.value <= high + HALF_DIGIT
+
+
+def printed_speed_ups(results: pd.DataFrame) -> list[Printed]:
+    """The printed speed-ups whose throughputs were seen."""
     rows = original(results)
     found = []
     for row in rows_where(rows, metric=SPEED_UP).dropna(subset="value").itertuples():
         setting = Setting(str(row.benchmark), int(row.length))
         fast, slow = (value_of(rows, setting, method, SPEED, row.model) for method in (row.method, UNCACHED))
-        low, high = ((fast + side * HALF_DIGIT) / (slow - side * HALF_DIGIT) for side in (-1, 1))
-        if row.value + HALF_DIGIT < low or row.value - HALF_DIGIT > high:
-            found.append((f"{row.model}, {setting}", str(row.method), float(row.value), fast / slow))
+        if fast == fast and slow == slow:
+            found.append(Printed(f"{row.model}, {setting}", str(row.method), float(row.value), fast, slow))
     return found
 
 
