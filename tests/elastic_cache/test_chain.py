@@ -105,7 +105,7 @@ def test_a_response_is_right_only_to_the_token() -> None:
     answer = [4, 5, 6, eos, eos]
     assert is_right([4, 5, 6, eos, eos], answer, eos)
     assert is_right([4, 5, 6, eos, mask], answer, eos)  # what comes after the end was not decoded
-    assert is_right(np.array([4, 5, 6]), answer, eos)
+    assert is_right([4, 5, 6], answer, eos)
     assert not is_right([4, 5, 7, eos, eos], answer, eos)
     assert not is_right([4, 5, eos, 6, eos], answer, eos)
     assert not is_right([4, 5, 6, 6, eos], answer, eos)

@@ -1,5 +1,7 @@
 """The loss of LLaDA against values that were worked out by hand, and what it masks."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,12 @@ def tiny_network(seed: int = 0):  # type: ignore[no-untyped-def]
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)
-    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    shape: dict[str, Any] = {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
     config = LlamaConfig(vocab_size=WORDS, max_position_embeddings=16, initializer_range=0.3, **shape)
     return LlamaForCausalLM(config).eval()
 

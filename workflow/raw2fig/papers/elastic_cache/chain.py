@@ -82,7 +82,7 @@ class Problem(NamedTuple):
     @property
     def part(self) -> str:
         """The part that the problem belongs to, in every replicate: a checksum says it, not chance."""
-        return dict(enumerate((VALIDATION, TEST))).get(crc32(bytes([self.first, *self.steps])) % SHARES, TRAINING)
+        return {0: VALIDATION, 1: TEST}.get(crc32(bytes([self.first, *self.steps])) % SHARES, TRAINING)
 
 
 def words_of(slots: int) -> int:
