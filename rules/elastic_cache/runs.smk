@@ -56,10 +56,11 @@ rule elastic_cache_compare:
         **resources_for(config, "generate", "elastic_cache_compare"),
     params:
         code=step_digest("elastic_cache", "compare"),
-        arms=flags(EC_MINI, "arms", "batch"),
+        decoding=flags(EC_MINI["decoding"]),
+        arms=flags(EC_MINI, "arms", "batch", "fidelity"),
     shell:
-        "raw2fig elastic-cache compare --model {input.model} --prompts {input.prompts} --part test {params.arms} "
-        "--rounds 0 --no-chat --fidelity --seed {wildcards.replicate} --table {output.table} "
+        "raw2fig elastic-cache compare --model {input.model} --prompts {input.prompts} --part test "
+        "{params.decoding} {params.arms} --rounds 0 --no-chat --seed {wildcards.replicate} --table {output.table} "
         "--answers {output.answers} &> {log}"
 
 
@@ -77,11 +78,11 @@ rule elastic_cache_motivation:
         **resources_for(config, "generate", "elastic_cache_motivation"),
     params:
         code=step_digest("elastic_cache", "motivation"),
-        exact=flags(EC_MINI["exact"]),
+        decoding=flags(EC_MINI["decoding"]),
         motivation=flags(EC_MINI["motivation"]),
     shell:
-        "raw2fig elastic-cache motivation --model {input.model} --prompts {input.prompts} --part test {params.exact} "
-        "{params.motivation} --seed {wildcards.replicate} --changes {output.changes} "
+        "raw2fig elastic-cache motivation --model {input.model} --prompts {input.prompts} --part test "
+        "{params.decoding} {params.motivation} --seed {wildcards.replicate} --changes {output.changes} "
         "--distances {output.distances} &> {log}"
 
 
@@ -150,9 +151,10 @@ rule elastic_cache_harness:
         **resources_for(config, "generate", "elastic_cache_harness"),
     params:
         code=step_digest("elastic_cache", "evaluate-harness"),
+        decoding=flags(ELASTIC_CACHE["own"]["decoding"]),
         harness=flags(EC_RELEASED["harness"]),
     shell:
-        "raw2fig elastic-cache evaluate-harness --model {input.model} {params.harness} --table {output.table} "
+        "raw2fig elastic-cache evaluate-harness --model {input.model} {params.decoding} {params.harness} --table {output.table} "
         "--answers {output.answers} &> {log}"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from raw2fig.papers.elastic_cache.claims_accuracy import accuracies
 from raw2fig.papers.elastic_cache.claims_choices import choices, others
 from raw2fig.papers.elastic_cache.claims_speed import speeds
-from raw2fig.papers.elastic_cache.own_claims import mini_measurements
+from raw2fig.papers.elastic_cache.own_claims import mini_measurements, released_measurements
 from raw2fig.papers.elastic_cache.published import (
     Published,
     read_ablations,
@@ -20,7 +20,7 @@ from raw2fig.papers.elastic_cache.published import (
     read_results,
     read_windows,
 )
-from raw2fig.papers.elastic_cache.runs import read_layers, read_measured, read_times
+from raw2fig.papers.elastic_cache.runs import read_benchmarks, read_layers, read_measured, read_times
 from raw2fig.published import read_numbers
 from raw2fig.step import Input, claims
 
@@ -43,6 +43,7 @@ def measurements(
     measured: Input | None = None,
     layers: Input | None = None,
     times: Input | None = None,
+    harness: Input | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -68,6 +69,8 @@ def measurements(
         Other published numbers.
     measured, layers, times
         Our own decoders, what an exact one shows by layer, and seconds of steps, if they were run.
+    harness
+        Benchmarks of released models, if any was run.
     """
     tables = Published(
         read_results(results),
@@ -85,7 +88,8 @@ def measurements(
         read_layers(layers) if layers else None,
         read_times(times) if times else None,
     )
-    return {**published_measurements(tables), **own}
+    released = released_measurements(read_benchmarks(harness) if harness else None)
+    return {**published_measurements(tables), **own, **released}
 
 
 def published_measurements(tables: Published) -> dict[str, Measurement]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from raw2fig.clock import timed
-from raw2fig.errors import InputError
+from raw2fig.papers.elastic_cache.arms import Change, decodings_of
 from raw2fig.papers.elastic_cache.decoding import Decoding
 from raw2fig.papers.elastic_cache.questions import Question, is_right, read_questions
 from raw2fig.settings import Field, Seed
@@ -43,11 +43,12 @@ def compare(
     prompts: Input,
     table: Output,
     answers: Output,
-    arms: Annotated[dict[str, Decoding], At("own.arms")],
+    decoding: Annotated[Decoding, At("own.decoding")],
+    arms: Annotated[dict[str, Change], At("own.arms")],
     batch: Annotated[int, Field(ge=1), At("own.batch")],
     chat: Annotated[bool, At("own.chat")],
     rounds: Annotated[int, Field(ge=0), At("own.rounds")],
-    fidelity: bool = False,
+    fidelity: Annotated[int, Field(ge=0)] = 0,
     part: str | None = None,
     seed: Seed = 0,
 ) -> None:
@@ -64,7 +65,7 @@ def compare(
     answers
         A row for each arm and prompt.
     arms
-        Ways to decode, by name.
+        Ways to decode, by name: as JSON, what differs from the settings that are given otherwise.
     batch
         Prompts that are decoded together. It changes no answer.
     chat
@@ -72,7 +73,7 @@ def compare(
     rounds
         Rounds in which all arms are timed in turn, after one that is not timed; 0: no times.
     fidelity
-        Compare each step with an exact forward pass on the same tokens, which doubles the work.
+        Prompts, evenly among all, on which each step is compared with an exact forward pass on the same tokens.
     part
         Take the prompts of this part alone.
     """
@@ -80,33 +81,27 @@ def compare(
 
     from raw2fig.papers.elastic_cache.loading import load_any
 
-    check_arms(arms)
+    decodings = decodings_of(decoding, arms)
     diffusion, tokenizer = load_any(str(model))
     questions = read_questions(prompts, tokenizer, part, chat)
-    found: dict[str, list[dict[str, Any]]] = {}
-    seconds: dict[str, list[float]] = {name: [] for name in arms}
-    for name, decoding in arms.items():
-        found[name] = one_arm(diffusion, questions, decoding, batch, fidelity, seed)
-        logging.info("%s: %.1f forwards", name, np.mean([row["forwards"] for row in found[name]]))
+    # arms of several figures may be the same decoding, which is run once
+    run: dict[Decoding, list[dict[str, Any]]] = {}
+    for name, one in decodings.items():
+        if one not in run:
+            run[one] = one_arm(diffusion, questions, one, batch, fidelity, seed)
+            logging.info("%s: %.1f forwards", name, np.mean([row["forwards"] for row in run[one]]))
+    found = {name: run[one] for name, one in decodings.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in decodings}
     for _ in range(rounds):
-        for name, decoding in arms.items():
-            seconds[name].append(arm_seconds(diffusion, questions, decoding, batch, seed))
+        for name, one in decodings.items():
+            seconds[name].append(arm_seconds(diffusion, questions, one, batch, seed))
     rows = [
-        {"arm": name, **settings_of(arms[name]), "batch": min(batch, len(questions)), **row}
-        for name in arms
+        {"arm": name, **settings_of(decodings[name]), "batch": min(batch, len(questions)), **row}
+        for name in decodings
         for row in summary(found[name], seconds[name])
     ]
     write_table(pd.DataFrame(rows), table)
     write_table(pd.DataFrame([{"arm": name, **row} for name, some in found.items() for row in some]), answers)
-
-
-def check_arms(arms: Mapping[str, Decoding]) -> None:
-    """Raise `InputError` where arms would not meet on equal terms: all answers have the same length."""
-    if not arms:
-        raise InputError("arms", "there are none", "one at least")
-    lengths = {decoding.length for decoding in arms.values()}
-    if len(lengths) > 1:
-        raise InputError("arms", f"have answers of {sorted(lengths)} tokens", "one length for all arms of a table")
 
 
 def settings_of(decoding: Decoding) -> dict[str, Any]:
@@ -119,34 +114,39 @@ def one_arm(
     questions: Sequence[Question],
     decoding: Decoding,
     batch: int,
-    fidelity: bool,
+    fidelity: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """A row for each question: what was counted, whether the answer is right, and how exact the steps were."""
+    """A row for each question: what was counted, whether the answer is right, and of some how exact the steps were."""
     from raw2fig.papers.elastic_cache.accounting import measures
-    from raw2fig.papers.elastic_cache.decoders import decode
+    from raw2fig.papers.elastic_cache.decoders import decode_all
     from raw2fig.papers.elastic_cache.fidelity import compared
 
-    rows = []
-    for start in range(0, len(questions), batch):
-        some = questions[start : start + batch]
-        ids = [one.ids for one in some]
-        exact: list[dict[str, float]] = [{} for _ in some]
-        if fidelity:
-            decoded, steps = compared(diffusion, ids, decoding, seed + start)
-            for sample in range(len(some)):
+    looked_at = set(np.linspace(0, len(questions) - 1, min(fidelity, len(questions))).round().astype(int).tolist())
+    decoded: dict[int, Decoded] = {}
+    exact: dict[int, dict[str, float]] = {}
+    for places in (sorted(looked_at), [place for place in range(len(questions)) if place not in looked_at]):
+        ids = [questions[place].ids for place in places]
+        if not ids:
+            continue
+        if places[0] in looked_at:
+            answers, steps = compared(diffusion, ids, decoding, seed)
+            for sample, place in enumerate(places):
                 mine = [step for step in steps if step.sample == sample]
-                weights = [step.masks for step in mine]
-                exact[sample] = {
-                    name: float(np.average([getattr(step, name) for step in mine], weights=weights))
+                exact[place] = {
+                    name: float(np.average([getattr(step, name) for step in mine], weights=[one.masks for one in mine]))
                     for name in FIDELITY
                 }
         else:
-            decoded = decode(diffusion, ids, decoding, seed + start)
-        for question, one, told in zip(some, decoded, exact, strict=True):
-            row = {"qid": question.qid, "task": question.task, "right": is_right(one.response, question, diffusion.eos)}
-            rows.append(row | measures(diffusion, one) | told)
-    return rows
+            answers = decode_all(diffusion, ids, decoding, batch, seed)
+        decoded |= zip(places, answers, strict=True)
+    return [
+        {"qid": question.qid, "task": question.task}
+        | {"right": is_right(decoded[place].response, question, diffusion.eos)}
+        | measures(diffusion, decoded[place])
+        | exact.get(place, {})
+        for place, question in enumerate(questions)
+    ]
 
 
 def arm_seconds(
@@ -168,8 +168,8 @@ def summary(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> list
     if judged:
         told["accuracy"] = proportion(sum(judged), len(judged))
     for name in (*COUNTED, *FIDELITY):
-        if name in rows[0]:
-            told[name] = bootstrap_mean([row[name] for row in rows], SEED)
+        if values := [row[name] for row in rows if name in row]:
+            told[name] = bootstrap_mean(values, SEED)
     true, published = (sum(row[name] for row in rows) for name in ("tokens", "tokens_as_published"))
     if true:
         told["inflation"] = Estimate(published / true, float("nan"), float("nan"), len(rows))

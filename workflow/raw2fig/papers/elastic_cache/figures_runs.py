@@ -13,6 +13,7 @@ from raw2fig.papers.elastic_cache.runs import (
     arms_of,
     label,
     measured,
+    read_benchmarks,
     read_layers,
     read_measured,
     read_times,
@@ -278,5 +279,5 @@ def table_benchmarks(*, harness: Input) -> Table:
     harness
         Rows of all models.
     """
-    rows = read_table(harness, {"model": "string", "task": "string", "arm": "string"})
+    rows = read_benchmarks(harness)
     return Table(rows, as_markdown(rows.round(3)))

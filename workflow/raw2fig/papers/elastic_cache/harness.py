@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from raw2fig.errors import InputError, nearest
+from raw2fig.papers.elastic_cache.arms import Change, decodings_of
 from raw2fig.papers.elastic_cache.decoding import Decoding
 from raw2fig.settings import Field, Record, Seed
-from raw2fig.step import Input, Output, step
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_table
 
 
@@ -18,7 +19,9 @@ class Harness(Record):
     """What released models are measured with."""
 
     tasks: list[str] = Field(description="Tasks of lm-eval that generate, such as gsm8k; []: none.")
-    decodings: dict[str, Decoding] = Field(description="Ways to decode, by name.")
+    ways: dict[str, Change] = Field(
+        min_length=1, description="Ways to decode, by name: what differs from the settings that are given otherwise."
+    )
     at_once: int = Field(ge=1, description="Prompts that are decoded together, in all ways.")
     template: bool = Field(description="Put prompts into the model's chat template.")
     limit: int | None = Field(description="Most questions of each task; null: all.")
@@ -27,7 +30,14 @@ class Harness(Record):
 
 @step
 def evaluate_harness(
-    *, model: Input, harness: Harness, own_tasks: Input | None = None, table: Output, answers: Output, seed: Seed = 0
+    *,
+    model: Input,
+    decoding: Annotated[Decoding, At("own.decoding")],
+    harness: Harness,
+    own_tasks: Input | None = None,
+    table: Output,
+    answers: Output,
+    seed: Seed = 0,
 ) -> None:
     """Measure a model with lm-eval's tasks, decoded in each way, with the tokens and seconds of the same answers.
 
@@ -50,11 +60,11 @@ def evaluate_harness(
     import pandas as pd
 
     from raw2fig.papers.elastic_cache.accounting import measures
-    from raw2fig.papers.elastic_cache.compare import COUNTED, check_arms
+    from raw2fig.papers.elastic_cache.compare import COUNTED
     from raw2fig.papers.elastic_cache.lm_eval import harness_model
     from raw2fig.papers.elastic_cache.loading import load_any
 
-    check_arms(harness.decodings)
+    decodings = decodings_of(decoding, harness.ways)
     manager = TaskManager(include_path=own_tasks)
     for name in harness.tasks:
         if name not in manager.all_tasks:
@@ -63,8 +73,8 @@ def evaluate_harness(
     rows: list[dict[str, Any]] = []
     counted: list[dict[str, Any]] = []
     for task in harness.tasks:
-        for arm, decoding in harness.decodings.items():
-            measured = harness_model(diffusion, tokenizer, decoding, harness.at_once, harness.template, seed)
+        for arm, one in decodings.items():
+            measured = harness_model(diffusion, tokenizer, one, harness.at_once, harness.template, seed)
             start = time.perf_counter()
             results: Any = simple_evaluate(
                 model=measured,
@@ -78,7 +88,7 @@ def evaluate_harness(
                 confirm_run_unsafe_code=harness.run_code,
             )
             seconds = time.perf_counter() - start
-            own = [measures(diffusion, one) for one in measured.decoded]
+            own = [measures(diffusion, answer) for answer in measured.decoded]
             counted += [{"task": task, "arm": arm, **row} for row in own]
             costs: dict[str, Any] = {name: float(np.mean([row[name] for row in own])) for name in COUNTED}
             costs["tokens_per_second"] = sum(row["tokens"] for row in own) / seconds

@@ -53,7 +53,7 @@ def motivation(
     prompts: Input,
     changes: Output,
     distances: Output,
-    decoding: Annotated[Decoding, At("mini.exact")],
+    decoding: Annotated[Decoding, At("mini.decoding")],
     motivation: Annotated[Motivation, At("mini.motivation")],
     part: str | None = None,
     seed: Seed = 0,
@@ -72,7 +72,7 @@ def motivation(
     distances
         A row for each distance of a mask beyond the window: mean attention that it gets from a mask of the window.
     decoding
-        How to decode: interval with an interval of one step is exact, and says which token is tracked.
+        How to decode. Whatever its method, every step computes all positions, and one token is unmasked.
     part
         Take the prompts of this part alone.
     """
@@ -83,8 +83,9 @@ def motivation(
 
     diffusion, tokenizer = load_any(str(model))
     questions = read_questions(prompts, tokenizer, part)[: motivation.problems]
-    watch = Watch(diffusion, decoding, motivation.reach)
-    decode(diffusion, [one.ids for one in questions], decoding, seed, watch)
+    exact = {"method": "interval", "interval": 1, "epsilon": None, "steps": decoding.length, "track": 1}
+    watch = Watch(diffusion, motivation.reach)
+    decode(diffusion, [one.ids for one in questions], decoding.model_copy(update=exact), seed, watch)
     write_table(pd.DataFrame(by_layer(watch.changes)), changes)
     write_table(
         pd.DataFrame(
@@ -100,8 +101,8 @@ def motivation(
 class Watch:
     """An observer of an exact decoder, which keeps what it saw one step before."""
 
-    def __init__(self, diffusion: MaskedDiffusion, decoding: Decoding, reach: int) -> None:
-        self.diffusion, self.decoding, self.reach = diffusion, decoding, reach
+    def __init__(self, diffusion: MaskedDiffusion, reach: int) -> None:
+        self.diffusion, self.reach = diffusion, reach
         self.changes: list[Change] = []
         self.attention: dict[int, list[float]] = {}
         self._before: dict[int, State] = {}
@@ -157,8 +158,10 @@ def changes_between(before: State, after: State, sample: int, step: int) -> list
     known = (before.tokens != before.mask).nonzero()[:, 0]
     found = []
     for layer, position in enumerate(before.tracked):
-        both = [torch.cat([state.keys[layer], state.value[layer]], -1).flatten(1) for state in (before, after)]
-        drift = 1 - torch.nn.functional.cosine_similarity(*both, dim=1).double()
+        old, new = (torch.cat([state.keys[layer], state.value[layer]], -1).flatten(1) for state in (before, after))
+        cosine = torch.nn.functional.cosine_similarity(old, new, dim=1).double()
+        # what pads has no embedding, and in the first layer keys of length 0, which have no cosine
+        drift = torch.where((old == new).all(1), 0.0, 1 - cosine)
         rows = [state.rows(layer, [position])[:, 0] for state in (before, after)]
         similar = torch.nn.functional.cosine_similarity(*rows, dim=1).mean()
         found.append(Change(sample, step, layer, float(drift[known].mean()), float(drift[position]), float(similar)))

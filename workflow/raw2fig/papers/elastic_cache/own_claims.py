@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from raw2fig.claims import Absent
 from raw2fig.papers.elastic_cache.latency import FULL, WINDOW
 from raw2fig.papers.elastic_cache.runs import (
@@ -17,7 +19,7 @@ from raw2fig.papers.elastic_cache.runs import (
     ratio,
     trend,
 )
-from raw2fig.stats import SEED, Estimate, bootstrap_mean, over_replicates
+from raw2fig.stats import SEED, Estimate, Z, bootstrap_mean, fact, over_replicates
 from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from raw2fig.claims import Measurement
 
+BASELINE, PAPER = "uncached, one token a step", "Elastic-Cache"
 MINI_CLAIMS = tuple(f"M{number}" for number in range(1, 14))
 ONE = "one/uncached"
 """Exact: every position in every step, one token a step."""
@@ -123,3 +126,23 @@ def latency_ratio(times: pd.DataFrame) -> Estimate:
         raise Absent(f"no step of {LONG} positions was timed")
     seconds = mine.pivot_table(index="round", columns="kind", values="seconds")
     return bootstrap_mean((seconds[FULL] / seconds[WINDOW]).to_numpy(), SEED)
+
+
+def released_measurements(rows: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """What released models say: throughput, in tokens before the first end of sequence, and accuracy of Elastic-Cache
+    against one token a step, on the first benchmark of the first model, from one run."""
+    if rows is None:
+        return {"P1": Absent("no released model was run")}
+    first = rows_where(rows, model=rows["model"].iloc[0], task=rows["task"].iloc[0])
+    first = rows_where(first, metric=first["metric"].iloc[0], filter=first["filter"].iloc[0]).set_index("arm")
+    if not {BASELINE, PAPER} <= set(first.index):
+        return {"P1": Absent(f"there is no arm {BASELINE!r}, or no {PAPER!r}")}
+    before, after = first.loc[BASELINE], first.loc[PAPER]
+    lost, error = after["value"] - before["value"], float(np.hypot(after["error"], before["error"]))
+    n = int(after["n"])
+    return {
+        "P1": {
+            "throughput": fact(after["tokens_per_second"] / before["tokens_per_second"], n),
+            "accuracy": Estimate(float(lost), float(lost - Z * error), float(lost + Z * error), n),
+        }
+    }

@@ -24,6 +24,9 @@ LAYERS = {"replicate": "integer", "layer": "integer", "steps": "integer"} | dict
     ("mean", "tracked", "smaller", "similarity", "correlation"), "number"
 )
 DISTANCES = {"replicate": "integer", "distance": "integer", "attention": "number", "n": "integer"}
+BENCHMARKS = dict.fromkeys(("model", "task", "arm", "metric", "filter"), "string") | dict.fromkeys(
+    ("value", "error", "n", "tokens_per_second"), "number"
+)
 LATENCY = dict.fromkeys(("length", "samples", "round", "rows"), "integer") | {"kind": "string", "seconds": "number"}
 
 
@@ -40,6 +43,11 @@ def read_layers(path: Path) -> pd.DataFrame:
 def read_times(path: Path) -> pd.DataFrame:
     """Rows of `raw2fig elastic-cache latency`."""
     return read_table(path, LATENCY)
+
+
+def read_benchmarks(path: Path) -> pd.DataFrame:
+    """Rows of `raw2fig elastic-cache evaluate-harness` of all models."""
+    return read_table(path, BENCHMARKS, ("error",))
 
 
 def arms_of(rows: pd.DataFrame, panel: str) -> list[str]:

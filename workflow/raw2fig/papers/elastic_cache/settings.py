@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from raw2fig.fetch.origin import ModelOrigin
 from raw2fig.lm.batches import Optimiser
+from raw2fig.papers.elastic_cache.arms import Change, decodings_of
 from raw2fig.papers.elastic_cache.base import Pretraining
 from raw2fig.papers.elastic_cache.chain import Chain
 from raw2fig.papers.elastic_cache.decoding import Decoding
@@ -20,7 +21,9 @@ class Own(Record):
     """Decoding of your own prompts on your own model."""
 
     decoding: Decoding
-    arms: dict[str, Decoding] = Field(min_length=1, description="Ways to decode that are compared, by name.")
+    arms: dict[str, Change] = Field(
+        min_length=1, description="Ways to decode that are compared, by name: what differs from `decoding`."
+    )
     batch: Annotated[int, Field(ge=1)] = Field(description="Prompts that are decoded together.")
     chat: bool = Field(description="Put prompts into the chat template of the model.")
     rounds: Annotated[int, Field(ge=0)] = Field(description="Rounds in which all ways are timed; 0: no times.")
@@ -39,22 +42,25 @@ class Mini(Record):
     chain: Chain
     base: Base
     prompts: Prompts
-    arms: dict[str, Decoding] = Field(
-        min_length=1, description="Ways to decode; what stands before the slash of a name is its figure."
+    decoding: Decoding
+    arms: dict[str, Change] = Field(
+        min_length=1,
+        description="Ways to decode: what differs from `decoding`. Before the slash of a name stands its figure.",
     )
     batch: Annotated[int, Field(ge=1)] = Field(description="Prompts that are decoded together; changes no answer.")
-    exact: Decoding = Field(description="An exact decoder: interval, with an interval of one step.")
+    fidelity: Annotated[int, Field(ge=0)] = Field(
+        description="Problems on which each step is compared with an exact forward pass."
+    )
     motivation: Motivation
 
     @model_validator(mode="after")
     def _possible(self) -> Any:
-        for name, decoding in self.arms.items():
+        for name in self.arms:
             if "/" not in name:
                 raise impossible(f"arms.{name}", "has no figure", "a name such as gamma/0.9")
-            if decoding.length != self.chain.length:
-                raise impossible(f"arms.{name}.length", f"is {decoding.length}", f"{self.chain.length}, of the chain")
-        if (self.exact.method, self.exact.interval) != ("interval", 1):
-            raise impossible("exact", f"is {self.exact.method}", "interval, with an interval of 1")
+        decodings_of(self.decoding, self.arms)
+        if self.decoding.length != self.chain.length:
+            raise impossible("decoding.length", f"is {self.decoding.length}", f"{self.chain.length}, of the chain")
         return self
 
 

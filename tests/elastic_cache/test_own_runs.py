@@ -1,0 +1,219 @@
+"""Decoding, comparing and recounting one's own prompts, and what an exact decoder shows, on a tiny random model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from masked_diffusion import SETTINGS, decoding
+
+from raw2fig.errors import InputError
+from raw2fig.papers.elastic_cache.arms import decodings_of
+from raw2fig.papers.elastic_cache.chain import Chain, chain_tokenizer
+from raw2fig.papers.elastic_cache.compare import compare
+from raw2fig.papers.elastic_cache.decode import decode
+from raw2fig.papers.elastic_cache.latency import FIRST, FULL, SUFFIX, WINDOW, Latency, latency
+from raw2fig.papers.elastic_cache.motivation import Change, Motivation, by_layer, motivation
+from raw2fig.papers.elastic_cache.prompts import Prompts, make_prompts
+from raw2fig.papers.elastic_cache.questions import read_questions
+from raw2fig.papers.elastic_cache.recount import audit
+
+CHAIN = Chain(modulus=5, slots=2, fewest=1, length=16)
+HOW = {"length": 16, "steps": 16, "epsilon": 0.5, "eos_stop": True}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random model of the chain's words, and prompts."""
+    import torch
+
+    from raw2fig.lm.models import build_tiny_llama, save
+
+    folder = tmp_path_factory.mktemp("own")
+    words = chain_tokenizer()
+    network = build_tiny_llama("32/3/4", words, 2, 64, False, 0)
+    with torch.no_grad():
+        network.get_output_embeddings().weight.mul_(8)
+    save(network, words, folder / "model")
+    make_prompts(prompts=folder / "prompts.jsonl", chain=CHAIN, asked=Prompts(validation=1, test=3), replicate=0)
+    return folder
+
+
+def test_prompts_of_the_chain_are_read_as_they_are_trained_on(made: Path) -> None:
+    from raw2fig.papers.elastic_cache.chain import Problem, encoded
+
+    words = chain_tokenizer()
+    lines = [json.loads(line) for line in (made / "prompts.jsonl").read_text().splitlines()]
+    questions = read_questions(made / "prompts.jsonl", words)
+    for line, question in zip(lines, questions, strict=True):
+        told = line["prompt"].split()
+        problem = Problem(int(told[1]), tuple(int(told[at + 1]) for at in range(2, len(told), 5) if told[at] == "+"))
+        ids, answer = encoded(words, [problem], CHAIN.modulus, CHAIN.slots, CHAIN.length)
+        assert question.ids == ids[0].tolist()
+        assert question.answer == [one for one in answer[0].tolist() if one != words.eos_token_id]
+    assert len(read_questions(made / "prompts.jsonl", words, "test")) < len(questions)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{", "line 1 is no JSON"),
+        ("[1]", "line 1 has no prompt"),
+        ('{"prompt": 3}', "line 1: prompt is no text"),
+        ('{"ids": [1, 9999]}', "line 1: ids are not tokens"),
+        ('{"ids": []}', "line 1: ids are not tokens"),
+        ("", "has no prompts"),
+    ],
+)
+def test_prompts_that_are_none_are_refused(line: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text(line + "\n")
+    with pytest.raises(InputError, match=told):
+        read_questions(tmp_path / "p.jsonl", chain_tokenizer())
+
+
+def test_a_log_recounts_to_what_was_measured_when_it_was_made(made: Path, tmp_path: Path) -> None:
+    decode(
+        model=made / "model",
+        prompts=made / "prompts.jsonl",
+        log=tmp_path / "log.jsonl",
+        decoding=decoding(**HOW),
+        batch=3,
+        chat=False,
+    )
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    audit(log=tmp_path / "log.jsonl", table=tmp_path / "t.csv", summary=tmp_path / "s.json")
+    table = pd.read_csv(tmp_path / "t.csv")
+    for name in ("tokens", "tokens_as_published"):
+        assert table[name].tolist() == [row["measures"][name] for row in rows]
+    for row in rows:
+        assert sorted(place for step in row["steps"] for place in step["decoded"]) == [
+            place for place, token in enumerate(row["response"]) if token != row["mask"]
+        ]
+        assert row["decoding"]["epsilon"] == 0.5
+
+
+def test_check_22_a_foreign_log_is_counted_as_by_hand(tmp_path: Path) -> None:
+    """The end is early; there is none; it is followed by masks."""
+    outputs = [[7, 7, 1, 7, 1], [7, 7, 7, 7, 7], [7, 7, 7, 1, 2, 2, 2]]
+    log = "".join(json.dumps({"output_ids": [5, 5, *ids], "seconds": 2.0}) + "\n" for ids in outputs)
+    (tmp_path / "log.jsonl").write_text(log)
+    audit(
+        log=tmp_path / "log.jsonl",
+        table=tmp_path / "t.csv",
+        summary=tmp_path / "s.json",
+        eos=1,
+        mask=2,
+        prompt_tokens=2,
+    )
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table["tokens"].tolist() == [2, 5, 3]
+    assert table["tokens_as_published"].tolist() == [3, 5, 6]
+    assert table["masks"].tolist() == [0, 0, 3]
+    told = json.loads((tmp_path / "s.json").read_text())
+    assert told["inflation"] == pytest.approx(14 / 10)
+    assert (told["tokens_per_second"], told["tokens_per_second_as_published"]) == pytest.approx((10 / 6, 14 / 6))
+    with pytest.raises(InputError, match="does not say the end of sequence and the mask"):
+        audit(log=tmp_path / "log.jsonl", table=tmp_path / "t.csv", summary=tmp_path / "s.json")
+
+
+ARMS: dict[str, Any] = {
+    "one": {"method": "window", "epsilon": None},
+    "stale": {"gamma": -1.0, "epsilon": None},
+    "exact": {"method": "interval", "interval": 1, "epsilon": None},
+    "again": {"method": "window", "epsilon": None},
+}
+
+
+def test_all_arms_meet_on_the_same_prompts(made: Path, tmp_path: Path) -> None:
+    compare(
+        model=made / "model",
+        prompts=made / "prompts.jsonl",
+        table=tmp_path / "t.csv",
+        answers=tmp_path / "a.csv",
+        decoding=decoding(**HOW),
+        arms=ARMS,
+        batch=2,
+        chat=False,
+        rounds=2,
+        fidelity=3,
+        part="test",
+    )
+    answers = pd.read_csv(tmp_path / "a.csv")
+    counts = answers.groupby("arm")["qid"].agg(list)
+    assert len({tuple(qids) for qids in counts}) == 1
+    assert answers["divergence"].notna().groupby(answers["arm"]).sum().tolist() == [3] * 4
+    table = pd.read_csv(tmp_path / "t.csv").set_index(["arm", "measure"])
+    value = table["value"]
+    # an exact decoder differs by nothing; work is less where caches are stale
+    for arm in ("one", "exact"):
+        assert value[arm, "divergence"] == pytest.approx(0, abs=1e-6)
+        assert value[arm, "agreement"] == 1
+    assert value["one", "forwards"] == value["exact", "forwards"]
+    assert value["stale", "updates"] < value["one", "updates"]
+    assert (
+        value["one"]
+        .drop(["tokens_per_second", "tokens_per_second_as_published"])
+        .equals(value["again"].drop(["tokens_per_second", "tokens_per_second_as_published"]))
+    )
+    for arm in ARMS:
+        mine = answers[answers["arm"] == arm]
+        assert value[arm, "tokens"] == pytest.approx(mine["tokens"].mean())
+        assert value[arm, "inflation"] == pytest.approx(mine["tokens_as_published"].sum() / mine["tokens"].sum())
+        assert value[arm, "accuracy"] == mine["right"].mean()
+        assert table.loc[(arm, "tokens_per_second"), "n"] == 2
+    # what was in force is in every row
+    assert table.loc[("exact", "updates"), "interval"] == 1
+    assert set(table["batch"]) == {2}
+
+
+def test_check_21_a_table_of_answers_of_two_lengths_is_refused() -> None:
+    with pytest.raises(InputError, match=r"answers of \[16, 32\] tokens; expected one length"):
+        decodings_of(decoding(), {"a": {}, "b": {"length": 32, "steps": 32}})
+    with pytest.raises(InputError, match=r"arms\.a\.gama: unknown"):
+        decodings_of(decoding(), {"a": {"gama": 1.0}})
+    with pytest.raises(InputError, match="there are none"):
+        decodings_of(decoding(), {})
+    assert decodings_of(decoding(), {"a": {"track": 2}})["a"].model_dump() == {**SETTINGS, "track": 2}
+
+
+def test_an_exact_decoder_never_changes_the_first_layer_of_known_tokens(made: Path, tmp_path: Path) -> None:
+    motivation(
+        model=made / "model",
+        prompts=made / "prompts.jsonl",
+        changes=tmp_path / "c.csv",
+        distances=tmp_path / "d.csv",
+        decoding=decoding(**HOW),
+        motivation=Motivation(problems=3, reach=5),
+    )
+    layers = pd.read_csv(tmp_path / "c.csv").set_index("layer")
+    assert layers.index.tolist() == [0, 1, 2]
+    assert layers.loc[0, ["mean", "tracked"]].abs().max() < 1e-6
+    assert (layers.loc[1:, "mean"] > 1e-5).all()
+    assert layers["smaller"].between(0, 1).all()
+    assert (layers["similarity"] <= 1 + 1e-6).all()
+    far = pd.read_csv(tmp_path / "d.csv")
+    assert far["distance"].tolist() == [1, 2, 3, 4, 5]
+    assert far["attention"].between(0, 1).all()
+
+
+def test_layers_are_summed_up_by_their_steps() -> None:
+    drift = [0.1, 0.2, 0.3, 0.4]
+    changes = [Change(0, step, 1, mean, 0.25, 1 - mean) for step, mean in enumerate(drift)]
+    (row,) = by_layer(changes)
+    assert (row["layer"], row["steps"], row["smaller"]) == (1, 4, 0.5)
+    assert row["mean"] == pytest.approx(0.25)
+    assert row["correlation"] == -1
+    assert np.isnan(by_layer([one._replace(mean=0.1) for one in changes])[0]["correlation"])
+
+
+def test_every_kind_of_step_is_timed_in_every_round(tmp_path: Path) -> None:
+    settings = Latency(
+        latency_shape="16/2/2", inner=2, vocabulary=19, lengths=[16, 32], rows=4, samples=[1, 2], times=3
+    )
+    latency(table=tmp_path / "t.csv", latency=settings)
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table.groupby(["length", "samples", "kind"]).size().tolist() == [3] * (2 * 2 * 4)
+    assert set(table["kind"]) == {FULL, SUFFIX, WINDOW, FIRST}
+    assert (table["seconds"] > 0).all()
