@@ -48,7 +48,7 @@ def similarity(
 
 
 def most_attended(attention: torch.Tensor, rows: torch.Tensor, barred: torch.Tensor, number: int) -> torch.Tensor:
-    """Positions (samples, at most `number`) that get the largest sums over heads and `rows` (samples, rows) of attention
+    """Positions (samples, at most `number`) with the largest sums over heads and `rows` (samples, rows) of attention
     (samples, heads, rows, positions); -1 where there are fewer that are not `barred` (samples, positions)."""
     sums = torch.einsum("nhrp,nr->np", attention, rows.to(attention.dtype)).masked_fill(barred, -1)
     largest, found = sums.topk(min(number, sums.shape[1]), dim=1)
