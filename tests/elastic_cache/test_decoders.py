@@ -151,14 +151,13 @@ def test_check_15_nothing_right_of_the_first_end_is_decoded(method: str) -> None
                 ends = [place for place in step.decoded if one.response[place] == EOS]
                 if end is None and ends:
                     end = min(ends)
-            assert end is not None, "the model says it often enough"
             masks = [place for place, token in enumerate(one.response) if token == MASK]
-            assert all(place > end for place in masks)
+            assert not masks or (end is not None and min(masks) > end)
             stopped += len(masks)
         for one in decode(loud(), PROMPTS, decoding(method=method, eos_stop=False, **changes)):
             assert MASK not in one.response
             assert sorted(place for step in one.steps for place in step.decoded) == list(range(16))
-    assert stopped
+    assert stopped, "the model says it often enough"
 
 
 def test_an_end_of_sequence_can_be_suppressed() -> None:

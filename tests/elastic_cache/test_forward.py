@@ -190,3 +190,21 @@ def test_check_19_flops_are_those_that_torch_counts() -> None:
         assert ours == pytest.approx(counter.get_total_flops(), rel=0.01)
     assert layer_flops(tiny(), 64) == 8 * 32**2 + 6 * 32 * 48 + 4 * 64 * 32
     assert torch.is_grad_enabled()
+
+
+def test_the_most_attended_are_those_of_the_window_that_may_be_tracked() -> None:
+    """Sums over two heads and two rows, of which the second sample has one."""
+    import torch
+
+    from raw2fig.papers.elastic_cache.drift import most_attended
+
+    attention = torch.rand(2, 2, 2, 5, generator=torch.Generator().manual_seed(1))
+    rows = torch.tensor([[True, True], [True, False]])
+    barred = torch.tensor([[True, False, False, False, False], [False, True, True, True, True]])
+    first = attention[0].sum((0, 1))[1:]
+    found = most_attended(attention, rows, barred, 2)
+    assert found[0].tolist() == (first.argsort(descending=True)[:2] + 1).tolist()
+    assert found[1].tolist() == [0, -1], "no other may be tracked"
+    free = torch.zeros_like(barred)
+    assert most_attended(attention, rows, free, 1)[1].tolist() == [int(attention[1, :, 0].sum(0).argmax())]
+    assert most_attended(attention, rows, free, 9).shape == (2, 5)

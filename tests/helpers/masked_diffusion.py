@@ -113,7 +113,7 @@ def choose(
     settings: Decoding,
     shifted: bool,
 ) -> tuple[list[int], bool, list[int]]:
-    """Write into `ids` what `logits` of all positions say; what was unmasked, whether there was an end, what is left."""
+    """Write into `ids` what `logits` of all positions say: what was unmasked, whether it ended, and what is left."""
     best = {}
     for at in window:
         row = logits[at - shifted].double().clone()

@@ -70,7 +70,7 @@ def head_flops(diffusion: MaskedDiffusion) -> int:
 
 
 def flops(diffusion: MaskedDiffusion, decoded: Decoded) -> int:
-    """Operations of matrix products for an answer. Not in it, as in the formula: the attention rows of the drift test."""
+    """Operations of matrix products for an answer. The formula leaves out the attention rows of the drift test."""
     positions = len(decoded.prompt) + len(decoded.response)
     updates = sum(step.updates for step in decoded.steps)
     rows = sum(step.eligible for step in decoded.steps)
@@ -79,18 +79,14 @@ def flops(diffusion: MaskedDiffusion, decoded: Decoded) -> int:
 
 def measures(diffusion: MaskedDiffusion, decoded: Decoded) -> dict[str, Any]:
     """Everything that is counted of one answer. What was in force is read from its log, not from what was asked for:
-    `batch` and `window` are the most samples and eligible masks that a step had; `tested_below` is the largest
-    similarity after which layers were computed again and `tested_above` the smallest after which none were, so that
-    gamma lies between them (None: there was none)."""
+    `batch` and `window` are the most samples and eligible masks that a step had; gamma lies between `tested_below`, the
+    largest similarity after which layers were computed again, and `tested_above`, the smallest after which the next
+    layer was tested (None: there was none)."""
     steps, layers = decoded.steps, diffusion.layers
     count = tokens(decoded.response, diffusion.eos, diffusion.mask)
     updates = sum(step.updates for step in steps)
-    last = [step.similarity[-1] for step in steps if step.similarity and len(step.similarity) == step.boundary < layers]
-    kept = [
-        value
-        for step in steps
-        for value in (step.similarity[:-1] if len(step.similarity) == step.boundary < layers else step.similarity)
-    ]
+    refreshed = [step.similarity[-1] for step in steps if step.similarity and step.boundary < layers]
+    passed = [value for step in steps for value in step.similarity[:-1]]
     return {
         "method": decoded.decoding.method,
         "length": len(decoded.response),
@@ -98,8 +94,8 @@ def measures(diffusion: MaskedDiffusion, decoded: Decoded) -> dict[str, Any]:
         "eos_stop": decoded.decoding.eos_stop,
         "batch": max(step.batch for step in steps),
         "window": max(step.eligible for step in steps),
-        "tested_below": max(last, default=None),
-        "tested_above": min(kept, default=None),
+        "tested_below": max(refreshed, default=None),
+        "tested_above": min(passed, default=None),
         "tokens": count,
         "tokens_as_published": tokens_as_published(decoded.response, diffusion.eos),
         "forwards": len(steps),

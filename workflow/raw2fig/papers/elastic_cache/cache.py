@@ -1,7 +1,7 @@
 """What each layer last computed of every position, and which of it a layer computes again.
 
-Positions of all samples lie one behind the other in slots, `width` for each sample; those that a shorter sample lacks are
-never read.
+Positions of all samples lie one behind the other in slots, `width` for each sample; those that a shorter sample lacks
+are never read.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def spots(cache: Cache, samples: Sequence[int], positions: Sequence[Sequence[int
         return None
     device, longest = cache.keys.device, max(map(len, positions))
     listed = [
-        [sample * cache.width + position for position in [*own, *own[:1] * (longest - len(own))]]
+        [sample * cache.width + position for position in [*own, *[own[0]] * (longest - len(own))]]
         for sample, own in zip(samples, positions, strict=True)
     ]
     sizes = torch.tensor([len(own) for own in positions], device=device)

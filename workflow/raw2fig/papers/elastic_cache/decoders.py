@@ -1,7 +1,7 @@
 """Decoding a batch: each sample's policy says what its next step computes, and all take the step together.
 
-No sample waits for another: each has its own window, boundary and number of steps, and its answer does not depend on what
-else is in the batch.
+No sample waits for another: each has its own window, boundary and number of steps, and its answer does not depend on
+what else is in the batch.
 """
 
 from __future__ import annotations

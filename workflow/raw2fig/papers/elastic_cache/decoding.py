@@ -31,7 +31,7 @@ class Decoding(Record):
     steps: int = Field(ge=1, description="Steps of the schedule, if epsilon is none: `length` for one token a step.")
     block: int = Field(ge=1, description="Places of a block, for uncached, prefix and dual.")
     extra_forward: bool = Field(
-        description="prefix and dual: a block that its first step has filled takes another, as in Fast-dLLM's first code."
+        description="prefix and dual: a block that its first step filled takes another (Fast-dLLM's first code)."
     )
     window: int = Field(
         ge=1, description="Leftmost masks that may be unmasked, for window, elastic and interval (beta)."

@@ -17,7 +17,7 @@ def attention_rows(query: torch.Tensor, keys: torch.Tensor, there: torch.Tensor 
     across = keys.permute(0, 2, 3, 1)
     if several > 1:
         across = across.repeat_interleave(several, dim=1)
-    scores = (query.transpose(1, 2) @ across) * scale
+    scores = (query.transpose(1, 2) * scale) @ across
     if there is not None:
         scores = scores.masked_fill(~there[:, None, None], -torch.inf)
     return scores.softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32))
@@ -48,8 +48,9 @@ def similarity(
 
 
 def most_attended(attention: torch.Tensor, rows: torch.Tensor, barred: torch.Tensor, number: int) -> torch.Tensor:
-    """Positions (samples, at most `number`) that get the largest sums over heads and `rows` (samples, rows) of attention
+    """Positions (samples, at most `number`) with the largest sums over heads and `rows` (samples, rows) of attention
     (samples, heads, rows, positions); -1 where there are fewer that are not `barred` (samples, positions)."""
-    sums = torch.einsum("nhrp,nr->np", attention, rows.to(attention.dtype)).masked_fill(barred, -1)
+    weights = rows.to(attention.dtype).repeat(1, attention.shape[1])
+    sums = (weights[:, None] @ attention.flatten(1, 2))[:, 0].masked_fill(barred, -1)
     largest, found = sums.topk(min(number, sums.shape[1]), dim=1)
     return found.masked_fill(largest < 0, -1)

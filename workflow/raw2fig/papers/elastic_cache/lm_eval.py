@@ -27,8 +27,8 @@ def harness_model(
 
     The length of an answer is that of `decoding`, whatever a task asks for. An answer ends before the first end of
     sequence, and before a stop text of its task. With `template`, a prompt is put into the tokenizer's chat template.
-    The attribute `decoded` lists the logs of all answers in the order of the requests. Raises `InputError` where lm-eval
-    is not installed.
+    The attribute `decoded` lists the logs of all answers in the order of the requests. Raises `InputError` where
+    lm-eval is not installed.
     """
     try:
         from lm_eval.api.model import LM
@@ -48,7 +48,8 @@ def harness_model(
             found = decode_all(diffusion, prompts, decoding, batch, seed)
             self.decoded += found
             answers = [
-                text_of(diffusion, tokenizer, one.response, _stops(wanted)) for one, (_, wanted) in zip(found, asked)
+                text_of(diffusion, tokenizer, one.response, _stops(wanted))
+                for one, (_, wanted) in zip(found, asked, strict=True)
             ]
             for request, answer in zip(requests, answers, strict=True):
                 self.cache_hook.add_partial("generate_until", request.args, answer)

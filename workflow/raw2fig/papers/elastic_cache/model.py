@@ -1,7 +1,7 @@
 """A masked-diffusion language model: the weights of a Hugging Face decoder, read in both directions.
 
-LLaDA is a Llama decoder without the causal mask; the logits of a masked position are for that position. Dream is a Qwen2
-decoder without it; the logits of a position are for the next one (`shifted`).
+LLaDA is a Llama decoder without the causal mask; the logits of a masked position are for that position. Dream is a
+Qwen2 decoder without it; the logits of a position are for the next one (`shifted`).
 """
 
 from __future__ import annotations

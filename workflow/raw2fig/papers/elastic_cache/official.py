@@ -1,4 +1,4 @@
-"""Checkpoints under their official names: LLaDA-8B and LLaDA-1.5 as Llama, Dream-7B as Qwen2. No code of theirs runs."""
+"""Checkpoints under their official names: LLaDA-8B and LLaDA-1.5 as Llama, Dream-7B as Qwen2. Their code never runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LLADA_ARITHMETIC = {
     "rope_full_precision": True,
     "scale_logits": False,
 }
-"""Fields of LLaDA's config.json that decide what a layer computes, and the only values for which it is a Llama layer."""
+"""Fields of LLaDA's config.json that decide what a layer computes, with the values that make it a Llama layer."""
 LLADA_SIZES = {
     "d_model": "hidden_size",
     "embedding_size": "vocab_size",
@@ -97,8 +97,8 @@ def load_official(folder: Path) -> MaskedDiffusion:
     layers = network.config.num_hidden_layers
     names = llada_names(layers) if kind == "llada" else {name: name for name in network.state_dict()}
     _fill(network, names, _tensors(folder), folder)
-    ids = (int(_field(settings, name, where)) for name in ("mask_token_id", "eos_token_id"))
-    return MaskedDiffusion(network.eval(), *ids, shifted=kind == "Dream")
+    mask, eos = (int(_field(settings, name, where)) for name in ("mask_token_id", "eos_token_id"))
+    return MaskedDiffusion(network.eval(), mask, eos, shifted=kind == "Dream")
 
 
 def _llada(settings: Mapping[str, Any], where: Path) -> PreTrainedModel:
