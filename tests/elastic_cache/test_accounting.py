@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 from masked_diffusion import EOS, MASK, PROMPTS, decoding, tiny
 
-from raw2fig.errors import InputError
-
 VECTORS = {
     "Qwen": ([(1, 74.1)], 74.1),
     "LLaDA": ([(1, 72.55)], 72.55),

@@ -23,8 +23,8 @@ def test_the_audit_of_a_stale_cache_is_that_of_a_plain_forward() -> None:
     """Divergence and agreement again, from the logits of the decoder and of Hugging Face's forward."""
     import torch
 
-    from raw2fig.papers.elastic_cache.fidelity import compared
     from raw2fig.papers.elastic_cache.decoders import Moment, decode
+    from raw2fig.papers.elastic_cache.fidelity import compared
 
     diffusion, settings, expected = tiny(), decoding(gamma=-1.0, epsilon=0.5), []
 
