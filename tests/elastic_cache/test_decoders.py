@@ -160,6 +160,18 @@ def test_check_15_nothing_right_of_the_first_end_is_decoded(method: str) -> None
     assert stopped, "the model says it often enough"
 
 
+def test_check_15_only_the_first_end_drops_masks() -> None:
+    """As in the authors' code: a later end further left drops nothing."""
+    from raw2fig.papers.elastic_cache.policies import advance, new_sample
+
+    sample, settings = new_sample(0, 2, decoding(eos_stop=True)), decoding(eos_stop=True)
+    advance(sample, settings, [7, 9], 7)
+    assert sample.masked == [2, 3, 4, 5, 6]
+    advance(sample, settings, [4], 4)
+    assert sample.masked == [2, 3, 5, 6]
+    assert sample.fresh == [4]
+
+
 def test_an_end_of_sequence_can_be_suppressed() -> None:
     from raw2fig.papers.elastic_cache.decoders import decode
 
