@@ -40,7 +40,7 @@ def test_every_claim_of_a_withdrawn_speed_up_says_what_it_was_corrected_to() -> 
     for name in ("C1", "C1b", "C1c", "C1d", "C2", "C2b", "C2c", "C2d", "C2e", "C3", "C3b", "C4c", "C5", "C5b"):
         assert "correction" in {number.source for number in paper.claims[name].published}, name
     spoken_of = [claim for claim in paper.claims.values() if any("45.1" in n.text for n in claim.published)]
-    assert len(spoken_of) == 2
+    assert {claim.id for claim in spoken_of} >= {"C1", "M9"}
     for claim in paper.claims.values():
         said = " ".join(number.text for number in claim.published)
         if "45.1x" in said or "25.2x" in said:

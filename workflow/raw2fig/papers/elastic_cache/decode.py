@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Annotated, Any
 
 from raw2fig.clock import timed
@@ -48,9 +49,7 @@ def decode(
         for start in range(0, len(questions), batch):
             some = questions[start : start + batch]
             ids = [one.ids for one in some]
-            found, seconds = timed(
-                lambda ids=ids, start=start: decode_batch(diffusion, ids, decoding, seed + start), diffusion.device
-            )  # type: ignore[misc]
+            found, seconds = timed(partial(decode_batch, diffusion, ids, decoding, seed + start), diffusion.device)
             for question, one in zip(some, found, strict=True):
                 said = [token for token in before_end(one.response, diffusion.eos) if token != diffusion.mask]
                 row: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raw2fig.papers.elastic_cache.latency import FIRST, FULL, SUFFIX, WINDOW
+from raw2fig.papers.elastic_cache.latency import FULL, KINDS, WINDOW
 from raw2fig.papers.elastic_cache.runs import (
     DISTANCES,
     arms_of,
@@ -187,7 +187,7 @@ def fig_latency(*, times: Input) -> Drawing:
     fig, axes = canvas(9.0, 3.6, cols=2)
     lengths = sorted(rows["length"].unique())
     one = rows_where(rows, samples=int(rows["samples"].min()))
-    for index, kind in enumerate((FULL, SUFFIX, FIRST, WINDOW)):
+    for index, kind in enumerate(KINDS):
         found = [_over_rounds(rows_where(one, kind=kind, length=length)["seconds"] * 1000) for length in lengths]
         line_with_band(axes[0], lengths, found, kind, index)
     axes[0].set(xlabel="positions", ylabel="milliseconds of a step", xscale="log", yscale="log")

@@ -96,9 +96,9 @@ def evaluate_harness(
             for key, value in results["results"][task].items():
                 metric, _, chosen = key.partition(",")
                 if chosen and not metric.endswith("_stderr") and isinstance(value, (int, float)):
-                    error = results["results"][task].get(f"{metric}_stderr,{chosen}")
+                    deviation = results["results"][task].get(f"{metric}_stderr,{chosen}")
                     row = {"task": task, "arm": arm, "metric": metric, "filter": chosen, "value": float(value)}
-                    row |= {"error": error if isinstance(error, (int, float)) else np.nan, "n": len(own)}
+                    row |= {"error": deviation if isinstance(deviation, (int, float)) else np.nan, "n": len(own)}
                     rows.append(row | {"batch": harness.at_once, "seconds": seconds} | costs)
     write_table(pd.DataFrame(rows), table)
     write_table(pd.DataFrame(counted), answers)

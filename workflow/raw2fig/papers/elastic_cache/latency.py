@@ -18,7 +18,9 @@ from raw2fig.tables import write_table
 if TYPE_CHECKING:
     from raw2fig.papers.elastic_cache.model import MaskedDiffusion
 
-FULL, SUFFIX, WINDOW, FIRST = "all positions", "half of them", "window", "window, then all from layer 1"
+FULL, SUFFIX, WINDOW = "all positions", "half of them", "window"
+TESTED, FIRST = "window, with the drift test", "window, then all from layer 1"
+KINDS = (FULL, SUFFIX, FIRST, TESTED, WINDOW)
 
 
 class Latency(Record):
@@ -49,7 +51,7 @@ def latency(*, table: Output, latency: Annotated[Latency, At("latency")], seed: 
         diffusion = random_network(latency, length, seed)
         for samples in latency.samples:
             for number in range(latency.times + 1):
-                for kind in (FULL, SUFFIX, WINDOW, FIRST):
+                for kind in KINDS:
                     seconds = step_seconds(diffusion, length, samples, min(latency.rows, length), kind)
                     if number:  # the first round warms up
                         row = {"length": length, "samples": samples, "kind": kind, "round": number}
@@ -88,12 +90,13 @@ def step_seconds(diffusion: MaskedDiffusion, length: int, samples: int, rows: in
     from raw2fig.papers.elastic_cache.forward import Asked, DriftTest, forward
 
     ids = torch.randint(2, diffusion.network.config.vocab_size, (samples, length), device=diffusion.device)
-    cache = new_cache(diffusion, [length] * samples, tracking=kind == FIRST, elastic=kind == FIRST)
+    testing = kind in (TESTED, FIRST)
+    cache = new_cache(diffusion, [length] * samples, tracking=testing, elastic=testing)
     window = list(range(length - rows, length))
     forward(diffusion, cache, ids, [Asked(sample, None, window) for sample in range(samples)])
     query = {FULL: None, SUFFIX: list(range(length // 2, length))}.get(kind, window)
-    tracked = window[:1] if kind == FIRST else []
-    asked = [Asked(sample, query, window, tracked) for sample in range(samples)]
-    # no similarity is as large: every layer after the first computes all positions
-    test = DriftTest(2.0, "keys") if kind == FIRST else None
+    tracked, looking = (window[:1], window) if testing else ([], [])
+    asked = [Asked(sample, query, window, tracked, looking) for sample in range(samples)]
+    # every similarity is above -2 and below 2: no layer computes all positions, or all but the first do
+    test = DriftTest(-2.0 if kind == TESTED else 2.0, "keys") if testing else None
     return timed(lambda: forward(diffusion, cache, ids, asked, test), diffusion.device)[1]

@@ -138,11 +138,11 @@ class State(NamedTuple):
         if cache.queries is None:
             raise ValueError("the decoder keeps no queries")
         own = slice(sample * cache.width, sample * cache.width + cache.lengths[sample])
-        stored = (cache.keys, cache.values, cache.queries)  # noqa: PD011  (no frame)
-        kept = [one[:, own].clone() for one in stored]
+        keys, values, queries = (one[:, own] for one in (cache.keys, cache.values, cache.queries))  # noqa: PD011
         scale = diffusion.decoder.layers[0].self_attn.scaling
         first = [positions[0] for positions in tracked]
-        return cls(moment.ids[sample, : cache.lengths[sample]].clone(), *kept, first, diffusion.mask, scale)
+        tokens = moment.ids[sample, : cache.lengths[sample]]
+        return cls(tokens.clone(), keys.clone(), values.clone(), queries.clone(), first, diffusion.mask, scale)
 
     def rows(self, layer: int, positions: Sequence[int]) -> torch.Tensor:
         """Attention (heads, positions, T) of some positions in a layer."""
@@ -162,8 +162,8 @@ def changes_between(before: State, after: State, sample: int, step: int) -> list
         cosine = torch.nn.functional.cosine_similarity(old, new, dim=1).double()
         # what pads has no embedding, and in the first layer keys of length 0, which have no cosine
         drift = torch.where((old == new).all(1), 0.0, 1 - cosine)
-        rows = [state.rows(layer, [position])[:, 0] for state in (before, after)]
-        similar = torch.nn.functional.cosine_similarity(*rows, dim=1).mean()
+        was, now = (state.rows(layer, [position])[:, 0] for state in (before, after))
+        similar = torch.nn.functional.cosine_similarity(was, now, dim=1).mean()
         found.append(Change(sample, step, layer, float(drift[known].mean()), float(drift[position]), float(similar)))
     return found
 
@@ -171,12 +171,13 @@ def changes_between(before: State, after: State, sample: int, step: int) -> list
 def far_attention(state: State, window: Sequence[int], reach: int) -> list[tuple[int, float]]:
     """Attention that masks beyond the window get from a mask of it, by their distance from its end: mean over layers,
     heads and the window's masks."""
+    import torch
+
     masks = (state.tokens == state.mask).nonzero()[:, 0].tolist()
     beyond = [position for position in masks if window and window[-1] < position <= window[-1] + reach]
     if not beyond:
         return []
-    layers = range(len(state.keys))
-    mean = sum(state.rows(layer, window).mean((0, 1)) for layer in layers) / len(layers)
+    mean = torch.stack([state.rows(layer, window).mean((0, 1)) for layer in range(len(state.keys))]).mean(0)
     return [(position - window[-1], float(mean[position])) for position in beyond]
 
 
