@@ -22,7 +22,8 @@ pytestmark = pytest.mark.xdist_group("paper_scale")
 GPU_CLASSES = ("train", "generate")
 TINY = (
     *("brain_rot_base", "brain_rot_arms", "brain_rot_tune"),
-    *("dr_llm_base", "dr_llm_search", "dr_llm_train", "dr_llm_evaluate"),
+    *("dr_llm_base", "dr_llm_ablate"),
+    *("elastic_cache_base", "elastic_cache_compare", "elastic_cache_motivation"),
 )
 """Rules whose models are too small for a GPU."""
 SEVERAL = {"c2s_grpo": 4, "scalerl_train": 8, "scalerl_tune": 0, "hero_sft": 8, "hero_train": 8} | {
