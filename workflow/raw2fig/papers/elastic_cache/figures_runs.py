@@ -153,7 +153,9 @@ def fig_motivation(*, layers: Input, distances: Input) -> Drawing:
 
     def by(frame: pd.DataFrame, key: str, value: int, column: str) -> Estimate:
         mine = frame[frame[key] == value].dropna(subset=[column])
-        return over_replicates(dict(zip(mine["replicate"], mine[column], strict=True)))
+        least = -1 if column == "correlation" else 0
+        most = float("inf") if column in ("mean", "tracked") else 1
+        return over_replicates(dict(zip(mine["replicate"], mine[column], strict=True)), least=least, most=most)
 
     places = sorted(far["distance"].unique())
     line_with_band(axes[0], places, [by(far, "distance", place, "attention") for place in places])
@@ -203,6 +205,9 @@ def fig_latency(*, times: Input) -> Drawing:
     axes[1].axhline(1, color=NEUTRAL, linewidth=1)
     axes[1].set(xlabel="positions", ylabel="all positions over window, times", xscale="log")
     axes[1].legend(fontsize=7)
+    low, high = rows["seconds"].min() * 1000, rows["seconds"].max() * 1000
+    ticks = [tick for power in range(-3, 7) for tick in (10.0**power, 3 * 10.0**power) if low / 3 < tick < high * 3]
+    axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     for ax in axes:
         ax.set_xticks(lengths, [str(length) for length in lengths])
         ax.minorticks_off()
