@@ -60,7 +60,8 @@ def test_prompts_of_the_chain_are_read_as_they_are_trained_on(made: Path) -> Non
     ("line", "told"),
     [
         ("{", "line 1 is no JSON"),
-        ("[1]", "line 1 has no prompt"),
+        ("[1]", "line 1 is no JSON object"),
+        ("{}", "line 1 has no prompt"),
         ('{"prompt": 3}', "line 1: prompt is no text"),
         ('{"ids": [1, 9999]}', "line 1: ids are not tokens"),
         ('{"ids": []}', "line 1: ids are not tokens"),

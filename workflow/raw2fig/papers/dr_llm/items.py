@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.json_lines import read_json_lines
 from raw2fig.papers.dr_llm.records import Question
 from raw2fig.papers.dr_llm.world import KNOWN, TASKS, Item, distinct_items
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, step
-from raw2fig.tables import read_table, regular_file, write_table
+from raw2fig.tables import read_table, write_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -50,15 +50,11 @@ def _frame(path: Path) -> DataFrame:
         return read_table(path, COLUMNS)
     import pandas as pd
 
-    regular_file(path)
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, row in read_json_lines(path, f"JSON with {', '.join(COLUMNS)}"):
         try:
-            row = json.loads(line)
             rows.append({**row, **{name: _text(row[name]) for name in COLUMNS}})
-        except (ValueError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise InputError(path, f"line {number} is no question", f"JSON with {', '.join(COLUMNS)}") from error
     if not rows:
         raise InputError(path, "has no questions", f"JSON lines with {', '.join(COLUMNS)}")

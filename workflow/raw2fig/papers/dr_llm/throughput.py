@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
+from raw2fig.clock import timed
 from raw2fig.papers.dr_llm.answering import Answering, ask, left_padded
 from raw2fig.papers.dr_llm.items import TEST, read_items
 from raw2fig.settings import Field, Record, Seed
@@ -104,20 +104,10 @@ def throughput(
 
 
 def generation_seconds(network: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, tokens: int) -> float:
-    """Seconds in which `tokens` tokens are written for each row: of the cores, or on a GPU by the clock."""
+    """Seconds in which `tokens` tokens are written for each row."""
     import torch
 
-    on_gpu = ids.device.type == "cuda"
     settings: dict[str, Any] = {"min_new_tokens": tokens, "max_new_tokens": tokens, "do_sample": False}
     model: Any = network
-    clock = time.perf_counter if on_gpu else time.process_time
-    if on_gpu:
-        torch.cuda.synchronize()
-    start = clock()
-    with torch.no_grad():
-        model.generate(
-            input_ids=ids, attention_mask=torch.ones_like(ids) if mask is None else mask, pad_token_id=0, **settings
-        )
-    if on_gpu:
-        torch.cuda.synchronize()
-    return clock() - start
+    there = torch.ones_like(ids) if mask is None else mask
+    return timed(lambda: model.generate(input_ids=ids, attention_mask=there, pad_token_id=0, **settings), ids.device)[1]

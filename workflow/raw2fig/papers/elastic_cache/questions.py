@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raw2fig.errors import InputError
-from raw2fig.tables import regular_file
+from raw2fig.json_lines import read_json_lines
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -32,16 +31,9 @@ def read_questions(
 
     Raises `InputError` for lines that are none, and where no question is left.
     """
-    regular_file(path)
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(path, f"line {number} is no JSON", PROMPT) from error
-        if not isinstance(row, dict) or not ({"prompt", "ids"} & set(row)):
+    for number, row in read_json_lines(path, PROMPT):
+        if not {"prompt", "ids"} & set(row):
             raise InputError(path, f"line {number} has no prompt", PROMPT)
         if part is None or row.get("part") == part:
             found.append(_question(path, number, row, tokenizer, chat))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from raw2fig.errors import InputError
+from raw2fig.json_lines import read_json_lines
 from raw2fig.step import Input, Output, step
-from raw2fig.tables import regular_file, write_json, write_table
+from raw2fig.tables import write_json, write_table
 
 RESPONSE = ("response", "ids", "output_ids", "generated_ids")
 """What the token ids of a response may be called."""
@@ -48,7 +47,7 @@ def audit(
     from raw2fig.papers.elastic_cache.accounting import tokens, tokens_as_published
 
     rows = []
-    for number, row in enumerate(_lines(log), 1):
+    for number, row in read_json_lines(log, "one with token ids"):
         ids = _first(row, RESPONSE)
         own_eos, own_mask = row.get("eos", eos) if eos is None else eos, row.get("mask", mask) if mask is None else mask
         if not (isinstance(ids, list) and all(type(one) is int for one in ids)):
@@ -74,22 +73,6 @@ def audit(
         told |= {"seconds": seconds, "tokens_per_second": true / seconds}
         told["tokens_per_second_as_published"] = published / seconds
     write_json(told, summary)
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    regular_file(path)
-    found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(path, f"line {number} is no JSON", "JSON lines") from error
-        if not isinstance(row, dict):
-            raise InputError(path, f"line {number} is no JSON object", "one with token ids")
-        found.append(row)
-    return found
 
 
 def _first(row: dict[str, Any], names: tuple[str, ...]) -> Any:
