@@ -157,7 +157,7 @@ def test_items_are_read_from_tables_and_json_lines(tmp_path: Path) -> None:
         read_items(tmp_path / "items.csv", SEARCH)
     for broken in ('{"task": "a", "prompt": "1"}', "no", '{"task": "a", "prompt": "1", "answer": [1]}'):
         lines.write_text(f"\n{broken}\n")
-        with pytest.raises(InputError, match="line 2 is no (question|JSON)"):
+        with pytest.raises(InputError, match=r"line 2 is no (question|JSON)"):
             read_items(lines, SEARCH)
     lines.write_text("\n")
     with pytest.raises(InputError, match="has no questions"):
