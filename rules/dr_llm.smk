@@ -61,6 +61,7 @@ if DR_REAL:
     table("dr_llm", "pretrained", runs=DR_REAL["runs"])
     TARGETS["evals"] += list(DR_REAL.values())
 if "harness" in DR_REAL:
+    figure("dr_llm", "pretrained_harness", harness=DR_REAL["harness"])
     table("dr_llm", "pretrained_harness", harness=DR_REAL["harness"])
 
 claims(

@@ -59,6 +59,7 @@ table("elastic_cache", "methods", measured=EC_RUN["measured"])
 TARGETS["evals"] += list(EC_RUN.values())
 EC_HARNESS = elastic_cache.together("harness") if elastic_cache.harness_tables(ELASTIC_CACHE) else None
 if EC_HARNESS:
+    figure("elastic_cache", "benchmarks", harness=EC_HARNESS)
     table("elastic_cache", "benchmarks", harness=EC_HARNESS)
 claims(
     "elastic_cache",

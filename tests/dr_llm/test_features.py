@@ -58,7 +58,7 @@ def test_check_13_the_loss_on_features_is_the_loss_inside_the_model(routed: "Rou
         for hook in hooks:
             hook.remove()
     losses = [torch.nn.functional.cross_entropy(part.flatten(0, 1), targets.flatten()) for part in (stored, inside)]
-    assert abs(losses[0] - losses[1]) <= 1e-5
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5, abs=1e-5)
     assert losses[0] > 0.1
 
 

@@ -8,7 +8,11 @@ import pytest
 import yaml
 
 from raw2fig.claims import Absent, decide_claims, read_claims
-from raw2fig.papers.dr_llm.figures_costs import fig_pretrained_throughput, table_pretrained_harness
+from raw2fig.papers.dr_llm.figures_costs import (
+    fig_pretrained_harness,
+    fig_pretrained_throughput,
+    table_pretrained_harness,
+)
 from raw2fig.papers.dr_llm.figures_routes import (
     fig_luck,
     fig_pretrained,
@@ -260,6 +264,7 @@ def test_speed_and_other_benchmarks_of_a_pretrained_model(tmp_path: Path) -> Non
     assert table.rows.set_index(["task", "metric"])["change"].to_dict() == pytest.approx(
         {("a", "acc"): 0.02, ("a", "acc_norm"): 0.8, ("b", "acc"): -0.04}
     )
+    assert len(fig_pretrained_harness(harness=tmp_path / "measured.csv").plotted) == 2
     published = PUBLISHED.parents[1] / "dr_llm/throughput.csv"
     assert len(fig_pretrained_throughput(throughput=tmp_path / "timed.csv", published=published).plotted) == 6
     evaluated["model"] = "m"

@@ -9,7 +9,7 @@ from lm_eval_task import write_task
 from masked_diffusion import decoding
 
 from raw2fig.errors import InputError
-from raw2fig.papers.elastic_cache.figures_runs import table_benchmarks
+from raw2fig.papers.elastic_cache.figures_runs import fig_benchmarks, table_benchmarks
 from raw2fig.papers.elastic_cache.harness import Harness, evaluate_harness
 from raw2fig.papers.elastic_cache.own_claims import released_measurements
 from raw2fig.papers.elastic_cache.runs import read_benchmarks
@@ -64,4 +64,5 @@ def test_a_released_model_is_judged_by_its_first_benchmark(tmp_path: Path) -> No
     assert found["throughput"].value == 10
     assert found["accuracy"].value == pytest.approx(0.02)
     assert found["accuracy"].high - found["accuracy"].low == pytest.approx(2 * 1.96 * 0.03 * 2**0.5, abs=1e-3)
+    assert len(fig_benchmarks(harness=tmp_path / "t.csv").plotted) == 6
     assert len(table_benchmarks(harness=tmp_path / "t.csv").rows) == 6

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from raw2fig.papers.dr_llm.evaluation import BASE, ROUTER
 from raw2fig.papers.dr_llm.published import gains, read_throughput
 from raw2fig.papers.dr_llm.runs import read_measured, read_timed
-from raw2fig.plotting import NEUTRAL, Drawing, canvas, points_with_intervals
-from raw2fig.stats import over_replicates, paired
+from raw2fig.plotting import NEUTRAL, Drawing, canvas, legend_above, points_with_intervals
+from raw2fig.stats import Estimate, over_replicates, paired
 from raw2fig.step import Input, figure, table
 from raw2fig.tables import Table, as_markdown, rows_where
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @figure
@@ -58,6 +61,33 @@ def fig_pretrained_throughput(*, throughput: Input, published: Input) -> Drawing
     return Drawing(fig, rows, "", note=f"{number} replicates; whiskers: 95 % t intervals over replicates")
 
 
+@figure
+def fig_pretrained_harness(*, harness: Input) -> Drawing:
+    """Draw what routers change on other benchmarks, in each one's first metric, as lm-eval scores them.
+
+    Parameters
+    ----------
+    harness
+        Rows of all runs of `raw2fig dr-llm evaluate-harness`.
+    """
+    rows = _changes(read_measured(harness)).drop_duplicates(["model", "task"])
+    tasks = list(rows["task"].unique())
+    fig, ax = canvas(7.0, 3.6)
+    for index, model in enumerate(rows["model"].unique()):
+        mine = rows_where(rows, model=model).set_index("task")
+        known = [place for place, task in enumerate(tasks) if task in mine.index]
+        changes = [
+            Estimate(*mine.loc[tasks[place], ["change", "low", "high"]], int(mine.loc[tasks[place], "replicates"]))
+            for place in known
+        ]
+        points_with_intervals(ax, [place + 0.1 * index for place in known], changes, model, index)
+    ax.axhline(0, color=NEUTRAL, linewidth=1)
+    ax.set_xticks(range(len(tasks)), tasks, rotation=45, ha="right")
+    ax.set_ylabel("score, less that of all layers")
+    legend_above(fig, [ax], "What routers change elsewhere")
+    return Drawing(fig, rows, "", note=f"{rows['replicates'].max()} replicates; whiskers: 95 % t intervals over them")
+
+
 @table
 def table_pretrained_harness(*, harness: Input) -> Table:
     """Other benchmarks with every layer and with routers, as lm-eval scores them.
@@ -67,9 +97,14 @@ def table_pretrained_harness(*, harness: Input) -> Table:
     harness
         Rows of all runs of `raw2fig dr-llm evaluate-harness`.
     """
+    frame = _changes(read_measured(harness))
+    return Table(frame, as_markdown(frame.round(3)))
+
+
+def _changes(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row for each model, task and metric: both scores, and their difference over replicates."""
     import pandas as pd
 
-    rows = read_measured(harness)
     found: list[dict[str, Any]] = []
     for (model, task, metric, chosen), mine in rows.groupby(["model", "task", "metric", "filter"], sort=False):
         values = {
@@ -81,6 +116,5 @@ def table_pretrained_harness(*, harness: Input) -> Table:
         row = {"model": model, "task": task, "metric": metric, "filter": chosen, "questions": mine["n"].iloc[0]}
         row |= {"base": over_replicates(values[BASE]).value, "router": over_replicates(values[ROUTER]).value}
         row |= {"change": change.value, "low": change.low, "high": change.high, "layers": routed["layers"].mean()}
-        found.append(row)
-    frame = pd.DataFrame(found)
-    return Table(frame, as_markdown(frame.round(3)))
+        found.append(row | {"replicates": len(values[BASE])})
+    return pd.DataFrame(found)

@@ -105,13 +105,14 @@ def _heat(fig: Any, ax: Any, uses: pd.DataFrame) -> None:
     """Mean use of each layer by task."""
     tasks = list(uses["task"].unique())
     grid = uses.pivot_table(index="task", columns="layer", values="uses").loc[tasks]
-    image = ax.imshow(grid, cmap="RdBu", vmin=0, vmax=2, aspect="auto")
+    far = max(0.1, float((grid - 1).abs().to_numpy().max()))
+    image = ax.imshow(grid, cmap="RdBu", vmin=1 - far, vmax=1 + far, aspect="auto")
     ax.set_yticks(range(len(tasks)), tasks)
     step = max(1, grid.shape[1] // 10)
     ax.set_xticks(range(0, grid.shape[1], step), range(0, grid.shape[1], step))
     ax.set_xlabel("layer")
     ax.grid(visible=False)
-    fig.colorbar(image, ax=ax, label="mean uses: 0 skipped, 1 executed, 2 repeated")
+    fig.colorbar(image, ax=ax, label="mean uses (1: executed once)")
 
 
 @figure
@@ -202,16 +203,15 @@ def fig_pretrained(*, runs: Input) -> Drawing:
     plotted = [{"tasks": "all", **one} for one in _trade_off(left, rows, None)]
     left.set_ylabel("accuracy")
     left.set_title("all tasks", fontsize=9)
-    for index, way in enumerate((ROUTER, RANDOM, OTHERS)):
+    for place_of, way in enumerate((ROUTER, RANDOM, OTHERS)):
         changes = [
             over_replicates(
                 paired(accuracy(of(rows, BASE, (task,))), accuracy(of(rows, way, (task,)))), least=-1, most=1
             )
             for task in tasks
         ]
-        points_with_intervals(
-            right, [place + 0.2 * (index - 1) for place in range(len(tasks))], changes, LABELS[way], index
-        )
+        at = [place + 0.2 * (place_of - 1) for place in range(len(tasks))]
+        points_with_intervals(right, at, changes, LABELS[way], list(LABELS).index(way))
     right.axhline(0, color=NEUTRAL, linewidth=1)
     right.set_xticks(range(len(tasks)), tasks, rotation=60, ha="right")
     right.set_ylabel("accuracy, less that of all layers")

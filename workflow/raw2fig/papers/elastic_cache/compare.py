@@ -48,7 +48,7 @@ def compare(
     batch: Annotated[int, Field(ge=1), At("own.batch")],
     chat: Annotated[bool, At("own.chat")],
     rounds: Annotated[int, Field(ge=0), At("own.rounds")],
-    fidelity: Annotated[int, Field(ge=0)] = 0,
+    fidelity: Annotated[int, Field(ge=0), At("own.fidelity")],
     part: str | None = None,
     seed: Seed = 0,
 ) -> None:

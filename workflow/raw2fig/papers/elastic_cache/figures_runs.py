@@ -19,7 +19,7 @@ from raw2fig.papers.elastic_cache.runs import (
     read_times,
 )
 from raw2fig.plotting import NEUTRAL, PALETTE, Drawing, canvas, legend_above, line_with_band, points_with_intervals
-from raw2fig.stats import SEED, Estimate, bootstrap_mean, over_replicates
+from raw2fig.stats import SEED, Estimate, Z, bootstrap_mean, over_replicates
 from raw2fig.step import Input, figure, table
 from raw2fig.tables import Table, as_markdown, read_table, rows_where
 
@@ -273,6 +273,30 @@ def arms_table(rows: pd.DataFrame, panels: Sequence[str]) -> Table:
             }
         )
     return Table(pd.DataFrame(found), as_markdown(pd.DataFrame(written).fillna("")))
+
+
+@figure
+def fig_benchmarks(*, harness: Input) -> Drawing:
+    """Draw what released models score on benchmarks against true tokens per second, decoded in all ways.
+
+    Parameters
+    ----------
+    harness
+        Rows of all models.
+    """
+    rows = read_benchmarks(harness)
+    first = rows.drop_duplicates(["model", "task", "arm"])
+    panels = list(first[["model", "task"]].drop_duplicates().itertuples(index=False))
+    fig, grid = canvas(3.4 * len(panels), 3.6, cols=len(panels))
+    for ax, (model, task) in zip(np.atleast_1d(grid), panels, strict=True):
+        mine = rows_where(first, model=model, task=task)
+        for index, row in enumerate(mine.itertuples(index=False)):
+            error = Z * row.error
+            one = Estimate(row.value, row.value - error, row.value + error, int(row.n))
+            points_with_intervals(ax, [row.tokens_per_second], [one], row.arm, index)
+        ax.set(xlabel="tokens per second", ylabel=f"{mine['metric'].iloc[0]}, {task}", title=model, xscale="log")
+    legend_above(fig, np.atleast_1d(grid)[:1], "Released models, the same count of tokens for all methods")
+    return Drawing(fig, first, "", note="one run; whiskers: 95 % normal intervals over questions")
 
 
 @table

@@ -27,6 +27,9 @@ class Own(Record):
     batch: Annotated[int, Field(ge=1)] = Field(description="Prompts that are decoded together.")
     chat: bool = Field(description="Put prompts into the chat template of the model.")
     rounds: Annotated[int, Field(ge=0)] = Field(description="Rounds in which all ways are timed; 0: no times.")
+    fidelity: Annotated[int, Field(ge=0)] = Field(
+        description="Prompts on which each step is compared with an exact forward pass."
+    )
 
 
 class Base(Record):
