@@ -76,10 +76,8 @@ def fig_pretrained_harness(*, harness: Input) -> Drawing:
     for index, model in enumerate(rows["model"].unique()):
         mine = rows_where(rows, model=model).set_index("task")
         known = [place for place, task in enumerate(tasks) if task in mine.index]
-        changes = [
-            Estimate(*mine.loc[tasks[place], ["change", "low", "high"]], int(mine.loc[tasks[place], "replicates"]))
-            for place in known
-        ]
+        rows_of_tasks = [mine.loc[tasks[place]] for place in known]
+        changes = [Estimate(row["change"], row["low"], row["high"], int(row["replicates"])) for row in rows_of_tasks]
         points_with_intervals(ax, [place + 0.1 * index for place in known], changes, model, index)
     ax.axhline(0, color=NEUTRAL, linewidth=1)
     ax.set_xticks(range(len(tasks)), tasks, rotation=45, ha="right")
