@@ -19,7 +19,6 @@ from raw2fig.papers.elastic_cache.chain import (
     draw,
     draw_to_train,
     encoded,
-    is_right,
 )
 from raw2fig.papers.elastic_cache.prompts import Prompts, make_prompts
 
@@ -98,18 +97,6 @@ def test_ids_are_the_words_of_the_tokenizer_that_is_saved(tmp_path: Path) -> Non
         text = problem.answer(5)
         assert words(" ".join(text))["input_ids"] == answers[row, : len(text)].tolist()
         assert (answers[row, len(text) :] == words.eos_token_id).all()
-
-
-def test_a_response_is_right_only_to_the_token() -> None:
-    eos, mask = 1, 9
-    answer = [4, 5, 6, eos, eos]
-    assert is_right([4, 5, 6, eos, eos], answer, eos)
-    assert is_right([4, 5, 6, eos, mask], answer, eos)  # what comes after the end was not decoded
-    assert is_right([4, 5, 6], answer, eos)
-    assert not is_right([4, 5, 7, eos, eos], answer, eos)
-    assert not is_right([4, 5, eos, 6, eos], answer, eos)
-    assert not is_right([4, 5, 6, 6, eos], answer, eos)
-    assert not is_right([4, 5, 6, mask, eos], answer, eos)
 
 
 @pytest.mark.parametrize(

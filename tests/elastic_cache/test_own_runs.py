@@ -17,7 +17,7 @@ from raw2fig.papers.elastic_cache.decode import decode
 from raw2fig.papers.elastic_cache.latency import KINDS, Latency, latency
 from raw2fig.papers.elastic_cache.motivation import Change, Motivation, by_layer, motivation
 from raw2fig.papers.elastic_cache.prompts import Prompts, make_prompts
-from raw2fig.papers.elastic_cache.questions import read_questions
+from raw2fig.papers.elastic_cache.questions import Question, is_right, read_questions
 from raw2fig.papers.elastic_cache.recount import audit
 
 CHAIN = Chain(modulus=5, slots=2, fewest=1, length=16)
@@ -72,6 +72,17 @@ def test_prompts_that_are_none_are_refused(line: str, told: str, tmp_path: Path)
     (tmp_path / "p.jsonl").write_text(line + "\n")
     with pytest.raises(InputError, match=told):
         read_questions(tmp_path / "p.jsonl", chain_tokenizer())
+
+
+def test_a_response_is_right_only_to_the_token() -> None:
+    eos, mask = 1, 9
+    question = Question("q", "task", [3], [4, 5, 6])
+    assert is_right([4, 5, 6, eos, eos], question, eos)
+    assert is_right([4, 5, 6, eos, mask], question, eos)  # what comes after the end was not decoded
+    assert is_right([4, 5, 6], question, eos)
+    for wrong in ([4, 5, 7, eos, eos], [4, 5, eos, 6, eos], [4, 5, 6, 6, eos], [4, 5, 6, mask, eos]):
+        assert is_right(wrong, question, eos) is False
+    assert is_right([4], question._replace(answer=None), eos) is None
 
 
 def test_a_log_recounts_to_what_was_measured_when_it_was_made(made: Path, tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ class Cache:
     """Tensors of all layers."""
 
     lengths: list[int]
-    """Of each sample."""
+    """Positions of each sample."""
     width: int
-    """Of the longest sample."""
+    """Positions of the longest sample."""
     keys: torch.Tensor
     """(layers, slots, key heads, head), rotated."""
     values: torch.Tensor
@@ -93,7 +93,7 @@ class Side(NamedTuple):
 
 
 def side(cache: Cache, samples: Sequence[int], sizes: Sequence[int], device: torch.device) -> Side:
-    """Of `samples` with `sizes` rows each."""
+    """The side of `samples` with `sizes` rows each."""
     longest = max(sizes)
     numbers = None if len(samples) == len(cache.lengths) else torch.tensor(samples, device=device)
     if min(sizes) == longest:
@@ -143,7 +143,7 @@ class Spots(NamedTuple):
 
 
 def spots(cache: Cache, samples: Sequence[int], positions: Sequence[Sequence[int]]) -> Spots | None:
-    """Of `samples` in ascending order; None for no samples."""
+    """The spots of `positions` of `samples` in ascending order; None for no samples."""
     if not samples:
         return None
     device, longest = cache.keys.device, max(map(len, positions))

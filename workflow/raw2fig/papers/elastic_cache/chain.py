@@ -138,14 +138,3 @@ def encoded(
         words = problem.answer(modulus)
         answers[row, : len(words)] = [ids[word] for word in words]
     return np.array([[ids[word] for word in problem.prompt(slots)] for problem in problems]), answers
-
-
-def is_right(response: Sequence[int], answer: Sequence[int], eos: int) -> bool:
-    """Whether a response, up to its first end of sequence, is the answer, up to its own: to the token."""
-    return before_end(response, eos) == before_end(answer, eos)
-
-
-def before_end(ids: Sequence[int], eos: int) -> list[int]:
-    """The tokens before the first end of sequence."""
-    plain = [int(one) for one in ids]
-    return plain[: plain.index(eos)] if eos in plain else plain

@@ -26,7 +26,7 @@ class Step(NamedTuple):
     boundary: int
     """First layer that computed all positions; the number of layers where none did."""
     similarity: list[float]
-    """Of each layer that was tested."""
+    """Similarity of attention in each layer that was tested."""
     query: int
     """Positions that every layer computed."""
     updates: int
@@ -36,7 +36,7 @@ class Step(NamedTuple):
     decoded: list[int]
     """Places of the answer that were unmasked."""
     confidence: list[float]
-    """Of the unmasked tokens."""
+    """Confidence in each unmasked token."""
     batch: int
     """Samples that took the step together."""
 

@@ -45,7 +45,7 @@ def diffusion_loss(
     Parameters
     ----------
     logits
-        Of the answers (sequences, length, words).
+        Logits of the answers (sequences, length, words).
     answers
         Their right tokens (sequences, length).
     masked

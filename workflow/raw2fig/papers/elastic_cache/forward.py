@@ -49,7 +49,7 @@ class Stepped(NamedTuple):
     boundary: list[int]
     """The first layer that computed all positions; the number of layers where none did."""
     similarity: list[list[float]]
-    """Of the layers up to the boundary."""
+    """Similarity of attention in the layers up to the boundary."""
     tracked: list[list[list[int]]]
     """Positions to track, by layer."""
     updates: list[int]
