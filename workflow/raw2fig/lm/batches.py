@@ -7,8 +7,8 @@ sees, and how their losses are averaged. `raw2fig.lm.scheduled` does the same wi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+T = TypeVar("T")
 Reduction = Literal["token", "sample"]
 """How the losses of a batch are averaged: over its tokens, or first over those of each sequence, then over sequences.
 By `sample`, a token of a short sequence weighs more than one of a long sequence."""
@@ -87,19 +88,36 @@ def train_on(
 
     Raises `InputError` for a batch in which there is nothing to predict.
     """
+    check_batches(examples, batches)
+    return descend(
+        model,
+        batches,
+        len(batches),
+        lambda rows: batch_loss(model, [examples[row] for row in rows], pad, reduction),
+        optimiser,
+    )
+
+
+def descend(
+    model: PreTrainedModel,
+    updates: Iterable[T],
+    number: int,
+    loss_of: Callable[[T], torch.Tensor],
+    optimiser: Optimiser,
+) -> list[float]:
+    """Update `model` by AdamW with the gradient of `loss_of` each of `number` updates, and return the losses."""
     import torch
 
-    check_batches(examples, batches)
     parameters = [weight for weight in model.parameters() if weight.requires_grad]
     adam = torch.optim.AdamW(
         parameters, lr=optimiser.lr, betas=(0.9, optimiser.beta2), weight_decay=optimiser.weight_decay, foreach=True
     )
     model.train()
     losses = []
-    for update, rows in enumerate(batches):
+    for place, update in enumerate(updates):
         for group in adam.param_groups:
-            group["lr"] = optimiser.lr * rate_at(update, len(batches), optimiser.warmup)
-        loss = batch_loss(model, [examples[row] for row in rows], pad, reduction)
+            group["lr"] = optimiser.lr * rate_at(place, number, optimiser.warmup)
+        loss = loss_of(update)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
         adam.step()

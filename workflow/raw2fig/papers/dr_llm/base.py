@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from raw2fig.lm.batches import LARGEST_GRADIENT, Optimiser, rate_at
+from raw2fig.lm.batches import Optimiser, descend
 from raw2fig.lm.models import Shape
 from raw2fig.papers.dr_llm.world import TASKS, draw_item, encoded, vocabulary
 from raw2fig.settings import Field, Record, Seed
@@ -82,17 +82,10 @@ def learn(
     items = [draw_item(TASKS[place], rng) for place in rng.integers(len(TASKS), size=POOL)]
     ids, labels = map(torch.from_numpy, encoded(words, items))
     lengths = (ids != words.pad_token_id).sum(1)
-    parameters = list(network.parameters())
-    adam = torch.optim.AdamW(
-        parameters, lr=optimiser.lr, betas=(0.9, optimiser.beta2), weight_decay=optimiser.weight_decay, foreach=True
-    )
-    network.train()
-    losses = []
     with RoutedModel(network) as routed:
         chances = pretraining.drop * np.arange(routed.layers) / (routed.layers - 1)
-        for update in progress(range(pretraining.updates), "updates"):
-            for group in adam.param_groups:
-                group["lr"] = optimiser.lr * rate_at(update, pretraining.updates, optimiser.warmup)
+
+        def loss_of(update: int) -> torch.Tensor:
             late = update >= pretraining.drop_from * pretraining.updates
             kept = (rng.random(routed.layers) >= chances * late).astype(np.int64)
             rows = torch.from_numpy(rng.integers(POOL, size=pretraining.batch))
@@ -100,10 +93,7 @@ def learn(
             with routed.fixed_route(kept):
                 # right-padded, so that causal attention needs no mask
                 output: Any = network(input_ids=ids[rows, :width], use_cache=False)
-            loss = torch.nn.functional.cross_entropy(output.logits.flatten(0, 1), labels[rows, :width].flatten())
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
-            adam.step()
-            adam.zero_grad()
-            losses.append(float(loss.detach()))
-    return losses
+            return torch.nn.functional.cross_entropy(output.logits.flatten(0, 1), labels[rows, :width].flatten())
+
+        updates = progress(range(pretraining.updates), "updates")
+        return descend(network, updates, pretraining.updates, loss_of, optimiser)

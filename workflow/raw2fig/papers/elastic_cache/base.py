@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.lm.batches import LARGEST_GRADIENT, Optimiser, rate_at
+from raw2fig.lm.batches import Optimiser, descend
 from raw2fig.lm.models import Shape
 from raw2fig.papers.elastic_cache.chain import (
     VALIDATION,
@@ -113,28 +113,15 @@ def learn(
     seed: int,
 ) -> list[float]:
     """Train lesson by lesson, and return the losses, in nats per token of an answer."""
-    import torch
-
     rng = np.random.default_rng([seed, 1])
-    parameters = list(network.parameters())
-    adam = torch.optim.AdamW(
-        parameters, lr=optimiser.lr, betas=(0.9, optimiser.beta2), weight_decay=optimiser.weight_decay, foreach=True
-    )
-    network.train()
-    losses: list[float] = []
-    lessons = [lesson for lesson in pretraining.lessons for _ in range(lesson.updates)]
-    for update, lesson in enumerate(progress(lessons, "updates")):
-        for group in adam.param_groups:
-            group["lr"] = optimiser.lr * rate_at(update, len(lessons), optimiser.warmup)
+
+    def loss_of(lesson: Lesson) -> torch.Tensor:
         problems = [draw_to_train(chain, lesson.slots, rng) for _ in range(lesson.batch)]
         batch = as_batch(words, problems, chain, lesson.slots)
-        loss = answer_loss(network, batch.prompts, batch.answers, mask_of(words), rng, batch.positions)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
-        adam.step()
-        adam.zero_grad()
-        losses.append(float(loss.detach()))
-    return losses
+        return answer_loss(network, batch.prompts, batch.answers, mask_of(words), rng, batch.positions)
+
+    lessons = [lesson for lesson in pretraining.lessons for _ in range(lesson.updates)]
+    return descend(network, progress(lessons, "updates"), len(lessons), loss_of, optimiser)
 
 
 def as_batch(words: PreTrainedTokenizerBase, problems: list[Problem], chain: Chain, slots: int) -> Batch:
