@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from raw2fig.errors import InputError, nearest
+from raw2fig.errors import InputError
+from raw2fig.lm.lm_eval_tasks import task_manager
 from raw2fig.papers.brain_rot.battery.tasks import Row, Scores
 from raw2fig.papers.brain_rot.measure import write_scores
 from raw2fig.settings import Field, Record, Seed
@@ -54,19 +55,12 @@ def evaluate_harness(
         measure of its own, and its tasks are details of it, such as "ruler: niah_single_1"; so are further metrics of a
         task, such as "arc_easy: acc_norm".
     """
-    try:
-        from lm_eval import simple_evaluate
-        from lm_eval.tasks import TaskManager
-    except ModuleNotFoundError as error:
-        raise InputError("lm-eval", f"is not installed ({error})", "`pip install 'lm-eval[hf,ruler]'`") from error
-    import torch
-
     where = {"pretrained": str(model), "tokenizer": str(model)}
     told: Any = {**where, "max_seq_lengths": harness.lengths}
-    manager = TaskManager(include_path=own_tasks, metadata=told)
-    for name in harness.tasks:
-        if name not in manager.all_tasks:
-            raise InputError("tasks", f"lm-eval has no {name!r}", nearest(name, manager.all_tasks))
+    manager = task_manager(harness.tasks, own_tasks, "hf,ruler", told)
+    import torch
+    from lm_eval import simple_evaluate
+
     device, kind = ("cuda", "bfloat16") if torch.cuda.is_available() else ("cpu", "float32")
     arguments: dict[str, Any] = {**where, "dtype": kind}
     if harness.engine == "vllm":

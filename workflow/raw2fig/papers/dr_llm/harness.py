@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from raw2fig.errors import InputError, nearest
+from raw2fig.lm.lm_eval_tasks import task_manager
 from raw2fig.papers.dr_llm.evaluation import BASE, ROUTER
 from raw2fig.papers.dr_llm.lm_eval import harness_model
 from raw2fig.settings import Field, Record, Seed
@@ -51,21 +51,14 @@ def evaluate_harness(
     table
         A row for each task, metric and way: value, standard error, questions, and layers per token over all tasks.
     """
-    try:
-        from lm_eval import simple_evaluate
-        from lm_eval.tasks import TaskManager
-    except ModuleNotFoundError as error:
-        raise InputError("lm-eval", f"is not installed ({error})", "`pip install 'lm-eval[hf]'`") from error
+    manager = task_manager(harness.tasks, own_tasks)
     import pandas as pd
+    from lm_eval import simple_evaluate
 
     from raw2fig.lm.models import load
     from raw2fig.papers.dr_llm.routing import RoutedModel
     from raw2fig.papers.dr_llm.runs import chosen_knob
 
-    manager = TaskManager(include_path=own_tasks)
-    for name in harness.tasks:
-        if name not in manager.all_tasks:
-            raise InputError("tasks", f"lm-eval has no {name!r}", nearest(name, manager.all_tasks))
     network, tokenizer = load(str(model))
     network.eval()
     rows: list[dict[str, Any]] = []

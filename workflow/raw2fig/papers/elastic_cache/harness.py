@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from raw2fig.errors import InputError, nearest
+from raw2fig.lm.lm_eval_tasks import task_manager
 from raw2fig.papers.elastic_cache.arms import Change, decodings_of
 from raw2fig.papers.elastic_cache.decoding import Decoding
 from raw2fig.settings import Field, Record, Seed
@@ -52,12 +52,9 @@ def evaluate_harness(
     answers
         A row for each task, way and answer: everything that is counted.
     """
-    try:
-        from lm_eval import simple_evaluate
-        from lm_eval.tasks import TaskManager
-    except ModuleNotFoundError as error:
-        raise InputError("lm-eval", f"is not installed ({error})", "`pip install 'lm-eval[hf]'`") from error
+    manager = task_manager(harness.tasks, own_tasks)
     import pandas as pd
+    from lm_eval import simple_evaluate
 
     from raw2fig.papers.elastic_cache.accounting import measures
     from raw2fig.papers.elastic_cache.compare import COUNTED
@@ -65,10 +62,6 @@ def evaluate_harness(
     from raw2fig.papers.elastic_cache.loading import load_any
 
     decodings = decodings_of(decoding, harness.ways)
-    manager = TaskManager(include_path=own_tasks)
-    for name in harness.tasks:
-        if name not in manager.all_tasks:
-            raise InputError("tasks", f"lm-eval has no {name!r}", nearest(name, manager.all_tasks))
     diffusion, tokenizer = load_any(str(model))
     rows: list[dict[str, Any]] = []
     counted: list[dict[str, Any]] = []
