@@ -163,5 +163,5 @@ rule dr_llm_gather:
         "raw2fig dr-llm gather {params.runs} --parts {input.parts} --table {output.table} &> {log}"
 
 
-TARGETS["data"] += [dr_llm.made("data", "features.safetensors", *run) for run in DR_MINI_RUNS]
-TARGETS["models"] += [dr_llm.base(replicate) for replicate in DR_LLM["replicates"]]
+TARGETS["data"] += [dr_llm.items(replicate, dr_llm.MINI) for replicate in DR_LLM["replicates"]]
+TARGETS["models"] += [dr_llm.made("models", "routers", *run) for run in DR_MINI_RUNS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
@@ -200,8 +201,9 @@ def _influence(routed: RoutedModel, asked: Asked, at_once: int) -> np.ndarray:
     handles.append(layers[-1].register_forward_hook(keep(len(layers))))
     try:
         with torch.no_grad():
-            for prompt in asked.prompts[:at_once]:
-                decoder(torch.tensor([prompt], device=decoder.device), use_cache=False)
+            # prompts of one length together, so that no token is padding
+            for _, alike in groupby(sorted(asked.prompts[:at_once], key=len), key=len):
+                decoder(torch.tensor(list(alike), device=decoder.device), use_cache=False)
     finally:
         for handle in handles:
             handle.remove()
