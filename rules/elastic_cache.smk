@@ -55,6 +55,13 @@ figure("elastic_cache", "exactness", measured=EC_RUN["measured"])
 figure("elastic_cache", "settings", measured=EC_RUN["measured"])
 figure("elastic_cache", "motivation", layers=EC_RUN["changes"], distances=EC_RUN["distances"])
 figure("elastic_cache", "latency", times=EC_RUN["latency"])
+table(
+    "elastic_cache",
+    "schedules",
+    times=EC_RUN["latency"],
+    ablations=elastic_cache.published("ablations"),
+    independent=elastic_cache.published("independent"),
+)
 table("elastic_cache", "methods", measured=EC_RUN["measured"])
 TARGETS["evals"] += list(EC_RUN.values())
 EC_HARNESS = elastic_cache.together("harness") if elastic_cache.harness_tables(ELASTIC_CACHE) else None

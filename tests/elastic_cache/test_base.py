@@ -12,7 +12,7 @@ from raw2fig.papers.elastic_cache.base import Lesson, Pretraining, as_batch, bas
 from raw2fig.papers.elastic_cache.chain import Chain, Problem, chain_tokenizer
 from raw2fig.papers.elastic_cache.diffusion import bidirectional_logits
 
-CHAIN = Chain(modulus=5, slots=3, fewest=2, length=20)
+CHAIN = Chain(modulus=5, slots=3, fewest=2, length=20, shots=0)
 OPTIMISER = Optimiser(lr=0.01, warmup=0.1, beta2=0.98, weight_decay=0.01)
 LESSONS = [Lesson(slots=1, batch=4, updates=3), Lesson(slots=3, batch=4, updates=3)]
 PRETRAINING = Pretraining(shape="32/2/2", inner=2, lessons=LESSONS)
@@ -86,8 +86,9 @@ def test_a_replicate_repeats_itself_and_another_is_different(made: Path, tmp_pat
 
 def test_answers_begin_at_the_same_position_in_every_lesson() -> None:
     words = chain_tokenizer()
-    short = as_batch(words, [Problem(3, (2,))], CHAIN, 1)
-    whole = as_batch(words, [Problem(3, (2, 1))], CHAIN, 3)
+    rng = np.random.default_rng(0)
+    short = as_batch(words, [Problem(3, (2,))], CHAIN, 1, rng)
+    whole = as_batch(words, [Problem(3, (2, 1))], CHAIN, 3, rng)
     assert short.prompts.shape == (1, 7)
     assert short.answers.shape == (1, 8)
     assert (short.answers[0, -2:] == words.eos_token_id).tolist() == [False, True]
@@ -96,6 +97,33 @@ def test_answers_begin_at_the_same_position_in_every_lesson() -> None:
     assert short.positions[0, 7] == whole.positions[0, CHAIN.prompt_length] == CHAIN.prompt_length
     assert short.positions.tolist() == [[*range(7), *range(17, 25)]]
     assert whole.positions.tolist() == [[*range(37)]]
+
+
+def test_solved_problems_stand_before_whole_ones_alone() -> None:
+    words, rng = chain_tokenizer(), np.random.default_rng(0)
+    chain = Chain(**{**CHAIN.model_dump(), "shots": 2})
+    short = as_batch(words, [Problem(3, (2,))], chain, 1, rng)
+    whole = as_batch(words, [Problem(3, (2, 1))] * 2, chain, 3, rng)
+    assert whole.prompts.shape == (2, chain.prompt_length) == (2, 5 * 17)
+    assert whole.prompts[0, -17:].tolist() == whole.prompts[1, -17:].tolist()
+    assert whole.prompts[0, :-17].tolist() != whole.prompts[1, :-17].tolist()
+    assert whole.positions.tolist() == [[*range(85 + 20)]]
+    # the words of a short problem are where the last prompt of a whole one has them
+    assert short.prompts.shape == (1, 7)
+    assert short.positions.tolist() == [[*range(68, 75), *range(85, 93)]]
+
+
+def test_a_model_is_trained_with_solved_problems(tmp_path: Path) -> None:
+    base(
+        model=tmp_path / "model",
+        log=tmp_path / "log.json",
+        chain=Chain(**{**CHAIN.model_dump(), "shots": 1}),
+        pretraining=PRETRAINING,
+        optimiser=OPTIMISER,
+        replicate=0,
+    )
+    config = json.loads((tmp_path / "model/config.json").read_text())
+    assert config["max_position_embeddings"] == 3 * 17 + 20
 
 
 @pytest.mark.parametrize("slots", [(4,), (1, 2), (3, 1)])

@@ -19,10 +19,11 @@ from raw2fig.papers.elastic_cache.chain import (
     draw,
     draw_to_train,
     encoded,
+    few_shot,
 )
 from raw2fig.papers.elastic_cache.prompts import Prompts, make_prompts
 
-CHAIN = Chain(modulus=5, slots=8, fewest=4, length=48)
+CHAIN = Chain(modulus=5, slots=8, fewest=4, length=48, shots=0)
 
 
 def test_an_answer_by_hand() -> None:
@@ -35,7 +36,7 @@ def test_an_answer_by_hand() -> None:
 def test_each_sum_follows_from_the_one_before() -> None:
     rng = np.random.default_rng(0)
     for modulus in (2, 5, 10):
-        chain = Chain(modulus=modulus, slots=8, fewest=4, length=48)
+        chain = Chain(modulus=modulus, slots=8, fewest=4, length=48, shots=0)
         for problem in (draw(chain, 8, rng) for _ in range(100)):
             words = problem.answer(modulus)
             value = int(words[0])
@@ -87,7 +88,7 @@ def test_ids_are_the_words_of_the_tokenizer_that_is_saved(tmp_path: Path) -> Non
     made.save_pretrained(tmp_path)
     words = AutoTokenizer.from_pretrained(tmp_path)
     problems = [Problem(3, (2, 1, 3, 1)), Problem(4, (1,) * 8)]
-    prompts, answers = encoded(words, problems, 5, 8, 48)
+    prompts, answers = encoded(words, [one.prompt(8) for one in problems], [one.answer(5) for one in problems], 48)
     assert prompts.shape == (2, 42)
     assert answers.shape == (2, 48)
     assert not {words.mask_token_id, words.unk_token_id} & {*prompts.flat, *answers.flat}
@@ -97,6 +98,22 @@ def test_ids_are_the_words_of_the_tokenizer_that_is_saved(tmp_path: Path) -> Non
         text = problem.answer(5)
         assert words(" ".join(text))["input_ids"] == answers[row, : len(text)].tolist()
         assert (answers[row, len(text) :] == words.eos_token_id).all()
+
+
+def test_solved_problems_before_the_prompt_are_right_and_laid_out_as_it_is() -> None:
+    chain = Chain(**{**CHAIN.model_dump(), "shots": 2})
+    problem = Problem(3, (2, 1, 1, 1))
+    words = few_shot(chain, problem, np.random.default_rng(0))
+    assert len(words) == chain.prompt_length == 5 * 42
+    assert words[-42:] == problem.prompt(8)
+    for start in (0, 84):
+        asked, solved = words[start : start + 42], words[start + 42 : start + 84]
+        steps = tuple(int(asked[at + 1]) for at in range(2, 42, 5) if asked[at] == "+")
+        shot = Problem(int(asked[1]), steps)
+        assert shot.part == TRAINING
+        assert asked == shot.prompt(8)
+        assert solved == [*shot.answer(5), *["-"] * (42 - len(shot.answer(5)))]
+    assert few_shot(CHAIN, problem, np.random.default_rng(0)) == problem.prompt(8)
 
 
 @pytest.mark.parametrize(

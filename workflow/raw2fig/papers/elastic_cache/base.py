@@ -18,6 +18,7 @@ from raw2fig.papers.elastic_cache.chain import (
     distinct,
     draw_to_train,
     encoded,
+    few_shot,
     words_of,
 )
 from raw2fig.papers.elastic_cache.diffusion import answer_loss
@@ -81,12 +82,15 @@ def base(
     log
         Number of weights, updates, the loss of each update, and that of validation problems at the end.
     """
+    import torch
+
     from raw2fig.lm.models import build_tiny_llama, evaluating, save
 
     check_lessons(chain, pretraining)
     words = chain_tokenizer()
     longest = chain.prompt_length + chain.length
     network = build_tiny_llama(pretraining.shape, words, pretraining.inner, longest, False, replicate)
+    network.to("cuda" if torch.cuda.is_available() else "cpu")  # type: ignore[arg-type]
     network.config.mask_token_id = words.mask_token_id
     losses = learn(network, words, chain, pretraining, optimiser, replicate)
     with evaluating(network):
@@ -117,21 +121,38 @@ def learn(
 
     def loss_of(lesson: Lesson) -> torch.Tensor:
         problems = [draw_to_train(chain, lesson.slots, rng) for _ in range(lesson.batch)]
-        batch = as_batch(words, problems, chain, lesson.slots)
-        return answer_loss(network, batch.prompts, batch.answers, mask_of(words), rng, batch.positions)
+        return loss_on(network, words, as_batch(words, problems, chain, lesson.slots, rng), rng)
 
     lessons = [lesson for lesson in pretraining.lessons for _ in range(lesson.updates)]
     return descend(network, progress(lessons, "updates"), len(lessons), loss_of, optimiser)
 
 
-def as_batch(words: PreTrainedTokenizerBase, problems: list[Problem], chain: Chain, slots: int) -> Batch:
-    """Problems with so many slots. Where they are fewer than the task's, the answer ends after one end of sequence more
-    than it needs, and still begins at the position where those of whole problems do."""
+def loss_on(
+    network: PreTrainedModel, words: PreTrainedTokenizerBase, batch: Batch, rng: np.random.Generator
+) -> torch.Tensor:
+    """Loss of a batch, on a GPU in bfloat16 with weights in float32."""
     import torch
 
-    length = chain.length if slots == chain.slots else words_of(slots) + 1
-    prompts, answers = encoded(words, problems, chain.modulus, slots, length)
-    positions = np.concatenate([np.arange(prompts.shape[1]), chain.prompt_length + np.arange(length)])
+    device = network.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        prompts, answers, positions = (part.to(device) for part in batch)
+        return answer_loss(network, prompts, answers, mask_of(words), rng, positions)
+
+
+def as_batch(
+    words: PreTrainedTokenizerBase, problems: list[Problem], chain: Chain, slots: int, rng: np.random.Generator
+) -> Batch:
+    """Problems with so many slots. Where they are fewer than the task's, no solved ones stand before them, and the
+    answer ends after one end of sequence more than it needs; prompt and answer still begin at the positions where those
+    of whole problems do."""
+    import torch
+
+    whole = slots == chain.slots
+    length = chain.length if whole else words_of(slots) + 1
+    asked = [few_shot(chain, one, rng) if whole else one.prompt(slots) for one in problems]
+    prompts, answers = encoded(words, asked, [one.answer(chain.modulus) for one in problems], length)
+    first = 0 if whole else chain.prompt_length - words_of(chain.slots)
+    positions = np.concatenate([first + np.arange(prompts.shape[1]), chain.prompt_length + np.arange(length)])
     return Batch(*map(torch.from_numpy, (prompts, answers, positions[None])))
 
 
@@ -140,8 +161,7 @@ def validation_loss(network: PreTrainedModel, words: PreTrainedTokenizerBase, ch
     rng = np.random.default_rng([seed, 2])
     lengths = range(chain.fewest, chain.slots + 1)
     problems = [one for used in lengths for one in distinct(chain, used, VALIDATION, JUDGED, rng)]
-    batch = as_batch(words, problems, chain, chain.slots)
-    return float(answer_loss(network, batch.prompts, batch.answers, mask_of(words), rng, batch.positions))
+    return float(loss_on(network, words, as_batch(words, problems, chain, chain.slots, rng), rng))
 
 
 def mask_of(words: PreTrainedTokenizerBase) -> int:

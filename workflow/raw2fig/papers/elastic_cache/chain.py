@@ -3,7 +3,7 @@
 A prompt is a number and slots of five words, `+ d = ? ;`, those that are not used `- - - - -`. The answer repeats the
 number and the used slots, with the sum so far, modulo a number, for each `?`. Then ends of sequence fill it up. A word
 of the prompt and the same word of the answer are always equally far apart. So everything but the sums can be written at
-once, and the sums only one after another.
+once, and the sums only one after another. Solved problems may stand before the prompt, as in few-shot prompts.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Chain(Record):
     slots: int = Field(ge=1, description="Slots of a prompt: most numbers that are added.")
     fewest: int = Field(ge=1, description="Fewest numbers that are added.")
     length: int = Field(ge=1, description="Tokens of an answer with the ends of sequence that fill it up (N).")
+    shots: int = Field(ge=0, description="Solved problems that stand before the one that is asked.")
 
     @model_validator(mode="after")
     def _possible(self) -> Any:
@@ -56,8 +57,8 @@ class Chain(Record):
 
     @property
     def prompt_length(self) -> int:
-        """Tokens of a prompt (P)."""
-        return words_of(self.slots)
+        """Tokens of a prompt (P), with the solved problems before it."""
+        return (2 * self.shots + 1) * words_of(self.slots)
 
 
 class Problem(NamedTuple):
@@ -78,6 +79,11 @@ class Problem(NamedTuple):
             word.format(step=step, sum=so_far) for step, so_far in zip(self.steps, sums, strict=True) for word in SLOT
         ]
         return [str(self.first), ";", *used]
+
+    def solved(self, slots: int, modulus: int) -> list[str]:
+        """Words of the prompt, and as many of the answer, filled up with slots that are not used."""
+        answer = self.answer(modulus)
+        return [*self.prompt(slots), *answer, *[UNUSED] * (words_of(slots) - len(answer))]
 
     @property
     def part(self) -> str:
@@ -128,13 +134,18 @@ def chain_tokenizer() -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def few_shot(chain: Chain, problem: Problem, rng: np.random.Generator) -> list[str]:
+    """Words of a prompt of whole size, with solved problems of the training part before it."""
+    shots = [draw_to_train(chain, chain.slots, rng) for _ in range(chain.shots)]
+    return [*(word for shot in shots for word in shot.solved(chain.slots, chain.modulus)), *problem.prompt(chain.slots)]
+
+
 def encoded(
-    tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], modulus: int, slots: int, length: int
+    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[str]], answers: Sequence[Sequence[str]], length: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids of prompts (problems, 2 + 5 slots), and of filled-up answers (problems, length)."""
+    """Token ids of the words of prompts of one size (problems, tokens), and of filled-up answers (problems, length)."""
     ids = tokenizer.get_vocab()
-    answers = np.full((len(problems), length), tokenizer.eos_token_id)
-    for row, problem in enumerate(problems):
-        words = problem.answer(modulus)
-        answers[row, : len(words)] = [ids[word] for word in words]
-    return np.array([[ids[word] for word in problem.prompt(slots)] for problem in problems]), answers
+    filled = np.full((len(answers), length), tokenizer.eos_token_id)
+    for row, words in zip(filled, answers, strict=True):
+        row[: len(words)] = [ids[word] for word in words]
+    return np.array([[ids[word] for word in words] for words in prompts]), filled

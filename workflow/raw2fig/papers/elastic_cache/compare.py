@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from statistics import median
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +16,9 @@ from raw2fig.clock import timed
 from raw2fig.papers.elastic_cache.arms import Change, decodings_of
 from raw2fig.papers.elastic_cache.decoding import Decoding
 from raw2fig.papers.elastic_cache.questions import Question, is_right, read_questions
+from raw2fig.papers.elastic_cache.runs import over_rounds
 from raw2fig.settings import Field, Seed
-from raw2fig.stats import SEED, Estimate, bootstrap_mean, proportion
+from raw2fig.stats import SEED, Estimate, bootstrap_mean, fact, proportion
 from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_table
 
@@ -85,23 +85,35 @@ def compare(
     diffusion, tokenizer = load_any(str(model))
     questions = read_questions(prompts, tokenizer, part, chat)
     # arms of several figures may be the same decoding, which is run once
-    run: dict[Decoding, list[dict[str, Any]]] = {}
+    runs: dict[Decoding, Run] = {}
     for name, one in decodings.items():
-        if one not in run:
-            run[one] = one_arm(diffusion, questions, one, batch, fidelity, seed)
-            logging.info("%s: %.1f forwards", name, np.mean([row["forwards"] for row in run[one]]))
-    found = {name: run[one] for name, one in decodings.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in decodings}
+        if one not in runs:
+            runs[one] = first_run(diffusion, questions, one, batch, fidelity, seed)
+            logging.info("%s: %.1f forwards", name, np.mean([len(answer.steps) for answer in runs[one].answers]))
+    for one, run in runs.items():
+        if rounds:
+            runs[one] = run._replace(peak=peak_memory(diffusion, questions, one, batch, seed))
     for _ in range(rounds):
-        for name, one in decodings.items():
-            seconds[name].append(arm_seconds(diffusion, questions, one, batch, seed))
+        for one, run in runs.items():
+            runs[one] = timed_run(diffusion, questions, one, batch, seed, run)
+    found = {one: judged(diffusion, questions, run) for one, run in runs.items()}
     rows = [
-        {"arm": name, **settings_of(decodings[name]), "batch": min(batch, len(questions)), **row}
-        for name in decodings
-        for row in summary(found[name], seconds[name])
+        {"arm": name, **settings_of(one), "batch": min(batch, len(questions)), **row}
+        for name, one in decodings.items()
+        for row in summary(found[one], runs[one].seconds, runs[one].peak)
     ]
     write_table(pd.DataFrame(rows), table)
-    write_table(pd.DataFrame([{"arm": name, **row} for name, some in found.items() for row in some]), answers)
+    write_table(pd.DataFrame([{"arm": name, **row} for name, one in decodings.items() for row in found[one]]), answers)
+
+
+class Run(NamedTuple):
+    """The latest answers of an arm; of some prompts (by place) how exact their steps were; and seconds of all prompts
+    in each timed round. What is counted and judged is what was timed."""
+
+    answers: list[Decoded]
+    exact: dict[int, dict[str, float]]
+    seconds: tuple[float, ...] = ()
+    peak: int | None = None
 
 
 def settings_of(decoding: Decoding) -> dict[str, Any]:
@@ -109,60 +121,73 @@ def settings_of(decoding: Decoding) -> dict[str, Any]:
     return {name: getattr(decoding, name) for name in SETTINGS}
 
 
-def one_arm(
+def first_run(
     diffusion: MaskedDiffusion,
     questions: Sequence[Question],
     decoding: Decoding,
     batch: int,
     fidelity: int,
     seed: int,
-) -> list[dict[str, Any]]:
-    """A row for each question: what was counted, whether the answer is right, and of some how exact the steps were."""
-    from raw2fig.papers.elastic_cache.accounting import measures
+) -> Run:
+    """Answers that are not timed. Some are compared with exact passes on the way."""
     from raw2fig.papers.elastic_cache.decoders import decode_all
     from raw2fig.papers.elastic_cache.fidelity import compared
 
-    looked_at = set(np.linspace(0, len(questions) - 1, min(fidelity, len(questions))).round().astype(int).tolist())
-    decoded: dict[int, Decoded] = {}
-    exact: dict[int, dict[str, float]] = {}
-    for places in (sorted(looked_at), [place for place in range(len(questions)) if place not in looked_at]):
-        ids = [questions[place].ids for place in places]
-        if not ids:
-            continue
-        if places[0] in looked_at:
-            answers, steps = compared(diffusion, ids, decoding, seed)
-            for sample, place in enumerate(places):
-                mine = [step for step in steps if step.sample == sample]
-                exact[place] = {
-                    name: float(np.average([getattr(step, name) for step in mine], weights=[one.masks for one in mine]))
-                    for name in FIDELITY
-                }
-        else:
-            answers = decode_all(diffusion, ids, decoding, batch, seed)
-        decoded |= zip(places, answers, strict=True)
+    places = np.linspace(0, len(questions) - 1, min(fidelity, len(questions))).round().astype(int).tolist()
+    others = [place for place in range(len(questions)) if place not in places]
+    looked_at, steps = compared(diffusion, [questions[place].ids for place in places], decoding, seed)
+    exact = {}
+    for sample, place in enumerate(places):
+        mine = [step for step in steps if step.sample == sample]
+        exact[place] = {
+            name: float(np.average([getattr(step, name) for step in mine], weights=[one.masks for one in mine]))
+            for name in FIDELITY
+        }
+    rest = decode_all(diffusion, [questions[place].ids for place in others], decoding, batch, seed)
+    answers = dict(zip([*places, *others], [*looked_at, *rest], strict=True))
+    return Run([answers[place] for place in range(len(questions))], exact)
+
+
+def timed_run(
+    diffusion: MaskedDiffusion, questions: Sequence[Question], decoding: Decoding, batch: int, seed: int, run: Run
+) -> Run:
+    """The arm once more, against the clock."""
+    from raw2fig.papers.elastic_cache.decoders import decode_all
+
+    prompts = [one.ids for one in questions]
+    answers, seconds = timed(lambda: decode_all(diffusion, prompts, decoding, batch, seed), diffusion.device)
+    return run._replace(answers=answers, seconds=(*run.seconds, seconds))
+
+
+def peak_memory(
+    diffusion: MaskedDiffusion, questions: Sequence[Question], decoding: Decoding, batch: int, seed: int
+) -> int:
+    """Most bytes of tensors at a time, without the weights, while the longest prompts of a batch are answered."""
+    from raw2fig.memory import with_peak
+    from raw2fig.papers.elastic_cache.decoders import decode_all
+
+    longest = sorted((one.ids for one in questions), key=len)[-batch:]
+    return with_peak(lambda: decode_all(diffusion, longest, decoding, batch, seed), diffusion.device)[1]
+
+
+def judged(diffusion: MaskedDiffusion, questions: Sequence[Question], run: Run) -> list[dict[str, Any]]:
+    """A row for each question: what was counted, whether the answer is right, and of some how exact the steps were."""
+    from raw2fig.papers.elastic_cache.accounting import measures
+
     return [
         {"qid": question.qid, "task": question.task}
-        | {"right": is_right(decoded[place].response, question, diffusion.eos)}
-        | measures(diffusion, decoded[place])
-        | exact.get(place, {})
-        for place, question in enumerate(questions)
+        | {"right": is_right(answer.response, question, diffusion.eos)}
+        | measures(diffusion, answer)
+        | run.exact.get(place, {})
+        for place, (question, answer) in enumerate(zip(questions, run.answers, strict=True))
     ]
 
 
-def arm_seconds(
-    diffusion: MaskedDiffusion, questions: Sequence[Question], decoding: Decoding, batch: int, seed: int
-) -> float:
-    """Seconds that an arm takes for all questions."""
-    from raw2fig.papers.elastic_cache.decoders import decode_all
-
-    def run() -> list[Decoded]:
-        return decode_all(diffusion, [one.ids for one in questions], decoding, batch, seed)
-
-    return timed(run, diffusion.device)[1]
-
-
-def summary(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> list[dict[str, Any]]:
-    """A row for each measure of an arm: value, low, high, n. Intervals are over prompts, of times over rounds."""
+def summary(
+    rows: Sequence[Mapping[str, Any]], seconds: Sequence[float], peak: int | None = None
+) -> list[dict[str, Any]]:
+    """A row for each measure of an arm: value, low, high, n. Intervals are over prompts. Times are medians over rounds,
+    from the fastest to the slowest; `peak_memory` is in bytes."""
     told: dict[str, Estimate] = {}
     judged = [row["right"] for row in rows if row["right"] is not None]
     if judged:
@@ -173,10 +198,12 @@ def summary(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> list
     true, published = (sum(row[name] for row in rows) for name in ("tokens", "tokens_as_published"))
     if true:
         told["inflation"] = Estimate(published / true, float("nan"), float("nan"), len(rows))
+    if peak is not None:
+        told["peak_memory"] = fact(peak, 1)
     if seconds:
+        told["seconds_per_prompt"] = over_rounds([one / len(rows) for one in seconds])
         for name, count in (("tokens_per_second", true), ("tokens_per_second_as_published", published)):
-            rates = [count / one for one in seconds]
-            told[name] = Estimate(median(rates), min(rates), max(rates), len(rates))
+            told[name] = over_rounds([count / one for one in seconds])
     return [
         {"measure": name, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
         for name, one in told.items()

@@ -1,13 +1,12 @@
-"""Figures and tables of our own runs: work and exactness of all methods, ablations, motivation, latency."""
+"""Figures and tables of our own runs: work and exactness of all methods, ablations, motivation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.papers.elastic_cache.latency import FULL, KINDS, WINDOW
 from raw2fig.papers.elastic_cache.runs import (
     DISTANCES,
     arms_of,
@@ -16,10 +15,9 @@ from raw2fig.papers.elastic_cache.runs import (
     read_benchmarks,
     read_layers,
     read_measured,
-    read_times,
 )
 from raw2fig.plotting import NEUTRAL, PALETTE, Drawing, canvas, legend_above, line_with_band, points_with_intervals
-from raw2fig.stats import SEED, Estimate, Z, bootstrap_mean, over_replicates
+from raw2fig.stats import Estimate, Z, over_replicates
 from raw2fig.step import Input, figure, table
 from raw2fig.tables import Table, as_markdown, read_table, rows_where
 
@@ -174,50 +172,6 @@ def fig_motivation(*, layers: Input, distances: Input) -> Drawing:
     axes[3].set(xlabel="layer", ylabel="similarity of attention with drift (Spearman)", ylim=(-1, 1))
     fig.suptitle("What the method rests on, measured in an exact decoder", x=0.01, ha="left", fontsize=11)
     return Drawing(fig, pd.concat([rows, far], ignore_index=True), "", note=_note(rows))
-
-
-@figure
-def fig_latency(*, times: Input) -> Drawing:
-    """Draw seconds of a step by length, on random weights, and how much faster a windowed step is.
-
-    Parameters
-    ----------
-    times
-        Rows of all rounds.
-    """
-    rows = read_times(times)
-    fig, axes = canvas(9.0, 3.6, cols=2)
-    lengths = sorted(rows["length"].unique())
-    one = rows_where(rows, samples=int(rows["samples"].min()))
-    for index, kind in enumerate(KINDS):
-        found = [_over_rounds(rows_where(one, kind=kind, length=length)["seconds"] * 1000) for length in lengths]
-        line_with_band(axes[0], lengths, found, kind, index)
-    axes[0].set(xlabel="positions", ylabel="milliseconds of a step", xscale="log", yscale="log")
-    axes[0].legend(fontsize=7)
-    for index, samples in enumerate(sorted(rows["samples"].unique())):
-        found = []
-        for length in lengths:
-            seconds = rows_where(rows, length=length, samples=samples).pivot_table(
-                index="round", columns="kind", values="seconds"
-            )
-            found.append(_over_rounds(seconds[FULL] / seconds[WINDOW]))
-        line_with_band(axes[1], lengths, found, f"{samples} together", index)
-    axes[1].axhline(1, color=NEUTRAL, linewidth=1)
-    axes[1].set(xlabel="positions", ylabel="all positions over window, times", xscale="log")
-    axes[1].legend(fontsize=7)
-    low, high = rows["seconds"].min() * 1000, rows["seconds"].max() * 1000
-    ticks = [tick for power in range(-3, 7) for tick in (10.0**power, 3 * 10.0**power) if low / 3 < tick < high * 3]
-    axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    for ax in axes:
-        ax.set_xticks(lengths, [str(length) for length in lengths])
-        ax.minorticks_off()
-    fig.suptitle("Latency only: random weights, forced schedules", x=0.01, ha="left", fontsize=11)
-    number = rows["round"].nunique()
-    return Drawing(fig, rows, "", note=f"{number} rounds in turn; bands: 95 % intervals over rounds")
-
-
-def _over_rounds(values: pd.Series[Any]) -> Estimate:
-    return bootstrap_mean(values.to_numpy(), SEED)
 
 
 @table

@@ -16,10 +16,11 @@ from raw2fig.papers.elastic_cache.runs import (
     change,
     label,
     measured,
+    over_rounds,
     ratio,
     trend,
 )
-from raw2fig.stats import SEED, Estimate, Z, bootstrap_mean, fact, over_replicates
+from raw2fig.stats import Estimate, Z, fact, over_replicates
 from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def latency_ratio(times: pd.DataFrame) -> Estimate:
     if mine.empty:
         raise Absent(f"no step of {LONG} positions was timed")
     seconds = mine.pivot_table(index="round", columns="kind", values="seconds")
-    return bootstrap_mean((seconds[FULL] / seconds[WINDOW]).to_numpy(), SEED)
+    return over_rounds(seconds[FULL] / seconds[WINDOW])
 
 
 def released_measurements(rows: pd.DataFrame | None) -> Mapping[str, Measurement]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from raw2fig.papers.elastic_cache.chain import TEST, VALIDATION, Chain, distinct
+from raw2fig.papers.elastic_cache.chain import TEST, VALIDATION, Chain, distinct, few_shot
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Output, step
 
@@ -41,7 +41,7 @@ def make_prompts(
                     "qid": f"chain{used}-{part}-{place}",
                     "task": f"chain{used}",
                     "part": part,
-                    "prompt": " ".join(problem.prompt(chain.slots)),
+                    "prompt": " ".join(few_shot(chain, problem, rng)),
                     "answer": " ".join(problem.answer(chain.modulus)),
                 }
                 lines.append(json.dumps(row) + "\n")

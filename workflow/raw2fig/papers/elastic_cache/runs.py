@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from raw2fig.claims import Absent
+from raw2fig.stats import Estimate
 from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
@@ -108,3 +110,9 @@ def at_equal_updates(rows: pd.DataFrame, arm: str, others: list[str], measure: s
             raise Absent("no two of the other arms have fewer and more updates")
         found[replicate] = value - float(np.interp(updates[replicate], points[:, 0], points[:, 1]))
     return found
+
+
+def over_rounds(values: Iterable[float]) -> Estimate:
+    """Median of n rounds, and their range, which holds the true median with probability 1 - 2^(1 - n): .97 for six."""
+    found = [float(value) for value in values]
+    return Estimate(median(found), min(found), max(found), len(found))
