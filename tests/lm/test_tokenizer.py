@@ -63,7 +63,7 @@ def alphabet(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyp
     return load_tokenizer(str(folder))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([*NAMES, "cell", "type", "a", "b:", "c,", "d?", "e;", "a."])), st.sampled_from(" \n\t"))
 def test_decoding_and_splitting_recovers_the_words(alphabet, parts: list[str], space: str) -> None:  # type: ignore[no-untyped-def]
     text = space.join(parts)

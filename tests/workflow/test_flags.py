@@ -128,7 +128,7 @@ records = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(values=records, limits=st.fixed_dictionaries({"low": numbers, "high": numbers}))
 def test_what_a_rule_writes_is_what_the_step_gets(values: dict[str, Any], limits: dict[str, Any]) -> None:
     """Through a shell: `flags(section)` in the rule, `Flags.parse` in the command."""
