@@ -127,7 +127,7 @@ def pretrained_runs(settings: Settings) -> list[Run]:
 def ablated_runs(settings: Settings) -> list[Run]:
     """The runs whose routers are trained with other settings too: of the first variant."""
     variant = next(iter(settings["mini"]["variants"]))
-    return [Run(r, MINI, variant) for r in settings["mini"]["ablated"]]
+    return [Run(r, MINI, variant) for r in settings["replicates"][: settings["mini"]["ablated"]]]
 
 
 def _runs(settings: Settings, which: str, file: str) -> list[Run]:

@@ -46,7 +46,7 @@ class Mini(Record):
     items: Items
     base: Base
     variants: dict[str, Routing] = Field(min_length=1, description="Ways to find labels and to train routers.")
-    ablated: list[Seed] = Field(description="Replicates whose routers are trained with other settings too.")
+    ablated: int = Field(ge=0, description="How many replicates, the first ones, have routers of other settings too.")
     ablations: Ablations
 
 

@@ -107,6 +107,9 @@ class Layout(NamedTuple):
 
     slots: torch.Tensor
     sides: list[tuple[Side, int]]
+    cosine: torch.Tensor
+    """(rows, 1, head), of rotary positions; `sine` alike."""
+    sine: torch.Tensor
 
 
 def lay_out(cache: Cache, samples: Sequence[int], queries: Sequence[Sequence[int] | None]) -> Layout:
@@ -129,7 +132,9 @@ def lay_out(cache: Cache, samples: Sequence[int], queries: Sequence[Sequence[int
         )
         sizes = [cache.lengths[sample] for sample in whole]
         sides.append((side(cache, whole, sizes, device), sum(sizes)))
-    return Layout(torch.cat(slots), sides)
+    rows = torch.cat(slots)
+    positions = rows % cache.width
+    return Layout(rows, sides, cache.cosine[positions], cache.sine[positions])
 
 
 class Spots(NamedTuple):

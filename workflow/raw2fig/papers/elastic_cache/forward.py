@@ -56,7 +56,7 @@ class Stepped(NamedTuple):
     """Computed tokens, summed over layers."""
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def forward(
     diffusion: MaskedDiffusion,
     cache: Cache,
@@ -91,7 +91,7 @@ def forward(
         tracked = spots(cache, [asked[place].sample for place in testing], [asked[place].tracked for place in testing])
         scale = layer.self_attn.scaling
         before = _attention(cache, number, tracked, scale)
-        query = _project(layer.self_attn, cache, number, layout.slots, layer.input_layernorm(hidden))
+        query = _project(layer.self_attn, cache, number, layout, layer.input_layernorm(hidden))
         after = _attention(cache, number, tracked, scale)
         if test and tracked and before is not None and after is not None:
             values = similarity(before, after, tracked.real, tracked.side.there(cache), test.metric).tolist()
@@ -139,18 +139,19 @@ def _attention(cache: Cache, number: int, at: Spots | None, scale: float) -> tor
     return attention_rows(cache.queries[number][at.slots], keys, at.side.there(cache), scale)
 
 
-def _project(attention: Any, cache: Cache, number: int, slots: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-    """Queries (rows, heads, head) of states (rows, hidden) at `slots`, whose keys and values are cached."""
+def _project(attention: Any, cache: Cache, number: int, layout: Layout, states: torch.Tensor) -> torch.Tensor:
+    """Queries (rows, heads, head) of states (rows, hidden), whose keys and values are cached."""
     query, key, value = (
         project(states).view(len(states), -1, attention.head_dim)
         for project in (attention.q_proj, attention.k_proj, attention.v_proj)
     )
-    cosine, sine = cache.cosine[slots % cache.width], cache.sine[slots % cache.width]
-    query, key = _rotated(query, cosine, sine), _rotated(key, cosine, sine)
-    cache.keys[number].index_copy_(0, slots, key)
-    cache.values[number].index_copy_(0, slots, value)
+    query, key = _rotated(torch.cat([query, key], dim=1), layout.cosine, layout.sine).split(
+        [query.shape[1], key.shape[1]], dim=1
+    )
+    cache.keys[number].index_copy_(0, layout.slots, key)
+    cache.values[number].index_copy_(0, layout.slots, value)
     if cache.queries is not None:
-        cache.queries[number].index_copy_(0, slots, query)
+        cache.queries[number].index_copy_(0, layout.slots, query)
     return query
 
 
