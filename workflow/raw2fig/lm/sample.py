@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from raw2fig.lm.models import evaluating
+from raw2fig.lm.tool_use import ToolUse, inject
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +59,8 @@ class Drawing:
     closed: torch.Tensor  # (rows,): whether thinking has ended by itself
     cache: Cache
     shared: bool  # whether rows share nodes; if not, each row is a node from here on
+    queues: list[list[int]]  # of each row: tokens of a tool's result that are still to come
+    calls: list[int]  # of each row: calls that were answered
     tokens: list[torch.Tensor] = field(default_factory=list)
     scores: list[torch.Tensor] = field(default_factory=list)
     forced: list[torch.Tensor] = field(default_factory=list)
@@ -73,13 +76,15 @@ def sample(
     once: torch.Tensor | None = None,
     batch: int = 512,
     top_p: float = 1.0,
+    tools: ToolUse | None = None,
 ) -> Sampled:
     """Draw one completion for each prompt (token ids).
 
     `uniforms` (prompts, max_new_tokens) in [0, 1) are the random numbers of each completion, None is greedy: a
     completion depends on its own prompt and its own numbers alone, and two prompts with equal numbers are paired.
     Prompts of similar length share a batch. `once` (bool, vocabulary) marks tokens that a completion may hold once: the
-    genes of a cell sentence. `top_p` is as in `raw2fig.lm.client.Asked`.
+    genes of a cell sentence. `top_p` is as in `raw2fig.lm.client.Asked`. Tokens of results of `tools` are injected, and
+    count for `max_new_tokens`.
     """
     result: list[list[Any]] = [[[] for _ in prompts] for _ in Sampled._fields]
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
@@ -88,7 +93,7 @@ def sample(
         drawing = begin(model, tokenizer, [prompts[row] for row in rows], max_new_tokens)
         numbers = None if uniforms is None else uniforms[rows]
         with evaluating(model):
-            advance(model, tokenizer, drawing, numbers, max_new_tokens, temperature, once, top_p=top_p)
+            advance(model, tokenizer, drawing, numbers, max_new_tokens, temperature, once, top_p=top_p, tools=tools)
         parts: list[list[Any]] = list(finished(drawing, tokenizer))
         for whole, part in zip(result, parts, strict=True):
             for row, values in zip(rows, part, strict=True):
@@ -142,6 +147,8 @@ def begin(
         closed=no.clone(),
         cache=cache_for(model, width + max_new_tokens),
         shared=len(numbers) < len(prompts),
+        queues=[[] for _ in prompts],
+        calls=[0 for _ in prompts],
     )
 
 
@@ -155,6 +162,7 @@ def advance(
     once: torch.Tensor | None = None,
     interruption: Interruption | None = None,
     top_p: float = 1.0,
+    tools: ToolUse | None = None,
 ) -> None:
     """Draw up to `number` more tokens with the model as it is now; what is in the cache stays as it was. To be called
     within `evaluating`.
@@ -190,7 +198,9 @@ def advance(
         forced = torch.zeros_like(drawing.alive)
         if interruption is not None:
             forced = _interrupt(drawing, interruption, drawn, place)
-            score = score.masked_fill(forced, 0.0)
+        if tools is not None:
+            forced = forced | inject(tools, drawing, drawn)
+        score = score.masked_fill(forced, 0.0)
         drawing.scores.append(score)
         drawing.forced.append(forced)
         drawing.tokens.append(torch.where(drawing.alive, drawn[:, 0], tokenizer.pad_token_id))

@@ -6,6 +6,7 @@ it, and the update at which that was. All of its state can be saved: a resumed r
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import numpy as np
 
 from raw2fig.lm.models import evaluating
 from raw2fig.lm.sample import Drawing, Interruption, advance, begin, finished, head_in
+from raw2fig.lm.tool_use import ToolUse
 from raw2fig.rl.filters import Curriculum
 from raw2fig.rl.recipe import Recipe
 
@@ -60,9 +62,10 @@ class Stream:
         once: torch.Tensor | None = None,
         process: int = 0,
         processes: int = 1,
+        tools: ToolUse | None = None,
     ) -> None:
         self.recipe, self.tokenizer, self.words, self.curriculum = recipe, tokenizer, words, curriculum
-        self.once, self.process, self.processes = once, process, processes
+        self.once, self.process, self.processes, self.tools = once, process, processes, tools
         self.started = 0  # batches begun
         self.flights: deque[Flight] = deque()
 
@@ -134,6 +137,7 @@ class Stream:
                 recipe.temperature,
                 self.once,
                 flight.interruption,
+                tools=self.tools,
             )
         flight.versions += [update] * (len(drawing.tokens) - before)
 
@@ -157,7 +161,8 @@ class Stream:
             setattr(drawing, name, packed[name].to(model.device))
         for name in PLACES:
             setattr(drawing, name, list(packed[name].to(model.device)))
-        drawing.shared = packed["shared"]
+        for name in PLAIN:
+            setattr(drawing, name, packed[name])
         for index, (keys, values) in enumerate(packed["cache"]):
             drawing.cache.update(keys.to(model.device), values.to(model.device), index)
         interruption = None if packed["budget"] is None else self._interruption(packed["budget"])
@@ -173,7 +178,8 @@ class Stream:
 
 SINGLE = ("ids", "attended", "positions", "nodes", "alive", "used", "started", "closed")
 PLACES = ("tokens", "scores", "forced")
-"""The tensors of a `Drawing`: single ones, and those with one for each place."""
+PLAIN = ("shared", "queues", "calls")
+"""The fields of a `Drawing`: single tensors, those with one for each place, and plain data."""
 
 
 def _pack(flight: Flight) -> dict[str, Any]:
@@ -187,7 +193,7 @@ def _pack(flight: Flight) -> dict[str, Any]:
         "uniforms": torch.from_numpy(flight.uniforms),
         "budget": None if interruption is None else interruption.budget,
         "versions": flight.versions,
-        "shared": drawing.shared,
+        **{name: copy.deepcopy(getattr(drawing, name)) for name in PLAIN},
         "cache": [(layer.keys.clone(), layer.values.clone()) for layer in layers],
         **{name: getattr(drawing, name).clone() for name in SINGLE},
         **{name: torch.stack(getattr(drawing, name)) for name in PLACES},

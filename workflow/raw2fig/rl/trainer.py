@@ -17,6 +17,7 @@ from raw2fig.lm.checkpoint import checkpoint_folder
 from raw2fig.lm.finetune import train_and_save
 from raw2fig.lm.generate import once_mask
 from raw2fig.lm.models import load
+from raw2fig.lm.tool_use import ToolUse
 from raw2fig.rl.filters import Curriculum
 from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.stream import Stream
@@ -47,6 +48,7 @@ def grpo(
     scored_by: str = "",
     keep_at: Collection[int] = (),
     shaping: Shaping | None = None,
+    tools: ToolUse | None = None,
 ) -> list[dict[str, float]]:
     """Train the model of folder `base`, save it at `output` and return the log: a record {step, reward, ...} of each
     update.
@@ -55,7 +57,8 @@ def grpo(
     resuming. With `shaping` the logged `reward` is the first signal, and what the shaping reports is logged as
     `shaping/...`.
 
-    A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`).
+    A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`). Completions call `tools`,
+    whose results are not trained on but count as length. Raises `InputError` for tools with vLLM.
 
     `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. The weights after the
     updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run killed and
@@ -73,7 +76,9 @@ def grpo(
     once = once_mask(tokenizer, once_words, size) if once_words and not recipe.vllm else None
     curriculum = Curriculum(len(prompts), seed, recipe.retire_at)
     words = tokenizer(list(prompts))["input_ids"]
-    stream = Stream(recipe, tokenizer, words, curriculum, once, process, processes)
+    if tools is not None and recipe.vllm:
+        raise InputError("vllm", "draws completions that call tools", "none, the sampler does it")
+    stream = Stream(recipe, tokenizer, words, curriculum, once, process, processes, tools)
     named = (prompts, ["", scored_by, str(sorted(keep_at)), ""], once_words)
     data = [text.encode() + b"\n" for texts in named for text in texts]
     folder = checkpoint_folder(output, {**recipe.model_dump(), "seed": seed}, data, model)
