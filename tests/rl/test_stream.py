@@ -12,6 +12,7 @@ from toy_language import GENES, PROMPTS, Killed, toy_network, weights
 from raw2fig.lm.generate import once_mask
 from raw2fig.lm.models import evaluating
 from raw2fig.lm.sample import Interruption, advance, begin, finished, head_in, sample
+from raw2fig.lm.tool_use import ToolUse
 from raw2fig.rl.filters import Curriculum
 from raw2fig.rl.length import soft_overlong
 from raw2fig.rl.recipe import Recipe
@@ -28,10 +29,10 @@ RECIPE = recipe(steps=6, prompts=2, generations=4, lr=1e-2, max_new_tokens=TOKEN
 CISPO: dict[str, Any] = {"loss": "cispo", "eps_max": 5.0, "aggregation": "prompt", "scale": "batch_advantage"}
 
 
-def stream(words: "PreTrainedTokenizerBase", **settings: Any) -> Stream:
+def stream(words: "PreTrainedTokenizerBase", tools: ToolUse | None = None, **settings: Any) -> Stream:
     asked = changed(RECIPE, **settings)
     ids = words(PROMPTS)["input_ids"]
-    return Stream(asked, words, ids, Curriculum(len(PROMPTS), 0, asked.retire_at))
+    return Stream(asked, words, ids, Curriculum(len(PROMPTS), 0, asked.retire_at), tools=tools)
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +165,27 @@ def test_a_stream_goes_on_from_its_state(
     expected = [whole.next(policies[update], update) for update in range(4, 12)]
     again.restore(torch.load(tmp_path / "state.pt", weights_only=True), policies[4])
     assert [again.next(policies[update], update) for update in range(4, 12)] == expected
+
+
+def test_a_stream_goes_on_in_the_middle_of_a_tools_result(
+    words: "PreTrainedTokenizerBase", policies: "list[PreTrainedModel]", tmp_path: Path
+) -> None:
+    import torch
+
+    opens, *result = (words.convert_tokens_to_ids(word) for word in ("G3", "G1", "G2", "G4"))
+    # most tokens end a call, so that batches in flight wait for the rest of a result
+    tools = [ToolUse(opens, closes, lambda calls: [result for _ in calls], 3) for closes in range(len(words))]
+    waiting = 0
+    for one in tools[::4]:
+        whole, again = (stream(words, one, off_policy="pipeline", k=4) for _ in range(2))
+        for update in range(5):
+            whole.next(policies[update], update)
+        torch.save(whole.state(), tmp_path / "state.pt")
+        waiting += sum(map(bool, (queue for flight in whole.flights for queue in flight.drawing.queues)))
+        expected = [whole.next(policies[update], update) for update in range(5, 12)]
+        again.restore(torch.load(tmp_path / "state.pt", weights_only=True), policies[5])
+        assert [again.next(policies[update], update) for update in range(5, 12)] == expected
+    assert waiting
 
 
 def test_check_13_an_interruption_is_put_in_where_thinking_has_not_ended(words: "PreTrainedTokenizerBase") -> None:

@@ -142,9 +142,10 @@ class GroupTrainer(GRPOTrainer):
         mask = drawn_mask * ended[:, None] if recipe.overlong == "mask" else drawn_mask
         behaviour, fresh = self._behaviour(batch, step)
         advantages, weights = self._weighed(self._gathered(indices, mask.sum(1), drawn_mask.sum(1)))
+        injected = "called" if self.run.stream.tools else "interrupted"
         self._note(
             truncated=1 - self._mean(ended, torch.ones_like(ended)),
-            interrupted=self._mean((drawn_mask < batch["completion_mask"]).any(1), torch.ones_like(ended)),
+            **{injected: self._mean((drawn_mask < batch["completion_mask"]).any(1), torch.ones_like(ended))},
         )
         first = self.run.process * len(indices)
         mine = slice(first, first + len(indices))
@@ -295,7 +296,8 @@ class GroupTrainer(GRPOTrainer):
 def _rollout(texts: list[str], trainer: Any) -> dict[str, list[Any]]:
     """What trl gets instead of completions of its own: those of the stream."""
     given = trainer.rollouts
-    masks = {"env_mask": given.drawn} if trainer.run.recipe.interrupt else {}
+    run = trainer.run
+    masks = {"env_mask": given.drawn} if run.recipe.interrupt or run.stream.tools else {}
     return {"prompt_ids": given.prompt_ids, "completion_ids": given.ids, "logprobs": given.logprobs, **masks}
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LOGGED = {
     *("step", "reward", "reward_std", "kl", "entropy", "loss", "grad_norm", "completions/mean_length"),
-    *("kept", "solved", "retired", "skipped", "truncated", "interrupted", "drawn_tokens", "trained_tokens"),
+    *("kept", "solved", "retired", "skipped", "truncated", "interrupted", "called", "drawn_tokens", "trained_tokens"),
     *("staleness/mean", "staleness/max", "ratio_gap"),
 }
 """What the log keeps of an update."""
