@@ -3,10 +3,13 @@
     python benchmarks/elastic_cache.py
 
 Batches: Elastic-Cache for one prompt after the other by a plain program of Algorithm 1 with explicit attention, and by
-ours for 1, 8 and 32 prompts together. Both must give the same answers.
+ours for 1, 8 and 32 prompts together. Both must give the same answers. In two sizes: of the miniature, and longer and
+wider, where one prompt alone keeps a processor busy.
 
 Attention: a step with all positions whose attention is computed by `scaled_dot_product_attention`, with the rows of the
 window and of tracked tokens beside it, against one that computes the whole matrix.
+
+Lengths: seconds of a step with all of 1,024 positions over those of a step with a window of 24, by width.
 
 Methods: token-layer updates and seconds of every method, one token a step, so that all take as many steps.
 
@@ -35,12 +38,15 @@ from raw2fig.papers.elastic_cache.cache import Cache, Layout, new_cache
 from raw2fig.papers.elastic_cache.decoders import Decoded, decode
 from raw2fig.papers.elastic_cache.decoding import Decoding
 from raw2fig.papers.elastic_cache.forward import Asked, forward
+from raw2fig.papers.elastic_cache.latency import FULL, WINDOW, step_seconds
 from raw2fig.papers.elastic_cache.model import MaskedDiffusion
 from raw2fig.tables import write_json
 
 RESULT = Path(__file__).parents[1] / "build" / "bench" / "elastic_cache.json"
 MASK, EOS, VOCABULARY = 0, 1, 256
-PROMPT, ANSWER = 192, 64
+SIZES = {"miniature": (64, 42, 48), "longer": (128, 192, 64)}
+"""Width of the network, tokens of a prompt and of an answer."""
+WIDTH, PROMPT, ANSWER = SIZES["longer"]
 SETTINGS: dict[str, Any] = {
     "method": "elastic",
     "length": ANSWER,
@@ -61,12 +67,12 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def network(positions: int) -> MaskedDiffusion:
+def network(positions: int, width: int = WIDTH) -> MaskedDiffusion:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
-        hidden_size=128,
-        intermediate_size=256,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=6,
         num_attention_heads=4,
         max_position_embeddings=positions,
@@ -142,33 +148,35 @@ def decoded(diffusion: MaskedDiffusion, parts: list[list[list[int]]], settings: 
     return [decode(diffusion, part, settings) for part in parts]
 
 
-def batches(rounds: int, prompts: int) -> list[dict[str, Any]]:
+def batches(rounds: int, prompts: int, size: str) -> list[dict[str, Any]]:
     """Answer tokens per second of the plain program and of ours by batch."""
-    diffusion, settings = network(PROMPT + ANSWER), Decoding(**SETTINGS)
+    width, tokens, length = SIZES[size]
+    diffusion = network(tokens + length, width)
+    settings = Decoding(**SETTINGS | {"length": length, "steps": length})
     draw = torch.Generator().manual_seed(0)
-    asked = torch.randint(2, VOCABULARY, (prompts, PROMPT), generator=draw).tolist()
+    asked = torch.randint(2, VOCABULARY, (prompts, tokens), generator=draw).tolist()
     few = asked[: max(1, prompts // 8)]
     rates: dict[str, list[float]] = {}
     for number in range(rounds):
         plain, seconds = timed(lambda: [plainly(diffusion, one, settings) for one in few], diffusion.device)
-        rates.setdefault("plain program", []).append(len(few) * ANSWER / seconds)
+        rates.setdefault("plain program", []).append(len(few) * length / seconds)
         for batch in (1, 8, 32):
             some = few if batch == 1 else asked
             parts = [some[start : start + batch] for start in range(0, len(some), batch)]
             found, seconds = timed(
                 lambda parts=parts: [decode(diffusion, part, settings) for part in parts], diffusion.device
             )  # type: ignore[misc]
-            rates.setdefault(f"ours, {batch} together", []).append(len(some) * ANSWER / seconds)
+            rates.setdefault(f"ours, {batch} together", []).append(len(some) * length / seconds)
             answers = [one.response for part in found for one in part][: len(few)]
             same = sum(
                 a == b for one, other in zip(answers, plain, strict=True) for a, b in zip(one, other, strict=True)
             )
-            if not number and same < 0.99 * len(few) * ANSWER:
+            if not number and same < 0.99 * len(few) * length:
                 raise RuntimeError(f"{batch} together give other answers than the plain program")
     first, alone = rates["plain program"], rates["ours, 1 together"]
     return [
         {
-            "way": way,
+            "way": f"{size}: {way}",
             "tokens/s": median(values),
             "over the plain program": median(value / base for value, base in zip(values, first, strict=True)),
             "over ours alone": median(value / base for value, base in zip(values, alone, strict=True)),
@@ -208,6 +216,20 @@ def attention(rounds: int, length: int) -> list[dict[str, Any]]:
     ]
 
 
+def lengths(rounds: int) -> list[dict[str, Any]]:
+    """How much faster a windowed step is on 1,024 positions."""
+    rows = []
+    for width in (64, 128, 256):
+        diffusion = network(1024, width)
+        found: dict[str, list[float]] = {FULL: [], WINDOW: []}
+        for _ in range(2 * rounds + 1):
+            for kind, seconds in found.items():
+                seconds.append(step_seconds(diffusion, 1024, 1, 24, kind))
+        ratios = [whole / part for whole, part in zip(found[FULL][1:], found[WINDOW][1:], strict=True)]
+        rows.append({"width": str(width), "ms of a window": 1000 * median(found[WINDOW][1:]), "times": median(ratios)})
+    return rows
+
+
 def methods(prompts: int) -> list[dict[str, Any]]:
     """Updates and seconds of every method."""
     diffusion = network(PROMPT + ANSWER)
@@ -233,7 +255,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     result = {
-        "batches": batches(options.rounds, options.prompts),
+        "batches": [row for size in SIZES for row in batches(options.rounds, options.prompts, size)],
+        "lengths": lengths(options.rounds),
         "attention": attention(options.rounds, 1024),
         "methods": methods(options.prompts),
     }
