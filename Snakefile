@@ -17,6 +17,7 @@ include: "rules/hal.smk"
 include: "rules/brain_rot.smk"
 include: "rules/dr_llm.smk"
 include: "rules/elastic_cache.smk"
+include: "rules/agentic_rl.smk"
 include: "rules/results.smk"
 
 

@@ -47,7 +47,6 @@ from raw2fig.papers.elastic_cache.published import (
 )
 from raw2fig.papers.elastic_cache.reruns import (
     aup_again,
-    chance,
     change_again,
     corrected_speed,
     forwards,
@@ -63,7 +62,7 @@ from raw2fig.papers.elastic_cache.tables_published import (
     table_memory,
     table_reruns,
 )
-from raw2fig.published import number_in, read_numbers
+from raw2fig.published import chance, number_in, read_numbers
 from raw2fig.stats import Z, proportion
 from raw2fig.tables import rows_where
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.errors import InputError
+from raw2fig.stats import Z
 from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
@@ -39,3 +41,17 @@ def number_in(rows: pd.DataFrame, **where: object) -> float:
     if len(found) != 1:
         raise InputError("published numbers", f"{len(found)} rows have {where}", "one")
     return float(found["value"].iloc[0])
+
+
+def chance(one: float, other: float, items: int) -> float:
+    """Points that two accuracies in percent, each on `items` questions, may differ by without a reason."""
+    variance = sum(share * (100 - share) for share in (one, other)) / items
+    return Z * sqrt(variance)
+
+
+def as_printed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table for reading: numbers as they were printed, nothing in place of those that were not seen."""
+    shown = frame.copy()
+    for name in shown.select_dtypes("number"):
+        shown[name] = [f"{value:g}" if value == value else "" for value in frame[name]]
+    return shown

@@ -22,7 +22,8 @@ from raw2fig.papers.elastic_cache.published import (
     speed_up,
     value_of,
 )
-from raw2fig.papers.elastic_cache.reruns import aup_again, chance, change_again, forwards, items_of
+from raw2fig.papers.elastic_cache.reruns import aup_again, change_again, forwards, items_of
+from raw2fig.published import chance
 from raw2fig.stats import Estimate, fact
 
 if TYPE_CHECKING:

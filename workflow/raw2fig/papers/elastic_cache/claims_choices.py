@@ -20,8 +20,8 @@ from raw2fig.papers.elastic_cache.published import (
     speed_up,
     value_of,
 )
-from raw2fig.papers.elastic_cache.reruns import chance, corrected_speed, items_of, spread
-from raw2fig.published import number_in
+from raw2fig.papers.elastic_cache.reruns import corrected_speed, items_of, spread
+from raw2fig.published import chance, number_in
 from raw2fig.stats import Estimate, fact
 from raw2fig.tables import rows_where
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from raw2fig.papers.elastic_cache.aup import aup
@@ -25,8 +24,8 @@ from raw2fig.papers.elastic_cache.published import (
     original,
     value_of,
 )
-from raw2fig.published import number_in
-from raw2fig.stats import Estimate, Z
+from raw2fig.published import chance, number_in
+from raw2fig.stats import Estimate
 from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
@@ -73,12 +72,6 @@ def printed_speed_ups(results: pd.DataFrame) -> list[Printed]:
         if fast == fast and slow == slow:
             found.append(Printed(f"{row.model}, {setting}", str(row.method), float(row.value), fast, slow))
     return found
-
-
-def chance(one: float, other: float, items: int) -> float:
-    """Points that two accuracies in percent, each on `items` questions, may differ by without a reason."""
-    variance = sum(share * (100 - share) for share in (one, other)) / items
-    return Z * sqrt(variance)
 
 
 def items_of(again: pd.DataFrame, setting: Setting) -> int:

@@ -34,6 +34,7 @@ from raw2fig.papers.elastic_cache.published import (
     value_of,
 )
 from raw2fig.papers.elastic_cache.reruns import aup_again, best_of, corrected_speed, points_of
+from raw2fig.published import as_printed
 from raw2fig.step import Input, table
 from raw2fig.tables import Table, as_markdown, rows_where
 
@@ -84,7 +85,7 @@ def table_headline(*, results: Input, independent: Input) -> Table:
             }
         )
     frame = pd.DataFrame(lines)
-    return Table(frame, f"{CORRECTION}\n\n{as_markdown(blank(frame))}")
+    return Table(frame, f"{CORRECTION}\n\n{as_markdown(as_printed(frame))}")
 
 
 @table
@@ -130,7 +131,7 @@ def table_reruns(*, results: Input, independent: Input) -> Table:
     frame = pd.DataFrame(lines)
     text = (
         "Polestar's Table 1: one A100 80GB, batches of one, tokens of the answer alone. Its Dream is the instructed "
-        f"model, the paper's the base model. {CORRECTION}\n\n{as_markdown(blank(frame))}"
+        f"model, the paper's the base model. {CORRECTION}\n\n{as_markdown(as_printed(frame))}"
     )
     return Table(frame, text)
 
@@ -160,7 +161,7 @@ def table_caches(*, caches: Input, results: Input) -> Table:
     frame = pd.concat([wide, pd.DataFrame([right])], ignore_index=True)
     text = (
         f"{NEWER}, {HEADLINE}. The corrected tokens per second are 16.0 times the printed 2.6; the other rows were not "
-        f"corrected in what was read. {CORRECTION}\n\n{as_markdown(blank(frame))}"
+        f"corrected in what was read. {CORRECTION}\n\n{as_markdown(as_printed(frame))}"
     )
     return Table(frame, text)
 
@@ -178,7 +179,7 @@ def table_memory(*, memory: Input) -> Table:
     wide = rows.pivot(index="method", columns="length", values="value").loc[list(dict.fromkeys(rows["method"]))]
     wide.columns = [f"{length} tokens" for length in wide.columns]
     frame = wide.reset_index()
-    return Table(frame, as_markdown(blank(frame)))
+    return Table(frame, as_markdown(as_printed(frame)))
 
 
 @table
@@ -245,7 +246,7 @@ def table_aup(*, independent: Input, leaderboard: Input) -> Table:
         )
     frame = pd.DataFrame(lines)
     frame["AUP"] = frame["AUP"].astype(float).round(6)
-    shown = blank(frame)
+    shown = as_printed(frame)
     shown["AUP"] = [f"{value:.1f}" if value == value else "undefined" for value in frame["AUP"]]
     text = (
         "AUP counts forwards whatever they cost: caching gains nothing in it, and only what stale caches lose in "
@@ -260,14 +261,6 @@ def shown_points(points: list[tuple[float, float]]) -> str:
     return ", ".join(f"({rho:g}, {y:g})" for rho, y in points)
 
 
-def blank(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table for reading: numbers as they were printed, nothing in place of those that were not seen."""
-    shown = frame.copy()
-    for name in shown.select_dtypes("number"):
-        shown[name] = [f"{value:g}" if value == value else "" for value in frame[name]]
-    return shown
-
-
 def by_method(results: pd.DataFrame) -> pd.DataFrame:
     """A row for each model, setting and measure, a column for each method, and one for what was corrected."""
     rows = results.assign(column=results["method"].where(results["version"] == ORIGINAL, f"{ELASTIC}, corrected"))
@@ -275,4 +268,4 @@ def by_method(results: pd.DataFrame) -> pd.DataFrame:
     key = ["model", "benchmark", "length", "metric"]
     order = list(dict.fromkeys(rows[key].itertuples(index=False, name=None)))
     wide = rows.pivot(index=key, columns="column", values="value").loc[order, [*METHODS, f"{ELASTIC}, corrected"]]
-    return blank(wide.reset_index())
+    return as_printed(wide.reset_index())

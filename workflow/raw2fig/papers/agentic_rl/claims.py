@@ -1,0 +1,48 @@
+"""What the published numbers say about each claim (config/published/agentic_rl.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from raw2fig.papers.agentic_rl.claims_data import data_measurements
+from raw2fig.papers.agentic_rl.claims_final import final_measurements
+from raw2fig.papers.agentic_rl.claims_recipes import recipe_measurements
+from raw2fig.papers.agentic_rl.published import Published, read_all
+from raw2fig.step import Input, claims
+
+if TYPE_CHECKING:
+    from raw2fig.claims import Measurement
+
+
+@claims
+def measurements(
+    *, sft: Input, final: Input, recipes: Input, studies: Input, data: Input, settings: Input, numbers: Input
+) -> Mapping[str, Measurement]:
+    """Decide every claim by its criterion.
+
+    Parameters
+    ----------
+    sft
+        Published accuracies after SFT.
+    final
+        Published accuracies of the final comparison.
+    recipes
+        Published accuracies of the recipes of RL.
+    studies
+        What the other studies print.
+    data
+        Published sizes of the data sets.
+    settings
+        Published settings.
+    numbers
+        Other published numbers.
+    """
+    return published_measurements(
+        read_all(sft=sft, final=final, recipes=recipes, studies=studies, data=data, settings=settings, numbers=numbers)
+    )
+
+
+def published_measurements(tables: Published) -> dict[str, Measurement]:
+    """What the published numbers say."""
+    return {**data_measurements(tables), **recipe_measurements(tables), **final_measurements(tables)}

@@ -1,0 +1,9 @@
+"""The section `agentic_rl` of the configuration."""
+
+from raw2fig.settings import Record, Replicates
+
+
+class Settings(Record):
+    """Demystifying Reinforcement Learning in Agentic Reasoning"""
+
+    replicates: Replicates
