@@ -1,4 +1,4 @@
-"""What the published numbers say about each claim (config/published/agentic_rl.yaml)."""
+"""What the published numbers and our own runs say about each claim (config/published/agentic_rl.yaml)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from raw2fig.papers.agentic_rl.claims_data import data_measurements
 from raw2fig.papers.agentic_rl.claims_final import final_measurements
 from raw2fig.papers.agentic_rl.claims_recipes import recipe_measurements
 from raw2fig.papers.agentic_rl.published import Published, read_all
+from raw2fig.papers.agentic_rl.runs import read_uptake, run_measurements
 from raw2fig.step import Input, claims
 
 if TYPE_CHECKING:
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
 
 @claims
 def measurements(
-    *, sft: Input, final: Input, recipes: Input, studies: Input, data: Input, settings: Input, numbers: Input
+    *,
+    sft: Input,
+    final: Input,
+    recipes: Input,
+    studies: Input,
+    data: Input,
+    settings: Input,
+    numbers: Input,
+    uptake: Input | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -37,10 +46,13 @@ def measurements(
         Published settings.
     numbers
         Other published numbers.
+    uptake
+        Rows of `raw2fig agentic-rl clip-study`.
     """
-    return published_measurements(
-        read_all(sft=sft, final=final, recipes=recipes, studies=studies, data=data, settings=settings, numbers=numbers)
+    tables = read_all(
+        sft=sft, final=final, recipes=recipes, studies=studies, data=data, settings=settings, numbers=numbers
     )
+    return {**published_measurements(tables), **run_measurements(read_uptake(uptake) if uptake else None)}
 
 
 def published_measurements(tables: Published) -> dict[str, Measurement]:
