@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raw2fig.papers.agentic_rl.runs import read_uptake
-from raw2fig.plotting import Drawing, canvas, line_with_band
+from raw2fig.plotting import Drawing, canvas, legend_above, line_with_band
 from raw2fig.stats import Estimate, over_replicates
 from raw2fig.step import Input, figure
 from raw2fig.tables import rows_where
@@ -26,19 +26,17 @@ def fig_clips(*, uptake: Input) -> Drawing:
     rows = read_uptake(uptake)
     last = rows_where(rows, batch=int(rows["batch"].max()))
     bounds, regimes = sorted(last["eps_high"].unique()), list(last["regime"].unique())
-    fig, axes = canvas(8.6, 3.8, cols=2)
+    fig, axes = canvas(8.6, 4.0, cols=2)
+    places = range(len(bounds))
     for index, regime in enumerate(regimes):
         for ax, column in zip(axes, ("reward", "held_back"), strict=True):
-            line_with_band(ax, bounds, [_at(last, regime, bound, column) for bound in bounds], regime, index)
+            line_with_band(ax, places, [_at(last, regime, bound, column) for bound in bounds], regime, index)
     axes[0].set(ylabel=f"expected reward after {last['batch'].iloc[0]} batches")
     axes[1].set(ylabel="actions that the bound holds back", ylim=(0, None))
     for ax in axes:
-        ax.set_xscale("log")
-        ax.set_xticks(bounds, [f"{bound:g}" for bound in bounds], rotation=45)
-        ax.minorticks_off()
+        ax.set_xticks(places, [f"{bound:g}" for bound in bounds])
         ax.set_xlabel("upper bound, eps_high")
-    axes[0].legend(fontsize=8)
-    fig.suptitle("A higher clip helps a rare good action against a strong habit", x=0.01, ha="left", fontsize=11)
+    legend_above(fig, axes, "A higher clip helps a rare good action against a strong habit, not against a weak one")
     number = rows["replicate"].nunique()
     return Drawing(fig, last, "", note=f"{number} replicates; bands: 95 % t intervals over replicates")
 
