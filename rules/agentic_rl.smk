@@ -14,9 +14,8 @@ rule agentic_rl_clip_study:
         table=agentic_rl.together("uptake"),
     log:
         "<results>/agentic_rl/logs/clip-study.log",
-    threads: threads_for(config, "train", "agentic_rl_clip_study")
     resources:
-        **resources_for(config, "train", "agentic_rl_clip_study"),
+        **resources_for(config, "light", "agentic_rl_clip_study"),
     params:
         code=step_digest("agentic_rl", "clip-study"),
         study=flags(AGENTIC_RL["clip_study"]),
