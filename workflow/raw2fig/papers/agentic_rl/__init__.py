@@ -1,0 +1,3 @@
+"""Demystifying RL in Agentic Reasoning: what makes a tool-using policy learn (GRPO-TCR)."""
+
+NAME = "Agentic RL"
