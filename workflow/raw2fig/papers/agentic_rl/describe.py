@@ -24,8 +24,8 @@ EXCEPTION = re.compile(r"^(?:\w+\.)*([A-Z]\w*(?:Error|Exception|Interrupt|Exit))
 FAILURES = (
     ("invalid expression", re.compile(rf"^{ERROR}$")),
     ("no output", re.compile(r"^no stdout here$")),
+    ("timeout", re.compile(r"^.{0,80}\btime(?:d )?-?(?:out|limit ?exceeded)\b", re.IGNORECASE)),
     ("tool error", re.compile(r"^(?:error\b|\{\s*[\"']error[\"']\s*:)", re.IGNORECASE)),
-    ("timeout", re.compile(r"^.{0,80}\btime(?:d )?-?out\b", re.IGNORECASE)),
 )
 """Kinds of failures, and how their text begins."""
 ANSWERED = re.compile(r"\\boxed\s*\{|<answer>|```")
