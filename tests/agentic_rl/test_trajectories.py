@@ -16,7 +16,7 @@ from raw2fig.papers.agentic_rl.describe import describe, facts, failure, summary
 from raw2fig.papers.agentic_rl.experts import Expert, real, stitched
 from raw2fig.papers.agentic_rl.retool import as_messages, blocks_of, convert
 from raw2fig.papers.agentic_rl.segments import as_line
-from raw2fig.papers.agentic_rl.trajectories import Call, Turn, read_trajectories, turns_of
+from raw2fig.papers.agentic_rl.trajectories import Call, Turn, read_trajectories, text_of, turns_of
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1\nNameError: name x is not defined'
 TURNS = [
@@ -165,7 +165,9 @@ def test_sets_of_the_miniature_are_described(tmp_path: Path) -> None:
 
 
 def test_parquet_gives_what_json_lines_give(tmp_path: Path) -> None:
-    rows = [{"messages": openai()}, {"messages": retool()}]
+    # a column has one type, so all contents are text
+    plain = [{**message, "content": text_of(message["content"])} for message in openai()]
+    rows = [{"messages": plain}, {"messages": retool()}]
     pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
     assert [turns for _, turns in read_trajectories(tmp_path / "a.parquet")] == [TURNS, TURNS]
     assert [turns for _, turns in read_trajectories(lines(tmp_path / "a.jsonl", rows))] == [TURNS, TURNS]
