@@ -9,6 +9,61 @@ AR_PUBLISHED = {
 AGENTIC_RL = config["agentic_rl"]
 
 
+rule agentic_rl_problems:
+    output:
+        problems=agentic_rl.problems(),
+    log:
+        "<results>/agentic_rl/r{replicate}/logs/problems.log",
+    resources:
+        **resources_for(config, "light", "agentic_rl_problems"),
+    params:
+        code=step_digest("agentic_rl", "make-problems"),
+        chains=flags(AGENTIC_RL["chains"]),
+        sizes=flags(AGENTIC_RL["problems"]),
+    shell:
+        "raw2fig agentic-rl make-problems {params.chains} {params.sizes} --replicate {wildcards.replicate} "
+        "--problems {output.problems} &> {log}"
+
+
+rule agentic_rl_trajectories:
+    input:
+        problems=agentic_rl.problems(),
+    output:
+        trajectories=agentic_rl.demonstrations(),
+    log:
+        "<results>/agentic_rl/r{replicate}/logs/trajectories-{kind}.log",
+    wildcard_constraints:
+        kind=any_of(agentic_rl.KINDS),
+    resources:
+        **resources_for(config, "light", "agentic_rl_trajectories"),
+    params:
+        code=step_digest("agentic_rl", "make-trajectories"),
+        expert=flags(AGENTIC_RL["expert"]),
+        demonstrations=flags(AGENTIC_RL["demonstrations"]),
+    shell:
+        "raw2fig agentic-rl make-trajectories --problems {input.problems} --kind {wildcards.kind} {params.expert} "
+        "{params.demonstrations} --replicate {wildcards.replicate} --trajectories {output.trajectories} &> {log}"
+
+
+rule agentic_rl_describe:
+    input:
+        trajectories=agentic_rl.demonstrations(),
+    output:
+        statistics=agentic_rl.described(),
+        rows=f"{agentic_rl.ROOT}/r{{replicate}}/evals/{{kind}}.csv",
+    log:
+        "<results>/agentic_rl/r{replicate}/logs/describe-{kind}.log",
+    wildcard_constraints:
+        kind=any_of(agentic_rl.KINDS),
+    resources:
+        **resources_for(config, "light", "agentic_rl_describe"),
+    params:
+        code=step_digest("agentic_rl", "describe"),
+    shell:
+        "raw2fig agentic-rl describe --trajectories {input.trajectories} --statistics {output.statistics} "
+        "--rows {output.rows} &> {log}"
+
+
 rule agentic_rl_clip_study:
     output:
         table=agentic_rl.together("uptake"),
@@ -42,6 +97,13 @@ table("agentic_rl", "recipes", settings=AR_PUBLISHED["settings"])
 table("agentic_rl", "settings", settings=AR_PUBLISHED["settings"])
 table("agentic_rl", "studies", studies=AR_PUBLISHED["studies"])
 table("agentic_rl", "data", data=AR_PUBLISHED["data"])
+AR_DESCRIBED = {
+    kind: [agentic_rl.described(replicate, kind) for replicate in AGENTIC_RL["replicates"]] for kind in agentic_rl.KINDS
+}
+table("agentic_rl", "demonstrations", **AR_DESCRIBED)
 figure("agentic_rl", "clips", uptake=agentic_rl.together("uptake"))
+TARGETS["data"] += [
+    agentic_rl.demonstrations(replicate, kind) for replicate in AGENTIC_RL["replicates"] for kind in agentic_rl.KINDS
+]
 TARGETS["evals"] += [agentic_rl.together("uptake")]
-claims("agentic_rl", **AR_PUBLISHED, uptake=agentic_rl.together("uptake"))
+claims("agentic_rl", **AR_PUBLISHED, uptake=agentic_rl.together("uptake"), **AR_DESCRIBED)

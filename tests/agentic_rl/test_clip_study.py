@@ -9,7 +9,7 @@ import pytest
 
 from raw2fig.claims import Absent
 from raw2fig.papers.agentic_rl.clip_study import HABIT, RARE, ClipStudy, Regime, clip_study, draw, expected, uptake
-from raw2fig.papers.agentic_rl.runs import at_end, gained, read_uptake, run_measurements
+from raw2fig.papers.agentic_rl.runs import at_end, clip_measurements, gained, read_uptake
 from raw2fig.settings import read
 
 STUDY: dict[str, Any] = {
@@ -119,7 +119,7 @@ def test_claims_compare_the_last_batch_in_the_same_replicate() -> None:
     assert found.replicates.n == 2
     with pytest.raises(Absent, match=r"no policy of the regime 'r' was trained with eps_high 0\.3"):
         at_end(rows, "r", 0.3)
-    for measurements in (run_measurements(rows), run_measurements(None)):
+    for measurements in (clip_measurements(rows), clip_measurements(None)):
         assert set(measurements) == {"M1", "M2", "M3"}
         for measure in measurements.values():
             with pytest.raises(Absent):

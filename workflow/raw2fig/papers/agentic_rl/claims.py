@@ -9,7 +9,7 @@ from raw2fig.papers.agentic_rl.claims_data import data_measurements
 from raw2fig.papers.agentic_rl.claims_final import final_measurements
 from raw2fig.papers.agentic_rl.claims_recipes import recipe_measurements
 from raw2fig.papers.agentic_rl.published import Published, read_all
-from raw2fig.papers.agentic_rl.runs import read_uptake, run_measurements
+from raw2fig.papers.agentic_rl.runs import clip_measurements, demonstrations_measurements, read_uptake
 from raw2fig.step import Input, claims
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def measurements(
     settings: Input,
     numbers: Input,
     uptake: Input | None = None,
+    real: list[Input] | None = None,
+    stitched: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -48,11 +50,19 @@ def measurements(
         Other published numbers.
     uptake
         Rows of `raw2fig agentic-rl clip-study`.
+    real
+        Statistics of real trajectories, of each replicate.
+    stitched
+        The same of stitched ones.
     """
     tables = read_all(
         sft=sft, final=final, recipes=recipes, studies=studies, data=data, settings=settings, numbers=numbers
     )
-    return {**published_measurements(tables), **run_measurements(read_uptake(uptake) if uptake else None)}
+    return {
+        **published_measurements(tables),
+        **clip_measurements(read_uptake(uptake) if uptake else None),
+        **demonstrations_measurements(real, stitched),
+    }
 
 
 def published_measurements(tables: Published) -> dict[str, Measurement]:

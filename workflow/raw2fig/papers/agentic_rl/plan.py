@@ -11,3 +11,22 @@ def published(name: str) -> str:
 def together(name: str) -> str:
     """Table of all replicates."""
     return f"{ROOT}/evals/{name}.csv"
+
+
+KINDS = ("real", "stitched")
+"""Demonstrations that are compared."""
+
+
+def problems(replicate: int | str = "{replicate}") -> str:
+    """Problems of a replicate."""
+    return f"{ROOT}/r{replicate}/data/problems.parquet"
+
+
+def demonstrations(replicate: int | str = "{replicate}", kind: str = "{kind}") -> str:
+    """Trajectories of a kind."""
+    return f"{ROOT}/r{replicate}/data/{kind}.jsonl"
+
+
+def described(replicate: int | str = "{replicate}", kind: str = "{kind}") -> str:
+    """Statistics of these."""
+    return f"{ROOT}/r{replicate}/evals/{kind}.json"

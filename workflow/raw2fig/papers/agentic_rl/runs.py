@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.claims import Absent
-from raw2fig.stats import over_replicates, paired
-from raw2fig.tables import read_table, rows_where
+from raw2fig.stats import Estimate, over_replicates, paired
+from raw2fig.tables import read_json, read_table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,8 @@ STRONG_HABIT, WEAK_HABIT, SMALL_STEPS = "strong habit", "weak habit", "strong ha
 """Regimes of the clip study that claims are about."""
 CLIPS = ("M1", "M2", "M3")
 """Claims about the clip study."""
+REPAIRED = "M4"
+"""The claim about demonstrations."""
 
 
 def read_uptake(path: Path) -> pd.DataFrame:
@@ -37,14 +39,33 @@ def at_end(rows: pd.DataFrame, regime: str, eps_high: float) -> dict[Hashable, f
     return dict(zip(found["replicate"], found["reward"], strict=True))
 
 
-def gained(rows: pd.DataFrame, regime: str, lower: float, upper: float) -> Measurement:
+def gained(rows: pd.DataFrame, regime: str, lower: float, upper: float) -> Estimate:
     """What the upper of two bounds gains over the lower one."""
     before, after = at_end(rows, regime, lower), at_end(rows, regime, upper)
     return over_replicates(paired(before, after), least=-1, most=1)
 
 
-def run_measurements(uptake: pd.DataFrame | None) -> Mapping[str, Measurement]:
-    """Claim about our own runs → its measurement, or that it was not run."""
+def of_set(paths: Sequence[Path], name: str) -> dict[Hashable, float]:
+    """One of the statistics of a set of trajectories, in each replicate."""
+    return {place: float(read_json(path)[name]) for place, path in enumerate(paths)}
+
+
+def demonstrations_measurements(
+    real: Sequence[Path] | None, stitched: Sequence[Path] | None
+) -> Mapping[str, Measurement]:
+    """Claim about demonstrations → its measurement, or that there are none."""
+    if not real or not stitched:
+        return {REPAIRED: Absent("no demonstrations were made")}
+    return {
+        REPAIRED: lambda: {
+            kind: over_replicates(of_set(paths, "share_repaired"), least=0, most=1)
+            for kind, paths in (("real", real), ("stitched", stitched))
+        }
+    }
+
+
+def clip_measurements(uptake: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """Claim about the clip study → its measurement, or that it was not run."""
     if uptake is None:
         return dict.fromkeys(CLIPS, Absent("the study of the clip was not run"))
     return {

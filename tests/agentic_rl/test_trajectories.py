@@ -1,0 +1,237 @@
+"""Sets of trajectories in the formats in use, their statistics, and the conversion of ReTool-like texts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raw2fig.errors import InputError
+from raw2fig.papers.agentic_rl.chains import TRAINING, Chains, distinct
+from raw2fig.papers.agentic_rl.describe import describe, facts, failure, summary
+from raw2fig.papers.agentic_rl.experts import Expert, real, stitched
+from raw2fig.papers.agentic_rl.retool import as_messages, blocks_of, convert
+from raw2fig.papers.agentic_rl.segments import as_line
+from raw2fig.papers.agentic_rl.trajectories import Call, Turn, read_trajectories, text_of, turns_of
+
+TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1\nNameError: name x is not defined'
+TURNS = [
+    Turn("First I look.", (Call("print(x)", TRACEBACK),)),
+    Turn("x is missing.", (Call("print(2)", "2"),)),
+    Turn(r"It is \boxed{2}.", ()),
+]
+"""One trajectory, which the formats below hold."""
+
+
+def assistant(text: str, *codes: str, as_text: bool = False) -> dict[str, Any]:
+    calls = []
+    for code in codes:
+        arguments = json.dumps({"code": code}) if as_text else {"code": code}
+        calls.append({"id": f"id-{code}", "type": "function", "function": {"name": "python", "arguments": arguments}})
+    return {"role": "assistant", "content": text, "tool_calls": calls or None}
+
+
+def openai(as_text: bool = True) -> list[dict[str, Any]]:
+    return [
+        {"role": "user", "content": "What is 2?"},
+        assistant("First I look.", "print(x)", as_text=as_text),
+        {"role": "tool", "content": TRACEBACK},
+        assistant("x is missing.", "print(2)", as_text=as_text),
+        {"role": "tool", "content": [{"type": "text", "text": "2"}], "tool_call_id": "id-print(2)"},
+        {"role": "assistant", "content": r"It is \boxed{2}."},
+    ]
+
+
+def hermes() -> list[dict[str, Any]]:
+    def call(code: str) -> str:
+        return "<tool_call>\n" + json.dumps({"name": "python", "arguments": {"code": code}}) + "\n</tool_call>"
+
+    return [
+        {"role": "user", "content": "What is 2?"},
+        {"role": "assistant", "content": f"First I look.\n{call('print(x)')}"},
+        {"role": "user", "content": f"<tool_response>\n{TRACEBACK}\n</tool_response>"},
+        {"role": "assistant", "content": f"x is missing.\n{call('print(2)')}"},
+        {"role": "user", "content": "<tool_response>\n2\n</tool_response>"},
+        {"role": "assistant", "content": r"It is \boxed{2}."},
+    ]
+
+
+def retool(fence: bool = False) -> list[dict[str, Any]]:
+    a, b = (f"```python\n{code}\n```" if fence else code for code in ("print(x)", "print(2)"))
+    text = (
+        f"First I look.\n<code>\n{a}\n</code>\n<interpreter>\n{TRACEBACK}\n</interpreter>\n"
+        f"x is missing.\n<code>{b}</code><interpreter>2</interpreter>" + "\nIt is \\boxed{2}."
+    )
+    return [{"role": "user", "content": "What is 2?"}, {"role": "assistant", "content": text}]
+
+
+@pytest.mark.parametrize("messages", [openai(), openai(False), hermes(), retool(), as_messages(retool(fence=True))])
+def test_formats_hold_the_same_turns(messages: list[dict[str, Any]]) -> None:
+    assert turns_of({"messages": messages}) == TURNS
+
+
+def test_facts_by_hand() -> None:
+    assert facts(TURNS) == {
+        "turns": 3,
+        "calls": 2,
+        "failed": 1,
+        "unanswered": 0,
+        "failures": "NameError",
+        "repaired": True,
+        "words": 3 + 1 + 3 + 1 + 3,
+        "answered": True,
+    }
+    cut = facts(TURNS[:1])
+    assert (cut["repaired"], cut["answered"]) == (False, False)
+    backwards = facts([TURNS[1], TURNS[0], TURNS[2]])
+    assert (backwards["failed"], backwards["repaired"]) == (1, False)
+    waiting = facts([Turn("", (Call("1", "E"), Call("2", None)))])
+    assert (waiting["failed"], waiting["unanswered"], waiting["repaired"]) == (1, 1, False)
+    assert not facts([Turn("I am not sure.", ())])["answered"]
+
+
+def test_summaries_by_hand() -> None:
+    found = summary([facts(TURNS), facts(TURNS[:1]), facts([Turn("", (Call("1", None),))]), facts([Turn("Hm.", ())])])
+    assert found["trajectories"] == 4
+    assert (found["turns"], found["calls"], found["failed"], found["unanswered"], found["words"]) == (6, 4, 2, 1, 17)
+    assert found["failures_by_kind"] == {"NameError": 2}
+    assert found["tool_success"] == 0.25
+    assert (found["calls_per_response"], found["words_per_turn"]) == (1.0, 17 / 6)
+    assert (found["share_with_calls"], found["share_with_failed_call"]) == (0.75, 0.5)
+    assert (found["share_repaired"], found["share_without_answer"]) == (0.25, 0.75)
+    assert summary([facts([Turn("Hm.", ())])])["tool_success"] is None
+
+
+def test_kinds_of_failures() -> None:
+    kinds = {
+        "2": "",
+        "": "",
+        "E": "invalid expression",
+        "E2": "",
+        "no stdout here": "no output",
+        "Error when executing tool: bad name": "tool error",
+        '{"error": "unknown tool"}': "tool error",
+        "Execution timed out after 30 s": "timeout",
+        "TimeLimitExceeded": "timeout",
+        "1\n" + TRACEBACK: "NameError",
+        "sympy.core.sympify.SympifyError: x": "SympifyError",
+        "The error is 0.1": "",
+        "0.1 is the largest Error": "",
+    }
+    assert {text: failure(text) for text in kinds} == kinds
+    assert failure(None) == ""
+
+
+def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_sets_of_the_miniature_are_described(tmp_path: Path) -> None:
+    """Check 18 from the outside: the statistics of written files tell real trajectories from stitched ones."""
+    problems = distinct(
+        Chains(families=["ASM"], fewest=1, longest=3, largest=99), TRAINING, 600, np.random.default_rng(0)
+    )
+    rng = np.random.default_rng(1)
+    made = {
+        "real": [real(one, Expert(deliberative=0.5, corruption=0.125), rng) for one in problems],
+        "stitched": [stitched(one, 0.5, rng) for one in problems],
+    }
+    found = {}
+    for name, trajectories in made.items():
+        path = lines(tmp_path / f"{name}.jsonl", list(map(as_line, trajectories)))
+        describe(trajectories=path, statistics=tmp_path / f"{name}.json", rows=tmp_path / f"{name}.csv")
+        found[name] = json.loads((tmp_path / f"{name}.json").read_text())
+        rows = pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False)
+        assert rows["line"].tolist() == list(range(1, 601))
+        assert rows["calls"].tolist() == [one.response.count("<call>") for one in trajectories]
+        assert rows["failed"].tolist() == [one.response.count("E") for one in trajectories]
+        # turns are what the model wrote between results
+        assert rows["turns"].tolist() == [sum(segment.written for segment in one.segments) for one in trajectories]
+        markers = {"<call>", "</call>", "<result>", "</result>"}
+        words = [
+            sum(word not in markers for s in one.segments if s.written for word in s.words) for one in trajectories
+        ]
+        assert rows["words"].tolist() == words
+    assert found["real"]["share_repaired"] == found["real"]["share_with_failed_call"] > 0.1
+    assert list(found["real"]["failures_by_kind"]) == ["invalid-expression"]
+    assert found["stitched"]["share_repaired"] == found["stitched"]["failed"] == 0
+    assert found["real"]["share_without_answer"] == found["stitched"]["share_without_answer"] == 0
+    assert found["stitched"]["tool_success"] == 1 > found["real"]["tool_success"]
+
+
+def test_parquet_gives_what_json_lines_give(tmp_path: Path) -> None:
+    # a column has one type, so all contents are text
+    plain = [{**message, "content": text_of(message["content"])} for message in openai()]
+    rows = [{"messages": plain}, {"messages": retool()}]
+    pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+    assert [turns for _, turns in read_trajectories(tmp_path / "a.parquet")] == [TURNS, TURNS]
+    assert [turns for _, turns in read_trajectories(lines(tmp_path / "a.jsonl", rows))] == [TURNS, TURNS]
+
+
+def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
+    cases = {
+        '{"text": "a"}': r"line 1 is no trajectory \(KeyError\('messages'\)\); expected trajectories",
+        '{"messages": [{"content": "a"}]}': r"line 1 is no trajectory",
+        '{"messages": 3}': r"line 1 is no trajectory",
+        '{"segments": [3], "prompt": ""}': r"line 1 is no trajectory",
+        "[1]": "line 1 is no JSON object",
+        "": "has no rows",
+    }
+    for text, message in cases.items():
+        (tmp_path / "a.jsonl").write_text(text)
+        with pytest.raises(InputError, match=message):
+            list(read_trajectories(tmp_path / "a.jsonl"))
+    (tmp_path / "a.parquet").write_text("no table")
+    with pytest.raises(InputError, match=r"a.parquet: cannot be read"):
+        list(read_trajectories(tmp_path / "a.parquet"))
+
+
+PLAIN = st.text(st.characters(exclude_characters="<>`"), max_size=12)
+
+
+@given(st.lists(st.tuples(PLAIN, PLAIN.filter(str.strip), PLAIN), max_size=4), PLAIN)
+def test_blocks_come_back_from_their_text(blocks: list[tuple[str, str, str]], rest: str) -> None:
+    parts = [f"{text}<code>{code}</code>\n<interpreter>{out}</interpreter>" for text, code, out in blocks]
+    found, last = blocks_of("".join(parts) + rest)
+    assert [tuple(one) for one in found] == [tuple(part.strip() for part in block) for block in blocks]
+    assert last == rest.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<code>1", "no </code> after the last <code>"),
+        ("<code>1</code> 2", "no <interpreter> after the last </code>"),
+        ("<code>1</code><interpreter>2", "no </interpreter> after the last <interpreter>"),
+        ("<interpreter>1</interpreter>", "<interpreter> in the place of <code>"),
+        ("<code><code>1</code></code>", "<code> in the place of </code>"),
+        ("<code>1</code>a<interpreter>1</interpreter>", "text between a call and its result"),
+        ("<code> </code><interpreter>1</interpreter>", "a call without code"),
+        ("It is 2.", "no call"),
+        ("<code>1</code><interpreter>1</interpreter> ", "no text after the last result"),
+    ],
+)
+def test_rejected_texts_have_a_reason(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        as_messages([{"role": "assistant", "content": text}])
+
+
+def test_converted_rows_are_messages_and_the_others_are_listed(tmp_path: Path) -> None:
+    bad = {"messages": [{"role": "assistant", "content": "none"}]}
+    path = lines(tmp_path / "a.jsonl", [{"messages": retool(fence=True)}, bad, {"text": "b"}, {"messages": retool()}])
+    convert(trajectories=path, messages=tmp_path / "b.jsonl", rejected=tmp_path / "c.csv")
+    made = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text().splitlines()]
+    assert [one["role"] for one in made[0]["messages"]] == ["user", *["assistant", "tool"] * 2, "assistant"]
+    assert made[0] == made[1]
+    assert made[0]["tools"][0]["function"]["name"] == "code_interpreter"
+    assert [turns for _, turns in read_trajectories(tmp_path / "b.jsonl")] == [TURNS, TURNS]
+    rejected = pd.read_csv(tmp_path / "c.csv")
+    assert rejected["line"].tolist() == [2, 3]
+    assert rejected["reason"].tolist() == ["no call", "no messages with role and content (KeyError('messages'))"]
+    with pytest.raises(InputError, match=r"no row can be converted, line 1: no call; expected texts with <code>"):
+        convert(trajectories=lines(path, [bad]), messages=tmp_path / "d.jsonl", rejected=tmp_path / "e.csv")

@@ -1,0 +1,42 @@
+"""Tables of our own runs."""
+
+from __future__ import annotations
+
+from raw2fig.papers.agentic_rl.runs import of_set
+from raw2fig.stats import over_replicates
+from raw2fig.step import Input, table
+from raw2fig.tables import Table, as_markdown
+
+SHOWN = {
+    "calls_per_response": "calls of a trajectory",
+    "tool_success": "calls that succeed",
+    "share_with_failed_call": "trajectories with a failed call",
+    "share_repaired": "trajectories with a failed call that is repaired",
+    "words_per_turn": "words of a turn",
+}
+
+
+@table
+def table_demonstrations(*, real: list[Input], stitched: list[Input]) -> Table:
+    """Demonstrations of the same problems: real trajectories beside stitched ones.
+
+    Parameters
+    ----------
+    real
+        Statistics of real trajectories, of each replicate.
+    stitched
+        The same of stitched ones.
+    """
+    import pandas as pd
+
+    found, written = [], []
+    for name, title in SHOWN.items():
+        row: dict[str, str | float] = {"measure": title}
+        text = {"measure": title}
+        for kind, paths in (("real", real), ("stitched", stitched)):
+            one = over_replicates(of_set(paths, name), least=0)
+            row |= {kind: one.value, f"{kind} low": one.low, f"{kind} high": one.high}
+            text[kind] = f"{one.value:.3g} [{one.low:.3g}, {one.high:.3g}]"
+        found.append(row)
+        written.append(text)
+    return Table(pd.DataFrame(found), as_markdown(pd.DataFrame(written)))

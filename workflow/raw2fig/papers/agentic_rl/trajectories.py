@@ -1,0 +1,146 @@
+"""Sets of trajectories in the formats that are in use, read as turns with calls.
+
+A row has `segments` (ours, `raw2fig.papers.agentic_rl.segments`) or `messages`: chat messages whose calls stand in
+`tool_calls` (OpenAI), in `<tool_call>` tags with results in messages of the tool or in `<tool_response>` tags (Hermes),
+or in the text as `<code>` and `<interpreter>` blocks (ReTool).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from raw2fig.errors import InputError
+from raw2fig.json_lines import read_json_lines
+from raw2fig.papers.agentic_rl.segments import from_line
+from raw2fig.tables import regular_file
+
+EXPECTED = "trajectories with `messages` or `segments`, a JSON object in each line"
+IN_TEXT = (
+    re.compile(r"<call>(.*?)</call>(?:\s*<result>(.*?)</result>)?", re.DOTALL),
+    re.compile(r"<code>(.*?)</code>(?:\s*<interpreter>(.*?)</interpreter>)?", re.DOTALL),
+)
+"""Calls in the text with their results, if they have any: ours, and ReTool's."""
+HERMES_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+HERMES_RESULT = re.compile(r"<tool_response>(.*?)</tool_response>", re.DOTALL)
+
+
+class Call(NamedTuple):
+    """What the tool was given, and what it said; None where no answer is in the trajectory."""
+
+    argument: str
+    result: str | None
+
+
+class Turn(NamedTuple):
+    """What the model wrote in one turn: text, then calls."""
+
+    text: str
+    calls: tuple[Call, ...]
+
+
+def read_trajectories(path: Path) -> Iterator[tuple[int, list[Turn]]]:
+    """Number and turns of each row of JSON lines, or of a Parquet table. Raises `InputError` for a row of another form,
+    and for a file without rows."""
+    rows = read_rows(path)
+    if not rows:
+        raise InputError(path, "has no rows", EXPECTED)
+    for number, row in rows:
+        try:
+            yield number, turns_of(row)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise InputError(path, f"line {number} is no trajectory ({error!r})", EXPECTED) from error
+
+
+def read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The rows of JSON lines or a Parquet table as plain data, with their numbers from 1."""
+    if path.suffix != ".parquet":
+        return read_json_lines(path, EXPECTED)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    regular_file(path)
+    try:
+        return list(enumerate(pq.read_table(path).to_pylist(), 1))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(path, f"cannot be read ({error})", "a whole Parquet file") from error
+
+
+def turns_of(row: Mapping[str, Any]) -> list[Turn]:
+    """The model's turns of a row. Raises `KeyError`, `TypeError`, `AttributeError` or `ValueError` for another form."""
+    if "segments" in row:
+        return in_text(" ".join(from_line(dict(row)).response))
+    return in_messages(row["messages"])
+
+
+def in_text(text: str) -> list[Turn]:
+    """Turns of a text that has calls and results in tags: each call ends a turn."""
+    turns, start = list[Turn](), 0
+    for match in sorted((one for tags in IN_TEXT for one in tags.finditer(text)), key=re.Match.start):
+        argument, result = match.groups()
+        call = Call(argument.strip(), None if result is None else result.strip())
+        turns.append(Turn(text[start : match.start()].strip(), (call,)))
+        start = match.end()
+    rest = text[start:].strip()
+    return [*turns, Turn(rest, ())] if rest or not turns else turns
+
+
+def in_messages(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
+    """Turns of chat messages. A result belongs to the call that it names, otherwise to the first without one."""
+    turns, waiting = list[tuple[str, list[list[Any]]]](), list[list[Any]]()
+    for message in messages:
+        role, text = message["role"], text_of(message.get("content"))
+        if role == "assistant":
+            calls = [[one.get("id"), argument_of(one), None] for one in message.get("tool_calls") or ()]
+            calls += [[None, argument_of(one), None] for one in map(_json, HERMES_CALL.findall(text))]
+            *before, last = in_text(HERMES_CALL.sub("", text))
+            turns += [(turn.text, [[None, *call] for call in turn.calls]) for turn in before]
+            waiting = [[None, *call] for call in last.calls] + calls
+            turns.append((last.text, waiting))
+        elif role == "tool":
+            _give(waiting, text, message.get("tool_call_id"))
+        else:
+            for result in HERMES_RESULT.findall(text):
+                _give(waiting, result.strip(), None)
+    return [Turn(text, tuple(Call(argument, result) for _, argument, result in calls)) for text, calls in turns]
+
+
+def _give(waiting: list[list[Any]], result: str, name: str | None) -> None:
+    """Put a result to its call; one without a call is left out."""
+    open_calls = [call for call in waiting if call[2] is None]
+    named = [call for call in open_calls if name is not None and call[0] == name]
+    for call in (named or open_calls)[:1]:
+        call[2] = result
+
+
+def argument_of(call: Any) -> str:
+    """What a call hands to the tool: the value itself where it is a single text, otherwise JSON; the text of a call
+    that is no JSON object with arguments."""
+    if not isinstance(call, Mapping):
+        return str(call)
+    arguments = (call.get("function") or call).get("arguments")
+    arguments = _json(arguments) if isinstance(arguments, str) else arguments
+    if isinstance(arguments, Mapping):
+        given = {name: value for name, value in arguments.items() if value is not None}  # Parquet fills up structures
+        if len(given) == 1 and isinstance(value := next(iter(given.values())), str):
+            return value
+        return json.dumps(given, sort_keys=True)
+    return json.dumps(call, sort_keys=True) if arguments is None else str(arguments)
+
+
+def text_of(content: Any) -> str:
+    """The text of a message, whose content is a text or a list of parts."""
+    if isinstance(content, str) or content is None:
+        return content or ""
+    return "".join(part if isinstance(part, str) else part.get("text") or "" for part in content)
+
+
+def _json(text: str) -> Any:
+    """The JSON value of a text; the text where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
