@@ -14,7 +14,7 @@ from raw2fig.papers.agentic_rl.tools.outcome import Outcome
 from raw2fig.settings import read
 
 
-def answer(status: str = "Success", **result: Any) -> dict[str, Any]:
+def answer(status: str = "Success", /, **result: Any) -> dict[str, Any]:
     whole = {"status": "Finished", "return_code": 0, "stdout": "42\n", "stderr": "", "execution_time": 0.1}
     return {"status": status, "message": "", "run_result": {**whole, **result}}
 
@@ -73,7 +73,7 @@ def test_an_answer_without_end_is_given_up() -> None:
         ({"status": "SandboxError", "message": "no worker"}, "infra_error", "status 'SandboxError', no worker", ""),
         (answer("UnknownError"), "infra_error", None, ""),
         (answer("Failed", status="Error"), "infra_error", None, ""),
-        (answer(status="Success") | {"run_result": None}, "infra_error", None, ""),
+        (answer() | {"run_result": None}, "infra_error", None, ""),
         (answer(stdout=None), "infra_error", None, ""),
         (answer(return_code="0"), "infra_error", None, ""),
         ([], "infra_error", None, ""),

@@ -53,7 +53,7 @@ def test_defect_8_the_official_wrapper_breaks_right_programs(name: str) -> None:
     code, status = BROKEN[name]
     assert ended(code)[0] == status
     official = ended(code, official=True)
-    assert official[1].rstrip().rpartition("\n")[2].startswith(("SyntaxError: ", "TypeError: "))
+    assert official[1].rstrip().rpartition("\n")[2].startswith(("SyntaxError: ", "IndentationError: ", "TypeError: "))
     assert official[0] == "model_error"
 
 

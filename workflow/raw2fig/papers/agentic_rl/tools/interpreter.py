@@ -55,7 +55,7 @@ def showing_program(code: str) -> str:
     if tree is None and fenced:
         code = fenced[1].strip()
         tree = _parsed(code)
-    if tree is None or not tree.body or not isinstance(end := tree.body[-1], ast.Expr):
+    if tree is None or not tree.body or not isinstance(end := tree.body[-1], ast.Expr) or _prints(end.value):
         return code
     # places of a syntax tree are lines, as the parser counts them, and bytes
     lines = [line.encode() for line in re.split(r"(?<=\n)", code)]
@@ -63,6 +63,10 @@ def showing_program(code: str) -> str:
     stop = sum(map(len, lines[: (end.end_lineno or 1) - 1])) + (end.end_col_offset or 0)
     whole = code.encode()
     return whole[:start].decode() + SHOW.format(whole[start:stop].decode()) + whole[stop:].decode()
+
+
+def _prints(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
 
 
 def _parsed(code: str) -> ast.Module | None:
