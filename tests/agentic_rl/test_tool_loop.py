@@ -93,7 +93,7 @@ def test_check_15_results_in_a_trajectory_are_those_of_running_its_calls_again(
         ([call("1")] * 3, {"model_turns": 3}, "turns", (3, 2, 2)),
         ([call("1")] * 3, {"result_turns": 2}, "turns", (3, 2, 2)),
         ([call("1") + "x" * 300], {"response_length": 200}, "length", (1, 0, 0)),
-        ([call("1")], {"response_length": 130}, "length", (1, 0, 1)),
+        ([call("1")], {"response_length": 80}, "length", (1, 0, 1)),
         ([f"{call('1')} {call('2')}", f"3{END}"], {}, "answer", (2, 1, 1)),
         ([f"{call('1')} {call('2')}", f"3{END}"], {"parallel_calls": 2}, "answer", (2, 1, 2)),
     ],

@@ -113,7 +113,7 @@ def test_a_failed_call_is_tried_again_and_counted() -> None:
 
 def test_two_percent_of_the_window_are_allowed_and_no_more() -> None:
     watch = watch_over(stub(echo), WATCHING.model_copy(update={"retries": 0}))
-    for number in range(1000):
+    for number in range(1001):
         watch.call(lambda number=number: infra_error("now and then") if number % 50 == 0 else echo(f"print({number})"))  # type: ignore[misc]
     with pytest.raises(
         BrokenTools, match="of the last 200 calls failed by the infrastructure, 5 of them: now and then"
