@@ -2,7 +2,8 @@
 
     python benchmarks/agentic_rl_tools.py [--monty FOLDER_OF_PYDANTIC_MONTY]
 
-CPU seconds are those of this process and of its children. All of them must give the same values before any is timed.
+CPU seconds are those of this process and of its children. Of the sandbox they are only a part, because the kernel ends
+its processes: there, calls per second on an idle machine say more. All must give the same values before any is timed.
 pydantic-monty, a restricted interpreter in processes of its own, is timed where it is installed (`pip install --target
 FOLDER pydantic-monty`); it is no dependency.
 """
@@ -71,9 +72,9 @@ def main() -> None:
         given = expressions(number, 0)
         agree(name, run, given[:3])
         rows.append(timed(name, run, given))
-        show(rows[-1])
 
     take("calculator", calculate, words.calls)
+    show(rows[-1])
     if words.monty:
         sys.path.insert(0, str(words.monty))
         from pydantic_monty import Monty  # type: ignore[import-not-found]
@@ -81,10 +82,11 @@ def main() -> None:
         before = cpu_seconds()
         with Monty(binary_path=str(words.monty / "bin/monty")) as pool, pool.checkout() as session:
             take("pydantic-monty, one session", session.feed_run, 10 * words.programs)
-        # its worker is a child that has ended only now
+        # its worker is a child, which has ended only now
         rows[-1]["calls/CPU s"] = 10 * words.programs / (cpu_seconds() - before)
         show(rows[-1])
     take("sandboxed interpreter", lambda text: code_interpreter(text, RUNNING).text, words.programs)
+    show(rows[-1])
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     write_json(rows, RESULT)
 
