@@ -8,7 +8,7 @@ import pytest
 
 from raw2fig.errors import InputError
 from raw2fig.lm.examples import collate
-from raw2fig.papers.agentic_rl.calls import calculator, disabled, evaluate
+from raw2fig.papers.agentic_rl.chain_tool import calculator, disabled
 from raw2fig.papers.agentic_rl.chains import TRAINING, Chains, Problem, chain_tokenizer, distinct
 from raw2fig.papers.agentic_rl.experts import (
     Expert,
@@ -21,6 +21,7 @@ from raw2fig.papers.agentic_rl.experts import (
     text_only,
 )
 from raw2fig.papers.agentic_rl.segments import Trajectory, as_example, as_line, from_line, from_words
+from raw2fig.tasks.calculator import calculate
 
 THREE = Chains(families=["ASM"], fewest=1, longest=3, largest=99)
 FOUR = Chains(families=["ASM"], fewest=1, longest=4, largest=99)
@@ -164,7 +165,7 @@ def test_every_slip_is_an_error_and_every_kind_occurs() -> None:
     rng = np.random.default_rng(5)
     for problem in problems(300, FOUR):
         whole = composed(problem)
-        assert evaluate("".join(whole)) == problem.result
+        assert calculate("".join(whole)) == problem.result
         before = problem.values[-2]
         for words in (whole, single(before, *problem.steps[-1])):
             assert calculator(corrupted(words, rng)) == ["E"]

@@ -1,7 +1,7 @@
 """The problems of the miniature: chains of arithmetic, as words.
 
 `4 7 A 8 M 1 2 ?` asks for (47 + 8) * 12: operations act from left to right, each on the result so far. A model of
-0.1 M weights cannot multiply such numbers by itself, so it needs the tool (`raw2fig.papers.agentic_rl.calls`).
+0.1 M weights cannot multiply such numbers by itself, so it needs the tool (`raw2fig.papers.agentic_rl.chain_tool`).
 """
 
 from __future__ import annotations

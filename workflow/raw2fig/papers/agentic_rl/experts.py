@@ -13,7 +13,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.lm.tokenizer import EOS
-from raw2fig.papers.agentic_rl.calls import Tool, calculator
+from raw2fig.papers.agentic_rl.chain_tool import Tool, calculator
 from raw2fig.papers.agentic_rl.chains import (
     ANSWER,
     CALL,

@@ -4,8 +4,23 @@ from raw2fig.papers.agentic_rl.chains import Chains
 from raw2fig.papers.agentic_rl.clip_study import ClipStudy
 from raw2fig.papers.agentic_rl.demonstrations import Demonstrations
 from raw2fig.papers.agentic_rl.experts import Expert
+from raw2fig.papers.agentic_rl.own_rollouts import Rolling
 from raw2fig.papers.agentic_rl.problems import Sizes
+from raw2fig.papers.agentic_rl.tool_loop import Loop
+from raw2fig.papers.agentic_rl.tools.fusion import Service
+from raw2fig.papers.agentic_rl.tools.interpreter import Running
+from raw2fig.papers.agentic_rl.tools.watch import Watching
 from raw2fig.settings import Record, Replicates
+
+
+class Own(Record):
+    """Your own model with tools, on your own problems."""
+
+    rolling: Rolling
+    loop: Loop
+    watching: Watching
+    running: Running
+    service: Service
 
 
 class Settings(Record):
@@ -17,3 +32,4 @@ class Settings(Record):
     expert: Expert
     demonstrations: Demonstrations
     clip_study: ClipStudy
+    own: Own
