@@ -1,5 +1,5 @@
-"""Agentic RL: what makes a policy with tools learn. The published numbers, what follows from them, and a study of the
-upper clip."""
+"""Agentic RL: what makes a policy with tools learn. The published numbers, a cold start on two kinds of demonstrations,
+and a study of the upper clip."""
 
 from raw2fig.papers.agentic_rl import plan as agentic_rl
 
@@ -64,6 +64,49 @@ rule agentic_rl_describe:
         "--rows {output.rows} &> {log}"
 
 
+rule agentic_rl_cold_start:
+    input:
+        trajectories=agentic_rl.demonstrations(),
+    output:
+        model=directory(agentic_rl.policy()),
+        log=f"{agentic_rl.policy()}.json",
+    log:
+        "<results>/agentic_rl/r{replicate}/logs/cold-start-{kind}.log",
+    wildcard_constraints:
+        kind=any_of(agentic_rl.KINDS),
+    threads: threads_for(config, "train", "agentic_rl_cold_start")
+    resources:
+        **resources_for(config, "train", "agentic_rl_cold_start"),
+    params:
+        code=step_digest("agentic_rl", "cold-start"),
+        supervised=flags(AGENTIC_RL["cold_start"]["supervised"]),
+        optimiser=flags(AGENTIC_RL["cold_start"]["optimiser"]),
+    shell:
+        "raw2fig agentic-rl cold-start --trajectories {input.trajectories} {params.supervised} {params.optimiser} "
+        "--replicate {wildcards.replicate} --model {output.model} --log {output.log} &> {log}"
+
+
+rule agentic_rl_evaluate:
+    input:
+        problems=agentic_rl.problems(),
+        real=agentic_rl.policy(kind="real"),
+        stitched=agentic_rl.policy(kind="stitched"),
+    output:
+        attempts=f"{agentic_rl.ROOT}/r{{replicate}}/evals/attempts.csv",
+        table=agentic_rl.measured(),
+    log:
+        "<results>/agentic_rl/r{replicate}/logs/evaluate.log",
+    threads: threads_for(config, "generate", "agentic_rl_evaluate")
+    resources:
+        **resources_for(config, "generate", "agentic_rl_evaluate"),
+    params:
+        code=step_digest("agentic_rl", "evaluate"),
+        sampling=flags(AGENTIC_RL["sampling"]),
+    shell:
+        "raw2fig agentic-rl evaluate --real {input.real} --stitched {input.stitched} --problems {input.problems} "
+        "{params.sampling} --seed {wildcards.replicate} --attempts {output.attempts} --table {output.table} &> {log}"
+
+
 rule agentic_rl_clip_study:
     output:
         table=agentic_rl.together("uptake"),
@@ -101,9 +144,15 @@ AR_DESCRIBED = {
     kind: [agentic_rl.described(replicate, kind) for replicate in AGENTIC_RL["replicates"]] for kind in agentic_rl.KINDS
 }
 table("agentic_rl", "demonstrations", **AR_DESCRIBED)
+AR_MEASURED = [agentic_rl.measured(replicate) for replicate in AGENTIC_RL["replicates"]]
+figure("agentic_rl", "cold_start", measured=AR_MEASURED)
+table("agentic_rl", "policies", measured=AR_MEASURED)
 figure("agentic_rl", "clips", uptake=agentic_rl.together("uptake"))
 TARGETS["data"] += [
     agentic_rl.demonstrations(replicate, kind) for replicate in AGENTIC_RL["replicates"] for kind in agentic_rl.KINDS
 ]
-TARGETS["evals"] += [agentic_rl.together("uptake")]
-claims("agentic_rl", **AR_PUBLISHED, uptake=agentic_rl.together("uptake"), **AR_DESCRIBED)
+TARGETS["models"] += [
+    agentic_rl.policy(replicate, kind) for replicate in AGENTIC_RL["replicates"] for kind in agentic_rl.KINDS
+]
+TARGETS["evals"] += [agentic_rl.together("uptake"), *AR_MEASURED]
+claims("agentic_rl", **AR_PUBLISHED, uptake=agentic_rl.together("uptake"), **AR_DESCRIBED, measured=AR_MEASURED)

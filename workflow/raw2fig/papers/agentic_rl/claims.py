@@ -9,7 +9,13 @@ from raw2fig.papers.agentic_rl.claims_data import data_measurements
 from raw2fig.papers.agentic_rl.claims_final import final_measurements
 from raw2fig.papers.agentic_rl.claims_recipes import recipe_measurements
 from raw2fig.papers.agentic_rl.published import Published, read_all
-from raw2fig.papers.agentic_rl.runs import clip_measurements, demonstrations_measurements, read_uptake
+from raw2fig.papers.agentic_rl.runs import (
+    clip_measurements,
+    demonstrations_measurements,
+    policy_measurements,
+    read_measured,
+    read_uptake,
+)
 from raw2fig.step import Input, claims
 
 if TYPE_CHECKING:
@@ -29,6 +35,7 @@ def measurements(
     uptake: Input | None = None,
     real: list[Input] | None = None,
     stitched: list[Input] | None = None,
+    measured: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -54,6 +61,8 @@ def measurements(
         Statistics of real trajectories, of each replicate.
     stitched
         The same of stitched ones.
+    measured
+        Tables of `raw2fig agentic-rl evaluate`, of each replicate.
     """
     tables = read_all(
         sft=sft, final=final, recipes=recipes, studies=studies, data=data, settings=settings, numbers=numbers
@@ -62,6 +71,7 @@ def measurements(
         **published_measurements(tables),
         **clip_measurements(read_uptake(uptake) if uptake else None),
         **demonstrations_measurements(real, stitched),
+        **policy_measurements(read_measured(measured) if measured else None),
     }
 
 

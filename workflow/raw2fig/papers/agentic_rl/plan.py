@@ -30,3 +30,13 @@ def demonstrations(replicate: int | str = "{replicate}", kind: str = "{kind}") -
 def described(replicate: int | str = "{replicate}", kind: str = "{kind}") -> str:
     """Statistics of these."""
     return f"{ROOT}/r{replicate}/evals/{kind}.json"
+
+
+def policy(replicate: int | str = "{replicate}", kind: str = "{kind}") -> str:
+    """Folder of the policy that learned from a kind of demonstrations."""
+    return f"{ROOT}/r{replicate}/models/{kind}"
+
+
+def measured(replicate: int | str = "{replicate}") -> str:
+    """Measures of the policies of a replicate."""
+    return f"{ROOT}/r{replicate}/evals/measured.csv"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.claims import Absent
+from raw2fig.papers.agentic_rl.evaluation import ALL, DELIBERATIVE, NO_TOOL, REACTIVE, REAL, STITCHED
 from raw2fig.stats import Estimate, over_replicates, paired
 from raw2fig.tables import read_json, read_table, rows_where
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 UPTAKE = {"replicate": "integer", "regime": "string", "batch": "integer"} | dict.fromkeys(
     ("eps_high", "reward", "held_back"), "number"
 )
+MEASURED = dict.fromkeys(("policy", "manner", "measure"), "string") | {"value": "number", "n": "integer"}
 STRONG_HABIT, WEAK_HABIT, SMALL_STEPS = "strong habit", "weak habit", "strong habit, small updates"
 """Regimes of the clip study that claims are about."""
 CLIPS = ("M1", "M2", "M3")
 """Claims about the clip study."""
+POLICIES = ("M5", "M6", "M7", "M8")
+"""Claims about policies after the cold start."""
 REPAIRED = "M4"
 """The claim about demonstrations."""
 
@@ -61,6 +65,43 @@ def demonstrations_measurements(
             kind: over_replicates(of_set(paths, "share_repaired"), least=0, most=1)
             for kind, paths in (("real", real), ("stitched", stitched))
         }
+    }
+
+
+def read_measured(paths: Sequence[Path]) -> pd.DataFrame:
+    """Rows of `raw2fig agentic-rl evaluate` of all replicates."""
+    import pandas as pd
+
+    return pd.concat(
+        [read_table(path, MEASURED, ("value",)).assign(replicate=place) for place, path in enumerate(paths)],
+        ignore_index=True,
+    )
+
+
+def measure(rows: pd.DataFrame, policy: str, name: str, manner: str = ALL) -> dict[Hashable, float]:
+    """A measure of a policy in each replicate. Raises `Absent` unless all replicates have it."""
+    found = rows_where(rows, policy=policy, manner=manner, measure=name)
+    if len(found) < rows["replicate"].nunique() or found["value"].isna().any():
+        raise Absent(f"not every replicate has the measure {name} of {manner} responses of the policy {policy!r}")
+    return dict(zip(found["replicate"], found["value"], strict=True))
+
+
+def policy_measurements(rows: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """Claim about policies after the cold start → its measurement, or that there are none."""
+    if rows is None:
+        return dict.fromkeys(POLICIES, Absent("no policy was trained"))
+
+    def more(name: str, one: tuple[str, str], other: tuple[str, str]) -> Estimate:
+        before, after = (measure(rows, policy, name, manner) for policy, manner in (other, one))
+        return over_replicates(paired(before, after), least=-1, most=1)
+
+    kinds = (REAL, ALL), (STITCHED, ALL)
+    manners = (REAL, DELIBERATIVE), (REAL, REACTIVE)
+    return {
+        "M5": lambda: {name: more(name, *kinds) for name in ("average", "pass", "maj")},
+        "M6": lambda: more("accuracy", *manners),
+        "M7": lambda: more("tool_success", *manners),
+        "M8": lambda: over_replicates(measure(rows, NO_TOOL, "average of products"), least=0, most=1),
     }
 
 

@@ -1,8 +1,11 @@
 """The section `agentic_rl` of the configuration."""
 
+from raw2fig.lm.batches import Optimiser
 from raw2fig.papers.agentic_rl.chains import Chains
 from raw2fig.papers.agentic_rl.clip_study import ClipStudy
+from raw2fig.papers.agentic_rl.cold_start import Supervised
 from raw2fig.papers.agentic_rl.demonstrations import Demonstrations
+from raw2fig.papers.agentic_rl.evaluation import Sampling
 from raw2fig.papers.agentic_rl.experts import Expert
 from raw2fig.papers.agentic_rl.own_rollouts import Rolling
 from raw2fig.papers.agentic_rl.problems import Sizes
@@ -11,6 +14,13 @@ from raw2fig.papers.agentic_rl.tools.fusion import Service
 from raw2fig.papers.agentic_rl.tools.interpreter import Running
 from raw2fig.papers.agentic_rl.tools.watch import Watching
 from raw2fig.settings import Record, Replicates
+
+
+class ColdStart(Record):
+    """How a policy learns to use the tool."""
+
+    supervised: Supervised
+    optimiser: Optimiser
 
 
 class Own(Record):
@@ -31,5 +41,7 @@ class Settings(Record):
     problems: Sizes
     expert: Expert
     demonstrations: Demonstrations
+    cold_start: ColdStart
+    sampling: Sampling
     clip_study: ClipStudy
     own: Own

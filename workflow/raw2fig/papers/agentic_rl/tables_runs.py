@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raw2fig.papers.agentic_rl.runs import of_set
+from raw2fig.papers.agentic_rl.runs import of_set, read_measured
 from raw2fig.stats import over_replicates
 from raw2fig.step import Input, table
 from raw2fig.tables import Table, as_markdown
@@ -39,4 +39,27 @@ def table_demonstrations(*, real: list[Input], stitched: list[Input]) -> Table:
             text[kind] = f"{one.value:.3g} [{one.low:.3g}, {one.high:.3g}]"
         found.append(row)
         written.append(text)
+    return Table(pd.DataFrame(found), as_markdown(pd.DataFrame(written)))
+
+
+@table
+def table_policies(*, measured: list[Input]) -> Table:
+    """Every measure of every policy, over all its responses and over those of each manner.
+
+    Parameters
+    ----------
+    measured
+        Tables of `raw2fig agentic-rl evaluate`, of each replicate.
+    """
+    import pandas as pd
+
+    rows = read_measured(measured)
+    found, written = [], []
+    for (policy, manner, name), mine in rows.dropna(subset=["value"]).groupby(
+        ["policy", "manner", "measure"], sort=False
+    ):
+        one = over_replicates(dict(zip(mine["replicate"], mine["value"], strict=True)), least=0)
+        about = {"policy": str(policy), "responses": str(manner), "measure": str(name), "replicates": len(mine)}
+        found.append(about | {"value": one.value, "low": one.low, "high": one.high})
+        written.append(about | {"value": f"{one.value:.3g} [{one.low:.3g}, {one.high:.3g}]"})
     return Table(pd.DataFrame(found), as_markdown(pd.DataFrame(written)))
