@@ -100,8 +100,11 @@ def fig_exactness(*, measured: Input) -> Drawing:
             x = [estimate(rows, arm, "updates").value for arm in arms]
             found = [estimate(rows, arm, measure) for arm in arms]
             line_with_band(ax, x, found, name, index)
+            named = -np.inf
             for place, one, arm in zip(x, found, arms, strict=True):
-                ax.annotate(label(arm), (place, one.value), fontsize=6, textcoords="offset points", xytext=(2, 3))
+                if place - named > 0.03 * max(x):  # names of points that lie on each other cannot be read
+                    ax.annotate(label(arm), (place, one.value), fontsize=6, textcoords="offset points", xytext=(2, 3))
+                    named = place
         ax.set_xlabel("token-layer updates of an answer")
         ax.set_ylabel(NAMES.get(measure, "likeliest token as in an exact forward"))
     legend_above(fig, [axes[0]], "What gamma buys: work against exactness, one token a step")
