@@ -103,7 +103,8 @@ def fig_exactness(*, measured: Input) -> Drawing:
             named = -np.inf
             for place, one, arm in zip(x, found, arms, strict=True):
                 if place - named > 0.03 * max(x):  # names of points that lie on each other cannot be read
-                    ax.annotate(label(arm), (place, one.value), fontsize=6, textcoords="offset points", xytext=(2, 3))
+                    beside = (2, 3 - 11 * index)
+                    ax.annotate(label(arm), (place, one.value), fontsize=6, textcoords="offset points", xytext=beside)
                     named = place
         ax.set_xlabel("token-layer updates of an answer")
         ax.set_ylabel(NAMES.get(measure, "likeliest token as in an exact forward"))
