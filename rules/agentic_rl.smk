@@ -104,7 +104,7 @@ rule agentic_rl_evaluate:
         sampling=flags(AGENTIC_RL["sampling"]),
     shell:
         "raw2fig agentic-rl evaluate --real {input.real} --stitched {input.stitched} --problems {input.problems} "
-        "{params.sampling} --seed {wildcards.replicate} --attempts {output.attempts} --table {output.table} &> {log}"
+        "{params.sampling} --replicate {wildcards.replicate} --attempts {output.attempts} --table {output.table} &> {log}"
 
 
 rule agentic_rl_clip_study:

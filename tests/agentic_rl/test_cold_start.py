@@ -11,14 +11,26 @@ import pytest
 from raw2fig.claims import Absent
 from raw2fig.errors import InputError
 from raw2fig.lm.batches import Optimiser
+from raw2fig.lm.examples import IGNORED, collate
 from raw2fig.papers.agentic_rl.chain_tool import calculator
 from raw2fig.papers.agentic_rl.chains import Chains, chain_tokenizer
 from raw2fig.papers.agentic_rl.cold_start import Supervised, cold_start, drawn_batches, encoded, read_demonstrations
 from raw2fig.papers.agentic_rl.demonstrations import Demonstrations, make_trajectories
-from raw2fig.papers.agentic_rl.evaluation import ALL, NO_TOOL, Sampling, answered, calls_of, evaluate, measures, said
+from raw2fig.papers.agentic_rl.evaluation import (
+    ALL,
+    NO_TOOL,
+    SAMPLES,
+    Sampling,
+    answered,
+    calls_of,
+    evaluate,
+    measures,
+    said,
+)
 from raw2fig.papers.agentic_rl.experts import Expert
 from raw2fig.papers.agentic_rl.problems import Sizes, make_problems
 from raw2fig.papers.agentic_rl.runs import measure, policy_measurements, read_measured
+from raw2fig.papers.agentic_rl.segments import Trajectory
 
 pytestmark = pytest.mark.training
 SUPERVISED = Supervised(shape="16/1/2", inner=2, longest=256, updates=3, batch=8)
@@ -68,13 +80,17 @@ def test_a_policy_repeats_itself_and_another_replicate_is_another(made: Path, tm
 
 
 def test_no_result_of_the_tool_is_learned(made: Path) -> None:
-    """The loss does not depend on the words of results; that the policy wrote everything else counts."""
+    """What is learned is what the policy wrote. Labels of results are none, so that no loss is theirs."""
     words, demonstrations = chain_tokenizer(), read_demonstrations(made / "real.jsonl")
     examples = encoded(words, demonstrations, 256)
     for example, one in zip(examples, demonstrations, strict=True):
         assert example.learned is not None
         learned = words.convert_ids_to_tokens(example.ids[example.learned].tolist())
         assert learned == [word for segment in one.segments if segment.written for word in segment.words]
+    batch = collate(examples, 0)
+    assert (batch["labels"] != IGNORED).sum() == sum(int(example.learned.sum()) for example in examples)  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="have the word 'seven'"):
+        encoded(words, [Trajectory(("seven",), ())], 256)
     with pytest.raises(InputError, match="at most longest, 20"):
         encoded(words, demonstrations, 20)
 
@@ -114,7 +130,7 @@ def test_calls_are_those_that_the_tool_answered() -> None:
     mask = [1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1]
     assert calls_of(response.split(), mask) == {"calls": 2, "failed": 1, "turns": 3}
     cut = response.split()[:6]
-    assert calls_of(cut, mask[:6]) == {"calls": 1, "failed": 1, "turns": 1}
+    assert calls_of(cut, mask[:6]) == {"calls": 0, "failed": 0, "turns": 1}  # the result did not come whole
 
 
 def test_check_15_results_in_responses_are_what_the_tool_says(made: Path) -> None:
@@ -146,14 +162,16 @@ def test_policies_are_measured(made: Path, tmp_path: Path) -> None:
         attempts=tmp_path / "a.csv",
         table=tmp_path / "m.csv",
         sampling=SAMPLING,
+        replicate=0,
     )
     attempts = pd.read_csv(tmp_path / "a.csv")
     assert attempts.groupby("policy").size().tolist() == [12, 12, 12]
     table = pd.read_csv(tmp_path / "m.csv").set_index(["policy", "manner", "measure"])["value"]
     for policy, mine in attempts.groupby("policy"):
         assert table[policy, ALL, "average"] == pytest.approx(mine["correct"].mean())
-    rows = read_measured([tmp_path / "m.csv"] * 3)
-    assert measure(rows, NO_TOOL, "accuracy") == dict.fromkeys(range(3), table[NO_TOOL, ALL, "accuracy"])
+    assert table["real", ALL, SAMPLES] == 2
+    rows = read_measured([tmp_path / "m.csv"])
+    assert measure(rows, NO_TOOL, "accuracy") == {0: table[NO_TOOL, ALL, "accuracy"]}
     with pytest.raises(Absent, match="not every replicate"):
         measure(rows, "nobody", "accuracy")
 
@@ -195,13 +213,15 @@ def test_claims_compare_policies_of_the_same_replicate() -> None:
         rows += [replicate("stitched", ALL, name, 0.1 + shift) for name in ("average", "pass", "maj")]
         for name, one, other in (("accuracy", 0.7, 0.5), ("tool_success", 0.8, 0.9)):
             rows += [replicate("real", "deliberative", name, one), replicate("real", "reactive", name, other)]
-        rows.append(replicate(NO_TOOL, ALL, "average of products", 0.01))
+        rows += [replicate(policy, ALL, "average of products", 0.01) for policy in ("real", NO_TOOL)]
         parts.append(pd.DataFrame(rows).assign(replicate=place))
     found: Any = {name: found() for name, found in policy_measurements(pd.concat(parts)).items()}  # type: ignore[operator]
     assert {name: one.value for name, one in found["M5"].items()} == pytest.approx(
         {"average": 0.5, "pass": 0.5, "maj": 0.5}
     )
+    # each replicate has another level, and the same difference: the pairs leave nothing to chance
+    assert all((one.low, one.high) == pytest.approx((0.5, 0.5)) for one in found["M5"].values())
     assert found["M6"].value == pytest.approx(0.2)
     assert found["M7"].value == pytest.approx(-0.1)
-    assert found["M8"].value == pytest.approx(0.01)
+    assert found["M8"]["without"].value == pytest.approx(0.01)
     assert set(policy_measurements(None)) == set(found)

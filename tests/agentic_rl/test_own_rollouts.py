@@ -87,6 +87,7 @@ def test_every_rollout_is_a_row_and_a_line(made: Path, tmp_path: Path, monkeypat
     lines = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
     assert [message["role"] for message in lines[0]["messages"]] == ["user", "assistant", "tool", "assistant"]
     assert lines[0]["messages"][2]["content"] == "42"
+    assert lines[0]["messages"][0]["content"] == "What is 6 * 7?\n\nUse the tool."  # all that the model read
     for line, tokens in zip(lines, rows["tokens"], strict=True):
         assert len(line["ids"]) == len(line["mask"])
         assert sum(line["mask"]) == tokens
@@ -130,6 +131,37 @@ def test_check_20_a_tool_that_breaks_on_the_way_stops_the_run_and_nothing_is_wri
     monkeypatch.setattr(module, "tool_of", lambda *_: (healthy._replace(run=run), calculator_cases()))
     with pytest.raises(BrokenTools, match=r"failed by the infrastructure.*connection refused"):
         roll_out(**asked(made, tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_same_call_of_many_rollouts_may_have_the_same_result(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One easy problem, sampled often: 40 times `6 * 7`, which is no broken tool."""
+    script(monkeypatch)
+    many = ROLLING.model_copy(update={"samples": 40, "at_once": 80})
+    roll_out(**asked(made, tmp_path, rolling=many))
+    assert len(pd.read_csv(tmp_path / "a.csv")) == 80
+
+
+def test_results_follow_the_turn_that_asked_for_them() -> None:
+    found = module.messages(["a", "b", "c"], ["1", "2", "3", "4"], [1, 2])
+    assert [message["content"] for message in found] == ["a", "1", "b", "2", "3", "c"]
+    assert [message["role"] for message in found] == ["assistant", "tool", "assistant", "tool", "tool", "assistant"]
+
+
+def test_a_run_of_which_nothing_is_left_is_an_error(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(monkeypatch)
+    healthy = calculator()
+    lost = healthy._replace(
+        run=lambda expression: infra_error("lost") if expression == "6 * 7" else healthy.run(expression=expression)
+    )
+    monkeypatch.setattr(module, "tool_of", lambda *_: (lost, calculator_cases()))
+    one = ROLLING.model_copy(update={"samples": 1, "at_once": 1})
+    with pytest.raises(BrokenTools, match="failed all 2 rollouts"):
+        roll_out(**asked(made, tmp_path, rolling=one, watching=WATCHING.model_copy(update={"infra_share": 0.9})))
     assert not list(tmp_path.iterdir())
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from raw2fig.attempts import best_at
 from raw2fig.papers.agentic_rl import plan
 from raw2fig.papers.agentic_rl.claims_final import single_runs
 from raw2fig.papers.agentic_rl.claims_recipes import CALLS, differences
@@ -30,7 +31,7 @@ from raw2fig.papers.agentic_rl.published import (
     setting,
     whole,
 )
-from raw2fig.papers.agentic_rl.sampled import drawn_again, even, off_grid, solved, uneven
+from raw2fig.papers.agentic_rl.sampled import even, off_grid, solved, uneven
 from raw2fig.papers.agentic_rl.tables_published import (
     table_data,
     table_final,
@@ -105,7 +106,7 @@ def test_shares_of_a_number_of_items() -> None:
 @pytest.mark.parametrize("right", [0, 1, 5, 31, 32])
 def test_draws_with_replacement_are_those_of_a_simulation(right: int) -> None:
     drawn = np.random.default_rng(0).integers(32, size=(20_000, 32)) < right
-    assert drawn_again(right, 32) == pytest.approx(drawn.any(axis=1).mean(), abs=0.015)
+    assert best_at(right, 32, 32) == pytest.approx(drawn.any(axis=1).mean(), abs=0.015)
 
 
 def test_right_samples_of_problems() -> None:
@@ -121,11 +122,11 @@ def test_the_number_of_solved_problems_lies_in_its_range() -> None:
     rng = np.random.default_rng(1)
     for _ in range(50):
         counts = rng.binomial(32, rng.beta(0.3, 0.8, 30))
-        drawn = 100 * np.mean([drawn_again(int(count), 32) for count in counts])
+        drawn = 100 * np.mean([best_at(int(count), 32, 32) for count in counts])
         average = 100 * counts.mean() / 32
         assert int((counts > 0).sum()) in solved(drawn, average, 30, 32)
     # 63.8 % of draws have the one right sample of each problem
-    assert list(solved(100 * drawn_again(1, 32), 100 / 32, 30, 32)) == [30]
+    assert list(solved(100 * float(best_at(1, 32, 32)), 100 / 32, 30, 32)) == [30]
     assert list(solved(100.0, 100.0, 30, 32)) == [30]
     assert not solved(99.0, 4.38, 30, 32)
 

@@ -75,6 +75,20 @@ def test_greedy_is_generate_of_transformers(network: "PreTrainedModel", words: "
     assert not all(ended)
 
 
+@pytest.mark.parametrize("room", [1, 3, 7])
+def test_a_cache_that_has_to_grow_changes_nothing(
+    room: int, network: "PreTrainedModel", words: "PreTrainedTokenizerBase", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = [row for row in encoded(words, [*PROMPTS, *GENES]) for _ in range(3)]
+    settings = (network, words, prompts, LENGTH, uniforms(len(prompts)))
+    expected = sample(*settings)
+    monkeypatch.setattr("raw2fig.lm.sample.ROOM", room)
+    found = sample(*settings)
+    assert found.ids == expected.ids
+    for one, other in zip(found.logprobs, expected.logprobs, strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+
+
 @pytest.mark.parametrize("temperature", [1.0, 0.6, 2.5])
 @pytest.mark.parametrize("masked", [False, True])
 def test_log_probabilities_are_those_of_a_full_forward_pass(

@@ -21,6 +21,10 @@ SHARED = 0.9
 """Nodes in a row, those that have ended counted too, from which on sorting rows into nodes costs more than it saves."""
 
 
+ROOM = 1024
+"""Positions that a cache has room for at first: responses may be far shorter than they may be."""
+
+
 class Sampled(NamedTuple):
     """Completions of a batch: token ids up to and including end-of-sequence; the log-probability of each token under
     the distribution it was drawn from (after temperature and the repeat mask), 0 for injected ones; and whether each
@@ -301,11 +305,13 @@ def _interrupt(drawing: Drawing, interruption: Interruption, drawn: torch.Tensor
 
 
 def cache_for(model: PreTrainedModel, length: int) -> Cache:
-    """transformers' cache of keys and values, with room for `length` positions from the start.
+    """transformers' cache of keys and values, with room for `length` positions from the start, or for `ROOM` and then
+    twice as many each time it is full.
 
     Its own layers concatenate at each token, and so copy all that came before.
     Layers of other kinds (sliding windows) stay as they are.
     """
+    import torch
     from transformers import DynamicCache
     from transformers.cache_utils import DynamicLayer
 
@@ -316,9 +322,12 @@ def cache_for(model: PreTrainedModel, length: int) -> Cache:
             new = (key_states, value_states)
             if not self.is_initialized:
                 self.lazy_initialization(*new)
-                self.room = [part.new_empty(*part.shape[:2], length, part.shape[3]) for part in new]
+                self.room = [part.new_empty(*part.shape[:2], min(length, ROOM), part.shape[3]) for part in new]
             start = self.get_seq_length()
             end = start + key_states.shape[2]
+            if end > (size := self.room[0].shape[2]):
+                more = max(end, min(length, 2 * size)) - size
+                self.room = [torch.nn.functional.pad(room, (0, 0, 0, more)) for room in self.room]
             for room, part in zip(self.room, new, strict=True):
                 room[:, :, start:end] = part
             self.keys, self.values = (room[:, :, :end] for room in self.room)

@@ -15,11 +15,11 @@ Kind = Literal["syntax", "forbidden", "division", "length", "depth", "size"]
 zero; too many characters; operations nested too deeply; too large a number."""
 
 CHARACTERS = 500
-"""Characters of an expression at most."""
+"""An expression has at most so many characters."""
 DEPTH = 100
-"""Operations inside each other at most. `1 + 2 + 3` are two, one inside the other."""
+"""At most so many operations may be nested. `1 + 2 + 3` are two, one inside the other."""
 DIGITS = 100
-"""Digits of a number at most, also of one on the way to the result."""
+"""A number has at most so many digits, also one on the way to the result."""
 LARGEST = 10**DIGITS - 1
 WRITTEN = re.compile(r"[0-9+\-*/%() \t]*", re.ASCII)
 """What stands in an expression. Whatever else Python would read, a name, a fraction, a text, needs other characters."""

@@ -32,13 +32,13 @@ VOCABULARY = (
     *(CALL, END_CALL, RESULT, END_RESULT, PLAN, ANSWER, ERROR),
 )
 SMALLEST, LARGEST = 2, 99
-"""Operands."""
+"""Range of the operands."""
 BOUND = 10**5
 """All results are below it in size."""
 TRAINING, VALIDATION, TEST = PARTS = ("training", "validation", "test")
 """The model is trained on the first, settings are chosen on the second, the third is reported."""
 SHARES = 8
-"""Of so many problems, one is for validation and one for tests."""
+"""One problem in so many is for validation, and another one for tests."""
 PATIENCE = 1000
 """Draws without a new problem after which no more are looked for."""
 

@@ -84,8 +84,12 @@ def read_demonstrations(path: Path) -> list[Trajectory]:
 
 
 def encoded(words: PreTrainedTokenizerBase, demonstrations: Sequence[Trajectory], longest: int) -> list[Example]:
-    """Demonstrations as token ids. Raises `InputError` for one of more tokens than the model can read."""
-    examples = [as_example(words, one) for one in demonstrations]
+    """Demonstrations as token ids. Raises `InputError` for a word that is none of the miniature's, and for more tokens
+    than the model can read."""
+    try:
+        examples = [as_example(words, one) for one in demonstrations]
+    except KeyError as error:
+        raise InputError("demonstrations", f"have the word {error}", "words of the miniature") from error
     most = max(len(example.ids) for example in examples)
     if most > longest:
         raise InputError("demonstrations", f"one has {most} tokens", f"at most longest, {longest}")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from raw2fig.papers.agentic_rl.chains import ERROR
+from raw2fig.papers.agentic_rl.tools.interpreter import NO_OUTPUT
 from raw2fig.papers.agentic_rl.trajectories import Turn, read_trajectories
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_json, write_table
@@ -23,7 +24,7 @@ EXCEPTION = re.compile(r"^(?:\w+\.)*([A-Z]\w*(?:Error|Exception|Interrupt|Exit))
 """The line of a traceback that names what was raised."""
 FAILURES = (
     ("invalid expression", re.compile(rf"^{ERROR}$")),
-    ("no output", re.compile(r"^no stdout here$")),
+    ("no output", re.compile(f"^{NO_OUTPUT}$")),
     ("timeout", re.compile(r"^.{0,80}\btime(?:d )?-?(?:out|limit ?exceeded)\b", re.IGNORECASE)),
     ("tool error", re.compile(r"^(?:error\b|\{\s*[\"']error[\"']\s*:)", re.IGNORECASE)),
 )
@@ -77,7 +78,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "turns_per_trajectory": total["turns"] / len(rows),
         "calls_per_response": total["calls"] / len(rows),
         "words_per_turn": total["words"] / total["turns"] if total["turns"] else None,
-        "tool_success": 1 - (total["failed"] + total["unanswered"]) / total["calls"] if total["calls"] else None,
+        "tool_success": 1 - total["failed"] / answered if (answered := total["calls"] - total["unanswered"]) else None,
         "share_with_calls": share("calls"),
         "share_with_failed_call": share("failed"),
         "share_repaired": share("repaired"),

@@ -10,6 +10,7 @@ import numpy as np
 from raw2fig.attempts import attempt_metrics, over_problems, tool_use
 from raw2fig.papers.agentic_rl.chain_tool import Tool, calculator, disabled, replies_of
 from raw2fig.papers.agentic_rl.chains import ANSWER, CALL, END_CALL, END_RESULT, ERROR, PLAN, RESULT
+from raw2fig.papers.agentic_rl.experts import DELIBERATIVE, REACTIVE, STITCHED
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_table
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from raw2fig.lm.sample import Sampled
     from raw2fig.lm.tool_use import ToolUse
 
-REAL, STITCHED, NO_TOOL = "real", "stitched", "real, without the tool"
-"""Policies by their demonstrations; the last has a tool that always fails."""
-DELIBERATIVE, REACTIVE, OTHER = "deliberative", "reactive", "other"
-"""Responses that begin with a plan, with a call, and with something else."""
-ALL = "all"
+REAL, NO_TOOL = "real", "real, without the tool"
+"""Policies after real trajectories, beside that after stitched ones; the last has a tool that always fails."""
+OTHER = "other"
+"""Responses that begin with neither a plan (deliberative) nor a call (reactive)."""
+ALL, SAMPLES = "all", "responses to a problem"
 
 
 class Sampling(Record):
@@ -47,9 +48,10 @@ def evaluate(
     attempts: Output,
     table: Output,
     sampling: Annotated[Sampling, At("sampling")],
-    seed: Seed = 0,
+    split: str = "held_out",
+    replicate: Seed,
 ) -> None:
-    """Let policies answer the held-out problems several times.
+    """Let policies answer the problems of a split several times.
 
     Parameters
     ----------
@@ -58,10 +60,12 @@ def evaluate(
     stitched
         Folder of the one that learned from stitched ones.
     problems
-        Table of problems; the split held_out is taken.
+        Table of problems.
     attempts
         A row for each response: policy, problem, sample, prediction, correct, calls, failed, turns, tokens, manner
         (deliberative, reactive or other), steps and operations of the problem.
+    split
+        Split of the table.
     table
         A row for each policy, manner of the responses (or all) and measure: average, pass, maj of all samples; tool
         success, calls of a response, tokens of a turn; share of the manner; and accuracy by steps.
@@ -70,17 +74,17 @@ def evaluate(
 
     from raw2fig.lm.models import load
 
-    frame = read_problems([problems], "held_out", COLUMNS | {"operations": "string", "steps": "integer"})
+    frame = read_problems([problems], split, COLUMNS | {"operations": "string", "steps": "integer"})
     parts = []
     for policy, folder, tool in ((REAL, real, calculator), (STITCHED, stitched, calculator), (NO_TOOL, real, disabled)):
         network, words = load(str(folder))
-        drawn = answered(network.eval(), words, frame["prompt"].tolist(), tool, sampling, seed)
+        drawn = answered(network.eval(), words, frame["prompt"].tolist(), tool, sampling, replicate)
         rows = rows_of(words, drawn, frame, sampling.samples)
         parts.append(pd.DataFrame(rows).assign(policy=policy))
     found = pd.concat(parts, ignore_index=True)
     write_table(found, attempts)
     measured = [row for policy, part in found.groupby("policy", sort=False) for row in measures(str(policy), part)]
-    write_table(pd.DataFrame(measured), table)
+    write_table(pd.DataFrame(measured).assign(replicate=replicate), table)
 
 
 def tools_of(words: PreTrainedTokenizerBase, tool: Tool, most: int) -> ToolUse:
@@ -147,15 +151,17 @@ def said(response: Sequence[str], end: str) -> str:
 
 
 def calls_of(response: Sequence[str], mask: Sequence[int]) -> dict[str, int]:
-    """Calls that were answered, those of them that failed, and turns of the policy. Markers that the policy wrote
+    """Calls whose results came whole, those of them that failed, and turns of the policy. Markers that the policy wrote
     itself are no results."""
     results: list[list[str]] = []
     turns, before = 0, 0
+    result: list[str] = []
     for word, own in zip(response, mask, strict=True):
-        if not own and word == RESULT:
-            results.append([])
-        elif not own and word != END_RESULT:
-            results[-1].append(word)
+        if not own and word == END_RESULT:
+            results.append(result)
+            result = []
+        elif not own and word != RESULT:
+            result.append(word)
         turns += bool(own and not before)
         before = own
     return {"calls": len(results), "failed": sum(result == [ERROR] for result in results), "turns": turns}
@@ -169,6 +175,7 @@ def measures(policy: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
         found.append({"policy": policy, "manner": manner, "measure": measure, "value": value, "n": n})
 
     samples = int(rows["sample"].max()) + 1
+    add(ALL, SAMPLES, samples, len(rows))
     metrics = over_problems(attempt_metrics(rows, [samples])).set_index("metric")["value"]
     for measure in ("average", "pass", "maj"):
         add(ALL, measure, float(metrics[measure]), len(rows))

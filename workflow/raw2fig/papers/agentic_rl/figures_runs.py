@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raw2fig.papers.agentic_rl.evaluation import ALL, DELIBERATIVE, REACTIVE, REAL, STITCHED
+from raw2fig.papers.agentic_rl.evaluation import ALL, REAL, SAMPLES
+from raw2fig.papers.agentic_rl.experts import DELIBERATIVE, REACTIVE, STITCHED
 from raw2fig.papers.agentic_rl.runs import measure, read_measured, read_uptake
 from raw2fig.plotting import Drawing, bars_with_intervals, canvas, legend_above, line_with_band
 from raw2fig.stats import Estimate, over_replicates
@@ -58,13 +59,14 @@ def fig_cold_start(*, measured: list[Input]) -> Drawing:
     """
     rows = read_measured(measured)
     fig, axes = canvas(8.6, 3.8, cols=2)
-    names = {"average": "average@16", "pass": "pass@16", "maj": "maj@16"}
+    samples = int(next(iter(measure(rows, REAL, SAMPLES).values())))
+    names = {name: f"{name}@{samples}" for name in ("average", "pass", "maj")}
     bars_with_intervals(
         axes[0],
         list(names.values()),
         {kind: [_mean(rows, kind, name) for name in names] for kind in (REAL, STITCHED)},
     )
-    axes[0].set(ylabel="share of the problems", ylim=(0, 1))
+    axes[0].set(ylabel="share that is right", ylim=(0, 1))
     mine = rows[(rows["policy"] == REAL) & rows["measure"].str.match(r"accuracy, \d steps")]
     steps = sorted({int(name.split()[1]) for name in mine["measure"]})
     for index, manner in enumerate((DELIBERATIVE, REACTIVE)):
@@ -75,7 +77,7 @@ def fig_cold_start(*, measured: list[Input]) -> Drawing:
     axes[1].set_xticks(steps)
     for ax in axes:
         ax.legend(fontsize=8)
-    fig.suptitle("A policy that saw real calls in its demonstrations uses them", x=0.01, ha="left", fontsize=11)
+    fig.suptitle("After a cold start on real and on stitched trajectories", x=0.01, ha="left", fontsize=11)
     number = rows["replicate"].nunique()
     return Drawing(fig, rows, "", note=f"{number} replicates; whiskers and bands: 95 % t intervals over replicates")
 

@@ -19,7 +19,7 @@ from raw2fig.papers.agentic_rl.tools.interpreter import Running, interpreter
 from raw2fig.papers.agentic_rl.tools.outcome import shown
 from raw2fig.papers.agentic_rl.tools.preflight import Case, calculator_cases, check_tool, interpreter_cases
 from raw2fig.papers.agentic_rl.tools.tool import Tool, calculator
-from raw2fig.papers.agentic_rl.tools.watch import Canary, Watch, Watching
+from raw2fig.papers.agentic_rl.tools.watch import BrokenTools, Canary, Watch, Watching
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, progress, step
 from raw2fig.tables import write_table
@@ -145,10 +145,8 @@ def _roll_all(
     network, tokenizer = load(model)
     go_on = continuing(network.eval(), tokenizer, rolling.temperature, rolling.top_p)
     tools = {tool.name: tool}
-    prompts = [
-        tool_loop.prompt_ids(tokenizer, [{"role": "user", "content": f"{one.problem}\n\n{rolling.instruction}"}], tools)
-        for one in asked
-    ]
+    questions = [{"role": "user", "content": f"{one.problem}\n\n{rolling.instruction}"} for one in asked]
+    prompts = [tool_loop.prompt_ids(tokenizer, [question], tools) for question in questions]
     jobs = [(place, sample) for place in range(len(asked)) for sample in range(rolling.samples)]
     seeds = draw_seeds(len(jobs), seed, 0)
     found: list[tuple[dict[str, Any], dict[str, Any]]] = []
@@ -159,16 +157,25 @@ def _roll_all(
         done = tool_loop.roll_out(go_on, tokenizer, mine, seeds[start : start + len(part)], tools, watch, loop)
         counts.update(watch.end_step())
         found += [
-            told(asked[place], sample, rollout, tokenizer, loop)
+            told(asked[place], questions[place], sample, rollout, tokenizer, loop)
             for (place, sample), rollout in zip(part, done, strict=True)
             if rollout.end != "infra_error"
         ]
     logging.info("calls: %s", ", ".join(f"{name} {number}" for name, number in counts.items()))
+    if not found:
+        raise BrokenTools(
+            "tools", f"the infrastructure failed all {len(jobs)} rollouts", "one at least that it did not"
+        )
     return found
 
 
 def told(
-    asked: Asked, sample: int, rollout: Rollout, tokenizer: PreTrainedTokenizerBase, loop: Loop
+    asked: Asked,
+    question: dict[str, str],
+    sample: int,
+    rollout: Rollout,
+    tokenizer: PreTrainedTokenizerBase,
+    loop: Loop,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """A rollout as a line of trajectories and as a row of attempts."""
     *turns, response = tokenizer.batch_decode([*own_turns(rollout), rollout.ids], skip_special_tokens=True)
@@ -176,7 +183,7 @@ def told(
     line = {
         "id": asked.name,
         "sample": sample,
-        "messages": [{"role": "user", "content": asked.problem}, *_messages(turns, results, loop.parallel_calls)],
+        "messages": [question, *messages(turns, results, rollout.read)],
         "ids": rollout.ids,
         "mask": rollout.mask,
         "end": rollout.end,
@@ -208,12 +215,11 @@ def own_turns(rollout: Rollout) -> list[list[int]]:
     return turns
 
 
-def _messages(turns: Sequence[str], results: Sequence[str], parallel: int) -> list[dict[str, str]]:
-    """Turns and results in the order in which they came; each turn but the last has results."""
-    left = list(results)
-    found = []
-    for turn in turns:
+def messages(turns: Sequence[str], results: Sequence[str], read: Sequence[int]) -> list[dict[str, str]]:
+    """Turns, and after each the results that the model read, as many as `read` says."""
+    found, left = list[dict[str, str]](), list(results)
+    for turn, number in zip(turns, [*read, *[0] * len(turns)], strict=False):
         found.append({"role": "assistant", "content": turn})
-        found += [{"role": "tool", "content": text} for text in left[:parallel]]
-        left = left[parallel:]
+        found += [{"role": "tool", "content": text} for text in left[:number]]
+        left = left[number:]
     return found

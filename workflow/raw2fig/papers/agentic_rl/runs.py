@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.claims import Absent
-from raw2fig.papers.agentic_rl.evaluation import ALL, DELIBERATIVE, NO_TOOL, REACTIVE, REAL, STITCHED
+from raw2fig.papers.agentic_rl.evaluation import ALL, NO_TOOL, REAL
+from raw2fig.papers.agentic_rl.experts import DELIBERATIVE, REACTIVE, STITCHED
 from raw2fig.stats import Estimate, over_replicates, paired
 from raw2fig.tables import read_json, read_table, rows_where
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 UPTAKE = {"replicate": "integer", "regime": "string", "batch": "integer"} | dict.fromkeys(
     ("eps_high", "reward", "held_back"), "number"
 )
-MEASURED = dict.fromkeys(("policy", "manner", "measure"), "string") | {"value": "number", "n": "integer"}
+MEASURED = dict.fromkeys(("policy", "manner", "measure"), "string") | {
+    "value": "number",
+    **dict.fromkeys(("n", "replicate"), "integer"),
+}
 STRONG_HABIT, WEAK_HABIT, SMALL_STEPS = "strong habit", "weak habit", "strong habit, small updates"
 """Regimes of the clip study that claims are about."""
 CLIPS = ("M1", "M2", "M3")
@@ -50,8 +54,11 @@ def gained(rows: pd.DataFrame, regime: str, lower: float, upper: float) -> Estim
 
 
 def of_set(paths: Sequence[Path], name: str) -> dict[Hashable, float]:
-    """One of the statistics of a set of trajectories, in each replicate."""
-    return {place: float(read_json(path)[name]) for place, path in enumerate(paths)}
+    """One of the statistics of a set of trajectories, in each replicate. Raises `Absent` where a set has none."""
+    found = {place: read_json(path)[name] for place, path in enumerate(paths)}
+    if None in found.values():
+        raise Absent(f"not every set of trajectories has the statistic {name}")
+    return {place: float(value) for place, value in found.items()}
 
 
 def demonstrations_measurements(
@@ -72,10 +79,7 @@ def read_measured(paths: Sequence[Path]) -> pd.DataFrame:
     """Rows of `raw2fig agentic-rl evaluate` of all replicates."""
     import pandas as pd
 
-    return pd.concat(
-        [read_table(path, MEASURED, ("value",)).assign(replicate=place) for place, path in enumerate(paths)],
-        ignore_index=True,
-    )
+    return pd.concat([read_table(path, MEASURED, ("value",)) for path in paths], ignore_index=True)
 
 
 def measure(rows: pd.DataFrame, policy: str, name: str, manner: str = ALL) -> dict[Hashable, float]:
@@ -101,7 +105,10 @@ def policy_measurements(rows: pd.DataFrame | None) -> Mapping[str, Measurement]:
         "M5": lambda: {name: more(name, *kinds) for name in ("average", "pass", "maj")},
         "M6": lambda: more("accuracy", *manners),
         "M7": lambda: more("tool_success", *manners),
-        "M8": lambda: over_replicates(measure(rows, NO_TOOL, "average of products"), least=0, most=1),
+        "M8": lambda: {
+            "with": over_replicates(measure(rows, REAL, "average of products"), least=0, most=1),
+            "without": over_replicates(measure(rows, NO_TOOL, "average of products"), least=0, most=1),
+        },
     }
 
 

@@ -1,6 +1,8 @@
 """What a printed percentage of sampled answers can be: shares of a number of items, and pass@n that was drawn with
 replacement."""
 
+from raw2fig.attempts import best_at
+
 NOISE = 0.25
 """Problems that 1,000 resamples of 30 problems may be off: three standard deviations at most."""
 
@@ -11,17 +13,11 @@ def off_grid(percent: float, items: int) -> float:
     return abs(percent - step * round(percent / step))
 
 
-def drawn_again(right: int, samples: int) -> float:
-    """1 - (1 - c / n)^n: the chance that n draws with replacement from n samples, `right` of which are right, have a
-    right one. 0.64 for one right sample of 32, where the plain pass@32 is 1."""
-    return 1.0 - (1.0 - right / samples) ** samples
-
-
 def solved(drawn: float, average: float, problems: int, samples: int) -> range:
     """The numbers of problems with a right sample that agree with a pass@n drawn with replacement (`drawn`) and an
     average, both in percent; none if nothing agrees.
 
-    `drawn_again` is concave: over k problems with a given number of right samples its sum is largest if all have the
+    `best_at` is concave: over k problems with a given number of right samples its sum is largest if all have the
     same number, and smallest if as many as possible have all and the others one.
     """
     wanted, right = drawn / 100 * problems, round(average / 100 * problems * samples)
@@ -47,4 +43,4 @@ def uneven(right: int, k: int, samples: int) -> list[int]:
 
 
 def _sum(counts: list[int], samples: int) -> float:
-    return sum(drawn_again(right, samples) for right in counts)
+    return float(best_at(counts, samples, samples).sum())

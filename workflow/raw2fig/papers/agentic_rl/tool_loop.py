@@ -55,6 +55,8 @@ class Rollout(NamedTuple):
     calls: list[Call]
     """Calls that were executed, each with the outcome at the same place."""
     outcomes: list[Outcome]
+    read: list[int]
+    """Outcomes that the model read, by turn; those of a last turn may have had no room."""
     failures: list[Reason]
     """Why calls could not be read."""
     end: End
@@ -78,6 +80,7 @@ class _Course:
     wanted: list[Call] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    read: list[int] = field(default_factory=list)
     failures: list[Reason] = field(default_factory=list)
     end: End | None = None
 
@@ -88,8 +91,18 @@ class _Course:
 
     def finished(self) -> Rollout:
         assert self.end
-        turns = (self.model_turns, self.result_turns)
-        return Rollout(self.ids, self.mask, self.logprobs, *turns, self.calls, self.outcomes, self.failures, self.end)
+        return Rollout(
+            self.ids,
+            self.mask,
+            self.logprobs,
+            self.model_turns,
+            self.result_turns,
+            self.calls,
+            self.outcomes,
+            self.read,
+            self.failures,
+            self.end,
+        )
 
 
 def prompt_ids(
@@ -129,7 +142,7 @@ def roll_out(
                 _read(course, text, watch, loop)
             calling = [course for course in going if course.end is None]
             wanted = [call for course in calling for call in course.wanted]
-            done = pool.map(lambda call: watch.call(lambda: execute(call, tools)), wanted)
+            done = pool.map(lambda call: watch.call(lambda: execute(call, tools), repr(call)), wanted)
             for course in calling:
                 _receive(course, [next(done) for _ in course.wanted], tokenizer, loop)
     return [course.finished() for course in courses]
@@ -164,6 +177,7 @@ def _receive(course: _Course, outcomes: Sequence[Outcome], tokenizer: PreTrained
         course.end = "length"
         return
     course.append(ids, 0, [0.0] * len(ids))
+    course.read.append(len(outcomes))
     course.result_turns += 1
 
 

@@ -1,7 +1,7 @@
 """`raw2fig elastic-cache compare`: all methods on the same prompts, counted alike (one table with all measures).
 
-Every arm has the same model, prompts, batch size and stopping rule of its own settings, and the effective values are
-read back from the running decoder. A table of arms with other lengths of answers is refused.
+Every arm has the same model, prompts and batch size. What was in force is read back from the running decoder into the
+row of each answer. A table of arms with other lengths of answers is refused.
 """
 
 from __future__ import annotations

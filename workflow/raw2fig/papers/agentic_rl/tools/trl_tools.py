@@ -26,7 +26,7 @@ def trl_interpreter(tool: Tool, watch: Watch, characters: int, cut: Cut) -> Call
         Args:
             code: The code.
         """
-        outcome = watch.call(lambda: tool.run(code=code))
+        outcome = watch.call(lambda: tool.run(code=code), code)
         if outcome.status == "infra_error":
             raise FailedCall("no result")
         text = shown(outcome, characters, cut)

@@ -2,7 +2,7 @@
 
 A policy learns from a dead sandbox as readily as from a living one, and its curves look alive. So the watch ends a run
 when too many calls fail for reasons that are not the model's, when a call with a known answer gives another one twice
-running, and when all calls of a step have the same text.
+running, and when all calls of a step, though they differ, have the same text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Watching(Record):
     window: int = Field(ge=1, description="Number of last calls among which failures are counted.")
     infra_share: float = Field(ge=0, lt=1, description="Share of the window that may fail by the infrastructure.")
     canary_every: int = Field(ge=1, description="Calls between two calls with a known answer.")
-    alike: int = Field(ge=2, description="Calls of a step that may not all have the same text.")
+    alike: int = Field(
+        ge=2, description="Calls of a step that may not all have the same text, unless all are the same."
+    )
     retries: int = Field(ge=0, le=10, description="Further attempts at a call that the infrastructure failed.")
 
 
@@ -61,15 +63,19 @@ class Watch:
     """Of the step so far, by the names in `COUNTED`."""
     stopped: BrokenTools | None = None
     _texts: set[str] = field(default_factory=set)
+    _asked: set[str] = field(default_factory=set)
     _causes: deque[str] = field(default_factory=deque)
     """Of each call in the window, empty where the infrastructure did not fail."""
     _calls: int = 0
     _canary_failed: bool = False
     _lock: Lock = field(default_factory=Lock)
 
-    def call(self, run: Callable[[], Outcome]) -> Outcome:
-        """The outcome of a call, after as many attempts as it may take. Raises `BrokenTools` when the run is to stop,
-        and then at each further call."""
+    def call(self, run: Callable[[], Outcome], asked: str | None = None) -> Outcome:
+        """The outcome of a call, after as many attempts as it may take; `asked` says which call, if that is known: the
+        same ones may all have the same text. Raises `BrokenTools` when the run is to stop, and then at each further
+        call."""
+        with self._lock:
+            self._asked.add(asked if asked is not None else f"call {self._calls}")
         for _ in range(1 + self.watching.retries):
             self.check()
             outcome = run()
@@ -88,13 +94,15 @@ class Watch:
             self.counts["parse_failures"] += len(parsed.failures)
 
     def end_step(self) -> dict[str, int]:
-        """The counts of the step that ends here. Raises `BrokenTools` if all of its calls have the same text."""
+        """The counts of the step that ends here. Raises `BrokenTools` if all of its calls have the same text, though
+        they differ."""
         with self._lock:
             counts = {name: self.counts[name] for name in COUNTED}
             texts, self._texts = self._texts, set()
+            different, self._asked = len(self._asked) > 1, set()
             self.counts.clear()
         answered = counts["ok"] + counts["model_error"]
-        if answered >= self.watching.alike and len(texts) == 1:
+        if different and answered >= self.watching.alike and len(texts) == 1:
             self._stop(f"all {answered} calls of a step give {next(iter(texts))[:80]!r}", "results that differ")
         self.check()
         return counts
