@@ -26,7 +26,9 @@ def test_what_is_kept_adds_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "again", [lambda x: x.add_(1), lambda x: x[:10], lambda x: x.view(10, 100), lambda x: x.t()], ids=str
+    "again",
+    [lambda x: x.add_(1), lambda x: x[:10], lambda x: x.view(10, 100), lambda x: x.t()],
+    ids=["in place", "slice", "view", "transposed"],
 )
 def test_views_and_changes_in_place_need_nothing(again) -> None:
     before = torch.zeros(1000)
