@@ -5,20 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from raw2fig.papers.agentic_rl.chains import (
-    BOUND,
-    PARTS,
-    TEST,
-    TRAINING,
-    VALIDATION,
-    VOCABULARY,
-    Chains,
-    Problem,
-    chain_tokenizer,
-    distinct,
-    draw,
-    parse,
-)
+from raw2fig.papers.agentic_rl.chains import BOUND, VOCABULARY, Chains, Problem, chain_tokenizer, distinct, draw, parse
+from raw2fig.tasks.parts import PARTS, TEST, TRAINING, VALIDATION
 
 CHAINS = Chains(families=["ASM"], fewest=1, longest=4, largest=99)
 

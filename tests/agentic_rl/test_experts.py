@@ -9,7 +9,7 @@ import pytest
 from raw2fig.errors import InputError
 from raw2fig.lm.examples import collate
 from raw2fig.papers.agentic_rl.chain_tool import calculator, disabled
-from raw2fig.papers.agentic_rl.chains import TRAINING, Chains, Problem, chain_tokenizer, distinct
+from raw2fig.papers.agentic_rl.chains import Chains, Problem, chain_tokenizer, distinct
 from raw2fig.papers.agentic_rl.experts import (
     Expert,
     composed,
@@ -22,6 +22,7 @@ from raw2fig.papers.agentic_rl.experts import (
 )
 from raw2fig.papers.agentic_rl.segments import Trajectory, as_example, as_line, from_line, from_words
 from raw2fig.tasks.calculator import calculate
+from raw2fig.tasks.parts import TRAINING
 
 THREE = Chains(families=["ASM"], fewest=1, longest=3, largest=99)
 FOUR = Chains(families=["ASM"], fewest=1, longest=4, largest=99)

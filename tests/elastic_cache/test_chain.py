@@ -7,11 +7,7 @@ import numpy as np
 import pytest
 
 from raw2fig.papers.elastic_cache.chain import (
-    PARTS,
     STEPS,
-    TEST,
-    TRAINING,
-    VALIDATION,
     Chain,
     Problem,
     chain_tokenizer,
@@ -22,6 +18,7 @@ from raw2fig.papers.elastic_cache.chain import (
     few_shot,
 )
 from raw2fig.papers.elastic_cache.prompts import Prompts, make_prompts
+from raw2fig.tasks.parts import PARTS, TEST, TRAINING, VALIDATION
 
 CHAIN = Chain(modulus=5, slots=8, fewest=4, length=48, shots=0)
 

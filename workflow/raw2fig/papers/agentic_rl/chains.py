@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
-from zlib import crc32
 
 import numpy as np
 from pydantic import model_validator
 
 from raw2fig.settings import Field, Record, impossible
+from raw2fig.tasks.parts import part_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,10 +35,6 @@ SMALLEST, LARGEST = 2, 99
 """Range of the operands."""
 BOUND = 10**5
 """All results are below it in size."""
-TRAINING, VALIDATION, TEST = PARTS = ("training", "validation", "test")
-"""The model is trained on the first, settings are chosen on the second, the third is reported."""
-SHARES = 8
-"""One problem in so many is for validation, and another one for tests."""
 PATIENCE = 1000
 """Draws without a new problem after which no more are looked for."""
 
@@ -88,8 +84,8 @@ class Problem(NamedTuple):
 
     @property
     def part(self) -> str:
-        """The part that the problem belongs to, in every replicate: a checksum says it, not chance."""
-        return {0: VALIDATION, 1: TEST}.get(crc32(" ".join(self.prompt()).encode()) % SHARES, TRAINING)
+        """The part that the problem belongs to, in every replicate."""
+        return part_of(" ".join(self.prompt()).encode())
 
 
 def number(value: int) -> list[str]:

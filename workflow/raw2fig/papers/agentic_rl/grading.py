@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from raw2fig.tasks import mathematics
+
 NEAR = 100
 """Characters at the end of a response among which the box is looked for."""
-OPENING = "\\boxed{"
 
 
 def boxed(response: str) -> str:
-    """What stands in the last `\\boxed{...}` of the last `NEAR` characters, with braces inside it; empty where there is
-    none, or where its braces do not close."""
-    end = response[-NEAR:]
-    start = end.rfind(OPENING)
-    if start < 0:
-        return ""
-    depth, begin = 1, start + len(OPENING)
-    for place in range(begin, len(end)):
-        depth += {"{": 1, "}": -1}.get(end[place], 0)
-        if depth == 0:
-            return end[begin:place]
-    return ""
+    """What stands in the last `\\boxed{...}` of the last `NEAR` characters; empty where there is none, or where it does
+    not close."""
+    return mathematics.boxed(response[-NEAR:])
 
 
 def is_right(response: str, answer: str) -> bool:

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import numpy as np
 
 from raw2fig.errors import InputError
-from raw2fig.papers.agentic_rl.chains import TEST, TRAINING, VALIDATION, Chains, Problem, distinct
+from raw2fig.papers.agentic_rl.chains import Chains, Problem, distinct
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Output, step
 from raw2fig.tables import write_table
+from raw2fig.tasks.parts import TEST, TRAINING, VALIDATION
 
 PART_OF = {"warm_start": TRAINING, "train": TRAINING, "validation": VALIDATION, "held_out": TEST}
 """Split of the table → the part that its problems are of."""

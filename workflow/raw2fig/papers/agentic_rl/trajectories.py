@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from raw2fig.errors import InputError
 from raw2fig.json_lines import read_json_lines
 from raw2fig.papers.agentic_rl.segments import from_line
+from raw2fig.papers.agentic_rl.tools.calls import BETWEEN
 from raw2fig.tables import regular_file
 
 EXPECTED = "trajectories with `messages` or `segments`, a JSON object in each line"
@@ -24,7 +25,6 @@ IN_TEXT = (
     re.compile(r"<code>(.*?)</code>(?:\s*<interpreter>(.*?)</interpreter>)?", re.DOTALL),
 )
 """Calls in the text with their results, if they have any: ours, and ReTool's."""
-HERMES_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
 HERMES_RESULT = re.compile(r"<tool_response>(.*?)</tool_response>", re.DOTALL)
 
 
@@ -95,8 +95,8 @@ def in_messages(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
         role, text = message["role"], text_of(message.get("content"))
         if role == "assistant":
             calls = [[one.get("id"), argument_of(one), None] for one in message.get("tool_calls") or ()]
-            calls += [[None, argument_of(one), None] for one in map(_json, HERMES_CALL.findall(text))]
-            *before, last = in_text(HERMES_CALL.sub("", text))
+            calls += [[None, argument_of(one), None] for one in map(_json, BETWEEN.findall(text))]
+            *before, last = in_text(BETWEEN.sub("", text))
             turns += [(turn.text, [[None, *call] for call in turn.calls]) for turn in before]
             waiting = [[None, *call] for call in last.calls] + calls
             turns.append((last.text, waiting))

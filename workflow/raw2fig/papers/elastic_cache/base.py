@@ -11,7 +11,6 @@ from raw2fig.errors import InputError
 from raw2fig.lm.batches import Optimiser, descend
 from raw2fig.lm.models import Shape
 from raw2fig.papers.elastic_cache.chain import (
-    VALIDATION,
     Chain,
     Problem,
     chain_tokenizer,
@@ -25,6 +24,7 @@ from raw2fig.papers.elastic_cache.diffusion import answer_loss
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Output, OutputFolder, progress, step
 from raw2fig.tables import write_json
+from raw2fig.tasks.parts import VALIDATION
 
 if TYPE_CHECKING:
     import torch

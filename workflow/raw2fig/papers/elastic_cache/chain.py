@@ -9,12 +9,12 @@ once, and the sums only one after another. Solved problems may stand before the 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
-from zlib import crc32
 
 import numpy as np
 from pydantic import model_validator
 
 from raw2fig.settings import Field, Record, impossible
+from raw2fig.tasks.parts import SHARES, TRAINING, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +28,6 @@ STEPS = (1, 2, 3)
 """What may be added."""
 LARGEST = 10
 """Largest modulus: sums have one digit."""
-TRAINING, VALIDATION, TEST = PARTS = ("training", "validation", "test")
-"""The model is trained on the first, settings are chosen on the second, the third is reported."""
-SHARES = 8
-"""Of so many problems, one is for validation and one for tests."""
 
 PATIENCE = 100 * SHARES
 """Draws without a new problem after which no more are looked for."""
@@ -87,8 +83,8 @@ class Problem(NamedTuple):
 
     @property
     def part(self) -> str:
-        """The part that the problem belongs to, in every replicate: a checksum says it, not chance."""
-        return {0: VALIDATION, 1: TEST}.get(crc32(bytes([self.first, *self.steps])) % SHARES, TRAINING)
+        """The part that the problem belongs to, in every replicate."""
+        return part_of(bytes([self.first, *self.steps]))
 
 
 def words_of(slots: int) -> int:

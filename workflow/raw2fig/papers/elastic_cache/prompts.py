@@ -7,9 +7,10 @@ from typing import Annotated
 
 import numpy as np
 
-from raw2fig.papers.elastic_cache.chain import TEST, VALIDATION, Chain, distinct, few_shot
+from raw2fig.papers.elastic_cache.chain import Chain, distinct, few_shot
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Output, step
+from raw2fig.tasks.parts import TEST, VALIDATION
 
 
 class Prompts(Record):

@@ -60,12 +60,12 @@ class Watch:
     watching: Watching
     canary: Canary
     counts: Counter[str] = field(default_factory=Counter)
-    """Of the step so far, by the names in `COUNTED`."""
+    """What the step has come to so far, by the names in `COUNTED`."""
     stopped: BrokenTools | None = None
     _texts: set[str] = field(default_factory=set)
     _asked: set[str] = field(default_factory=set)
     _causes: deque[str] = field(default_factory=deque)
-    """Of each call in the window, empty where the infrastructure did not fail."""
+    """Why each call in the window failed by the infrastructure; empty where it did not."""
     _calls: int = 0
     _canary_failed: bool = False
     _lock: Lock = field(default_factory=Lock)
