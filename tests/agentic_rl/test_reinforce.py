@@ -42,7 +42,7 @@ def test_signals_of_the_experts_trajectories() -> None:
     problems = distinct(CHAINS, TRAINING, 60, rng)
     trajectories = [real(one, Expert(deliberative=0.5, corruption=0.5), rng) for one in problems]
     texts = [" ".join(one.response[:-1]) for one in trajectories]  # the end is no part of a text
-    found = signals_of([str(one.result) for one in problems], 200, 8)(texts, list(range(60)), 0)
+    found = np.asarray(signals_of([str(one.result) for one in problems], 200, 8)(texts, list(range(60)), 0))
     counted = [calls_of(one.response, one.mask) for one in trajectories]
     assert found.tolist() == [[1, one["calls"], one["failed"]] for one in counted]
     assert 0 < found[:, 2].sum() < found[:, 1].sum()
@@ -61,7 +61,7 @@ def test_signals_of_the_experts_trajectories() -> None:
     ],
 )
 def test_signals_by_hand(text: str, longest: int, expected: list[float]) -> None:
-    assert signals_of(["42"], longest, 2)([text], [0], 0).tolist() == [expected]
+    np.testing.assert_array_equal(signals_of(["42"], longest, 2)([text], [0], 0), [expected])
 
 
 @pytest.mark.parametrize(
@@ -158,31 +158,31 @@ def test_windows_of_a_run() -> None:
 def planted() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Updates and measures of three replicates with other levels, and the same effects in each."""
     logs, rows = [], []
+    before = {"average": 0.4, "pass": 0.8, "calls_per_response": 2, "tool_success": 0.8}
+    after = {"average": 0.6, "pass": 0.85, "calls_per_response": 1, "tool_success": 0.85}
+    told = {
+        ("real", "all"): before,
+        ("real", "deliberative"): {"share": 0.5},
+        ("weak-real", "all"): {"average": 0.1, "pass": 0.4, "calls_per_response": 1},
+        ("T", "all"): {"average": 0.5},
+        ("TCR", "all"): after,
+        ("TCR", "deliberative"): {"share": 0.9},
+        ("weak-paid", "all"): {"average": 0.05, "calls_per_response": 4},
+        ("weak-unpaid", "all"): {"average": 0.3},
+    }
     for replicate, shift in enumerate((0.0, 0.05, 0.1)):
-
-        def told(
-            policy: str, replicate: int = replicate, shift: float = shift, manner: str = "all", **values: float
-        ) -> None:
-            rows.extend(
-                {
-                    "policy": policy,
-                    "manner": manner,
-                    "measure": name,
-                    "value": value + shift,
-                    "n": 9,
-                    "replicate": replicate,
-                }
-                for name, value in values.items()
-            )
-
-        told("real", average=0.4, **{"pass": 0.8}, calls_per_response=2, tool_success=0.8)
-        told("real", manner="deliberative", share=0.5)
-        told("weak-real", average=0.1, **{"pass": 0.4}, calls_per_response=1)
-        told("T", average=0.5)
-        told("TCR", average=0.6, **{"pass": 0.85}, calls_per_response=1, tool_success=0.85)
-        told("TCR", manner="deliberative", share=0.9)
-        told("weak-paid", average=0.05, calls_per_response=4)
-        told("weak-unpaid", average=0.3)
+        rows += [
+            {
+                "policy": policy,
+                "manner": manner,
+                "measure": name,
+                "value": value + shift,
+                "n": 9,
+                "replicate": replicate,
+            }
+            for (policy, manner), values in told.items()
+            for name, value in values.items()
+        ]
         falling, rising = np.linspace(1, 0, 20), np.linspace(-0.8, -0.6, 20)
         logs += [
             logged("T", replicate, entropy=falling + shift),
