@@ -22,7 +22,9 @@ OURS, AGENT = "Kimi-Dev", "Kimi-Dev (SFT)"
 CLAUDE = "Claude 3.5 Sonnet (241022)"
 SAME_DATA = "SWE-agent-LM"
 """The agent of Table 2 that learned from the same trajectories."""
-GROUPS = PROPRIETARY, LARGE, SMALL = ("proprietary", "open from 100B", "open below 100B")
+SMALL = "open below 100B"
+GROUPS = ("proprietary", "open from 100B", SMALL)
+"""Models of Table 2."""
 SELF_PLAY, RL, MID_TRAINING = CURVES = ("test-time scaling", "RL", "mid-training")
 BASE, PRIOR = "Base", "RL"
 """The priors whose skills are counted."""
