@@ -19,11 +19,10 @@ from raw2fig.papers.agentic_rl.published import (
     after_sft,
     answers,
     score,
-    setting,
     step,
 )
 from raw2fig.papers.agentic_rl.tool_terms import PAPER, RELEASED, of_right, of_wrong
-from raw2fig.published import chance
+from raw2fig.published import chance, setting
 from raw2fig.stats import fact
 from raw2fig.tables import rows_where
 
