@@ -12,7 +12,7 @@ from raw2fig.errors import InputError
 from raw2fig.lm import turns
 from raw2fig.lm.turns import Turn
 from raw2fig.papers.agentic_rl import own_rollouts as module
-from raw2fig.papers.agentic_rl.describe import describe
+from raw2fig.papers.agentic_rl.inspection import inspect
 from raw2fig.papers.agentic_rl.metrics import metrics
 from raw2fig.papers.agentic_rl.own_rollouts import Rolling, read_asked, roll_out
 from raw2fig.papers.agentic_rl.tools.calls import written
@@ -97,7 +97,7 @@ def test_every_rollout_is_a_row_and_a_line(made: Path, tmp_path: Path, monkeypat
     table = pd.read_csv(tmp_path / "m.csv").set_index("metric")["value"]
     assert table["tool_success"] == 1
     assert table["average"] == 0.5
-    describe(trajectories=tmp_path / "t.jsonl", statistics=tmp_path / "s.json", rows=tmp_path / "r.csv")
+    inspect(trajectories=tmp_path / "t.jsonl", statistics=tmp_path / "s.json", rows=tmp_path / "r.csv")
     told = json.loads((tmp_path / "s.json").read_text())
     assert (told["calls_per_response"], told["turns_per_trajectory"], told["share_without_answer"]) == (1, 2, 0)
 
