@@ -13,6 +13,8 @@ from raw2fig.papers.agentic_rl.tool_loop import Loop
 from raw2fig.papers.agentic_rl.tools.fusion import Service
 from raw2fig.papers.agentic_rl.tools.interpreter import Running
 from raw2fig.papers.agentic_rl.tools.watch import Watching
+from raw2fig.papers.agentic_rl.train import Learning
+from raw2fig.rl.recipe import Recipe
 from raw2fig.settings import Record, Replicates
 
 
@@ -27,6 +29,8 @@ class Own(Record):
     """Your own model with tools, on your own problems."""
 
     rolling: Rolling
+    learning: Learning
+    recipe: Recipe
     loop: Loop
     watching: Watching
     running: Running
