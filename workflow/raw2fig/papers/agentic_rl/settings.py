@@ -1,12 +1,14 @@
 """The section `agentic_rl` of the configuration."""
 
 from raw2fig.lm.batches import Optimiser
+from raw2fig.lm.finetune import Training
 from raw2fig.papers.agentic_rl.chains import Chains
 from raw2fig.papers.agentic_rl.clip_study import ClipStudy
 from raw2fig.papers.agentic_rl.cold_start import Supervised
 from raw2fig.papers.agentic_rl.demonstrations import Demonstrations
 from raw2fig.papers.agentic_rl.evaluation import Sampling
 from raw2fig.papers.agentic_rl.experts import Expert
+from raw2fig.papers.agentic_rl.fine_tune import Reading
 from raw2fig.papers.agentic_rl.own_rollouts import Rolling
 from raw2fig.papers.agentic_rl.problems import Sizes
 from raw2fig.papers.agentic_rl.tool_loop import Loop
@@ -29,6 +31,8 @@ class Own(Record):
     """Your own model with tools, on your own problems."""
 
     rolling: Rolling
+    reading: Reading
+    training: Training
     learning: Learning
     recipe: Recipe
     loop: Loop
