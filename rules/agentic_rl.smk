@@ -157,3 +157,7 @@ TARGETS["models"] += [
 ]
 TARGETS["evals"] += [agentic_rl.together("uptake"), *AR_MEASURED]
 claims("agentic_rl", **AR_PUBLISHED, uptake=agentic_rl.together("uptake"), **AR_DESCRIBED, measured=AR_MEASURED)
+
+if any(AGENTIC_RL["pretrained"]["models"].values()):
+
+    include: "agentic_rl/pretrained.smk"

@@ -22,7 +22,15 @@ from raw2fig.papers.agentic_rl.tools.preflight import calculator_cases
 from raw2fig.papers.agentic_rl.tools.tool import calculator
 from raw2fig.papers.agentic_rl.tools.watch import BrokenTools
 
-ROLLING = Rolling(tool="calculator", instruction="Use the tool.", samples=3, temperature=1.0, top_p=1.0, at_once=4)
+ROLLING = Rolling(
+    tool="calculator",
+    instruction="Use the tool.",
+    samples=3,
+    temperature=1.0,
+    top_p=1.0,
+    engine="sampler",
+    at_once=4,
+)
 END = "<|im_end|>"
 
 

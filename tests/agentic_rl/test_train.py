@@ -295,6 +295,17 @@ def test_problems_without_an_answer_are_refused(tmp_path: Path) -> None:
         read_answered(tmp_path / "my.jsonl")
 
 
+def test_curation_chooses_among_the_problems(tmp_path: Path) -> None:
+    lines = [{"problem": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(4)]
+    (tmp_path / "my.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    pd.DataFrame({"problem": ["2", "4"], "pass_rate": [0.5, 0.25]}).to_csv(tmp_path / "chosen.csv", index=False)
+    found = read_answered(tmp_path / "my.jsonl", tmp_path / "chosen.csv")
+    assert [one.answer for one in found] == ["2", "4"]
+    pd.DataFrame({"problem": ["5"], "pass_rate": [0.5]}).to_csv(tmp_path / "chosen.csv", index=False)
+    with pytest.raises(InputError, match="problem '5' is not in"):
+        read_answered(tmp_path / "my.jsonl", tmp_path / "chosen.csv")
+
+
 def test_an_answer_that_no_response_can_give_is_refused(made: Path, tmp_path: Path) -> None:
     (tmp_path / "my.jsonl").write_text(json.dumps({"problem": "Say it.", "answer": "9" * 100}) + "\n")
     with pytest.raises(BrokenTools, match="the reference solution scores"):

@@ -1,5 +1,9 @@
 """The section `agentic_rl` of the configuration."""
 
+from typing import Any
+
+from pydantic import ValidationError, model_validator
+
 from raw2fig.lm.batches import Optimiser
 from raw2fig.lm.finetune import Training
 from raw2fig.papers.agentic_rl.chains import Chains
@@ -11,13 +15,14 @@ from raw2fig.papers.agentic_rl.experts import Expert
 from raw2fig.papers.agentic_rl.fine_tune import Reading
 from raw2fig.papers.agentic_rl.own_rollouts import Rolling
 from raw2fig.papers.agentic_rl.problems import Sizes
+from raw2fig.papers.agentic_rl.settings_pretrained import Pretrained
 from raw2fig.papers.agentic_rl.tool_loop import Loop
 from raw2fig.papers.agentic_rl.tools.fusion import Service
 from raw2fig.papers.agentic_rl.tools.interpreter import Running
 from raw2fig.papers.agentic_rl.tools.watch import Watching
 from raw2fig.papers.agentic_rl.train import Learning
 from raw2fig.rl.recipe import Recipe
-from raw2fig.settings import Record, Replicates
+from raw2fig.settings import Record, Replicates, impossible
 
 
 class ColdStart(Record):
@@ -53,3 +58,16 @@ class Settings(Record):
     sampling: Sampling
     clip_study: ClipStudy
     own: Own
+    pretrained: Pretrained
+
+    @model_validator(mode="after")
+    def _recipes(self) -> Any:
+        for name, changes in self.pretrained.recipes.items():
+            try:
+                Recipe.model_validate({**self.own.recipe.model_dump(), **changes})
+            except ValidationError as error:
+                place = f"pretrained.recipes.{name}"
+                raise impossible(
+                    place, f"is no recipe ({error.errors()[0]['msg']})", "settings that go together"
+                ) from None
+        return self

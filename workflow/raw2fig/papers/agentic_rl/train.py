@@ -33,7 +33,7 @@ from raw2fig.rl.environment import Environment, Played
 from raw2fig.rl.recipe import Recipe
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, step
-from raw2fig.tables import write_json, write_table
+from raw2fig.tables import read_table, write_json, write_table
 
 Term = Literal["paper", "release_intended", "release_effective", "none"]
 """What calls are worth beside the answer (`raw2fig.papers.agentic_rl.tool_terms`)."""
@@ -79,6 +79,7 @@ def train(
     *,
     model: Input,
     problems: Input,
+    chosen: Input | None = None,
     numbers: Input | None = None,
     policy: Output,
     log: Output,
@@ -103,6 +104,8 @@ def train(
         Model folder, with a chat template that trl can read calls from, as those of Qwen2.5 and Qwen3.
     problems
         JSON lines with problem and answer, texts, and maybe id.
+    chosen
+        Table of `raw2fig agentic-rl curate`: only these problems, by their id, which without one is the line.
     numbers
         The published numbers of the rewards, config/agentic_rl/numbers.csv if not given.
     policy
@@ -119,7 +122,7 @@ def train(
     from raw2fig.lm.models import load_tokenizer
     from raw2fig.rl.trainer import grpo
 
-    asked = read_answered(problems)
+    asked = read_answered(problems, chosen)
     single = read_numbers(numbers or SHIPPED.parent / "agentic_rl/numbers.csv")
     tool, cases = tool_of(learning.tool, running, service)
     made = check_tool(tool, cases, loop.workers, loop.characters, loop.cut)
@@ -161,9 +164,17 @@ def train(
     discard(policy)
 
 
-def read_answered(path: Path) -> list[Asked]:
-    """Problems with their answers. Raises `InputError` for one without."""
+def read_answered(path: Path, chosen: Path | None = None) -> list[Asked]:
+    """Problems with their answers; of a table `chosen`, only those. Raises `InputError` for one without an answer, and
+    for one of the table that is not there."""
     found = read_asked(path)
+    if chosen is not None:
+        by_name = {one.name: one for one in found}
+        names = read_table(chosen, {"problem": "string"})["problem"].tolist()
+        missing = next((name for name in names if name not in by_name), None)
+        if missing is not None:
+            raise InputError(chosen, f"problem {missing!r} is not in {path}", "ids of its problems")
+        found = [by_name[name] for name in names]
     for one in found:
         if not one.answer:
             raise InputError(path, f"problem {one.name!r} has no answer", "one for each, which decides its reward")
