@@ -79,7 +79,7 @@ def rewards(calls: int, right: bool | None, numbers: Mapping[str, float]) -> dic
     for term in TERMS:
         both = {True: of_right(term, calls, numbers), False: of_wrong(term, calls, numbers)}
         # sums of tenths
-        rounded = {case: round(value, 10) for case, value in both.items()}
+        rounded = {case: round(float(value), 10) for case, value in both.items()}
         found |= {
             f"reward_{term}": None if right is None else rounded[right],
             f"if_right_{term}": rounded[True],

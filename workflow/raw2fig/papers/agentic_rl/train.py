@@ -207,4 +207,4 @@ def reward(right: bool, calls: int, term: Term, numbers: Mapping[str, float]) ->
     """Reward of an answer after some calls."""
     if term == "none":
         return numbers["reward of a right answer" if right else "reward of a wrong answer"]
-    return of_right(term, calls, numbers) if right else of_wrong(term, calls, numbers)
+    return float(of_right(term, calls, numbers) if right else of_wrong(term, calls, numbers))
