@@ -189,7 +189,7 @@ rule agentic_rl_difficulty:
         "raw2fig agentic-rl pass-rates --samples {output.attempts} --rates {output.rates}) &> {log}"
 
 
-rule agentic_rl_curate:
+rule agentic_rl_curate_pretrained:
     input:
         weak=lambda wildcards: ar_pretrained.rates(AR_REAL["curated"]["weak"], wildcards.replicate),
         strong=lambda wildcards: ar_pretrained.rates(AR_REAL["curated"]["strong"], wildcards.replicate),
@@ -199,7 +199,7 @@ rule agentic_rl_curate:
     log:
         "<results>/agentic_rl/r{replicate}/logs/curate.log",
     resources:
-        **resources_for(config, "light", "agentic_rl_curate"),
+        **resources_for(config, "light", "agentic_rl_curate_pretrained"),
     params:
         code=step_digest("agentic_rl", "curate"),
     shell:
