@@ -67,7 +67,8 @@ def grpo(
     updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run killed and
     started again resumes from its last checkpoint beside `output`.
     """
-    from raw2fig.rl.group_trainer import GroupTrainer, Run, settings_of
+    from raw2fig.rl.group_trainer import GroupTrainer, Run
+    from raw2fig.rl.trl_settings import settings_of
 
     process, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     together = recipe.prompts * processes
