@@ -113,6 +113,8 @@ def test_rollouts_are_rewarded_masked_and_logged(made: Path, tmp_path: Path, mon
             **{"calls": 2, "ok": 2, "model_error": 0, "infra_error": 0}
         }
         assert record["shaping/parse_failures"] == 0
+        # a right answer, a wrong one after a call, and two without
+        assert record["shaping/outcome"] == pytest.approx((1 - 0.9 - 2) / 4)
         assert record["called"] == 0.5
         assert record["solved"] == 0.25
         assert record["truncated"] == 0

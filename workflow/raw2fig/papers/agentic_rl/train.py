@@ -57,16 +57,20 @@ class Learning(Record):
 
 class Signals:
     """The engine's view of rewards of two parts: the first signal says whether an answer is right, the second is the
-    reward. Logs what the tool did since the last update; in a run of several processes, for the first of them."""
+    reward. Logs its mean over rollouts that were not lost, and what the tool did since the last update; in a run of
+    several processes, for the first of them. Where several updates share rollouts, the first has all of their calls."""
 
     def __init__(self, watch: Watch) -> None:
-        self.watch = watch
+        self.watch, self.means = watch, dict[str, float]()
 
     def rewards(self, signals: np.ndarray) -> np.ndarray:
-        return np.asarray(signals[1])
+        found = np.asarray(signals[1])
+        there = found[~np.isnan(found)]
+        self.means = {"outcome": float(there.mean())} if there.size else {}
+        return found
 
     def told(self, advantages: np.ndarray) -> dict[str, float]:
-        return {name: float(number) for name, number in self.watch.end_step().items()}
+        return self.means | {name: float(number) for name, number in self.watch.end_step().items()}
 
     def state(self) -> None:
         return None
@@ -111,8 +115,9 @@ def train(
     policy
         Folder of the trained model.
     log
-        A record for each update: reward, entropy, lengths; under shaping/ the calls, those that went well, mistakes of
-        the model, failures of the infrastructure, calls that cannot be read.
+        A record for each update: entropy, lengths, share of right answers; under shaping/ the reward without the
+        penalty for length, calls, those that went well, mistakes of the model, failures of the infrastructure, and
+        calls that cannot be read.
     checks
         Calls of the tool before the run, with their seconds.
     """
