@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.claims import Absent, Undecided
+from raw2fig.papers.scalerl.assessment import A_TOLD
 from raw2fig.papers.scalerl.compare import CURVES, RUN, first_gain, gain, mean_gain, rates, shared
 from raw2fig.papers.scalerl.fit_runs import FORECAST, of_run, read_fits
 from raw2fig.stats import Estimate, deviation, over_replicates, paired
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 DAPO_CLIPS, CISPO_CLIPS = ("clip-0.05", "clip-0.2", "dapo", "clip-1.0"), ("cispo-4", "minimax", "cispo-8")
 """Arms of the two sweeps, by clip."""
 LEAVE_ONE_OUT = ("dapo", "fp32", "lp", "plan", "batch", "8op", "savg", "npr")
-ESTIMATED = "estimated"
 JOINT = "joint"
 """The arm that is trained on both domains."""
 LAWS = ("S1", "S2", "S3", "S4", "S5")
@@ -140,8 +140,8 @@ def law(
     if judged.empty or begun.empty:
         return dict.fromkeys(LAWS, Absent("no run learns"))
     ends = endings(points, forecasts, list(begun.index))
-    known, foreseen = (table[table["verdict"] == ESTIMATED] for table in (fitted, begun))
-    same = early[early["verdict"] == ESTIMATED].join(known[["a"]], rsuffix="_whole", how="inner")
+    known, foreseen = (table[table["verdict"].isin(A_TOLD)] for table in (fitted, begun))
+    same = early[early["verdict"].isin(A_TOLD)].join(known[["a"]], rsuffix="_whole", how="inner")
     same = same[same.index.get_level_values("arm") == "scalerl"]
     sure = ends.loc[foreseen.index]
     asymptotes = known["a"][known.index.get_level_values("arm") == "scalerl"]
