@@ -214,6 +214,7 @@ def models(c2s: Section) -> list[str]:
 
 def evaluations(c2s: Section) -> list[str]:
     """All tables that figures and claims read."""
-    names = ("scaling", "annotation", "foscttm", "reference.baselines", "spatial", "perturbation", "screen")
+    names = ["scaling", "annotation", "foscttm", "reference.baselines", "spatial", "spatial.baseline", "perturbation"]
+    names += ["screen"]
     maps = [shown(c2s, name) for name in ("annotation", "cells")]
     return [CLASSIFIERS, *maps, *(path for name in names for path in evaluated(c2s, name))]
