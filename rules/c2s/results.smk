@@ -35,6 +35,14 @@ figure(
 )
 figure("c2s", "tissue", scores=C2S_MEASURED["scaling"], baselines=c2s_plan.evaluated(C2S, "reference.baselines"))
 figure("c2s", "spatial", answers=C2S_MEASURED["spatial"], baselines=C2S_MEASURED["neighbours"])
+if c2s_plan.effects(C2S):
+    figure(
+        "c2s",
+        "planted",
+        effects=[effect for effect in c2s_plan.effects(C2S) for _ in C2S["replicates"]],
+        answers=c2s_plan.planted(C2S, "answers"),
+        baselines=c2s_plan.planted(C2S, "baseline"),
+    )
 figure("c2s", "perturbation", scores=C2S_MEASURED["perturbation"])
 figure("c2s", "cells", coordinates=c2s_plan.shown(C2S, "cells"))
 figure("c2s", "grpo", scores=C2S_MEASURED["perturbation"], logs=c2s_plan.grpo_logs(C2S))

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from raw2fig import plotting
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s import figures, figures_maps, figures_perturbation, figures_summary
+from raw2fig.papers.c2s.figures_planted import fig_planted
 from raw2fig.papers.c2s.screen import Hits
 from raw2fig.stats import over_replicates, proportion
 from raw2fig.step import run_step
@@ -305,6 +306,20 @@ def test_spatial(answers: list[Path], neighbours: list[Path], drawn: Figure) -> 
     assert drawn.table["value"].tolist() == [0.5, 0.25, 0.75, 0.75, 0.625]
     # both models without lists give one answer to every question
     assert drawn.table["constant_models"].tolist()[:4] == [2, 2, 0, 0]
+
+
+def test_planted(answers: list[Path], neighbours: list[Path], drawn: Figure) -> None:
+    drawn.draw(fig_planted, effects=[0, 1], answers=answers * 2, baselines=neighbours * 2)
+    whole(drawn)
+    table = drawn.table.set_index(["method", "effect"])
+    assert table["value"].to_dict() == {
+        ("C2S", 0): 0.5,
+        ("C2S", 1): 0.5,
+        ("classifier of gene counts", 0): 0.625,
+        ("classifier of gene counts", 1): 0.625,
+    }
+    with pytest.raises(InputError, match="3 factors for 1 and 1 tables"):
+        drawn.draw(fig_planted, effects=[0, 1, 2], answers=answers, baselines=neighbours)
 
 
 def test_perturbation(scores: list[Path], drawn: Figure) -> None:
