@@ -124,8 +124,8 @@ def measurements(
             ),
         },
         "H9": lambda: weight_changes(read_tables(inertness, CHANGES)),
-        "H10": lambda: less("hero", "hero_no_weight", **hard),
-        "H11": lambda: less("hero_neg_only", "hero_pos_only", **hard),
+        "H10": lambda: less("hero", "hero_no_weight", regimes=("easy",)),
+        "H11": lambda: less("hero_neg_only", "hero_pos_only", regimes=("easy",)),
         "H13": lambda: ranking(read_tables(rollouts, DRAWN), within=True),
     }
     missed = short_of_target(starts or [])
