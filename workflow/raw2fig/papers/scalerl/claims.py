@@ -28,7 +28,7 @@ LEAVE_ONE_OUT = ("dapo", "fp32", "lp", "plan", "8op", "savg", "npr")
 """Choices of ScaleRL that S10 takes back; S13 is about that on groups without variance."""
 JOINT = "joint"
 """The arm that is trained on both domains."""
-LAWS = ("S1", "S2", "S3", "S4", "S5")
+LAWS = ("S1", "S2", "S3", "S4", "S5", "S23")
 """Claims on the law, which are measured together."""
 
 
@@ -135,8 +135,8 @@ def without(replicates: Collection[int], table: pd.DataFrame) -> pd.DataFrame:
 def law(
     points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, forecasts: pd.DataFrame, long: pd.MultiIndex
 ) -> dict[str, Measured | Unmeasured]:
-    """S1 to S5: the fits of runs that learn, mean over the runs of a replicate; `long` names those of the whole budget.
-    What is said about A is about runs whose points identify it, where at least half do."""
+    """S1 to S5 and S23: the fits of runs that learn, mean over the runs of a replicate; `long` names those of the whole
+    budget. What is said about A is about runs whose points identify it, where at least half do."""
     fitted, early = (table.set_index(RUN).dropna(subset=["a"]) for table in (whole, half))
     judged, begun = fitted[fitted.index.isin(long)], early[early.index.isin(long)]
     if judged.empty or begun.empty:
@@ -146,6 +146,7 @@ def law(
     same = early[early["verdict"].isin(A_TOLD)].join(known[["a"]], rsuffix="_whole", how="inner")
     same = same[same.index.get_level_values("arm") == "scalerl"]
     sure = ends.loc[foreseen.index]
+    longest = sure[sure.index.get_level_values("arm") == "scalerl"]
     asymptotes = known["a"][known.index.get_level_values("arm") == "scalerl"]
 
     def where_told(told: pd.DataFrame | pd.Series, judged: pd.DataFrame, found: Callable[[], Measured]) -> Any:
@@ -166,6 +167,7 @@ def law(
         "S3": where_told(foreseen, begun, lambda: over_runs(foreseen["power_a"] - foreseen["a"])),
         "S4": where_told(same, own, lambda: over_runs((same["a"] - same["a_whole"]).abs(), 0, 1)),
         "S5": where_told(asymptotes, own, lambda: deviation(asymptotes)),
+        "S23": where_told(longest, own, lambda: over_runs(longest["error"], 0, 1)),
     }
 
 
