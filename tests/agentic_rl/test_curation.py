@@ -68,6 +68,12 @@ def test_all_are_kept_of_a_model_that_is_the_target() -> None:
             assert quotas(target, target) == target
 
 
+def test_a_bucket_without_problems_is_left_out_and_the_others_keep_their_proportions() -> None:
+    there = {"easy": 0, "medium": 9, "hard": 40}
+    assert quotas(there, {"easy": 7, "medium": 3, "hard": 6}) == {"easy": 0, "medium": 9, "hard": 18}
+    assert quotas({"easy": 0, "medium": 0, "hard": 4}, {"easy": 7, "medium": 3, "hard": 6})["hard"] == 4
+
+
 def table(path: Path, rates: list[float]) -> Path:
     pd.DataFrame({"problem": [f"p{place}" for place in range(len(rates))], "pass_rate": rates}).to_csv(
         path, index=False
@@ -95,7 +101,7 @@ def test_the_step_writes_the_subset_and_its_report(tmp_path: Path) -> None:
     [
         ([0.5, 1.5], [0.5], r"weak.csv: pass_rate 1.5 in row 2 below the header; expected 0 to 1"),
         ([0.5], [0.0, 1.0], r"target: has no problem that is sometimes solved"),
-        ([0.5], [0.5, 0.9], r"rates: have no easy problem; expected some, as 1 of 2 in the target are"),
+        ([0.5], [0.9], r"rates: have no problem as difficult as any of the target"),
     ],
 )
 def test_impossible_subsets_are_refused(tmp_path: Path, weak: list[float], strong: list[float], message: str) -> None:

@@ -7,6 +7,7 @@ easy, medium and hard ones are those of the strong model's problems.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,16 +46,17 @@ def histogram(rates: ArrayLike) -> dict[str, int]:
 
 def quotas(there: Mapping[str, int], target: Mapping[str, int]) -> dict[str, int]:
     """How many problems of each bucket to take of those that are `there`, so that there are as many as possible with
-    the shares of `target`, to less than one problem in each bucket.
+    the shares of `target`, to less than one problem in each bucket. Buckets of which none is there are left out, and
+    the others keep their proportions.
 
-    Raises `InputError` for a target without problems, and for a bucket of the target of which none is there.
+    Raises `InputError` for a target without problems, and where there are none of its buckets.
     """
+    if not any(target.values()):
+        raise InputError("target", "has no problem that is sometimes solved", "pass rates between 0 and 1")
+    target = {bucket: count if there[bucket] else 0 for bucket, count in target.items()}
     whole = sum(target.values())
     if not whole:
-        raise InputError("target", "has no problem that is sometimes solved", "pass rates between 0 and 1")
-    for bucket, count in target.items():
-        if count and not there[bucket]:
-            raise InputError("rates", f"have no {bucket} problem", f"some, as {count} of {whole} in the target are")
+        raise InputError("rates", "have no problem as difficult as any of the target", "pass rates between 0 and 1")
     size = min(there[bucket] * whole // count for bucket, count in target.items() if count)
     exact = {bucket: size * count for bucket, count in target.items()}  # in parts of one whole-th of a problem
     found = {bucket: parts // whole for bucket, parts in exact.items()}
@@ -92,6 +94,8 @@ def curate(
     weak, strong = read_rates(rates), read_rates(target)
     wanted = histogram(strong["pass_rate"])
     rows = chosen_rows(weak["pass_rate"], wanted, np.random.default_rng(seed))
+    if missing := [bucket for bucket, count in histogram(weak["pass_rate"]).items() if wanted[bucket] and not count]:
+        logging.warning("%s has no %s problem: only the others are kept", rates, " and no ".join(missing))
     kept = weak.iloc[rows]
     write_table(kept.assign(difficulty=difficulty(kept["pass_rate"])), chosen)
     counted = {"weak": weak, "strong": strong, "chosen": kept}
