@@ -12,7 +12,7 @@ from raw2fig.papers.agentic_rl.evaluation import SAMPLES
 from raw2fig.papers.agentic_rl.plan import REAL
 from raw2fig.papers.agentic_rl.reinforced import PAID, UNPAID, read_updates
 from raw2fig.papers.agentic_rl.runs import measure, read_measured
-from raw2fig.plotting import Drawing, bars_with_intervals, canvas, legend_above, line_with_band
+from raw2fig.plotting import NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above, line_with_band
 from raw2fig.stats import Estimate, over_replicates
 from raw2fig.step import Input, figure
 from raw2fig.tables import rows_where
@@ -60,6 +60,8 @@ def fig_learning(*, updates: list[Input], measured: list[Input], arms: list[str]
             label: [over_replicates(measure(policies, one, name), least=0, most=1) for name in names]
             for label, one in before_and_after.items()
         },
+        # an arm has the colour of its line
+        (NEUTRAL, *PALETTE),
     )
     axes[2].set(ylabel="held-out problems", ylim=(0, 1))
     return _told(fig, axes, drawn, rows, "RL by the recipes, from the policy after real trajectories")
@@ -76,7 +78,7 @@ def fig_calls(*, updates: list[Input], arms: list[str]) -> Drawing:
     arms
         Arms to draw.
     """
-    return _panels(updates, arms, ("calls", "tool_success", "mean_length"), "RL leads to fewer calls")
+    return _panels(updates, arms, ("calls", "tool_success", "mean_length"), "Calls during RL")
 
 
 @figure
