@@ -135,7 +135,7 @@ def test_policies_and_their_folders() -> None:
     assert found[plan.NO_TOOL] == found["real"] == made[0]
     assert found["TCR"] == f"{made[3]}/TCR"
     assert [name for name, *_ in plan.figures(arms)] == ["learning", "calls"]
-    assert {name for name, *_ in plan.figures(OVERNIGHT)} == {"learning", "calls", *plan.COMPARED}
+    assert {name for name, *_ in plan.figures(OVERNIGHT)} == {*plan.SHOWN, *plan.COMPARED}
     assert plan.inputs("curated", 0)["chosen"] == plan.curated(0)
     assert "chosen" not in plan.inputs("weak", 0)
 

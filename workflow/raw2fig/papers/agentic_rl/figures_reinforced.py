@@ -10,7 +10,7 @@ import numpy as np
 
 from raw2fig.papers.agentic_rl.evaluation import SAMPLES
 from raw2fig.papers.agentic_rl.plan import REAL
-from raw2fig.papers.agentic_rl.reinforced import PAID, UNPAID, read_updates
+from raw2fig.papers.agentic_rl.reinforced import read_updates
 from raw2fig.papers.agentic_rl.runs import measure, read_measured
 from raw2fig.plotting import NEUTRAL, PALETTE, Drawing, bars_with_intervals, canvas, legend_above, line_with_band
 from raw2fig.stats import Estimate, over_replicates
@@ -82,16 +82,18 @@ def fig_calls(*, updates: list[Input], arms: list[str]) -> Drawing:
 
 
 @figure
-def fig_paid(*, updates: list[Input]) -> Drawing:
+def fig_paid(*, updates: list[Input], arms: list[str]) -> Drawing:
     """Draw calls, reward and right answers during RL from a weak start, with and without the reward for calls.
 
     Parameters
     ----------
     updates
         Logs of `raw2fig agentic-rl reinforce`, of each replicate.
+    arms
+        Arms to draw.
     """
     message = "From a weak start: what a reward for the calls of wrong answers teaches"
-    return _panels(updates, (UNPAID, PAID), ("calls", "outcome", "solved"), message)
+    return _panels(updates, arms, ("calls", "outcome", "solved"), message)
 
 
 @figure

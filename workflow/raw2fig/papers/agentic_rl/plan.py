@@ -138,26 +138,29 @@ def chains_of(name: str, section: Mapping[str, Any]) -> Any:
     return section["chains"] if name == MAIN else section["others"][name]
 
 
-RECIPES = ("T", "TC", "TR", "TCR", "SCR")
+SHOWN = {
+    "learning": ("T", "TC", "TR", "TCR", "SCR"),
+    "calls": ("T", "TCR", "TCR-paid"),
+    "paid": ("weak-unpaid", "weak-paid", "weak-paid-R"),
+}
+"""Figure → the arms that it shows, those of them that are trained."""
 COMPARED = {
     "clip_sweep": ("TCR", "TCR-0.315", "TCR-0.35"),
-    "paid": ("weak-unpaid", "weak-paid"),
     "diversity": ("TCR", "narrow"),
     "curation": ("uncurated", "curated"),
     "long_cot": ("TCR", "long-CoT-SFT", "long-CoT", "long-CoT-easy"),
 }
-"""Figure → the arms that it compares."""
+"""Figure → the arms that it compares, all of which it needs."""
 
 
 def figures(arms: Mapping[str, Sequence[str]]) -> list[tuple[str, list[str], list[str]]]:
     """Figures of RL that can be drawn: name, groups with the arms, and the arms to draw where they are not always the
     same ones."""
     group_of = {arm: group for group in groups(arms) for arm in arms[group]}
-    chosen = {"learning": RECIPES, "calls": ("T", "TCR", "TCR-paid")}
-    shown = {name: [arm for arm in some if arm in group_of] for name, some in chosen.items()}
+    shown = {name: [arm for arm in some if arm in group_of] for name, some in SHOWN.items()}
     whole = {name: list(some) for name, some in COMPARED.items() if all(arm in group_of for arm in some)}
     drawn = {name: some for name, some in (shown | whole).items() if some}
     return [
-        (name, list(dict.fromkeys(group_of[arm] for arm in some)), some if name in chosen else [])
+        (name, list(dict.fromkeys(group_of[arm] for arm in some)), some if name in SHOWN else [])
         for name, some in drawn.items()
     ]
