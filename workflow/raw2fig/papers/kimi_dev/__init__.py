@@ -1,0 +1,3 @@
+"""Kimi-Dev: Agentless Training as Skill Prior for SWE-Agents."""
+
+NAME = "Kimi-Dev"
