@@ -32,6 +32,7 @@ from raw2fig.rl.aggregation import completion_weights
 from raw2fig.rl.filters import has_variance
 from raw2fig.rl.losses import kl_penalty, log_ratio
 from raw2fig.rl.recipe import Recipe
+from raw2fig.rl.replay import Replay
 from raw2fig.rl.stream import Rollouts, Stream
 from raw2fig.rl.update import Rewards, Shaping
 
@@ -48,6 +49,7 @@ class Run:
     rewards: Rewards
     shaping: Shaping | None
     stream: Stream
+    replay: Replay | None
     folder: Path  # of checkpoints
     once: torch.Tensor | None = None  # tokens that come once in a completion, bool (vocabulary)
     keep_at: Collection[int] = ()
@@ -125,9 +127,11 @@ class GroupTrainer(GRPOTrainer):
         if place == 0 or self._buffered_inputs is None:
             batch = self._next()
             rows = recipe.prompts * recipe.generations // recipe.accumulate
+            starts = range(0, rows * recipe.accumulate, rows)
+            ends = [*starts[1:], None]  # what is replayed comes with the last micro-batch
             self._buffered_inputs = [
-                {name: tensor[start : start + rows] for name, tensor in batch.items()}
-                for start in range(0, rows * recipe.accumulate, rows)
+                {name: tensor[start:end] for name, tensor in batch.items()}
+                for start, end in zip(starts, ends, strict=True)
             ]
         return self._buffered_inputs[place]
 
@@ -149,7 +153,7 @@ class GroupTrainer(GRPOTrainer):
         )
         first = self.run.process * len(indices)
         mine = slice(first, first + len(indices))
-        return {
+        own = {
             **{name: batch[name] for name in KEPT if name in batch},
             "advantages": torch.from_numpy(advantages.ravel()[mine]).to(behaviour),
             "weights": torch.from_numpy(weights[mine] * self.run.processes).to(behaviour),
@@ -157,6 +161,9 @@ class GroupTrainer(GRPOTrainer):
             "behaviour": behaviour,
             "fresh": fresh,
         }
+        if self.run.replay is None:
+            return own
+        return self.run.replay.extended(step, own, self.scored[:, -1] > 0, self.processing_class.pad_token_id)
 
     def _draw(self, step: int) -> list[int]:
         """Prompt of each completion of this process's next batch; `rollouts` holds the completions, unless vLLM draws
@@ -289,7 +296,9 @@ class GroupTrainer(GRPOTrainer):
         # before trl's own, which ends with the file that makes a checkpoint whole
         path, shaping = self.run.stream_at(self.state.global_step), self.run.shaping
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({**self.run.stream.state(), "shaping": shaping.state() if shaping else None}, path)
+        replay = self.run.replay
+        more = {"shaping": shaping.state() if shaping else None, "replay": replay.state() if replay else None}
+        torch.save({**self.run.stream.state(), **more}, path)
         super()._save_checkpoint(model, trial)
 
 
@@ -315,6 +324,8 @@ class Steps(TrainerCallback):
             run.stream.restore(saved, self._policy())
             if run.shaping:
                 run.shaping.restore(saved["shaping"])
+            if run.replay:
+                run.replay.restore(saved["replay"])
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.trainer.empty:  # no gradient, and no step on those of before

@@ -20,6 +20,7 @@ from raw2fig.lm.models import load
 from raw2fig.lm.tool_use import ToolUse
 from raw2fig.rl.filters import Curriculum
 from raw2fig.rl.recipe import Recipe
+from raw2fig.rl.replay import Replay
 from raw2fig.rl.stream import Stream
 from raw2fig.rl.update import Rewards, Shaping
 from raw2fig.rl.vllm_server import vllm_generation
@@ -49,6 +50,7 @@ def grpo(
     keep_at: Collection[int] = (),
     shaping: Shaping | None = None,
     tools: ToolUse | None = None,
+    replay: Replay | None = None,
 ) -> list[dict[str, float]]:
     """Train the model of folder `base`, save it at `output` and return the log: a record {step, reward, ...} of each
     update.
@@ -59,6 +61,8 @@ def grpo(
 
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`). Completions call `tools`,
     whose results are not trained on but count as length. Raises `InputError` for tools with vLLM.
+
+    Right completions of earlier updates join the batches as `replay` says.
 
     `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. The weights after the
     updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run killed and
@@ -88,6 +92,7 @@ def grpo(
         rewards,
         shaping,
         stream,
+        replay,
         folder,
         once=once,
         keep_at=keep_at,
