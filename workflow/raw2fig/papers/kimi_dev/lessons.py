@@ -13,6 +13,7 @@ from raw2fig.lm.examples import Example
 from raw2fig.papers.kimi_dev import words as w
 from raw2fig.papers.kimi_dev.language import RESULT, Function, values
 from raw2fig.papers.kimi_dev.world import (
+    SYMPTOMS,
     WRITTEN,
     Pick,
     Task,
@@ -25,6 +26,8 @@ from raw2fig.tasks.parts import TRAINING
 
 Part = tuple[list[str], bool]
 Lesson = list[Part]
+QUESTIONS = 3
+"""Further issues of a lesson in localisation."""
 
 
 def diff(task: Task) -> Lesson:
@@ -50,9 +53,14 @@ def commits(pick: Pick, task: Task, world: World) -> Lesson:
     return [([w.HISTORY, *w.issue(task), *w.shown(worse, task.path)], False), ([*answer, w.END], True)]
 
 
-def localisation(task: Task) -> Lesson:
-    """The function that an issue is about, and its file."""
-    return [(w.where_prompt(task), False), ([task.fixed.name, task.path, w.END], True)]
+def localisation(pick: Pick, task: Task) -> Lesson:
+    """The function that an issue is about, and its file; then the same for issues about other functions."""
+    lesson: Lesson = [(w.where_prompt(task), False), ([task.fixed.name, task.path, w.END], True)]
+    others = [(one.name, path) for path, functions in task.files.items() for one in functions if one.name != task.fixed.name]
+    for name, path in shuffled(pick, others, QUESTIONS):
+        subject = SYMPTOMS[name] if pick(2) else name
+        lesson += [(w.title(subject), False), ([name, path, w.END], True)]
+    return lesson
 
 
 def browsing(pick: Pick, task: Task, observations: bool) -> Lesson:
@@ -120,7 +128,7 @@ KINDS: Mapping[str, Callable[[Pick, Task, World], Lesson | None]] = {
     "code": lambda pick, task, world: plain_code(task),
     "diff": lambda pick, task, world: diff(task),
     "commits": commits,
-    "localisation": lambda pick, task, world: localisation(task),
+    "localisation": lambda pick, task, world: localisation(pick, task),
     "browsing": lambda pick, task, world: browsing(pick, task, observations=False),
     "browsing with observations": lambda pick, task, world: browsing(pick, task, observations=True),
     "test": lambda pick, task, world: reproduction(pick, task),

@@ -67,7 +67,7 @@ def body(function: Function) -> list[str]:
 def issue(task: Task) -> list[str]:
     """Who is meant, and what it should do, line by line."""
     lines = zip(task.fixed.targets, task.fixed.terms, strict=True)
-    return [ISSUE, task.subject, ":", *(word for line in lines for word in spoken(*line))]
+    return [*title(task.subject), *(word for line in lines for word in spoken(*line))]
 
 
 def shown(task: Task, path: str) -> list[str]:
@@ -91,8 +91,13 @@ def test_prompt(task: Task, path: str) -> list[str]:
 
 
 def where_prompt(task: Task) -> list[str]:
-    """Asks for the file to edit."""
-    return [WHERE, *issue(task), *tree(task)]
+    """Asks for the file to edit: the repository's functions, and the title of the issue."""
+    return [WHERE, *tree(task), *title(task.subject)]
+
+
+def title(subject: str) -> list[str]:
+    """The first words of an issue."""
+    return [ISSUE, subject, ":"]
 
 
 def block(path: str, target: str, before: Term, after: Term) -> list[str]:
