@@ -20,7 +20,7 @@ def blocks_between(path: str, before: str, after: str) -> list[Block]:
     if not before.strip() and before != after:
         raise ValueError(f"{path} has only empty lines")
     blocks = []
-    for tag, old_start, old_end, start, new_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for tag, old_start, old_end, start, new_end in _opcodes(old, new):
         if tag == "equal":
             continue
         # what stands before this change is already new
@@ -37,10 +37,29 @@ def blocks_between(path: str, before: str, after: str) -> list[Block]:
     return blocks
 
 
+def _opcodes(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
+    """What difflib says of the lines between the first and the last that differ, which is much less to compare."""
+    top = 0
+    while top < min(len(old), len(new)) and old[top] == new[top]:
+        top += 1
+    bottom = 0
+    while bottom < min(len(old), len(new)) - top and old[-1 - bottom] == new[-1 - bottom]:
+        bottom += 1
+    inner = old[top : len(old) - bottom], new[top : len(new) - bottom]
+    return [
+        (tag, *(place + top for place in places))  # type: ignore[misc]
+        for tag, *places in SequenceMatcher(None, *inner, autojunk=False).get_opcodes()
+    ]
+
+
 def _names_one_place(lines: list[str], first: int, last: int) -> bool:
     """Whether these lines are not all empty and stand there once."""
     wanted = lines[first:last]
     if not any(line.strip() for line in wanted):
         return False
     size = last - first
-    return sum(lines[place : place + size] == wanted for place in range(len(lines) - size + 1)) == 1
+    return not any(
+        lines[place] == wanted[0] and lines[place : place + size] == wanted
+        for place in range(len(lines) - size + 1)
+        if place != first
+    )
