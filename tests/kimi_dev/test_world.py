@@ -14,7 +14,17 @@ from raw2fig.papers.kimi_dev.language import Function, Term, canonical, read_fil
 from raw2fig.papers.kimi_dev.lessons import KINDS, reproduction
 from raw2fig.papers.kimi_dev.patches import apply
 from raw2fig.papers.kimi_dev.tasks import EDITS, LONGER, OPERATOR, PARTS, Sizes, audited, collisions, drawn
-from raw2fig.papers.kimi_dev.verifier import Check, original, patched, program, read_check, reproduces, resolves, results, texts
+from raw2fig.papers.kimi_dev.verifier import (
+    Check,
+    original,
+    patched,
+    program,
+    read_check,
+    reproduces,
+    resolves,
+    results,
+    texts,
+)
 from raw2fig.papers.kimi_dev.words import FILE, REPLACE, SEARCH, SPLIT, THINK, fix, reasoning, text_of, vocabulary
 from raw2fig.papers.kimi_dev.world import (
     FEWEST_POINTS,
@@ -149,7 +159,6 @@ def test_check_21_nothing_a_comment_and_white_space_are_worth_nothing() -> None:
         text = f"```python\n### {task.path}\n<<<<<<< SEARCH\n{line}\n=======\n{new}\n>>>>>>> REPLACE\n```\n"
         after = apply(texts(task), text).after
 
-
         assert after is None or not resolves(task, program(after), REWARDED)
 
 
@@ -161,7 +170,6 @@ def test_check_09_deleting_the_function_or_a_test_or_hanging_is_worth_nothing() 
     text = f"```python\n### {task.path}\n<<<<<<< SEARCH\n{line}\n=======\n    while True: pass\n>>>>>>> REPLACE\n```\n"
     after = apply(texts(task), text).after
     assert after is not None
-
 
     assert program(after) is None
     # another function may not change either

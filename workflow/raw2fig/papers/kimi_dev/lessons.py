@@ -56,7 +56,9 @@ def commits(pick: Pick, task: Task, world: World) -> Lesson:
 def localisation(pick: Pick, task: Task) -> Lesson:
     """The function that an issue is about, and its file; then the same for issues about other functions."""
     lesson: Lesson = [(w.where_prompt(task), False), ([task.fixed.name, task.path, w.END], True)]
-    others = [(one.name, path) for path, functions in task.files.items() for one in functions if one.name != task.fixed.name]
+    others = [
+        (one.name, path) for path, functions in task.files.items() for one in functions if one.name != task.fixed.name
+    ]
     for name, path in shuffled(pick, others, QUESTIONS):
         subject = SYMPTOMS[name] if pick(2) else name
         lesson += [(w.title(subject), False), ([name, path, w.END], True)]

@@ -4,15 +4,16 @@ tests (section 3.6)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from raw2fig.json_lines import read_json_lines
+from raw2fig.papers.kimi_dev.arms import ARMS, MIDTRAINED, PLAIN, SFT
 from raw2fig.papers.kimi_dev.matrix import Matrix
 from raw2fig.papers.kimi_dev.patches import apply
-from raw2fig.papers.kimi_dev.roles import Answer, Model, answered, opened
+from raw2fig.papers.kimi_dev.roles import Model, answered, opened
 from raw2fig.papers.kimi_dev.selfplay import winner
+from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR, read_tasks
 from raw2fig.papers.kimi_dev.verifier import (
     Check,
     Program,
@@ -27,14 +28,11 @@ from raw2fig.papers.kimi_dev.verifier import (
 )
 from raw2fig.papers.kimi_dev.voting import majority
 from raw2fig.papers.kimi_dev.words import text_of
-from raw2fig.papers.kimi_dev.world import SCORED, WRITTEN, Task, from_line
+from raw2fig.papers.kimi_dev.world import SCORED, WRITTEN, Task
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from raw2fig.tasks.parts import TEST
 
 SELF_PLAY, MAJORITY, PASS = "self-play", "majority", "pass"
 OLD_TESTS = 3
@@ -45,53 +43,53 @@ class Play(Record):
     """Self-play of a model."""
 
     sizes: list[int] = Field(min_length=1, description="Patches, and as many tests, of a game.")
+    samples: int = Field(ge=2, description="Patches and tests to a task where there is no game.")
 
 
 @step
 def play(
     *,
-    model: Input,
+    midtrained: Input,
+    sft: Input,
+    reinforced: Input,
     tasks: Input,
-    name: str,
     table: Output,
     games: Annotated[Play, At("miniature.play")],
     replicate: Seed,
 ) -> None:
-    """Let a model write patches and tests for tasks, and choose among its patches by its tests.
+    """Let models write patches and tests for tasks, and choose among their patches by their tests.
 
     Parameters
     ----------
-    model
-        Model folder.
+    midtrained
+        Folders of `raw2fig kimi-dev midtrain`.
+    sft
+        Model folder of the cold start.
+    reinforced
+        Folders of `raw2fig kimi-dev reinforce`.
     tasks
-        Tasks of `raw2fig kimi-dev make-tasks`.
-    name
-        What the rows call the model.
+        Folder of `raw2fig kimi-dev make-tasks`.
     table
-        Its measures, each with the number of patches that it belongs to: share of tasks that are resolved by
+        A row for each model, set of tasks, measure and number of patches: share of tasks that are resolved by
         self-play, majority and pass (any of the patches); and over all answers: localised, applies, resolved,
-        reproduces, distinct patches of a task, and words of an answer.
+        reproduces, distinct patches of a task, and words of an answer. Models of mid-training and tasks out of
+        distribution have no games.
     """
-    rows = measures(opened(str(model)), read_tasks(tasks), sorted(games.sizes), np.random.default_rng([replicate, 6]))
     import pandas as pd
 
-    write_table(pd.DataFrame(rows).assign(model=name, replicate=replicate), table)
-
-
-def read_tasks(path: Path) -> list[Task]:
-    """Tasks of a file. Raises `InputError` for lines of another form."""
-    from raw2fig.errors import InputError
-
-    expected = "tasks of `raw2fig kimi-dev make-tasks`"
-    found = []
-    for number, line in read_json_lines(path, expected):
-        try:
-            found.append(from_line(line))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(path, f"line {number} is no task", expected) from error
-    if not found:
-        raise InputError(path, "has no tasks", expected)
-    return found
+    games_of = {SFT: sft, **{arm: reinforced / arm for arm in ARMS}}
+    alone = {part: midtrained / part for part in MIDTRAINED}
+    rounds = [(name, folder, TEST, sorted(games.sizes)) for name, folder in games_of.items()]
+    rounds += [(name, folder, TEST, [games.samples]) for name, folder in alone.items()]
+    rounds += [(name, games_of[name], part, [games.samples]) for name in (SFT, PLAIN) for part in (LONGER, OPERATOR)]
+    rows = []
+    for name, folder, part, sizes in rounds:
+        # the same random numbers for every model
+        found = measures(
+            opened(str(folder)), read_tasks(tasks / f"{part}.jsonl"), sizes, np.random.default_rng([replicate, 6])
+        )
+        rows += [{"model": name, "tasks": part, **row} for row in found]
+    write_table(pd.DataFrame(rows).assign(replicate=replicate), table)
 
 
 def measures(

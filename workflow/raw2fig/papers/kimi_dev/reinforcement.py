@@ -9,9 +9,10 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
+from raw2fig.papers.kimi_dev.arms import PLAIN, POSITIVE, REMEDY
 from raw2fig.papers.kimi_dev.curriculum import Curriculum, begun, grown
-from raw2fig.papers.kimi_dev.playing import read_tasks
 from raw2fig.papers.kimi_dev.roles import ANSWER, Model, drawn, localised, opened
+from raw2fig.papers.kimi_dev.tasks import read_tasks
 from raw2fig.papers.kimi_dev.verifier import patched, resolves
 from raw2fig.papers.kimi_dev.words import edit_prompt
 from raw2fig.papers.kimi_dev.world import REWARDED, Task
@@ -21,11 +22,6 @@ from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, OutputFolder, step
 from raw2fig.tables import write_json, write_table
 from raw2fig.tasks.parts import TRAINING
-
-PLAIN, POSITIVE, REMEDY = "plain", "positive examples", "remedy"
-"""Arms. The last two differ from the first in one thing each: right completions of the last updates come back in the last
-stage; a penalty keeps the policy near the cold start."""
-ARMS = (PLAIN, POSITIVE, REMEDY)
 
 
 class Reinforcement(Record):
@@ -92,7 +88,9 @@ def reinforce(
 
     def run(arm: str, stage: int, base: Path, now: Curriculum, output: Path) -> None:
         asked = [prompts[place] for place in now.used]
-        rows.extend({"arm": arm, "stage": stage, **row} for row in trained(base, asked, settings, arm, output, replicate, stage))
+        rows.extend(
+            {"arm": arm, "stage": stage, **row} for row in trained(base, asked, settings, arm, output, replicate, stage)
+        )
         told.append({"arm": arm, "stage": stage, **now._asdict()})
 
     models.mkdir()

@@ -83,9 +83,7 @@ def answered(
     """Localisations and answers of a role to each task. An answer without a file is empty."""
     places = localised(model, tasks, number, rng)
     # a prompt for every answer, so that its random numbers are its own; those without a file are thrown away
-    prompts = [
-        [ROLES[role](task, path or task.path) for path in row] for task, row in zip(tasks, places, strict=True)
-    ]
+    prompts = [[ROLES[role](task, path or task.path) for path in row] for task, row in zip(tasks, places, strict=True)]
     answers = several(model, prompts, rng)
     kept = [
         [answer if path else [] for path, answer in zip(row, found, strict=True)]

@@ -1,6 +1,7 @@
 """The section `kimi_dev` of the configuration."""
 
 from raw2fig.papers.kimi_dev.matrix import Running
+from raw2fig.papers.kimi_dev.miniature import Miniature
 from raw2fig.papers.kimi_dev.mining import Mining
 from raw2fig.papers.kimi_dev.task_audit import Auditing
 from raw2fig.settings import Record, Replicates
@@ -19,3 +20,4 @@ class Settings(Record):
     replicates: Replicates
     own: Own
     task_audit: Auditing
+    miniature: Miniature

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 
+from raw2fig.errors import InputError
+from raw2fig.json_lines import read_json_lines
 from raw2fig.papers.kimi_dev.language import canonical
-from raw2fig.papers.kimi_dev.verifier import original, patched, program, resolves, texts
+from raw2fig.papers.kimi_dev.verifier import patched, program, resolves, texts
 from raw2fig.papers.kimi_dev.words import FILE, REPLACE, SEARCH, SPLIT, body, code, fix
-from raw2fig.papers.kimi_dev.world import REWARDED, SCORED, Task, World, as_line, draw_tasks
+from raw2fig.papers.kimi_dev.world import REWARDED, SCORED, Task, World, as_line, draw_tasks, from_line
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Output, OutputFolder, step
 from raw2fig.tables import write_table
@@ -61,6 +64,20 @@ def make_tasks(
         (tasks / f"{part}.jsonl").write_text("".join(json.dumps(as_line(task)) + "\n" for task in found))
         rows += [{"part": part, **row} for row in audited(found)]
     write_table(pd.DataFrame(rows).assign(replicate=replicate), audit)
+
+
+def read_tasks(path: Path) -> list[Task]:
+    """Tasks of a file. Raises `InputError` for lines of another form."""
+    expected = "tasks of `raw2fig kimi-dev make-tasks`"
+    found = []
+    for number, line in read_json_lines(path, expected):
+        try:
+            found.append(from_line(line))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(path, f"line {number} is no task", expected) from error
+    if not found:
+        raise InputError(path, "has no tasks", expected)
+    return found
 
 
 def drawn(rng: np.random.Generator, world: World, sizes: Sizes, part: str) -> list[Task]:

@@ -54,6 +54,13 @@ class Supervised(Record):
     optimiser: Optimiser
 
 
+class Trainings(Record):
+    """The two trainings from first weights."""
+
+    base: Supervised
+    midtraining: Supervised
+
+
 @step
 def midtrain(
     *,
@@ -61,26 +68,27 @@ def midtrain(
     log: Output,
     network: Annotated[Network, At("miniature.network")],
     world: Annotated[World, At("miniature.world")],
-    base: Annotated[Supervised, At("miniature.base")],
-    midtraining: Annotated[Supervised, At("miniature.midtraining")],
+    trainings: Annotated[Trainings, At("miniature.trainings")],
     replicate: Seed,
 ) -> None:
-    """Train a base model on code, and go on with the mix of mid-training.
+    """Train a base model on code alone, and another one from the same first weights on the mix of mid-training.
 
     Parameters
     ----------
     models
-        Folders `base`, `mid1`, `mid2` and `mid3`: the base model, and the model after one, two and three thirds of
-        mid-training.
+        Folders `base`, `mid1`, `mid2` and `mid3`: the base model, and the other one after one, two and three thirds of
+        its training.
     log
         Weights of the model, and the loss of each update of both trainings, in nats per learned token.
     """
     from raw2fig.lm.models import build_tiny_llama, save
 
-    words = tokenizer()
+    words, base, midtraining = tokenizer(), trainings.base, trainings.midtraining
     model = build_tiny_llama(network.shape, words, network.inner, network.longest, False, replicate)
+    start = {name: weight.clone() for name, weight in model.state_dict().items()}
     before = taught(model, words, world, base, network.longest, np.random.default_rng([replicate, 1]))
     save(model, words, models / "base")
+    model.load_state_dict(start)
     thirds = {(midtraining.updates * part) // 3: models / f"mid{part}" for part in (1, 2)}
     after = taught(
         model, words, world, midtraining, network.longest, np.random.default_rng([replicate, 2]), kept=thirds

@@ -113,7 +113,9 @@ def fix(task: Task) -> list[str]:
 
 def reasoning(task: Task) -> list[str]:
     """Which lines of the code do what the issue says."""
-    lines = [word for line, target in enumerate(task.fixed.targets) for word in (target, FAIL if line == task.line else OK)]
+    lines = [
+        word for line, target in enumerate(task.fixed.targets) for word in (target, FAIL if line == task.line else OK)
+    ]
     return [THINK, *lines, DONE]
 
 

@@ -183,5 +183,3 @@ def from_line(line: dict[str, Any]) -> Task:
 
     files = {path: tuple(map(function, functions)) for path, functions in line["files"].items()}
     return Task(files, line["path"], int(line["line"]), function(line["fixed"]), bool(line["symptom"]))
-
-

@@ -1,0 +1,155 @@
+"""An agent of the miniature: it sees files, replaces lines, runs a test and submits, one action a turn (section 3.7).
+
+CAT path            shows a file
+SED line TO line    replaces a line of the file that was shown last
+RUN                 runs the test of the issue
+STOP                submits
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from raw2fig.papers.kimi_dev import words as w
+from raw2fig.papers.kimi_dev.language import Function
+from raw2fig.papers.kimi_dev.lessons import Lesson
+from raw2fig.papers.kimi_dev.patches import apply
+from raw2fig.papers.kimi_dev.roles import UNFINISHED, Answer
+from raw2fig.papers.kimi_dev.verifier import Check, passes, program, resolves, results, texts
+from raw2fig.papers.kimi_dev.world import SCORED, WRITTEN, Pick, Task, World, mutants, shuffled
+
+Stage = Literal["explore", "reproduce", "edit", "re-test", "look again", "submit", "none"]
+ACTION = 16
+"""Words of an action, at most."""
+
+
+class State(NamedTuple):
+    """A task, its files as they are now, the file that was shown last, and all words so far."""
+
+    task: Task
+    files: dict[str, str]
+    path: str
+    words: tuple[str, ...]
+    stages: tuple[Stage, ...] = ()
+    right: tuple[bool, ...] = ()  # after each turn: whether what would be submitted is right
+    submitted: bool = False
+
+
+def begun(task: Task) -> State:
+    """Before the first turn."""
+    return State(task, texts(task), "", (w.TOOLS, *w.issue(task), *w.tree(task)))
+
+
+def shown(files: dict[str, str], path: str) -> list[str]:
+    """A file as it is now, in words."""
+    found = program({path: files[path]})
+    return [w.TEXT, path, *(word for one in (found or {}).values() for word in w.body(one))]
+
+
+def done(state: State, action: Answer) -> State:
+    """The state after an action, with what the agent is shown. What is no action is answered with FAIL."""
+    task, files, path = state.task, state.files, state.path
+    edited = "edit" in state.stages
+    stage: Stage = "none"
+    seen = [w.FAIL]
+    submitted = False
+    match action:
+        case [w.CAT, asked] if asked in files:
+            path, seen, stage = asked, shown(files, asked), "look again" if edited else "explore"
+        case [w.SED, *lines] if w.TO in lines:
+            cut = lines.index(w.TO)
+            answer = [w.FILE, path, w.SEARCH, *lines[:cut], w.SPLIT, *lines[cut + 1 :], w.REPLACE]
+            after = apply(files, w.text_of(answer)).after
+            if after is not None and program(after) is not None:
+                files, seen, stage = after, [w.OK], "edit"
+        case [w.RUN]:
+            seen, stage = [w.OK if tested(task, files) else w.FAIL], "re-test" if edited else "reproduce"
+        case [w.STOP]:
+            seen, stage, submitted = [], "submit", True
+    view = [w.SEEN, *seen, w.END_SEEN] if seen else []
+    written = [] if UNFINISHED in action else [w.END]
+    words = (*state.words, *(word for word in action if word != UNFINISHED), *written, *view)
+    right = resolves(task, program(files), SCORED)
+    return State(task, files, path, words, (*state.stages, stage), (*state.right, right), submitted)
+
+
+def tested(task: Task, files: dict[str, str]) -> bool:
+    """Whether the test of the issue passes: what the function should give for all arguments that tests may have."""
+    right = results(task.fixed)
+    now = program(files)
+    return all(passes(Check(task.fixed.name, *pair, right[pair]), now) for pair in WRITTEN)
+
+
+def loop(act: Callable[[list[State]], list[Answer]], tasks: Sequence[Task], turns: int) -> list[State]:
+    """States of an agent at the end of each task: submitted, or after so many turns."""
+    states = [begun(task) for task in tasks]
+    for _ in range(turns):
+        going = [place for place, state in enumerate(states) if not state.submitted]
+        if not going:
+            break
+        for place, action in zip(going, act([states[place] for place in going]), strict=True):
+            states[place] = done(states[place], action)
+    return states
+
+
+def demonstration(pick: Pick, task: Task, world: World) -> list[Answer]:
+    """Actions of an expert, who now and then opens a wrong file first, and now and then tries a wrong line first and sees
+    the test fail."""
+    target = task.fixed.targets[task.line]
+    actions: list[Answer] = []
+    if not pick(4):
+        actions.append([w.CAT, shuffled(pick, [path for path in task.files if path != task.path], 1)[0]])
+    actions.append([w.CAT, task.path])
+    now: Function = task.broken
+    choices = mutants(task.fixed, task.line, world)
+    tried = choices[pick(len(choices))]
+    for attempt in [tried, task.fixed] if not pick(4) and tried != now else [task.fixed]:
+        lines = [w.code(target, one.terms[task.line]) for one in (now, attempt)]
+        actions += [[w.SED, *lines[0], w.TO, *lines[1]], [w.RUN]]
+        now = attempt
+    return [*actions, [w.STOP]]
+
+
+def trajectory(task: Task, actions: Sequence[Answer]) -> Lesson:
+    """Actions with what they showed, as a lesson: actions count, what was seen does not."""
+    state = begun(task)
+    lesson: Lesson = [(list(state.words), False)]
+    for action in actions:
+        after = done(state, action)
+        lesson.append(([*action, w.END], True))
+        if seen := after.words[len(state.words) + len(action) + 1 :]:
+            lesson.append((list(seen), False))
+        state = after
+    return lesson
+
+
+def skills(states: Sequence[State]) -> dict[str, float]:
+    """Shares of tasks: resolved, resolved had the agent submitted after its first run of edits (BugFixer skill), and what
+    it gained or lost from there to the end (reflection)."""
+    final = [bool(state.right and state.right[-1]) for state in states]
+    first = [first_fix(state) for state in states]
+    return {
+        "resolved": float(np.mean(final)),
+        "BugFixer skill": float(np.mean(first)),
+        "reflection": float(np.mean(final)) - float(np.mean(first)),
+        "submitted": float(np.mean([state.submitted for state in states])),
+        "turns": float(np.mean([len(state.stages) for state in states])),
+    }
+
+
+def first_fix(state: State) -> bool:
+    """Whether the files were right when the first edits ended."""
+    if "edit" not in state.stages:
+        return False
+    place = state.stages.index("edit")
+    while place + 1 < len(state.stages) and state.stages[place + 1] == "edit":
+        place += 1
+    return state.right[place]
+
+
+def within(states: Sequence[State], turns: int) -> float:
+    """Share of tasks that are right after so many turns."""
+    return float(np.mean([bool(state.right) and state.right[:turns][-1] for state in states]))

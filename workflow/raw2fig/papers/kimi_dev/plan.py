@@ -1,0 +1,18 @@
+"""The design of the experiment: which files there are."""
+
+ROOT = "<results>/kimi_dev"
+
+
+def tasks(replicate: int | str = "{replicate}") -> str:
+    """Folder of the tasks of a replicate of the miniature."""
+    return f"{ROOT}/r{replicate}/data/tasks"
+
+
+def models(name: str, replicate: int | str = "{replicate}") -> str:
+    """Folder of a model of the miniature, or of several."""
+    return f"{ROOT}/r{replicate}/models/{name}"
+
+
+def evals(name: str, kind: str = "csv", replicate: int | str = "{replicate}") -> str:
+    """What was measured in a replicate of the miniature."""
+    return f"{ROOT}/r{replicate}/evals/{name}.{kind}"
