@@ -1,5 +1,5 @@
-"""The world of the miniature: its language beside Python itself, its repositories, its verifier. Checks have the numbers
-of the reference sheet, section 10."""
+"""The world of the miniature: its language beside Python itself, its repositories, its verifier. Checks have the
+numbers of the reference sheet, section 10."""
 
 import subprocess
 import sys
@@ -173,7 +173,7 @@ def test_check_09_deleting_the_function_or_a_test_or_hanging_is_worth_nothing() 
 
     assert program(after) is None
     # another function may not change either
-    path, functions = next((p, f) for p, f in task.files.items() if p != task.path)
+    _, functions = next((p, f) for p, f in task.files.items() if p != task.path)
     broken = {**original(task), task.fixed.name: task.fixed}
     other = functions[0]
     worse = other._replace(terms=(*other.terms[:-1], Term("+", "a", "b")))

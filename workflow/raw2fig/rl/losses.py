@@ -51,9 +51,10 @@ def reinforce_loss(
 def squared_loss(
     logps: torch.Tensor, behaviour: torch.Tensor, advantages: torch.Tensor, mask: torch.Tensor, tau: float
 ) -> torch.Tensor:
-    """-A log pi(y) + tau / 2 (log pi(y) - log mu(y))^2 of whole completions y, with mu the policy that sampled them: the
-    surrogate of Kimi k1.5 (2025, section 2.3.2). The square is shared out evenly over the tokens of `mask`. Where mu is
-    the policy itself it has no gradient: it needs several updates on completions of one policy."""
+    """-A log pi(y) + tau / 2 (log pi(y) - log mu(y))^2 of whole completions y, with mu the policy that sampled them:
+    the surrogate of Kimi k1.5 (2025, section 2.3.2). The square is shared out evenly over the tokens of `mask`.
+
+    Where mu is the policy itself the square has no gradient: it needs several updates on completions of one policy."""
     distance = ((logps - behaviour) * mask).sum(1, keepdim=True)
     square = tau / 2 * distance.square() / mask.sum(1, keepdim=True).clamp(min=1)
     return square - advantages[:, None] * logps

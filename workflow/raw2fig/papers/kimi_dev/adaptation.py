@@ -74,7 +74,7 @@ def adapt(
     folders = {BASE: midtrained / "base", MID: midtrained / "mid3", SFT: sft, RL: reinforced / PLAIN}
     asked = read_tasks(tasks / f"{TEST}.jsonl")[: adaptation.tasks]
     rows: list[dict[str, Any]] = []
-    examples: list[Example] = []
+    examples: Sequence[Example] = []
     for prior, folder in folders.items():
         model, words = load(str(folder), train=True)
         if not examples:

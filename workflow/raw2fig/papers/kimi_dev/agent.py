@@ -96,8 +96,8 @@ def loop(act: Callable[[list[State]], list[Answer]], tasks: Sequence[Task], turn
 
 
 def demonstration(pick: Pick, task: Task, world: World) -> list[Answer]:
-    """Actions of an expert, who now and then opens a wrong file first, and now and then tries a wrong line first and sees
-    the test fail."""
+    """Actions of an expert, who now and then opens a wrong file first, or tries a wrong line first and sees the test
+    fail."""
     target = task.fixed.targets[task.line]
     actions: list[Answer] = []
     if not pick(4):
@@ -127,8 +127,8 @@ def trajectory(task: Task, actions: Sequence[Answer]) -> Lesson:
 
 
 def skills(states: Sequence[State]) -> dict[str, float]:
-    """Shares of tasks: resolved, resolved had the agent submitted after its first run of edits (BugFixer skill), and what
-    it gained or lost from there to the end (reflection)."""
+    """Shares of tasks: resolved; resolved had the agent submitted after its first edits (BugFixer skill); and what it
+    gained from there to the end (reflection)."""
     final = [bool(state.right and state.right[-1]) for state in states]
     first = [first_fix(state) for state in states]
     return {

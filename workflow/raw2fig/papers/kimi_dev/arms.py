@@ -7,4 +7,4 @@ PLAIN, POSITIVE, REMEDY = "plain", "positive examples", "remedy"
 updates come back in the last stage; a penalty keeps the policy near the cold start."""
 ARMS = (PLAIN, POSITIVE, REMEDY)
 BASE, MID, SFT, RL = PRIORS = ("Base", "MT", "SFT", "RL")
-"""What becomes an agent: the base model, the model after mid-training, after the cold start, and after the plain arm."""
+"""What becomes an agent: the base model, and the model after mid-training, the cold start and the plain arm."""

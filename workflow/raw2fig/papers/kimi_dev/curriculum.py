@@ -1,5 +1,5 @@
-"""Which prompts reinforcement learning sees, and when (section 3.5): those that the first model solves at least once, and
-later some that it did not solve and the current model does."""
+"""Which prompts reinforcement learning sees, and when (section 3.5): those that the first model solves at least once,
+and later some that it did not solve and the current model does."""
 
 from __future__ import annotations
 

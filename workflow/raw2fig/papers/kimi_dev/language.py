@@ -1,7 +1,7 @@
 """The programs of the miniature: functions of a few assignments over small integers.
 
-A program is Python that also runs as such. What a model writes is never executed: `read_file` accepts this language alone
-and `values` computes it on arrays, a strict parser and an evaluator of a few lines.
+A program is Python that also runs as such. What a model writes is never executed: `read_file` accepts this language
+alone and `values` computes it on arrays, a strict parser and an evaluator of a few lines.
 """
 
 from __future__ import annotations

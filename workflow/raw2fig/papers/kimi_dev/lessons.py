@@ -13,7 +13,6 @@ from raw2fig.lm.examples import Example
 from raw2fig.papers.kimi_dev import words as w
 from raw2fig.papers.kimi_dev.language import RESULT, Function, values
 from raw2fig.papers.kimi_dev.world import (
-    SYMPTOMS,
     WRITTEN,
     Pick,
     Task,
@@ -26,8 +25,6 @@ from raw2fig.tasks.parts import TRAINING
 
 Part = tuple[list[str], bool]
 Lesson = list[Part]
-QUESTIONS = 3
-"""Further issues of a lesson in localisation."""
 
 
 def diff(task: Task) -> Lesson:
@@ -53,28 +50,20 @@ def commits(pick: Pick, task: Task, world: World) -> Lesson:
     return [([w.HISTORY, *w.issue(task), *w.shown(worse, task.path)], False), ([*answer, w.END], True)]
 
 
-def localisation(pick: Pick, task: Task) -> Lesson:
-    """The function that an issue is about, and its file; then the same for issues about other functions."""
-    lesson: Lesson = [(w.where_prompt(task), False), ([task.fixed.name, task.path, w.END], True)]
-    others = [
-        (one.name, path) for path, functions in task.files.items() for one in functions if one.name != task.fixed.name
-    ]
-    for name, path in shuffled(pick, others, QUESTIONS):
-        subject = SYMPTOMS[name] if pick(2) else name
-        lesson += [(w.title(subject), False), ([name, path, w.END], True)]
-    return lesson
+def localisation(task: Task) -> Lesson:
+    """The file that an issue is about."""
+    return [(w.where_prompt(task), False), ([task.path, w.END], True)]
 
 
 def browsing(pick: Pick, task: Task, observations: bool) -> Lesson:
-    """An agent's trace whose tools run nothing: now and then it opens a wrong file first and leaves it. Actions count, and
-    what is seen if `observations` do."""
+    """An agent's trace whose tools run nothing: now and then it opens a wrong file first and leaves it. Actions count,
+    and what is seen if `observations` do."""
     lesson: Lesson = [([w.BROWSE, *w.issue(task), *w.tree(task)], False)]
     if not pick(4):
         wrong = shuffled(pick, [path for path in task.files if path != task.path], 1)[0]
-        other = task.files[wrong][pick(2)].name
-        lesson += [([w.OPEN, other, wrong, w.END], True), (_seen(w.shown(task, wrong)), observations)]
+        lesson += [([w.OPEN, wrong, w.END], True), (_seen(w.shown(task, wrong)), observations)]
         lesson += [([w.KEEP, w.END], True)]
-    lesson += [([w.OPEN, task.fixed.name, task.path, w.END], True), (_seen(w.shown(task, task.path)), observations)]
+    lesson += [([w.OPEN, task.path, w.END], True), (_seen(w.shown(task, task.path)), observations)]
     return [*lesson, ([*w.reasoning(task), *w.fix(task), w.END], True), ([w.CLOSE, w.END], True)]
 
 
@@ -83,8 +72,8 @@ def _seen(words: Sequence[str]) -> list[str]:
 
 
 def reproduction(pick: Pick, task: Task) -> Lesson | None:
-    """A test with its reasoning, every line with numbers and what it gives; None where no arguments that tests may have show the
-    bug, or numbers are too large."""
+    """A test with its reasoning, every line with numbers and what it gives; None where no arguments that tests may have
+    show the bug, or numbers are too large."""
     right, wrong = (trace(function) for function in (task.fixed, task.broken))
     told = [
         place
@@ -130,7 +119,7 @@ KINDS: Mapping[str, Callable[[Pick, Task, World], Lesson | None]] = {
     "code": lambda pick, task, world: plain_code(task),
     "diff": lambda pick, task, world: diff(task),
     "commits": commits,
-    "localisation": lambda pick, task, world: localisation(pick, task),
+    "localisation": lambda pick, task, world: localisation(task),
     "browsing": lambda pick, task, world: browsing(pick, task, observations=False),
     "browsing with observations": lambda pick, task, world: browsing(pick, task, observations=True),
     "test": lambda pick, task, world: reproduction(pick, task),

@@ -113,7 +113,7 @@ def measures(
             for manner, which in ((SELF_PLAY, chosen), (MAJORITY, voted)):
                 won.setdefault((manner, size), []).append(which is not None and right[which])
             won.setdefault((PASS, size), []).append(any(right[:size]))
-        told = {
+        told: dict[str, Sequence[float]] = {
             "localised": [path == task.path for path in files[1:]],
             "applies": [one is not None for one in programs[1:]],
             "resolved": right[1:],

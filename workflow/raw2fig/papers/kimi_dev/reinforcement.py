@@ -127,7 +127,7 @@ def solved(model: Model, prompts: Sequence[Prompt], tries: int, rng: np.random.G
     words = [prompt.words for prompt in prompts for _ in range(tries)]
     answers = drawn(model, words, rng.random((len(words), ANSWER)))
     right = [is_right(prompts[place // tries], answer) for place, answer in enumerate(answers)]
-    return np.reshape(right, (-1, tries)).sum(1).tolist()  # type: ignore[no-any-return]
+    return np.reshape(right, (-1, tries)).sum(1).tolist()
 
 
 def is_right(prompt: Prompt, answer: Sequence[str]) -> bool:

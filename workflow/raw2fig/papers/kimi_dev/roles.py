@@ -17,14 +17,14 @@ from raw2fig.papers.kimi_dev.world import Task
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-ANSWER, PATH = 44, 3
+ANSWER, PATH = 44, 2
 """Words of an answer and of a localisation, at most; what is longer has not ended."""
 Answer = list[str]
 Role = Callable[[Task, str], list[str]]
 """Prompt of a task and a path."""
 ROLES: dict[str, Role] = {"BugFixer": edit_prompt, "TestWriter": test_prompt}
 UNFINISHED = "..."
-"""Stands at the end of an answer without an end, which no parser takes."""
+"""Stands at the end of an answer without an end."""
 
 
 class Model(NamedTuple):
@@ -51,7 +51,7 @@ def drawn(
     ids = model.words.get_vocab()
     encoded = [[ids[word] for word in prompt] for prompt in prompts]
     found = sample(model.network, model.words, encoded, longest, uniforms)
-    answers = [model.words.convert_ids_to_tokens(row) for row in found.ids]
+    answers: list[Answer] = [model.words.convert_ids_to_tokens(row) for row in found.ids]
     return [answer[:-1] if answer[-1] == END else [*answer, UNFINISHED] for answer in answers]
 
 
@@ -72,7 +72,7 @@ def localised(model: Model, tasks: Sequence[Task], number: int, rng: np.random.G
     """So many files for each task; None where the answer is no path of the repository."""
     answers = several(model, [[where_prompt(task)] * number for task in tasks], rng, PATH)
     return [
-        [row[-1] if len(row) == 2 and row[-1] in task.files else None for row in found]
+        [row[0] if len(row) == 1 and row[0] in task.files else None for row in found]
         for task, found in zip(tasks, answers, strict=True)
     ]
 

@@ -101,16 +101,16 @@ def drawn(rng: np.random.Generator, world: World, sizes: Sizes, part: str) -> li
 
 def audited(tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """How the hidden tests judge edits that are right, that do nothing, and that remove the function."""
-    rows = []
-    for name, answers in EDITS.items():
-        accepted = {
-            kind: float(np.mean([resolves(task, patched(task, answers(task)), points) for task in tasks]))
+    outcomes = {name: [patched(task, answer(task)) for task in tasks] for name, answer in EDITS.items()}
+    outcomes["none"] = [program(texts(task)) for task in tasks]
+    return [
+        {"edit": name, "n": len(tasks)}
+        | {
+            kind: float(np.mean([resolves(task, after, points) for task, after in zip(tasks, afters, strict=True)]))
             for kind, points in (("rewarded", REWARDED), ("scored", SCORED))
         }
-        rows.append({"edit": name, "n": len(tasks), **accepted})
-    untouched = [resolves(task, program(texts(task)), REWARDED) for task in tasks]
-    rows.append({"edit": "none", "n": len(tasks), "rewarded": float(np.mean(untouched)), "scored": 0.0})
-    return rows
+        for name, afters in outcomes.items()
+    ]
 
 
 def _replaced(task: Task, new: Sequence[str]) -> list[str]:

@@ -1,5 +1,5 @@
-"""What patches and tests of the miniature are worth. Nothing that a model writes is executed: patches are applied by the
-strict parser, and the language of the miniature (`raw2fig.papers.kimi_dev.language`) is computed on arrays."""
+"""What patches and tests of the miniature are worth. Nothing that a model writes is executed: patches are applied by
+the strict parser, and the language of the miniature (`raw2fig.papers.kimi_dev.language`) is computed on arrays."""
 
 from __future__ import annotations
 

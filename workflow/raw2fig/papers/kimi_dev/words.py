@@ -76,8 +76,8 @@ def shown(task: Task, path: str) -> list[str]:
 
 
 def tree(task: Task) -> list[str]:
-    """The functions of a repository, each with the path of its file."""
-    return [TREE, *(word for path, functions in task.files.items() for one in functions for word in (one.name, path))]
+    """The paths of a repository."""
+    return [TREE, *task.files]
 
 
 def edit_prompt(task: Task, path: str) -> list[str]:
@@ -91,8 +91,8 @@ def test_prompt(task: Task, path: str) -> list[str]:
 
 
 def where_prompt(task: Task) -> list[str]:
-    """Asks for the file to edit: the repository's functions, and the title of the issue."""
-    return [WHERE, *tree(task), *title(task.subject)]
+    """Asks for the file to edit: the title of the issue, and the paths of the repository."""
+    return [WHERE, *title(task.subject), *tree(task)]
 
 
 def title(subject: str) -> list[str]:
@@ -153,8 +153,8 @@ def vocabulary() -> tuple[str, ...]:
                 *SYMPTOMS, *SYMPTOMS.values(), *(f"{name}.py" for name in FILES), *CONSTANTS, *ARGUMENTS, *VARIABLES,
                 *OPERATORS, *map(assigned, VARIABLES), *MARKERS,
                 *map(str, range(SMALLEST, LARGEST + 1)), RESULT, ".", ":", "def", END_LINE,
-                EDIT, TEST, WHERE, HISTORY, BROWSE, TOOLS, ISSUE, TREE, TEXT, SAY, CHECK, EQUALS, OPEN, KEEP, CLOSE, CAT, SED,
-                TO, RUN, STOP, SEEN, END_SEEN, OK, FAIL,
+                EDIT, TEST, WHERE, HISTORY, BROWSE, TOOLS, ISSUE, TREE, TEXT, SAY, CHECK, EQUALS, OPEN, KEEP, CLOSE,
+                CAT, SED, TO, RUN, STOP, SEEN, END_SEEN, OK, FAIL,
             }
         )
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Repositories with one bug each: three files of two functions, an issue that tells what a function should do, and tests.
+"""Repositories with one bug each: three files of two functions, and an issue that tells what a function should do.
 
 The issue names the function or, for half of the tasks, a symptom that stands for its name: which file to open is a step
 of its own. Exactly one token of one line of the named function is wrong.
@@ -22,7 +22,19 @@ SYMPTOMS = {
     "heat": "cold", "light": "dark", "age": "stale", "stock": "sold", "tax": "owed", "wage": "unpaid",
 }  # fmt: skip
 """A name of a function, and the word of an issue that tells of it without naming it."""
-FILES = ("m1", "m2", "m3", "m4", "m5", "m6")
+HOMES = {
+    "cost": ("money", "store"), "price": ("money", "store"), "tax": ("money", "people"), "wage": ("people", "money"),
+    "stock": ("store", "money"), "age": ("people", "store"), "speed": ("motion", "energy"), "rate": ("motion", "money"),
+    "size": ("shape", "store"), "length": ("shape", "motion"), "depth": ("motion", "shape"),
+    "level": ("store", "shape"),
+    "volume": ("shape", "energy"), "weight": ("store", "people"), "power": ("energy", "motion"),
+    "heat": ("energy", "people"), "light": ("energy", "shape"), "score": ("people", "motion"),
+}  # fmt: skip
+"""The file in which a function usually is, and the one in which it is now and then. Where a repository has both, only
+opening them tells."""
+USUALLY = 3
+"""Times as many functions are in the first of them."""
+FILES = tuple(sorted({file for homes in HOMES.values() for file in homes}))
 CONSTANTS = ("1", "2", "3")
 FEWEST_POINTS = 12
 """Input points of a reward, at least: with 6, some wrong edits pass (reference sheet, section 11)."""
@@ -141,15 +153,29 @@ def draw_task(pick: Pick, world: World, part: str) -> Task:
     functions of a file have no variable in common."""
     first, second = (tuple(names[: world.lines - 1]) for names in (VARIABLES[:3], VARIABLES[3:]))
     while True:
-        names, place = shuffled(pick, list(SYMPTOMS), 6), pick(6)
+        paths, place = shuffled(pick, FILES, 3), pick(6)
+        if (names := residents(pick, paths)) is None:
+            continue
         fixed = draw_function(pick, names[place], (first, second)[place % 2], world)
         if part_of(canonical(fixed).encode()) != part or (bug := draw_bug(pick, fixed, world)) is None:
             continue
         functions = [draw_function(pick, name, (first, second)[i % 2], world) for i, name in enumerate(names)]
         functions[place] = bug[1]
-        paths = [f"{path}.py" for path in shuffled(pick, FILES, 3)]
-        files = {path: tuple(functions[2 * i : 2 * i + 2]) for i, path in enumerate(paths)}
-        return Task(files, paths[place // 2], bug[0], fixed, pick(1000) < 1000 * world.symptoms)
+        files = {f"{path}.py": tuple(functions[2 * i : 2 * i + 2]) for i, path in enumerate(paths)}
+        return Task(files, f"{paths[place // 2]}.py", bug[0], fixed, pick(1000) < 1000 * world.symptoms)
+
+
+def residents(pick: Pick, paths: Sequence[str]) -> list[str] | None:
+    """Two functions for each file, all different; None if chance leaves a file without."""
+    names: list[str] = []
+    for path in paths:
+        usual, rare = ([name for name, homes in HOMES.items() if homes[i] == path] for i in range(2))
+        for _ in range(2):
+            choices = [name for name in usual * USUALLY + rare if name not in names]
+            if not choices:
+                return None
+            names.append(choices[pick(len(choices))])
+    return names
 
 
 def shuffled(pick: Pick, items: Sequence[T], number: int) -> list[T]:
