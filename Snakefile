@@ -18,6 +18,7 @@ include: "rules/brain_rot.smk"
 include: "rules/dr_llm.smk"
 include: "rules/elastic_cache.smk"
 include: "rules/agentic_rl.smk"
+include: "rules/kimi_dev.smk"
 include: "rules/results.smk"
 
 

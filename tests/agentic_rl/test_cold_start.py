@@ -18,7 +18,6 @@ from raw2fig.papers.agentic_rl.cold_start import Supervised, cold_start, drawn_b
 from raw2fig.papers.agentic_rl.demonstrations import Demonstrations, make_trajectories
 from raw2fig.papers.agentic_rl.evaluation import (
     ALL,
-    NO_TOOL,
     SAMPLES,
     Sampling,
     answered,
@@ -28,12 +27,14 @@ from raw2fig.papers.agentic_rl.evaluation import (
     said,
 )
 from raw2fig.papers.agentic_rl.experts import Expert
+from raw2fig.papers.agentic_rl.plan import NO_TOOL
 from raw2fig.papers.agentic_rl.problems import Sizes, make_problems
 from raw2fig.papers.agentic_rl.runs import measure, policy_measurements, read_measured
 from raw2fig.papers.agentic_rl.segments import Trajectory
+from raw2fig.settings import read
 
 pytestmark = pytest.mark.training
-SUPERVISED = Supervised(shape="16/1/2", inner=2, longest=256, updates=3, batch=8)
+SUPERVISED = Supervised(shape="16/1/2", inner=2, longest=256, updates=3, batch=8, demonstrations=0, weak_after=2)
 OPTIMISER = Optimiser(lr=0.01, warmup=0.1, beta2=0.98, weight_decay=0.01)
 SAMPLING = Sampling(samples=2, new_tokens=30, most_calls=3, temperature=1.0)
 CHAINS = Chains(families=["ASM"], fewest=1, longest=3, largest=99)
@@ -77,6 +78,105 @@ def test_a_policy_repeats_itself_and_another_replicate_is_another(made: Path, tm
     assert (made / "real/model.safetensors").read_bytes() == weights[0] != weights[1]
     log = json.loads((made / "real.json").read_text())
     assert len(log["losses"]) == SUPERVISED.updates
+
+
+def test_the_weak_policy_is_the_one_after_fewer_updates_of_the_same_schedule(made: Path, tmp_path: Path) -> None:
+    """It is kept on the way: with no update it is the base, and the run ends as without it."""
+    from safetensors.torch import load_file
+
+    def learn(name: str, weak_after: int, base: Path | None = None) -> tuple[Any, Any]:
+        settings = SUPERVISED.model_copy(update={"weak_after": weak_after})
+        folder, weak = tmp_path / name, tmp_path / f"{name}-weak"
+        cold_start(
+            trajectories=made / "real.jsonl",
+            base=base,
+            model=folder,
+            weak=weak,
+            log=tmp_path / f"{name}.json",
+            supervised=settings,
+            optimiser=OPTIMISER,
+            replicate=0,
+        )
+        return load_file(folder / "model.safetensors"), load_file(weak / "model.safetensors")
+
+    end = load_file(made / "real/model.safetensors")
+    two, after_two = learn("two", 2)
+    further, before = learn("further", 0, made / "real")
+    for name, weights in end.items():
+        assert (two[name] == weights).all()
+        assert (before[name] == weights).all()
+    assert any((after_two[name] != end[name]).any() for name in end)
+    assert any((further[name] != end[name]).any() for name in end)
+    with pytest.raises(InputError, match="fewer than the 3 updates"):
+        read(Supervised, SUPERVISED.model_dump() | {"weak_after": 3})
+
+
+def test_few_demonstrations_are_the_first_ones(made: Path, tmp_path: Path) -> None:
+    lines = (made / "real.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "few.jsonl").write_text("".join(lines[:8]))
+    weights = []
+    for name, path, number in (("cut", made / "real.jsonl", 8), ("few", tmp_path / "few.jsonl", 0)):
+        cold_start(
+            trajectories=path,
+            model=tmp_path / name,
+            log=tmp_path / f"{name}.json",
+            supervised=SUPERVISED.model_copy(update={"demonstrations": number}),
+            optimiser=OPTIMISER,
+            replicate=0,
+        )
+        weights.append((tmp_path / name / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
+def test_check_17_without_the_tool_no_product_is_right(tmp_path: Path) -> None:
+    """A policy that learned single products with the tool: with it most are right, without it none."""
+    chains = Chains(families=["M"], fewest=1, longest=1, largest=99)
+    sizes = Sizes(warm_start=1500, train=0, validation=0, held_out=48)
+    make_problems(problems=tmp_path / "p.parquet", chains=chains, sizes=sizes, replicate=0)
+    make_trajectories(
+        problems=tmp_path / "p.parquet",
+        trajectories=tmp_path / "real.jsonl",
+        kind="real",
+        expert=Expert(deliberative=0.5, corruption=0),
+        demonstrations=Demonstrations(replaced=0.5, with_tool=0.1),
+        replicate=0,
+    )
+    cold_start(
+        trajectories=tmp_path / "real.jsonl",
+        model=tmp_path / "real",
+        log=tmp_path / "log.json",
+        supervised=Supervised(
+            shape="48/2/4", inner=3, longest=64, updates=200, batch=32, demonstrations=0, weak_after=0
+        ),
+        optimiser=Optimiser(lr=0.006, warmup=0.05, beta2=0.98, weight_decay=0.01),
+        replicate=0,
+    )
+    evaluate(
+        policies=[tmp_path / "real", tmp_path / "real"],
+        names=["real", NO_TOOL],
+        problems=tmp_path / "p.parquet",
+        attempts=tmp_path / "a.csv",
+        table=tmp_path / "m.csv",
+        sampling=Sampling(samples=4, new_tokens=40, most_calls=4, temperature=1.0),
+        replicate=0,
+    )
+    rows = read_measured([tmp_path / "m.csv"])
+    assert measure(rows, "real", "average of products")[0] > 0.3
+    assert measure(rows, NO_TOOL, "average of products")[0] < 0.05
+
+
+def test_names_of_policies_are_different_and_as_many(made: Path, tmp_path: Path) -> None:
+    for names in (["real"], ["real", "real"]):
+        with pytest.raises(InputError, match="a different one for each"):
+            evaluate(
+                policies=[made / "real", made / "stitched"],
+                names=names,
+                problems=made / "problems.parquet",
+                attempts=tmp_path / "a.csv",
+                table=tmp_path / "m.csv",
+                sampling=SAMPLING,
+                replicate=0,
+            )
 
 
 def test_no_result_of_the_tool_is_learned(made: Path) -> None:
@@ -156,8 +256,8 @@ def test_check_15_results_in_responses_are_what_the_tool_says(made: Path) -> Non
 
 def test_policies_are_measured(made: Path, tmp_path: Path) -> None:
     evaluate(
-        real=made / "real",
-        stitched=made / "stitched",
+        policies=[made / "real", made / "stitched", made / "real"],
+        names=["real", "stitched", NO_TOOL],
         problems=made / "problems.parquet",
         attempts=tmp_path / "a.csv",
         table=tmp_path / "m.csv",

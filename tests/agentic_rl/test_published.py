@@ -24,14 +24,12 @@ from raw2fig.papers.agentic_rl.published import (
     Published,
     accuracy,
     after_sft,
-    conflicts,
     parts,
     read_all,
     score,
-    setting,
     whole,
 )
-from raw2fig.papers.agentic_rl.sampled import even, off_grid, solved, uneven
+from raw2fig.papers.agentic_rl.sampled import even, solved, uneven
 from raw2fig.papers.agentic_rl.tables_published import (
     table_data,
     table_final,
@@ -42,6 +40,7 @@ from raw2fig.papers.agentic_rl.tables_published import (
 )
 from raw2fig.papers.agentic_rl.tool_terms import INTENDED, PAPER, RELEASED, of_right, of_wrong
 from raw2fig.plotting import Drawing
+from raw2fig.published import conflicts, setting
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("sft", "final", "recipes", "studies", "data", "settings", "numbers")
@@ -93,14 +92,6 @@ def test_in_which_settings_recipes_differ(tables: Published) -> None:
         ("reward", "right answer"),
         ("reward", "wrong answer"),
     ]
-
-
-def test_shares_of_a_number_of_items() -> None:
-    assert off_grid(50.0, 30) == pytest.approx(0)
-    assert off_grid(100 / 3, 30) == pytest.approx(0)
-    assert off_grid(1.0, 30) == pytest.approx(1.0)
-    assert off_grid(5.0, 30) == pytest.approx(5 - 10 / 3)
-    assert max(off_grid(value, 960) for value in np.arange(0, 100, 0.01)) == pytest.approx(100 / 960 / 2, abs=0.005)
 
 
 @pytest.mark.parametrize("right", [0, 1, 5, 31, 32])

@@ -23,7 +23,8 @@ GPU_CLASSES = ("train", "generate")
 TINY = (
     *("brain_rot_base", "brain_rot_arms", "brain_rot_tune"),
     *("dr_llm_base", "dr_llm_ablate"),
-    *("agentic_rl_cold_start", "agentic_rl_evaluate"),
+    *("agentic_rl_cold_start", "agentic_rl_teach", "agentic_rl_reinforce", "agentic_rl_pass_rates"),
+    "agentic_rl_evaluate",
 )
 """Rules whose models are too small for a GPU."""
 LARGER = ("elastic_cache_base", "elastic_cache_compare", "elastic_cache_motivation")

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from raw2fig.errors import InputError
-from raw2fig.published import number_in, read_numbers, read_published
+from raw2fig.published import in_percent, number_in, off_grid, read_numbers, read_published
 
 COLUMNS = {"model": "string", "ratio": "number", "value": "number", "source": "string"}
 ROWS = pd.DataFrame(
@@ -38,3 +39,20 @@ def test_single_numbers_have_names(tmp_path: Path) -> None:
     path.write_text("name,value,source\nbeta,1,v2\nbeta,2,v1\n")
     with pytest.raises(InputError, match="beta is there twice"):
         read_numbers(path)
+
+
+def test_shares_of_a_number_of_items() -> None:
+    assert off_grid(50.0, 30) == pytest.approx(0)
+    assert off_grid(100 / 3, 30) == pytest.approx(0)
+    assert off_grid(1.0, 30) == pytest.approx(1.0)
+    assert off_grid(5.0, 30) == pytest.approx(5 - 10 / 3)
+    assert max(off_grid(value, 960) for value in np.arange(0, 100, 0.01)) == pytest.approx(100 / 960 / 2, abs=0.005)
+
+
+def test_a_percentage_keeps_its_value_and_has_the_interval_of_a_share() -> None:
+    """Wilson's interval of 302 of 500, by its closed form."""
+    found = in_percent(60.4, 500)
+    centre, half = (302 + 1.96**2 / 2) / (500 + 1.96**2), 1.96 * (500 * 0.604 * 0.396 + 1.96**2 / 4) ** 0.5
+    assert found.value == 60.4
+    assert found.low == pytest.approx(100 * (centre - half / (500 + 1.96**2)), abs=1e-3)
+    assert found.high == pytest.approx(100 * (centre + half / (500 + 1.96**2)), abs=1e-3)

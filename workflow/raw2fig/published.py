@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.errors import InputError
-from raw2fig.stats import Z
+from raw2fig.stats import Estimate, Z, proportion
 from raw2fig.tables import read_table, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NUMBERS = {"name": "string", "value": "number", "source": "string"}
+SETTINGS = {"stage": "string", "setting": "string", "value": "string", "source": "string"}
 
 
 def read_published(
@@ -35,6 +36,22 @@ def read_numbers(path: Path) -> dict[str, float]:
     return dict(zip(rows["name"], rows["value"], strict=True))
 
 
+def read_settings(path: Path) -> pd.DataFrame:
+    """Settings as text. One that two sources give differently has a row for each."""
+    return read_published(path, SETTINGS, ["stage", "setting", "source"])
+
+
+def setting(rows: pd.DataFrame, stage: str, name: str) -> str:
+    """A setting that one source gives."""
+    (value,) = rows_where(rows, stage=stage, setting=name)["value"]
+    return str(value)
+
+
+def conflicts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The settings that several sources give."""
+    return rows[rows.duplicated(["stage", "setting"], keep=False)]
+
+
 def number_in(rows: pd.DataFrame, **where: object) -> float:
     """The one value in rows of a published table. Raises `InputError` unless there is exactly one."""
     found = rows_where(rows, **where)
@@ -47,6 +64,18 @@ def chance(one: float, other: float, items: int) -> float:
     """Points that two accuracies in percent, each on `items` questions, may differ by without a reason."""
     variance = sum(share * (100 - share) for share in (one, other)) / items
     return Z * sqrt(variance)
+
+
+def in_percent(percent: float, items: int) -> Estimate:
+    """A share of so many items with its interval, in percent."""
+    found = proportion(round(percent * items / 100), items)
+    return Estimate(percent, 100 * found.low, 100 * found.high, items)
+
+
+def off_grid(percent: float, items: int) -> float:
+    """Points between a percentage and the nearest share k / `items`."""
+    step = 100 / items
+    return abs(percent - step * round(percent / step))
 
 
 def as_printed(frame: pd.DataFrame) -> pd.DataFrame:

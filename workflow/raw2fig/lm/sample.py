@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 SHARED = 0.9
-"""Nodes in a row, those that have ended counted too, from which on sorting rows into nodes costs more than it saves."""
+"""Nodes of a row that goes on, from which on each row gets a node of its own: sorting them costs more than it saves."""
+KEPT = 0.75
+"""Share of the nodes that go on, below which the others are taken out of the batch."""
 
 
 ROOM = 1024
@@ -49,20 +51,20 @@ class Interruption:
 class Drawing:
     """Completions that are being drawn, as tensors: what `advance` needs to go on, and what it has drawn so far.
 
-    Rows with the same tokens so far, those of one prompt at the start, are one node: the model sees it once.
-    `tokens`, `scores` and `forced` have an entry (rows,) for each place. Rows go on as padding after their end.
+    Rows with the same tokens so far, those of one prompt at the start, are one node: the model sees it once. Nodes all
+    of whose rows have ended are taken out when they are many. `tokens`, `scores` and `forced` have an entry (rows,) for
+    each place. Rows go on as padding after their end.
     """
 
     ids: torch.Tensor  # (nodes, width): what the model has not seen yet
     attended: torch.Tensor  # (nodes, width so far)
     positions: torch.Tensor
-    nodes: torch.Tensor  # (rows,): of each row
+    nodes: torch.Tensor  # (rows,): of each row; any node after its end
     alive: torch.Tensor  # (rows,)
     used: torch.Tensor  # (rows, vocabulary): tokens that may come once, and have come
     started: torch.Tensor  # (rows,): place of the interruption, far below zero without
     closed: torch.Tensor  # (rows,): whether thinking has ended by itself
     cache: Cache
-    shared: bool  # whether rows share nodes; if not, each row is a node from here on
     queues: list[list[int]]  # of each row: tokens of a tool's result that are still to come
     calls: list[int]  # of each row: calls that were answered
     tokens: list[torch.Tensor] = field(default_factory=list)
@@ -150,7 +152,6 @@ def begin(
         started=no.long() - 10**9,
         closed=no.clone(),
         cache=cache_for(model, width + max_new_tokens),
-        shared=len(numbers) < len(prompts),
         queues=[[] for _ in prompts],
         calls=[0 for _ in prompts],
     )
@@ -189,9 +190,7 @@ def advance(
             use_cache=True,
             logits_to_keep=1,
         )
-        logits = output.logits[:, -1].float()
-        if drawing.shared:
-            logits = logits[drawing.nodes]
+        logits = output.logits[:, -1].float()[drawing.nodes]
         if once is not None:
             logits = logits.masked_fill(drawing.used, float("-inf"))
         distribution = torch.log_softmax(logits / temperature, dim=-1)
@@ -218,19 +217,21 @@ def _go_on(drawing: Drawing, drawn: torch.Tensor) -> None:
     """The nodes of the next place, for the tokens `drawn` (rows, 1)."""
     import torch
 
-    if drawing.shared:
-        size, going = drawing.used.shape[1], drawing.alive if drawing.alive.any() else torch.ones_like(drawing.alive)
-        branches, nodes = torch.unique(drawing.nodes[going] * size + drawn[going, 0], return_inverse=True)
-        drawing.shared = len(branches) < SHARED * len(going)
-        if drawing.shared:
-            parents, drawn = branches // size, (branches % size)[:, None]
-            drawing.nodes = torch.zeros_like(drawing.nodes).masked_scatter(going, nodes)
-        else:
-            parents = drawing.nodes
+    size, going = drawing.used.shape[1], drawing.alive if drawing.alive.any() else torch.ones_like(drawing.alive)
+    rows, count = drawing.nodes[going], len(drawing.attended)
+    branches, places = torch.unique(rows * size + drawn[going, 0], return_inverse=True)
+    parents, ids = branches // size, branches % size
+    if len(torch.unique(parents)) == len(parents) >= KEPT * count:
+        # no node branches, and few have ended: all stay where they are
+        drawing.ids = drawn.new_zeros(count, 1).index_copy(0, parents, ids[:, None])
+    else:
+        if len(branches) >= SHARED * len(rows):
+            parents, ids, places = rows, drawn[going, 0], torch.arange(len(rows), device=drawn.device)
+        drawing.nodes = torch.zeros_like(drawing.nodes).masked_scatter(going, places)
+        drawing.ids = ids[:, None]
         drawing.cache.batch_select_indices(parents)
         drawing.attended, drawing.positions = drawing.attended[parents], drawing.positions[parents]
-    drawing.ids = drawn
-    drawing.attended = torch.cat([drawing.attended, torch.ones_like(drawn)], dim=1)
+    drawing.attended = torch.cat([drawing.attended, torch.ones_like(drawing.ids)], dim=1)
     drawing.positions = drawing.positions[:, -1:] + 1
 
 
@@ -334,8 +335,10 @@ def cache_for(model: PreTrainedModel, length: int) -> Cache:
             return self.keys, self.values
 
         def batch_select_indices(self, indices: torch.Tensor) -> None:
-            end = self.get_seq_length()
-            self.room = [room.index_select(0, indices) for room in self.room]
+            end, before = self.get_seq_length(), self.room
+            self.room = [room.new_empty(len(indices), *room.shape[1:]) for room in before]
+            for room, old in zip(self.room, before, strict=True):
+                room[:, :, :end] = old[:, :, :end].index_select(0, indices)
             self.keys, self.values = (room[:, :, :end] for room in self.room)
 
     cache = DynamicCache(config=model.config)

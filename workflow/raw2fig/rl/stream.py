@@ -39,8 +39,9 @@ class Rollouts(NamedTuple):
 
 @dataclass
 class Flight:
-    """A batch that is being drawn."""
+    """Batches that are being drawn together, as a row for each completion."""
 
+    batches: int
     indices: list[int]
     prompt_ids: list[list[int]]
     uniforms: np.ndarray
@@ -68,54 +69,65 @@ class Stream:
         self.once, self.process, self.processes, self.tools = once, process, processes, tools
         self.started = 0  # batches begun
         self.flights: deque[Flight] = deque()
+        self.ready: deque[Rollouts] = deque()
 
     def next(self, model: PreTrainedModel, update: int) -> Rollouts:
         """The batch for `update` (counted from 0), drawn with `model` as far as it is not drawn yet.
 
         * on-policy: a batch is begun and finished.
-        * PPO-off-policy-k: k batches are begun and finished at once, and used one after another.
+        * PPO-off-policy-k: k batches are begun and finished together, and used one after another.
         * PipelineRL-k: k batches are in flight; each update all of them go on by 1/k of the longest completion, with
           the weights of that moment and the cache of earlier ones; the oldest is finished, and a new one begun. At the
           start they are staggered: the j-th of k has k - j parts done. Where parts are not whole numbers of tokens,
           their ends are rounded, so that a full-length completion is (k - 1) / 2 updates old on average all the same.
         """
-        with evaluating(model):
-            self._draw(model, update)
-        flight = self.flights.popleft()
-        result = finished(flight.drawing, self.tokenizer)
-        versions = [flight.versions[: len(row)] for row in result.ids]
-        return Rollouts(flight.indices, flight.prompt_ids, result.ids, result.logprobs, result.drawn, versions)
+        if not self.ready:
+            with evaluating(model):
+                self._draw(model, update)
+            self.ready.extend(self._finished(self.flights.popleft()))
+        return self.ready.popleft()
 
     def _draw(self, model: PreTrainedModel, update: int) -> None:
         k, longest = self.recipe.k, self.recipe.max_new_tokens
         pipeline = self.recipe.off_policy == "pipeline"
-        if self.flights and not pipeline:
-            return
-        while len(self.flights) < k:
-            self._begin(model)
+        while len(self.flights) < (k if pipeline else 1):
+            self._begin(model, 1 if pipeline else k)
         for place, flight in enumerate(self.flights):
             # to the nearest, ties to even: parts from the left are as long as from the right
             end = round(longest * (k - place) / k) if pipeline else longest
             self._advance(model, flight, end, update)
 
-    def _begin(self, model: PreTrainedModel) -> None:
-        """Put a batch of the curriculum's next prompts in flight."""
+    def _finished(self, flight: Flight) -> list[Rollouts]:
+        """Its batches, one after another."""
+        result = finished(flight.drawing, self.tokenizer)
+        versions = [flight.versions[: len(row)] for row in result.ids]
+        size = len(flight.indices) // flight.batches
+        columns = (flight.indices, flight.prompt_ids, *result, versions)
+        return [
+            Rollouts(*(column[start : start + size] for column in columns))
+            for start in range(0, len(flight.indices), size)
+        ]
+
+    def _begin(self, model: PreTrainedModel, batches: int) -> None:
+        """Put batches of the curriculum's next prompts in flight."""
         import torch
 
-        recipe = self.recipe
-        # a batch's random numbers depend on its number and process alone, whatever the mode
-        rng = np.random.default_rng([self.curriculum.seed, self.started, self.process])
-        share = self.curriculum.draw(recipe.prompts * self.processes)[self.process :: self.processes]
-        indices = [index for index in share for _ in range(recipe.generations)]
+        recipe, indices, uniforms, budgets = self.recipe, list[int](), [], []
+        for _ in range(batches):
+            # a batch's random numbers depend on its number and process alone, whatever the mode
+            rng = np.random.default_rng([self.curriculum.seed, self.started, self.process])
+            share = self.curriculum.draw(recipe.prompts * self.processes)[self.process :: self.processes]
+            indices += [index for index in share for _ in range(recipe.generations)]
+            size = recipe.prompts * recipe.generations
+            uniforms.append(rng.random((size, recipe.max_new_tokens)))
+            if recipe.interrupt is not None:
+                low, high = recipe.interrupt
+                budgets.append(rng.integers(low, high + 1, size))
+            self.started += 1
         prompt_ids = [self.words[index] for index in indices]
-        uniforms = rng.random((len(indices), recipe.max_new_tokens))
-        interruption = None
-        if recipe.interrupt is not None:
-            low, high = recipe.interrupt
-            interruption = self._interruption(torch.from_numpy(rng.integers(low, high + 1, len(indices))))
+        interruption = self._interruption(torch.from_numpy(np.concatenate(budgets))) if budgets else None
         drawing = begin(model, self.tokenizer, prompt_ids, recipe.max_new_tokens)
-        self.flights.append(Flight(indices, prompt_ids, uniforms, interruption, drawing))
-        self.started += 1
+        self.flights.append(Flight(batches, indices, prompt_ids, np.concatenate(uniforms), interruption, drawing))
 
     def _interruption(self, budget: torch.Tensor) -> Interruption:
         phrase = self.tokenizer(" " + self.recipe.phrase, add_special_tokens=False)["input_ids"]
@@ -147,6 +159,7 @@ class Stream:
             "started": self.started,
             "curriculum": self.curriculum.state(),
             "flights": [_pack(flight) for flight in self.flights],
+            "ready": [tuple(rollouts) for rollouts in self.ready],
         }
 
     def restore(self, state: dict[str, Any], model: PreTrainedModel) -> None:
@@ -154,6 +167,7 @@ class Stream:
         self.started = state["started"]
         self.curriculum.restore(state["curriculum"])
         self.flights = deque(self._unpack(packed, model) for packed in state["flights"])
+        self.ready = deque(Rollouts(*columns) for columns in state["ready"])
 
     def _unpack(self, packed: dict[str, Any], model: PreTrainedModel) -> Flight:
         drawing = begin(model, self.tokenizer, packed["prompt_ids"], self.recipe.max_new_tokens)
@@ -167,6 +181,7 @@ class Stream:
             drawing.cache.update(keys.to(model.device), values.to(model.device), index)
         interruption = None if packed["budget"] is None else self._interruption(packed["budget"])
         return Flight(
+            packed["batches"],
             packed["indices"],
             packed["prompt_ids"],
             packed["uniforms"].numpy(),
@@ -178,7 +193,7 @@ class Stream:
 
 SINGLE = ("ids", "attended", "positions", "nodes", "alive", "used", "started", "closed")
 PLACES = ("tokens", "scores", "forced")
-PLAIN = ("shared", "queues", "calls")
+PLAIN = ("queues", "calls")
 """The fields of a `Drawing`: single tensors, those with one for each place, and plain data."""
 
 
@@ -188,6 +203,7 @@ def _pack(flight: Flight) -> dict[str, Any]:
     drawing, interruption = flight.drawing, flight.interruption
     layers: list[Any] = drawing.cache.layers
     return {
+        "batches": flight.batches,
         "indices": flight.indices,
         "prompt_ids": flight.prompt_ids,
         "uniforms": torch.from_numpy(flight.uniforms),

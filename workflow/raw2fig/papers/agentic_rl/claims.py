@@ -9,6 +9,7 @@ from raw2fig.papers.agentic_rl.claims_data import data_measurements
 from raw2fig.papers.agentic_rl.claims_final import final_measurements
 from raw2fig.papers.agentic_rl.claims_recipes import recipe_measurements
 from raw2fig.papers.agentic_rl.published import Published, read_all
+from raw2fig.papers.agentic_rl.reinforced import read_updates, reinforced_measurements
 from raw2fig.papers.agentic_rl.runs import (
     clip_measurements,
     demonstrations_measurements,
@@ -36,6 +37,7 @@ def measurements(
     real: list[Input] | None = None,
     stitched: list[Input] | None = None,
     measured: list[Input] | None = None,
+    updates: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -63,15 +65,19 @@ def measurements(
         The same of stitched ones.
     measured
         Tables of `raw2fig agentic-rl evaluate`, of each replicate.
+    updates
+        Logs of `raw2fig agentic-rl reinforce`, of each replicate and group.
     """
     tables = read_all(
         sft=sft, final=final, recipes=recipes, studies=studies, data=data, settings=settings, numbers=numbers
     )
+    policies = read_measured(measured) if measured else None
     return {
         **published_measurements(tables),
         **clip_measurements(read_uptake(uptake) if uptake else None),
         **demonstrations_measurements(real, stitched),
-        **policy_measurements(read_measured(measured) if measured else None),
+        **policy_measurements(policies),
+        **reinforced_measurements(read_updates(updates) if updates else None, policies),
     }
 
 

@@ -21,11 +21,11 @@ from raw2fig.papers.agentic_rl.published import (
     answers,
     parts,
     score,
-    setting,
     step,
     whole,
 )
-from raw2fig.papers.agentic_rl.sampled import off_grid, solved
+from raw2fig.papers.agentic_rl.sampled import solved
+from raw2fig.published import off_grid, setting
 from raw2fig.stats import Estimate, fact
 from raw2fig.tables import rows_where
 

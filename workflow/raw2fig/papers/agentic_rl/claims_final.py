@@ -16,8 +16,7 @@ from raw2fig.papers.agentic_rl.published import (
     answers,
     score,
 )
-from raw2fig.papers.agentic_rl.sampled import off_grid
-from raw2fig.published import chance
+from raw2fig.published import chance, off_grid
 from raw2fig.stats import fact
 
 if TYPE_CHECKING:

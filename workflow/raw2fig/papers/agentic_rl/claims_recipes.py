@@ -19,11 +19,10 @@ from raw2fig.papers.agentic_rl.published import (
     after_sft,
     answers,
     score,
-    setting,
     step,
 )
 from raw2fig.papers.agentic_rl.tool_terms import PAPER, RELEASED, of_right, of_wrong
-from raw2fig.published import chance
+from raw2fig.published import chance, setting
 from raw2fig.stats import fact
 from raw2fig.tables import rows_where
 
@@ -44,7 +43,12 @@ def recipe_measurements(tables: Published) -> dict[str, Measurement]:
     lead = {name: accuracy(runs, LEAD, name) for name in AIME}
     final = {name: score(tables.final, OURS, name) for name in AIME}
     bonus = single["bonus of a call"]
-    wrong = [of_wrong(RELEASED, calls, single) for calls in CALLS]
+    wrong = of_wrong(RELEASED, CALLS, single).tolist()
+
+    def paid_for_a_call(term: str) -> float:
+        none, one = of_right(term, (0, 1), single)
+        return float(one - none)
+
     return {
         "C8": lambda: {name: fact(after[name] - accuracy(runs, BASELINE, name), 2) for name in AIME},
         "C8b": lambda: fact(
@@ -62,8 +66,8 @@ def recipe_measurements(tables: Published) -> dict[str, Measurement]:
             name: fact((final[name] - after[name]) / chance(final[name], after[name], samples), 2) for name in AIME
         },
         "C20": lambda: {
-            "paper": fact((of_right(PAPER, 1, single) - of_right(PAPER, 0, single)) / bonus, 2),
-            "code": fact((of_right(RELEASED, 1, single) - of_right(RELEASED, 0, single)) / bonus, 2),
+            "paper": fact(paid_for_a_call(PAPER) / bonus, 2),
+            "code": fact(paid_for_a_call(RELEASED) / bonus, 2),
         },
         "C20b": lambda: {"smallest": fact(min(wrong), len(wrong)), "largest": fact(max(wrong), len(wrong))},
     }

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from raw2fig.attempts import attempt_metrics, over_problems, tool_use
+from raw2fig.errors import InputError
 from raw2fig.papers.agentic_rl.chain_tool import Tool, calculator, disabled, replies_of
 from raw2fig.papers.agentic_rl.chains import ANSWER, CALL, END_CALL, END_RESULT, ERROR, PLAN, RESULT
-from raw2fig.papers.agentic_rl.experts import DELIBERATIVE, REACTIVE, STITCHED
+from raw2fig.papers.agentic_rl.experts import DELIBERATIVE, REACTIVE
+from raw2fig.papers.agentic_rl.plan import WITHOUT
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_table
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from raw2fig.lm.sample import Sampled
     from raw2fig.lm.tool_use import ToolUse
 
-REAL, NO_TOOL = "real", "real, without the tool"
-"""Policies after real trajectories, beside that after stitched ones; the last has a tool that always fails."""
 OTHER = "other"
 """Responses that begin with neither a plan (deliberative) nor a call (reactive)."""
 ALL, SAMPLES = "all", "responses to a problem"
@@ -42,8 +42,8 @@ class Sampling(Record):
 @step
 def evaluate(
     *,
-    real: Input,
-    stitched: Input,
+    policies: list[Input],
+    names: list[str],
     problems: Input,
     attempts: Output,
     table: Output,
@@ -55,10 +55,10 @@ def evaluate(
 
     Parameters
     ----------
-    real
-        Folder of the policy that learned from real trajectories.
-    stitched
-        Folder of the one that learned from stitched ones.
+    policies
+        Model folders.
+    names
+        Name of each policy; one that ends in "without the tool" has a tool that always fails.
     problems
         Table of problems.
     attempts
@@ -76,7 +76,10 @@ def evaluate(
 
     frame = read_problems([problems], split, COLUMNS | {"operations": "string", "steps": "integer"})
     parts = []
-    for policy, folder, tool in ((REAL, real, calculator), (STITCHED, stitched, calculator), (NO_TOOL, real, disabled)):
+    if len(policies) != len(names) or len(set(names)) < len(names):
+        raise InputError("names", f"{len(names)} for {len(policies)} policies", "a different one for each")
+    for policy, folder in zip(names, policies, strict=True):
+        tool = disabled if policy.endswith(WITHOUT) else calculator
         network, words = load(str(folder))
         drawn = answered(network.eval(), words, frame["prompt"].tolist(), tool, sampling, replicate)
         rows = rows_of(words, drawn, frame, sampling.samples)
@@ -183,9 +186,9 @@ def measures(policy: str, rows: pd.DataFrame) -> list[dict[str, Any]]:
     add(ALL, "average of products", float(multiplying["correct"].mean()), len(multiplying))
     for manner in (ALL, DELIBERATIVE, REACTIVE):
         mine = rows if manner == ALL else rows[rows["manner"] == manner]
+        add(manner, "share", len(mine) / len(rows), len(rows))
         if mine.empty:
             continue
-        add(manner, "share", len(mine) / len(rows), len(rows))
         add(manner, "accuracy", float(mine["correct"].mean()), len(mine))
         for measure, value in tool_use(mine).items():
             add(manner, measure, value, len(mine))

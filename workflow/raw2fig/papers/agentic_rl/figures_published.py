@@ -45,8 +45,8 @@ from raw2fig.plotting import (
     legend_above,
     points_with_intervals,
 )
-from raw2fig.published import read_numbers
-from raw2fig.stats import Estimate, fact, proportion
+from raw2fig.published import in_percent, read_numbers
+from raw2fig.stats import fact
 from raw2fig.step import Input, figure
 
 SEQUENCES = "GRPO-SCR"
@@ -188,12 +188,6 @@ def fig_recipes(*, recipes: Input, sft: Input, final: Input, numbers: Input) -> 
         f"95 % intervals of {samples} independent answers, not of trainings"
     )
     return Drawing(fig, pd.concat(plotted, ignore_index=True), "", note=note)
-
-
-def in_percent(percent: float, samples: int) -> Estimate:
-    """A share of so many answers with its interval, in percent."""
-    found = proportion(round(percent * samples / 100), samples)
-    return Estimate(percent, 100 * found.low, 100 * found.high, samples)
 
 
 @figure

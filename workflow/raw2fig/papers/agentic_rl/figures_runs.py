@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raw2fig.papers.agentic_rl.evaluation import ALL, REAL, SAMPLES
+from raw2fig.papers.agentic_rl.evaluation import ALL, SAMPLES
 from raw2fig.papers.agentic_rl.experts import DELIBERATIVE, REACTIVE, STITCHED
+from raw2fig.papers.agentic_rl.plan import REAL
 from raw2fig.papers.agentic_rl.runs import measure, read_measured, read_uptake
 from raw2fig.plotting import Drawing, bars_with_intervals, canvas, legend_above, line_with_band
 from raw2fig.stats import Estimate, over_replicates

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from raw2fig.published import number_in, read_numbers, read_published
+from raw2fig.published import number_in, read_numbers, read_published, read_settings
 from raw2fig.tables import rows_where
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ FINAL = ROW | {"group": "string", "model": "string", "benchmark": "string"}
 RUNS = ROW | {"base": "string", "run": "string", "benchmark": "string"}
 STUDIES = ROW | {"study": "string", "arm": "string", "quantity": "string", "finding": "string"}
 DATA = {"set": "string", "part": "string", "rows": "integer", "source": "string"}
-SETTINGS = {"stage": "string", "setting": "string", "value": "string", "source": "string"}
 
 
 class Published(NamedTuple):
@@ -76,11 +75,6 @@ def read_data(path: Path) -> pd.DataFrame:
     return read_published(path, DATA, ["set", "part"])
 
 
-def read_settings(path: Path) -> pd.DataFrame:
-    """Settings as text. One that two sources give differently has a row for each."""
-    return read_published(path, SETTINGS, ["stage", "setting", "source"])
-
-
 def read_all(
     *, sft: Path, final: Path, recipes: Path, studies: Path, data: Path, settings: Path, numbers: Path
 ) -> Published:
@@ -114,17 +108,6 @@ def accuracy(rows: pd.DataFrame, run: str, benchmark: str) -> float:
 def step(rows: pd.DataFrame, arm: str, quantity: str) -> float:
     """A number of the other studies."""
     return number_in(rows, arm=arm, quantity=quantity)
-
-
-def setting(rows: pd.DataFrame, stage: str, name: str) -> str:
-    """A setting that one source gives."""
-    (value,) = rows_where(rows, stage=stage, setting=name)["value"]
-    return str(value)
-
-
-def conflicts(rows: pd.DataFrame) -> pd.DataFrame:
-    """The settings that several sources give."""
-    return rows[rows.duplicated(["stage", "setting"], keep=False)]
 
 
 def whole(rows: pd.DataFrame, name: str) -> int:

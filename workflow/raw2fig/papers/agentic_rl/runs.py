@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.claims import Absent
-from raw2fig.papers.agentic_rl.evaluation import ALL, NO_TOOL, REAL
+from raw2fig.papers.agentic_rl.evaluation import ALL
 from raw2fig.papers.agentic_rl.experts import DELIBERATIVE, REACTIVE, STITCHED
+from raw2fig.papers.agentic_rl.plan import NO_TOOL, REAL
 from raw2fig.stats import Estimate, over_replicates, paired
 from raw2fig.tables import read_json, read_table, rows_where
 

@@ -1,16 +1,9 @@
-"""What a printed percentage of sampled answers can be: shares of a number of items, and pass@n that was drawn with
-replacement."""
+"""What a printed percentage of sampled answers can be: pass@n that was drawn with replacement."""
 
 from raw2fig.attempts import best_at
 
 NOISE = 0.25
 """Problems that 1,000 resamples of 30 problems may be off: three standard deviations at most."""
-
-
-def off_grid(percent: float, items: int) -> float:
-    """Points between a percentage and the nearest share k / `items`."""
-    step = 100 / items
-    return abs(percent - step * round(percent / step))
 
 
 def solved(drawn: float, average: float, problems: int, samples: int) -> range:

@@ -9,18 +9,55 @@ from raw2fig.papers.agentic_rl.evaluation import Sampling
 from raw2fig.papers.agentic_rl.experts import Expert
 from raw2fig.papers.agentic_rl.own_rollouts import Rolling
 from raw2fig.papers.agentic_rl.problems import Sizes
+from raw2fig.papers.agentic_rl.reinforce import ToolRecipe
 from raw2fig.papers.agentic_rl.tool_loop import Loop
 from raw2fig.papers.agentic_rl.tools.fusion import Service
 from raw2fig.papers.agentic_rl.tools.interpreter import Running
 from raw2fig.papers.agentic_rl.tools.watch import Watching
-from raw2fig.settings import Record, Replicates
+from raw2fig.settings import Field, Record, Replicates
+
+
+class Taught(Record):
+    """How a policy that reasons in text learns to use the tool afterwards; the rest is as in the cold start."""
+
+    updates: int = Field(ge=1, description="Updates.")
+    demonstrations: int = Field(ge=0, description="Demonstrations at most, the first ones of the file; 0: all.")
+    weak_after: int = Field(ge=0, description="Updates after which the weak policy is kept; here none is.")
 
 
 class ColdStart(Record):
     """How a policy learns to use the tool."""
 
     supervised: Supervised
+    taught: Taught
     optimiser: Optimiser
+
+
+class Others(Record):
+    """Chains of the other sets of problems."""
+
+    narrow: Chains
+    easy: Chains
+
+
+class Trained(Record):
+    """Arms of each group; a group without any is not trained."""
+
+    recipes: list[str] = Field(description="Arms from the policy after real trajectories, on all problems.")
+    weak: list[str] = Field(description="Arms from the weak policy, on all problems.")
+    curated: list[str] = Field(description="Arms from the weak policy, on the problems that curation keeps.")
+    narrow: list[str] = Field(description="Arms from the policy after real trajectories, on problems of one family.")
+    long_cot_easy: list[str] = Field(description="Arms from the policy that reasons in text, on easy problems.")
+    long_cot: list[str] = Field(description="Arms from the policy that reasons in text, on all problems.")
+    taught: list[str] = Field(description="Arms from that policy after some real trajectories, on all problems.")
+
+
+class Reinforcing(Record):
+    """RL of the policies."""
+
+    arms: list[str] = Field(min_length=1, description="YAML files of arms, later files over earlier ones.")
+    train: Trained
+    shared: ToolRecipe
 
 
 class Own(Record):
@@ -38,10 +75,13 @@ class Settings(Record):
 
     replicates: Replicates
     chains: Chains
+    others: Others
     problems: Sizes
     expert: Expert
     demonstrations: Demonstrations
     cold_start: ColdStart
     sampling: Sampling
+    rollouts: int = Field(ge=2, description="Responses to each problem that its pass rate is measured on.")
+    rl: Reinforcing
     clip_study: ClipStudy
     own: Own

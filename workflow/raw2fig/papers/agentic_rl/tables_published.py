@@ -12,16 +12,14 @@ from raw2fig.papers.agentic_rl.published import (
     STRONG,
     TOOLS,
     answers,
-    conflicts,
     read_data,
     read_final,
-    read_settings,
     read_sft,
     read_studies,
     score,
 )
 from raw2fig.papers.agentic_rl.sampled import solved
-from raw2fig.published import as_printed, read_numbers
+from raw2fig.published import as_printed, conflicts, read_numbers, read_settings
 from raw2fig.step import Input, table
 from raw2fig.tables import Table, as_markdown, rows_where
 

@@ -1,6 +1,13 @@
 """The design of the experiment: which files there are."""
 
 ROOT = "<results>/kimi_dev"
+TABLES = ("workflow", "agents", "curves", "budgets", "skills", "data", "findings", "settings", "numbers")
+"""Tables of published numbers."""
+
+
+def published(name: str) -> str:
+    """Table of published numbers, which ships with the repository."""
+    return f"config/kimi_dev/{name}.csv"
 
 
 def tasks(replicate: int | str = "{replicate}") -> str:
