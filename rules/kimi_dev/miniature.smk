@@ -1,5 +1,7 @@
 """The whole pipeline on small repositories: mid-training, cold start, reinforcement, self-play, agents."""
 
+KD_MINIATURE = config["kimi_dev"]["miniature"]
+
 
 rule kimi_dev_tasks:
     output:
@@ -123,3 +125,22 @@ rule kimi_dev_adapt:
         "raw2fig kimi-dev adapt --midtrained {input.midtrained} --sft {input.sft} --reinforced {input.reinforced} "
         "--tasks {input.tasks} {params.network} {params.world} {params.adaptation} "
         "--replicate {wildcards.replicate} --table {output.table} &> {log}"
+
+
+KD_REPLICATES = config["kimi_dev"]["replicates"]
+KD_RUNS = {
+    name: [kimi_dev.evals(file, replicate=replicate) for replicate in KD_REPLICATES]
+    for name, file in (("play", "play"), ("log", "reinforcement"), ("agents_of_runs", "agents"))
+}
+figure("kimi_dev", "games", play=KD_RUNS["play"])
+figure("kimi_dev", "learning", play=KD_RUNS["play"], log=KD_RUNS["log"])
+figure("kimi_dev", "priors", agents=KD_RUNS["agents_of_runs"])
+figure("kimi_dev", "elsewhere", play=KD_RUNS["play"])
+table("kimi_dev", "models", play=KD_RUNS["play"])
+table("kimi_dev", "priors", agents=KD_RUNS["agents_of_runs"])
+table("kimi_dev", "verifier", audit=[kimi_dev.evals("audit", replicate=replicate) for replicate in KD_REPLICATES])
+TARGETS["data"] += [kimi_dev.tasks(replicate) for replicate in KD_REPLICATES]
+TARGETS["models"] += [
+    kimi_dev.models(name, replicate) for replicate in KD_REPLICATES for name in ("midtrained", "sft", "reinforced")
+]
+TARGETS["evals"] += [path for paths in KD_RUNS.values() for path in paths]

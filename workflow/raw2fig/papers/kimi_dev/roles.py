@@ -51,8 +51,11 @@ def drawn(
     ids = model.words.get_vocab()
     encoded = [[ids[word] for word in prompt] for prompt in prompts]
     found = sample(model.network, model.words, encoded, longest, uniforms)
-    answers: list[Answer] = [model.words.convert_ids_to_tokens(row) for row in found.ids]
-    return [answer[:-1] if answer[-1] == END else [*answer, UNFINISHED] for answer in answers]
+    return [_ended(model.words.convert_ids_to_tokens(row)) for row in found.ids]
+
+
+def _ended(words: Sequence[str]) -> Answer:
+    return [*words[:-1]] if words[-1] == END else [*words, UNFINISHED]
 
 
 def several(
