@@ -163,7 +163,7 @@ class GroupTrainer(GRPOTrainer):
         }
         if self.run.replay is None:
             return own
-        return self.run.replay.extended(step, own, self.scored[:, -1] > 0, self.pad_token_id)
+        return self.run.replay.extended(step, own, self.scored[:, -1] > 0, self.run.stream.tokenizer.pad_token_id)
 
     def _draw(self, step: int) -> list[int]:
         """Prompt of each completion of this process's next batch; `rollouts` holds the completions, unless vLLM draws

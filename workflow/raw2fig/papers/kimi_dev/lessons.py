@@ -13,6 +13,9 @@ from raw2fig.lm.examples import Example
 from raw2fig.papers.kimi_dev import words as w
 from raw2fig.papers.kimi_dev.language import RESULT, Function, values
 from raw2fig.papers.kimi_dev.world import (
+    LARGEST,
+    POSSIBLE,
+    SMALLEST,
     WRITTEN,
     Pick,
     Task,
@@ -72,36 +75,39 @@ def _seen(words: Sequence[str]) -> list[str]:
 
 
 def reproduction(pick: Pick, task: Task) -> Lesson | None:
-    """A test with its reasoning, every line with numbers and what it gives; None where no arguments that tests may have
-    show the bug, or numbers are too large."""
+    """A test: the example of the issue, if there is one; otherwise with its reasoning, every line with numbers and what
+    it gives. None where no arguments that tests may have show the bug, or numbers are too large."""
+    if task.example:
+        a, b, value = map(str, task.example)
+        answer = [w.CHECK, task.fixed.name, a, b, w.EQUALS, value]
+        return [(w.test_prompt(task, task.path), False), ([*answer, w.END], True)]
     right, wrong = (trace(function) for function in (task.fixed, task.broken))
     told = [
         place
         for place in range(len(WRITTEN))
         if right[RESULT][place] != wrong[RESULT][place]
-        and all(w.SMALLEST <= column[place] <= w.LARGEST for column in right.values())
+        and all(SMALLEST <= column[place] <= LARGEST for column in right.values())
     ]
     if not told:
         return None
     place = told[pick(len(told))]
-    a, b = WRITTEN[place]
-    known = {"a": a, "b": b} | {name: int(column[place]) for name, column in right.items()}
+    first, second = WRITTEN[place]
+    known = {"a": first, "b": second} | {name: int(column[place]) for name, column in right.items()}
 
     def number(atom: str) -> str:
         return str(known.get(atom, atom))
 
-    reason = ["a", str(a), "b", str(b)]
+    reason = ["a", str(first), "b", str(second)]
     for target, term in zip(task.fixed.targets, task.fixed.terms, strict=True):
         reason += [target, number(term.left), term.operator, number(term.right), number(target)]
-    answer = [w.CHECK, task.fixed.name, str(a), str(b), w.EQUALS, number(RESULT)]
+    answer = [w.CHECK, task.fixed.name, str(first), str(second), w.EQUALS, number(RESULT)]
     return [(w.test_prompt(task, task.path), False), ([w.THINK, *reason, w.DONE, *answer, w.END], True)]
 
 
 def trace(function: Function) -> dict[str, np.ndarray]:
     """Values (points,) of every target on all arguments that tests may have."""
-    a, b = np.array(WRITTEN).T
     return {
-        target: values(Function("", function.targets[: place + 1], function.terms[: place + 1]), a, b)
+        target: values(Function("", function.targets[: place + 1], function.terms[: place + 1]), *POSSIBLE)
         for place, target in enumerate(function.targets)
     }
 

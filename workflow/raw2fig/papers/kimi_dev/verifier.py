@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-
 from raw2fig.papers.kimi_dev.language import Function, read_file, source, values
 from raw2fig.papers.kimi_dev.patches import apply
-from raw2fig.papers.kimi_dev.words import CHECK, DONE, EQUALS, LARGEST, SMALLEST, text_of
-from raw2fig.papers.kimi_dev.world import WRITTEN, Points, Task, same
+from raw2fig.papers.kimi_dev.words import CHECK, DONE, EQUALS, text_of
+from raw2fig.papers.kimi_dev.world import LARGEST, POSSIBLE, SMALLEST, WRITTEN, Points, Task, same
 
 Program = Mapping[str, Function]
 """The functions of a repository by name."""
@@ -90,8 +88,7 @@ def read_check(words: Sequence[str]) -> Check | None:
 @lru_cache(maxsize=100_000)
 def results(function: Function) -> dict[tuple[int, int], int]:
     """What a function gives for all arguments that tests may have."""
-    a, b = np.array(WRITTEN).T
-    return dict(zip(WRITTEN, values(function, a, b).tolist(), strict=True))
+    return dict(zip(WRITTEN, values(function, *POSSIBLE).tolist(), strict=True))
 
 
 def passes(check: Check, after: Program | None) -> bool:

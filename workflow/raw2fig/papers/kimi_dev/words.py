@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from raw2fig.papers.kimi_dev.language import ARGUMENTS, CALLS, OPERATORS, RESULT, VARIABLES, Function, Term
-from raw2fig.papers.kimi_dev.world import CONSTANTS, FILES, SYMPTOMS, Task
+from raw2fig.papers.kimi_dev.world import CONSTANTS, FILES, LARGEST, SMALLEST, SYMPTOMS, Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -22,15 +22,13 @@ EDIT, TEST, WHERE, HISTORY, BROWSE, TOOLS = "EDIT", "TEST", "WHERE", "HISTORY", 
 END = "<eos>"
 """Ends an answer, and each action of an agent."""
 ISSUE, TREE, TEXT, FILE, SEARCH, SPLIT, REPLACE = "ISSUE", "TREE", "TEXT", "FILE", "SEARCH", "SPLIT", "REPLACE"
-THINK, DONE, SAY, CHECK, EQUALS = "THINK", "DONE", "SAY", "CHECK", "=="
+THINK, DONE, SAY, CHECK, EQUALS, GIVES, OPEN_TOKEN = "THINK", "DONE", "SAY", "CHECK", "==", "GIVES", "?"
 OPEN, KEEP, CLOSE = "OPEN", "KEEP", "CLOSE"
 """Actions of mid-training, which run nothing: open a file, say that it needs no change, end."""
 CAT, SED, TO, RUN, STOP = "CAT", "SED", "TO", "RUN", "STOP"
 """Actions with tools: see a file, replace a line, run a test, submit."""
 SEEN, END_SEEN, OK, FAIL = "SEEN", "END_SEEN", "OK", "FAIL"
 """What an agent is shown stands between the first two; OK and FAIL say how an edit or a test went."""
-SMALLEST, LARGEST = -6, 12
-"""Whole numbers that a test can have."""
 FENCE = "```"
 MARKERS = {
     THINK: "<think>",
@@ -65,9 +63,17 @@ def body(function: Function) -> list[str]:
 
 
 def issue(task: Task) -> list[str]:
-    """Who is meant, and what it should do, line by line."""
-    lines = zip(task.fixed.targets, task.fixed.terms, strict=True)
-    return [*title(task.subject), *(word for line in lines for word in spoken(*line))]
+    """Who is meant, and what it should do, line by line. A vague issue leaves the token open that is wrong in the code,
+    and gives an example first: `GIVES 1 2 == 5`."""
+    terms = list(task.fixed.terms)
+    example = list[str]()
+    if task.example:
+        pairs = zip(terms[task.line], task.broken.terms[task.line], strict=True)
+        terms[task.line] = Term(*(right if right == wrong else OPEN_TOKEN for right, wrong in pairs))
+        *arguments, value = map(str, task.example)
+        example = [GIVES, *arguments, EQUALS, value]
+    lines = zip(task.fixed.targets, terms, strict=True)
+    return [*title(task.subject), *example, *(word for line in lines for word in spoken(*line))]
 
 
 def shown(task: Task, path: str) -> list[str]:
@@ -153,8 +159,8 @@ def vocabulary() -> tuple[str, ...]:
                 *SYMPTOMS, *SYMPTOMS.values(), *(f"{name}.py" for name in FILES), *CONSTANTS, *ARGUMENTS, *VARIABLES,
                 *OPERATORS, *map(assigned, VARIABLES), *MARKERS,
                 *map(str, range(SMALLEST, LARGEST + 1)), RESULT, ".", ":", "def", END_LINE,
-                EDIT, TEST, WHERE, HISTORY, BROWSE, TOOLS, ISSUE, TREE, TEXT, SAY, CHECK, EQUALS, OPEN, KEEP, CLOSE,
-                CAT, SED, TO, RUN, STOP, SEEN, END_SEEN, OK, FAIL,
+                EDIT, TEST, WHERE, HISTORY, BROWSE, TOOLS, ISSUE, TREE, TEXT, SAY, CHECK, EQUALS, GIVES, OPEN_TOKEN,
+                OPEN, KEEP, CLOSE, CAT, SED, TO, RUN, STOP, SEEN, END_SEEN, OK, FAIL,
             }
         )
     )  # fmt: skip

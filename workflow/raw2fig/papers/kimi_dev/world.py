@@ -46,6 +46,7 @@ class World(Record):
     lines: int = Field(ge=2, le=4, description="Lines of a function.")
     operators: list[str] = Field(min_length=2, description="Operators: +, -, *, max, min, //.")
     symptoms: float = Field(ge=0, le=1, description="Share of issues that name a symptom instead of a function.")
+    vague: float = Field(ge=0, le=1, description="Share of issues that leave the wrong token open and give an example.")
 
 
 class Points(NamedTuple):
@@ -62,6 +63,9 @@ def _points(pairs: Sequence[tuple[int, int]]) -> Points:
 
 WRITTEN = [(a, b) for a in range(3) for b in range(3)]
 """What the tests of the repository and those that a model writes can ask for."""
+POSSIBLE = _points(WRITTEN)
+SMALLEST, LARGEST = -6, 12
+"""Whole numbers that a test can have."""
 REWARDED = _points([(a, b) for a, b in ((7, 5), (5, 8), (9, 6), (6, 6), (8, 9), (5, 5), (-2, 7), (7, -3), (-4, -1),
                                         (-1, -5), (0, 6), (6, 0), (-3, 0), (0, -2), (11, 2), (2, 12))])  # fmt: skip
 """The hidden tests that reward a patch."""
@@ -77,6 +81,7 @@ class Task(NamedTuple):
     line: int  # number of the wrong line from 0
     fixed: Function
     symptom: bool  # whether the issue names one
+    example: tuple[int, int, int] | None  # arguments and result, of an issue that leaves the wrong token open
 
     @property
     def broken(self) -> Function:
@@ -161,8 +166,26 @@ def draw_task(pick: Pick, world: World, part: str) -> Task:
             continue
         functions = [draw_function(pick, name, (first, second)[i % 2], world) for i, name in enumerate(names)]
         functions[place] = bug[1]
+        example = draw_example(pick, fixed, bug[1]) if chance(pick, world.vague) else None
         files = {f"{path}.py": tuple(functions[2 * i : 2 * i + 2]) for i, path in enumerate(paths)}
-        return Task(files, f"{paths[place // 2]}.py", bug[0], fixed, pick(1000) < 1000 * world.symptoms)
+        return Task(files, f"{paths[place // 2]}.py", bug[0], fixed, chance(pick, world.symptoms), example)
+
+
+def chance(pick: Pick, share: float) -> bool:
+    """True so often."""
+    return pick(10_000) < 10_000 * share
+
+
+def draw_example(pick: Pick, fixed: Function, broken: Function) -> tuple[int, int, int] | None:
+    """Arguments that show a bug, and the right result; None where no arguments that tests may have show it, or the
+    result is too large."""
+    right, wrong = (values(function, *POSSIBLE) for function in (fixed, broken))
+    told = [
+        (*pair, int(value))
+        for pair, value, other in zip(WRITTEN, right, wrong, strict=True)
+        if value != other and SMALLEST <= value <= LARGEST
+    ]
+    return told[pick(len(told))] if told else None
 
 
 def residents(pick: Pick, paths: Sequence[str]) -> list[str] | None:
@@ -208,4 +231,5 @@ def from_line(line: dict[str, Any]) -> Task:
         return Function(name, tuple(targets), tuple(Term(*term) for term in terms))
 
     files = {path: tuple(map(function, functions)) for path, functions in line["files"].items()}
-    return Task(files, line["path"], int(line["line"]), function(line["fixed"]), bool(line["symptom"]))
+    example = line["example"] and tuple(map(int, line["example"]))
+    return Task(files, line["path"], int(line["line"]), function(line["fixed"]), bool(line["symptom"]), example)
