@@ -130,7 +130,7 @@ rule kimi_dev_adapt:
 KD_REPLICATES = config["kimi_dev"]["replicates"]
 KD_RUNS = {
     name: [kimi_dev.evals(file, replicate=replicate) for replicate in KD_REPLICATES]
-    for name, file in (("play", "play"), ("log", "reinforcement"), ("agents_of_runs", "agents"))
+    for name, file in (("play", "play"), ("log", "reinforcement"), ("agents_of_runs", "agents"), ("audit", "audit"))
 }
 figure("kimi_dev", "games", play=KD_RUNS["play"])
 figure("kimi_dev", "learning", play=KD_RUNS["play"], log=KD_RUNS["log"])
@@ -138,7 +138,7 @@ figure("kimi_dev", "priors", agents=KD_RUNS["agents_of_runs"])
 figure("kimi_dev", "elsewhere", play=KD_RUNS["play"])
 table("kimi_dev", "models", play=KD_RUNS["play"])
 table("kimi_dev", "priors", agents=KD_RUNS["agents_of_runs"])
-table("kimi_dev", "verifier", audit=[kimi_dev.evals("audit", replicate=replicate) for replicate in KD_REPLICATES])
+table("kimi_dev", "verifier", audit=KD_RUNS["audit"])
 TARGETS["data"] += [kimi_dev.tasks(replicate) for replicate in KD_REPLICATES]
 TARGETS["models"] += [
     kimi_dev.models(name, replicate) for replicate in KD_REPLICATES for name in ("midtrained", "sft", "reinforced")

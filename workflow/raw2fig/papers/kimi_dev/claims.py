@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from raw2fig.papers.kimi_dev.claims_rates import rate_measurements
 from raw2fig.papers.kimi_dev.claims_training import training_measurements
 from raw2fig.papers.kimi_dev.published import Published, read_all
-from raw2fig.papers.kimi_dev.runs import ADAPTED, LOGGED, PLAYED, read_runs, run_measurements
+from raw2fig.papers.kimi_dev.runs import (
+    ADAPTED,
+    AUDITED,
+    LOGGED,
+    PLAYED,
+    audit_measurements,
+    read_runs,
+    run_measurements,
+)
 from raw2fig.step import Input, claims
 
 if TYPE_CHECKING:
@@ -30,6 +38,7 @@ def measurements(
     play: list[Input] | None = None,
     log: list[Input] | None = None,
     agents_of_runs: list[Input] | None = None,
+    audit: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -59,6 +68,8 @@ def measurements(
         Logs of `raw2fig kimi-dev reinforce`, of each replicate.
     agents_of_runs
         Tables of `raw2fig kimi-dev adapt`, of each replicate.
+    audit
+        Audits of `raw2fig kimi-dev make-tasks`, of each replicate.
     """
     tables = read_all(
         workflow=workflow,
@@ -76,7 +87,11 @@ def measurements(
         read_runs(log, LOGGED) if log else None,
         read_runs(agents_of_runs, ADAPTED) if agents_of_runs else None,
     )
-    return {**published_measurements(tables), **runs}
+    return {
+        **published_measurements(tables),
+        **runs,
+        **audit_measurements(read_runs(audit, AUDITED) if audit else None),
+    }
 
 
 def published_measurements(tables: Published) -> dict[str, Measurement]:

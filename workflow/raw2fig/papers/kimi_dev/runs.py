@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from raw2fig.claims import Absent
 from raw2fig.papers.kimi_dev.arms import BASE, MIDTRAINED, PLAIN, POSITIVE, REMEDY, RL, SFT
 from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
-from raw2fig.stats import Estimate, over_replicates, paired
+from raw2fig.stats import Estimate, fact, over_replicates, paired
 from raw2fig.tables import read_table, rows_where
 from raw2fig.tasks.parts import TEST
 
@@ -36,10 +36,17 @@ ADAPTED = {
     "value": "number",
 }
 """Columns of `raw2fig kimi-dev adapt`."""
+AUDITED = {
+    **dict.fromkeys(("part", "edit"), "string"),
+    **dict.fromkeys(("n", "replicate"), "integer"),
+    **dict.fromkeys(("rewarded", "scored"), "number"),
+}
+"""Columns of the audit of `raw2fig kimi-dev make-tasks`."""
 ENDS = 10
 """Updates at the start and at the end of a run that are compared."""
 RUNS = tuple(f"M{number}" for number in range(1, 17))
-"""Claims about our own runs."""
+AUDIT = "M17"
+"""Claims about models of our own runs, and about the verifier."""
 
 
 def read_runs(paths: Sequence[Path], columns: Mapping[str, str]) -> pd.DataFrame:
@@ -143,6 +150,19 @@ def run_measurements(
             for part in (LONGER, OPERATOR)
         },
     }
+
+
+def audit_measurements(audit: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """The claim about the verifier → its measurement, or that it was not tried."""
+    if audit is None:
+        return {AUDIT: Absent("no tasks were made")}
+
+    def accepted(reference: bool) -> Estimate:
+        mine = audit[(audit["edit"] == "reference") == reference]
+        counts = mine[["rewarded", "scored"]].mul(mine["n"], axis=0).to_numpy().sum()
+        return fact(counts / (2 * mine["n"].sum()), int(mine["n"].sum()))
+
+    return {AUDIT: lambda: {"reference": accepted(True), "others": accepted(False)}}
 
 
 def least_lead(play: pd.DataFrame, model: str) -> dict[Hashable, float]:

@@ -6,20 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raw2fig.papers.kimi_dev.runs import ADAPTED, PLAYED, read_runs
+from raw2fig.papers.kimi_dev.runs import ADAPTED, AUDITED, PLAYED, read_runs
 from raw2fig.stats import over_replicates
 from raw2fig.step import Input, table
 from raw2fig.tables import Table, as_markdown
 
 if TYPE_CHECKING:
     import pandas as pd
-
-AUDITED = {
-    **dict.fromkeys(("part", "edit"), "string"),
-    **dict.fromkeys(("n", "replicate"), "integer"),
-    **dict.fromkeys(("rewarded", "scored"), "number"),
-}
-"""Columns of the audit of `raw2fig kimi-dev make-tasks`."""
 
 
 @table
