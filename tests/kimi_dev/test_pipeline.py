@@ -148,7 +148,7 @@ def test_check_15_the_first_answer_is_greedy_and_the_others_follow_their_random_
 def test_check_11_the_curriculum_grows_by_prompts_that_were_unsolved_and_are_solved_now() -> None:
     rng = np.random.default_rng(0)
     solved = rng.integers(0, 3, 4000)  # of 16 tries, say
-    first = chosen(solved.tolist(), 1200, rng)
+    first = chosen(solved.tolist(), 1200, 16, rng)
     assert len(first.used) == 1200
     assert all(solved[place] > 0 for place in first.used)
     assert set(first.excluded) == set(np.flatnonzero(solved == 0))
@@ -163,6 +163,10 @@ def test_check_11_the_curriculum_grows_by_prompts_that_were_unsolved_and_are_sol
         now = after
         sizes.append(len(now.used))
     assert sizes == [1200, 1700, 2200]
+    few = chosen([0, 2, 0, 0], 10, 3, rng)
+    assert few.used[0] == 1
+    assert len(few.used) == 3
+    assert set(few.used) | set(few.excluded) == set(range(4))
     assert grown(Curriculum((1,), (2, 3)), [0, 0], 5, rng) == Curriculum((1,), (2, 3))
 
 

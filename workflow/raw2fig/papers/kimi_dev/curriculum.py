@@ -17,11 +17,15 @@ class Curriculum(NamedTuple):
     excluded: tuple[int, ...]
 
 
-def begun(solved: Sequence[int], first: int, rng: np.random.Generator) -> Curriculum:
-    """At most `first` random prompts of those that are `solved` (prompts,) at least once."""
+def begun(solved: Sequence[int], first: int, least: int, rng: np.random.Generator) -> Curriculum:
+    """At most `first` random prompts of those that are `solved` (prompts,) at least once. An update needs `least`: if
+    there are not as many, some that are not solved join them."""
     counts = np.asarray(solved)
     chosen = rng.permutation(np.flatnonzero(counts > 0))[:first]
-    return Curriculum(tuple(map(int, chosen)), tuple(map(int, np.flatnonzero(counts == 0))))
+    missed = np.flatnonzero(counts == 0)
+    more = rng.permutation(missed)[: max(0, least - len(chosen))]
+    used = [*map(int, chosen), *map(int, more)]
+    return Curriculum(tuple(used), tuple(int(prompt) for prompt in missed if prompt not in used))
 
 
 def grown(before: Curriculum, solved: Sequence[int], added: int, rng: np.random.Generator) -> Curriculum:

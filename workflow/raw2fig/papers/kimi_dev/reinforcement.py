@@ -81,7 +81,7 @@ def reinforce(
     rng = np.random.default_rng([replicate, 4])
     first, settings = opened(str(model)), reinforcement
     prompts = asked_for(first, read_tasks(tasks / f"{TRAINING}.jsonl"), settings.localisations, rng)
-    start = begun(solved(first, prompts, settings.tries, rng), settings.first, rng)
+    start = begun(solved(first, prompts, settings.tries, rng), settings.first, settings.recipe.prompts, rng)
     rows: list[dict[str, Any]] = []
     told: list[dict[str, Any]] = []
     last = settings.stages - 1
@@ -111,12 +111,12 @@ def reinforce(
 
 
 def asked_for(model: Model, tasks: Sequence[Task], number: int, rng: np.random.Generator) -> list[Prompt]:
-    """A prompt for each file that a model names for a task."""
+    """A prompt for the right file of each task and for each other file that a model names."""
     named = localised(model, tasks, number, rng)
     return [
         Prompt(task, path)
         for task, paths in zip(tasks, named, strict=True)
-        for path in dict.fromkeys(path for path in paths if path)
+        for path in dict.fromkeys([task.path, *(path for path in paths if path)])
     ]
 
 
