@@ -34,7 +34,7 @@ class Adaptation(Record):
     updates: int = Field(ge=1, description="Updates, whatever the set.")
     batch: int = Field(ge=1, description="Trajectories of an update.")
     turns: int = Field(ge=2, description="Turns of an agent.")
-    tasks: int = Field(ge=1, description="Test tasks of an evaluation, from the first on.")
+    number: int = Field(ge=1, description="Test tasks of an evaluation, from the first on.")
     optimiser: Optimiser
 
 
@@ -72,7 +72,7 @@ def adapt(
     from raw2fig.lm.models import load
 
     folders = {BASE: midtrained / "base", MID: midtrained / "mid3", SFT: sft, RL: reinforced / PLAIN}
-    asked = read_tasks(tasks / f"{TEST}.jsonl")[: adaptation.tasks]
+    asked = read_tasks(tasks / f"{TEST}.jsonl")[: adaptation.number]
     rows: list[dict[str, Any]] = []
     examples: Sequence[Example] = []
     for prior, folder in folders.items():
