@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
-from raw2fig.lm.batches import Optimiser, batch_loss, by_length, descend
+from raw2fig.lm.batches import Optimiser, batch_loss, descend
 from raw2fig.lm.models import Shape
 from raw2fig.papers.kimi_dev.lessons import KINDS, draw_lessons, encoded
 from raw2fig.papers.kimi_dev.words import tokenizer
@@ -144,7 +144,8 @@ def taught(
     drawn = draw_lessons(picker(rng), world, supervised.mix, supervised.updates * supervised.batch)
     ids = words.get_vocab()
     examples = fitting([encoded(ids, lesson) for lesson in drawn], longest)
-    batches = by_length([len(example.ids) for example in examples], supervised.batch, rng)
+    # all kinds in each batch: batches of equal lengths would be of one kind each, and learn half as fast
+    batches = np.split(np.arange(len(examples)), supervised.updates)
     pad = ids[str(words.pad_token)]
 
     def saving() -> Iterator[np.ndarray]:
