@@ -231,12 +231,12 @@ def test_stages_skills_and_turn_limits_follow_from_the_actions() -> None:
     task = TASKS[0]
     target = task.fixed.targets[task.line]
     now, fixed = task.broken.terms[task.line], task.fixed.terms[task.line]
-    good = [w.SED, *w.code(target, now), w.TO, *w.code(target, fixed)]
-    back = [w.SED, *w.code(target, fixed), w.TO, *w.code(target, now)]
+    good = [*w.reasoning(task), *w.block(task.path, target, now, fixed)]
+    back = w.block(task.path, target, fixed, now)
     scripts = [
         [[w.RUN], [w.CAT, task.path], good, [w.RUN], [w.STOP]],
         [[w.CAT, task.path], good, [w.RUN], back, [w.STOP]],
-        [[w.CAT, "nowhere.py"], good, ["x"], [w.CAT, task.path], good],
+        [[w.CAT, "nowhere.py"], ["x"], [w.CAT, task.path], good, [w.CAT, task.path]],
     ]
 
     def act(states: Any) -> list[list[str]]:
@@ -247,7 +247,7 @@ def test_stages_skills_and_turn_limits_follow_from_the_actions() -> None:
     states = loop(act, copies, 5)
     assert states[0].stages == ("reproduce", "explore", "edit", "re-test", "submit")
     assert states[1].stages == ("explore", "edit", "re-test", "edit", "submit")
-    assert states[2].stages == ("none", "none", "none", "explore", "edit")
+    assert states[2].stages == ("none", "none", "explore", "edit", "look again")
     assert [first_fix(state) for state in states] == [True, True, True]
     assert [state.right[-1] for state in states] == [True, False, True]
     assert skills(states)["reflection"] == pytest.approx(-1 / 3)

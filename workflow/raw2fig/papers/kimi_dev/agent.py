@@ -1,9 +1,9 @@
-"""An agent of the miniature: it sees files, replaces lines, runs a test and submits, one action a turn (section 3.7).
+"""An agent of the miniature: it sees files, edits them, runs a test and submits, one action a turn (section 3.7).
 
-CAT path            shows a file
-SED line TO line    replaces a line of the file that was shown last
-RUN                 runs the test of the issue
-STOP                submits
+CAT path    shows a file
+an edit     replaces lines, as an answer of the workflow does, with or without reasoning
+RUN         runs the test of the issue
+STOP        submits
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ from raw2fig.papers.kimi_dev.verifier import Check, passes, program, resolves, r
 from raw2fig.papers.kimi_dev.world import SCORED, WRITTEN, Pick, Task, World, mutants, shuffled
 
 Stage = Literal["explore", "reproduce", "edit", "re-test", "look again", "submit", "none"]
-ACTION = 16
+ACTION = 32
 """Words of an action, at most."""
 
 
 class State(NamedTuple):
-    """A task, its files as they are now, the file that was shown last, and all words so far."""
+    """A task, its files as they are now, and all words so far."""
 
     task: Task
     files: dict[str, str]
-    path: str
     words: tuple[str, ...]
     stages: tuple[Stage, ...] = ()
     right: tuple[bool, ...] = ()  # after each turn: whether what would be submitted is right
@@ -40,7 +39,7 @@ class State(NamedTuple):
 
 def begun(task: Task) -> State:
     """Before the first turn."""
-    return State(task, texts(task), "", (w.TOOLS, *w.issue(task), *w.tree(task)))
+    return State(task, texts(task), (w.TOOLS, *w.issue(task), *w.tree(task)))
 
 
 def shown(files: dict[str, str], path: str) -> list[str]:
@@ -51,18 +50,16 @@ def shown(files: dict[str, str], path: str) -> list[str]:
 
 def done(state: State, action: Answer) -> State:
     """The state after an action, with what the agent is shown. What is no action is answered with FAIL."""
-    task, files, path = state.task, state.files, state.path
+    task, files = state.task, state.files
     edited = "edit" in state.stages
     stage: Stage = "none"
     seen = [w.FAIL]
     submitted = False
     match action:
         case [w.CAT, asked] if asked in files:
-            path, seen, stage = asked, shown(files, asked), "look again" if edited else "explore"
-        case [w.SED, *lines] if w.TO in lines:
-            cut = lines.index(w.TO)
-            answer = [w.FILE, path, w.SEARCH, *lines[:cut], w.SPLIT, *lines[cut + 1 :], w.REPLACE]
-            after = apply(files, w.text_of(answer)).after
+            seen, stage = shown(files, asked), "look again" if edited else "explore"
+        case [w.FILE | w.THINK, *_]:
+            after = apply(files, w.text_of(action)).after
             if after is not None and program(after) is not None:
                 files, seen, stage = after, [w.OK], "edit"
         case [w.RUN]:
@@ -73,7 +70,7 @@ def done(state: State, action: Answer) -> State:
     written = [] if UNFINISHED in action else [w.END]
     words = (*state.words, *(word for word in action if word != UNFINISHED), *written, *view)
     right = resolves(task, program(files), SCORED)
-    return State(task, files, path, words, (*state.stages, stage), (*state.right, right), submitted)
+    return State(task, files, words, (*state.stages, stage), (*state.right, right), submitted)
 
 
 def tested(task: Task, files: dict[str, str]) -> bool:
@@ -107,8 +104,8 @@ def demonstration(pick: Pick, task: Task, world: World) -> list[Answer]:
     choices = mutants(task.fixed, task.line, world)
     tried = choices[pick(len(choices))]
     for attempt in [tried, task.fixed] if not pick(4) and tried != now else [task.fixed]:
-        lines = [w.code(target, one.terms[task.line]) for one in (now, attempt)]
-        actions += [[w.SED, *lines[0], w.TO, *lines[1]], [w.RUN]]
+        edit = w.block(task.path, target, now.terms[task.line], attempt.terms[task.line])
+        actions += [[*w.reasoning(task), *edit], [w.RUN]]
         now = attempt
     return [*actions, [w.STOP]]
 

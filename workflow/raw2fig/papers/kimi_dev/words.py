@@ -25,8 +25,8 @@ ISSUE, TREE, TEXT, FILE, SEARCH, SPLIT, REPLACE = "ISSUE", "TREE", "TEXT", "FILE
 THINK, DONE, SAY, CHECK, EQUALS, GIVES, OPEN_TOKEN = "THINK", "DONE", "SAY", "CHECK", "==", "GIVES", "?"
 OPEN, KEEP, CLOSE = "OPEN", "KEEP", "CLOSE"
 """Actions of mid-training, which run nothing: open a file, say that it needs no change, end."""
-CAT, SED, TO, RUN, STOP = "CAT", "SED", "TO", "RUN", "STOP"
-"""Actions with tools: see a file, replace a line, run a test, submit."""
+CAT, RUN, STOP = "CAT", "RUN", "STOP"
+"""Actions with tools, beside edits: see a file, run a test, submit."""
 SEEN, END_SEEN, OK, FAIL = "SEEN", "END_SEEN", "OK", "FAIL"
 """What an agent is shown stands between the first two; OK and FAIL say how an edit or a test went."""
 FENCE = "```"
@@ -160,7 +160,7 @@ def vocabulary() -> tuple[str, ...]:
                 *OPERATORS, *map(assigned, VARIABLES), *MARKERS,
                 *map(str, range(SMALLEST, LARGEST + 1)), RESULT, ".", ":", "def", END_LINE,
                 EDIT, TEST, WHERE, HISTORY, BROWSE, TOOLS, ISSUE, TREE, TEXT, SAY, CHECK, EQUALS, GIVES, OPEN_TOKEN,
-                OPEN, KEEP, CLOSE, CAT, SED, TO, RUN, STOP, SEEN, END_SEEN, OK, FAIL,
+                OPEN, KEEP, CLOSE, CAT, RUN, STOP, SEEN, END_SEEN, OK, FAIL,
             }
         )
     )  # fmt: skip
