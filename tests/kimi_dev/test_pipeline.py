@@ -1,4 +1,4 @@
-"""The pipeline of the miniature: roles, self-play, curriculum, agents. Checks have the numbers of the reference sheet,
+"""The pipeline of the miniature: roles, self-play, curriculum. Checks have the numbers of the reference sheet,
 section 10."""
 
 from collections.abc import Callable, Sequence
@@ -9,15 +9,13 @@ import pytest
 
 from raw2fig.papers.kimi_dev import roles
 from raw2fig.papers.kimi_dev import words as w
-from raw2fig.papers.kimi_dev.adaptation import Adaptation, demonstrated, learned, nested_batches, runs
-from raw2fig.papers.kimi_dev.agent import begun, demonstration, done, first_fix, loop, skills, trajectory, within
 from raw2fig.papers.kimi_dev.curriculum import Curriculum, grown
 from raw2fig.papers.kimi_dev.curriculum import begun as chosen
 from raw2fig.papers.kimi_dev.lessons import browsing, encoded
 from raw2fig.papers.kimi_dev.playing import matrix, measures, old_tests
 from raw2fig.papers.kimi_dev.roles import Model, answered, drawn
 from raw2fig.papers.kimi_dev.verifier import original, patched, read_check, results
-from raw2fig.papers.kimi_dev.world import SCORED, WRITTEN, Task, World, draw_tasks, picker
+from raw2fig.papers.kimi_dev.world import SCORED, WRITTEN, Task, World, draw_tasks
 from raw2fig.tasks.parts import TEST, TRAINING
 
 WORLD = World(lines=3, operators=["+", "-", "*", "max", "min"], symptoms=0.5, vague=0.5)
@@ -170,24 +168,6 @@ def test_check_11_the_curriculum_grows_by_prompts_that_were_unsolved_and_are_sol
     assert grown(Curriculum((1,), (2, 3)), [0, 0], 5, rng) == Curriculum((1,), (2, 3))
 
 
-def test_check_13_sets_of_trajectories_are_nested_and_their_tokens_are_those_of_the_loss() -> None:
-    ids = w.tokenizer().get_vocab()
-    few, many = (demonstrated(ids, np.random.default_rng(6), WORLD, number, 256) for number in (10, 30))
-    assert all((one.ids == other.ids).all() for one, other in zip(few, many, strict=False))
-    rng = np.random.default_rng(7)
-    for number in (3, 10, 30):
-        batches = nested_batches(number, 8, 12, rng)
-        assert len(batches) == 12
-        assert {int(row) for rows in batches for row in rows} == set(range(number))
-    assert nested_batches(0, 8, 0, rng) == []
-    settings = Adaptation.model_construct(budgets=[30, 100], updates=40)
-    assert runs(settings) == [("0", 0, 0), ("one step", 30, 1), ("30", 30, 40), ("100", 100, 40)]
-    from raw2fig.lm.examples import IGNORED, collate
-
-    labels = collate(many, 0)["labels"]
-    assert [learned(example) for example in many] == (labels[:, 1:] != IGNORED).sum(1).tolist()
-
-
 def test_check_14_what_is_seen_counts_only_with_the_world_model(small: Model) -> None:
     import torch
 
@@ -209,49 +189,6 @@ def test_check_14_what_is_seen_counts_only_with_the_world_model(small: Model) ->
         same = torch.equal(torch.where(counted, shifted, -1), torch.where(counted, batch["labels"][:, 1:], -1))
         assert same != observations
         assert losses[0, seen - 1] > 0 or not observations
-
-
-def test_an_expert_resolves_every_task_and_its_trajectory_is_what_the_agent_sees() -> None:
-    pick = picker(np.random.default_rng(8))
-    for task in TASKS:
-        actions = demonstration(pick, task, WORLD)
-        state = begun(task)
-        for action in actions:
-            state = done(state, action)
-        assert state.submitted
-        assert state.right[-1]
-        lesson = trajectory(task, actions)
-        assert [word for words, _ in lesson for word in words] == list(state.words)
-        assert not lesson[0][1]
-        written = [word for words, counts in lesson if counts for word in words]
-        assert written == [word for action in actions for word in (*action, w.END)]
-
-
-def test_stages_skills_and_turn_limits_follow_from_the_actions() -> None:
-    task = TASKS[0]
-    target = task.fixed.targets[task.line]
-    now, fixed = task.broken.terms[task.line], task.fixed.terms[task.line]
-    good = [*w.reasoning(task), *w.block(task.path, target, now, fixed)]
-    back = w.block(task.path, target, fixed, now)
-    scripts = [
-        [[w.RUN], [w.CAT, task.path], good, [w.RUN], [w.STOP]],
-        [[w.CAT, task.path], good, [w.RUN], back, [w.STOP]],
-        [[w.CAT, "nowhere.py"], ["x"], [w.CAT, task.path], good, [w.CAT, task.path]],
-    ]
-
-    def act(states: Any) -> list[list[str]]:
-        return [scripts[places[id(state.task)]][len(state.stages)] for state in states]
-
-    copies = [Task(*task) for _ in scripts]
-    places = {id(copy): place for place, copy in enumerate(copies)}
-    states = loop(act, copies, 5)
-    assert states[0].stages == ("reproduce", "explore", "edit", "re-test", "submit")
-    assert states[1].stages == ("explore", "edit", "re-test", "edit", "submit")
-    assert states[2].stages == ("none", "none", "explore", "edit", "look again")
-    assert [first_fix(state) for state in states] == [True, True, True]
-    assert [state.right[-1] for state in states] == [True, False, True]
-    assert skills(states)["reflection"] == pytest.approx(-1 / 3)
-    assert [within(states, turns) for turns in (1, 2, 3, 5)] == pytest.approx([0, 1 / 3, 2 / 3, 2 / 3])
 
 
 def test_training_and_test_tasks_come_from_different_functions() -> None:

@@ -6,5 +6,5 @@ PLAIN, POSITIVE, REMEDY = "plain", "positive examples", "remedy"
 """Arms of reinforcement learning. The last two differ from the first in one thing each: right completions of the last
 updates come back in the last stage; a penalty keeps the policy near the cold start."""
 ARMS = (PLAIN, POSITIVE, REMEDY)
-BASE, MID, SFT, RL = PRIORS = ("Base", "MT", "SFT", "RL")
-"""What becomes an agent: the base model, and the model after mid-training, the cold start and the plain arm."""
+SFT = "SFT"
+"""The model of the cold start."""

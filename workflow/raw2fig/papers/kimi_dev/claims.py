@@ -9,7 +9,6 @@ from raw2fig.papers.kimi_dev.claims_rates import rate_measurements
 from raw2fig.papers.kimi_dev.claims_training import training_measurements
 from raw2fig.papers.kimi_dev.published import Published, read_all
 from raw2fig.papers.kimi_dev.runs import (
-    ADAPTED,
     AUDITED,
     LOGGED,
     PLAYED,
@@ -37,7 +36,6 @@ def measurements(
     numbers: Input,
     play: list[Input] | None = None,
     log: list[Input] | None = None,
-    agents_of_runs: list[Input] | None = None,
     audit: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
@@ -66,8 +64,6 @@ def measurements(
         Tables of `raw2fig kimi-dev play`, of each replicate.
     log
         Logs of `raw2fig kimi-dev reinforce`, of each replicate.
-    agents_of_runs
-        Tables of `raw2fig kimi-dev adapt`, of each replicate.
     audit
         Audits of `raw2fig kimi-dev make-tasks`, of each replicate.
     """
@@ -85,7 +81,6 @@ def measurements(
     runs = run_measurements(
         read_runs(play, PLAYED) if play else None,
         read_runs(log, LOGGED) if log else None,
-        read_runs(agents_of_runs, ADAPTED) if agents_of_runs else None,
     )
     return {
         **published_measurements(tables),

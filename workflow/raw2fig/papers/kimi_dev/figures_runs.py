@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from raw2fig.papers.kimi_dev.arms import ARMS, MIDTRAINED, PLAIN, PRIORS, REMEDY, SFT
-from raw2fig.papers.kimi_dev.runs import ADAPTED, LOGGED, PLAYED, alone, by_replicate, played, read_runs
+from raw2fig.papers.kimi_dev.arms import ARMS, MIDTRAINED, PLAIN, REMEDY, SFT
+from raw2fig.papers.kimi_dev.runs import LOGGED, PLAYED, alone, played, read_runs
 from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
 from raw2fig.plotting import Drawing, bars_with_intervals, canvas, legend_above, line_with_band
 from raw2fig.stats import Estimate, over_replicates
@@ -15,7 +15,7 @@ from raw2fig.tables import rows_where
 from raw2fig.tasks.parts import TEST
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 BLOCK = 4
 """Updates whose mean reward is drawn as one point."""
@@ -80,42 +80,6 @@ def fig_learning(*, play: list[Input], log: list[Input]) -> Drawing:
     axes[2].set(xlabel="updates", ylabel="entropy of a token, nats", ylim=(0, None))
     legend_above(fig, axes[1:], "More mid-training helps; reinforcement raises the reward and costs entropy")
     return Drawing(fig, logged, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")
-
-
-@figure
-def fig_priors(*, agents: list[Input]) -> Drawing:
-    """Draw what the four priors resolve as agents, by trajectories and by turns.
-
-    Parameters
-    ----------
-    agents
-        Tables of `raw2fig kimi-dev adapt`, of each replicate.
-    """
-    rows = read_runs(agents, ADAPTED)
-    fig, axes = canvas(9.6, 4.0, cols=3)
-    budgets = list(dict.fromkeys(rows["budget"]))
-    turns = sorted({int(name.split()[2]) for name in rows["measure"] if name.startswith("resolved within")})
-    for index, prior in enumerate(PRIORS):
-        found = [share(_value(rows, prior, budget, "resolved")) for budget in budgets]
-        line_with_band(axes[0], range(len(budgets)), found, prior, index)
-        found = [share(_value(rows, prior, budgets[-1], f"resolved within {limit} turns")) for limit in turns]
-        line_with_band(axes[1], turns, found, prior, index)
-    axes[0].set_xticks(range(len(budgets)), budgets)
-    axes[0].set(xlabel="trajectories", ylabel="tasks that are resolved", ylim=(0, 1))
-    axes[1].set(xlabel=f"turns at most, {budgets[-1]} trajectories", ylim=(0, 1))
-    skills = {
-        name: [over_replicates(_value(rows, prior, budgets[-1], name), least=-1, most=1) for prior in PRIORS]
-        for name in ("BugFixer skill", "reflection")
-    }
-    bars_with_intervals(axes[2], PRIORS, skills)
-    axes[2].set(xlabel="prior", ylabel="share of tasks")
-    axes[2].legend(fontsize=8)
-    legend_above(fig, axes[:2], "What a model learned from workflow tasks it needs not learn again as an agent")
-    return Drawing(fig, rows, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")
-
-
-def _value(rows: pd.DataFrame, prior: str, budget: str, measure: str) -> dict[Hashable, float]:
-    return by_replicate(rows, prior=prior, budget=budget, measure=measure)
 
 
 @figure

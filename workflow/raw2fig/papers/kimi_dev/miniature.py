@@ -1,6 +1,5 @@
 """The part `miniature` of the section `kimi_dev` of the configuration."""
 
-from raw2fig.papers.kimi_dev.adaptation import Adaptation
 from raw2fig.papers.kimi_dev.playing import Play
 from raw2fig.papers.kimi_dev.reinforcement import Reinforcement
 from raw2fig.papers.kimi_dev.tasks import Sizes
@@ -19,4 +18,3 @@ class Miniature(Record):
     cold: Supervised
     reinforcement: Reinforcement
     play: Play
-    adaptation: Adaptation

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raw2fig.claims import Absent
-from raw2fig.papers.kimi_dev.arms import BASE, MIDTRAINED, PLAIN, POSITIVE, REMEDY, RL, SFT
+from raw2fig.papers.kimi_dev.arms import MIDTRAINED, PLAIN, POSITIVE, REMEDY, SFT
 from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
 from raw2fig.stats import Estimate, fact, over_replicates, paired
 from raw2fig.tables import read_table, rows_where
@@ -30,12 +30,6 @@ LOGGED = {
     **dict.fromkeys(("reward", "entropy", "tokens", "kept"), "number"),
 }
 """Columns of the log of `raw2fig kimi-dev reinforce`."""
-ADAPTED = {
-    **dict.fromkeys(("prior", "budget", "measure"), "string"),
-    **dict.fromkeys(("tokens", "n", "replicate"), "integer"),
-    "value": "number",
-}
-"""Columns of `raw2fig kimi-dev adapt`."""
 AUDITED = {
     **dict.fromkeys(("part", "edit"), "string"),
     **dict.fromkeys(("n", "replicate"), "integer"),
@@ -44,8 +38,8 @@ AUDITED = {
 """Columns of the audit of `raw2fig kimi-dev make-tasks`."""
 ENDS = 10
 """Updates at the start and at the end of a run that are compared."""
-RUNS = tuple(f"M{number}" for number in range(1, 17))
-AUDIT = "M17"
+RUNS = tuple(f"M{number}" for number in range(1, 13))
+AUDIT = "M13"
 """Claims about models of our own runs, and about the verifier."""
 
 
@@ -104,23 +98,15 @@ def last_stage(log: pd.DataFrame, arm: str) -> dict[Hashable, float]:
     return {replicate: float(value) for replicate, value in mine.groupby("replicate")["reward"].mean().items()}
 
 
-def run_measurements(
-    play: pd.DataFrame | None, log: pd.DataFrame | None, agents: pd.DataFrame | None
-) -> Mapping[str, Measurement]:
+def run_measurements(play: pd.DataFrame | None, log: pd.DataFrame | None) -> Mapping[str, Measurement]:
     """Claim about our own runs → its measurement, or that there are none."""
-    if play is None or log is None or agents is None:
+    if play is None or log is None:
         return dict.fromkeys(RUNS, Absent("no model was trained"))
     most = largest(play)
-    budgets = sorted({int(name) for name in agents["budget"] if name.isdecimal()} - {0})
 
     def game(model: str, measure: str, size: int) -> dict[Hashable, float]:
         return played(play, model, measure, size)
 
-    def agent(prior: str, budget: str, measure: str = "resolved") -> dict[Hashable, float]:
-        return by_replicate(agents, prior=prior, budget=budget, measure=measure)
-
-    top = str(budgets[-1])
-    few = str(max((size for size in budgets if 10 * size <= budgets[-1]), default=budgets[0]))
     return {
         "M1": lambda: more(alone(play, MIDTRAINED[2], "resolved"), alone(play, MIDTRAINED[0], "resolved")),
         "M2": lambda: over_replicates(learned(log, PLAIN), least=-1, most=1),
@@ -132,20 +118,16 @@ def run_measurements(
             "largest": more(game(SFT, "pass", most), game(SFT, "self-play", most)),
         },
         "M7": lambda: more(game(PLAIN, "self-play", most), game(PLAIN, "self-play", 1)),
-        "M8": lambda: more(agent(RL, few), agent(BASE, top)),
-        "M9": lambda: more(agent(SFT, "0"), agent(RL, "0")),
-        "M10": lambda: more(agent(RL, top, "BugFixer skill"), agent(BASE, top, "BugFixer skill")),
-        "M11": lambda: more(agent(RL, top, "reflection"), agent(BASE, top, "reflection"), least=-2, most=2),
-        "M12": lambda: {
+        "M8": lambda: {
             "pass": more(game(PLAIN, "pass", most), game(SFT, "pass", most)),
             "distinct patches": more(
                 alone(play, PLAIN, "distinct patches"), alone(play, SFT, "distinct patches"), -most, most
             ),
         },
-        "M13": lambda: more(game(REMEDY, "pass", most), game(PLAIN, "pass", most)),
-        "M14": lambda: more(game(REMEDY, "self-play", most), game(PLAIN, "self-play", most)),
-        "M15": lambda: more(last_stage(log, POSITIVE), last_stage(log, PLAIN)),
-        "M16": lambda: {
+        "M9": lambda: more(game(REMEDY, "pass", most), game(PLAIN, "pass", most)),
+        "M10": lambda: more(game(REMEDY, "self-play", most), game(PLAIN, "self-play", most)),
+        "M11": lambda: more(last_stage(log, POSITIVE), last_stage(log, PLAIN)),
+        "M12": lambda: {
             part: more(alone(play, PLAIN, "resolved", part), alone(play, SFT, "resolved", part))
             for part in (LONGER, OPERATOR)
         },

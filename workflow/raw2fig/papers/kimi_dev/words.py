@@ -17,18 +17,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 END_LINE = ";"
-EDIT, TEST, WHERE, HISTORY, BROWSE, TOOLS = "EDIT", "TEST", "WHERE", "HISTORY", "BROWSE", "TOOLS"
-"""First words of prompts: fix the code, write a test, name the file, go on with the history, look around, use tools."""
+EDIT, TEST, WHERE, HISTORY, BROWSE = "EDIT", "TEST", "WHERE", "HISTORY", "BROWSE"
+"""First words of prompts: fix the code, write a test, name the file, go on with the history, look around."""
 END = "<eos>"
 """Ends an answer, and each action of an agent."""
 ISSUE, TREE, TEXT, FILE, SEARCH, SPLIT, REPLACE = "ISSUE", "TREE", "TEXT", "FILE", "SEARCH", "SPLIT", "REPLACE"
 THINK, DONE, SAY, CHECK, EQUALS, GIVES, OPEN_TOKEN = "THINK", "DONE", "SAY", "CHECK", "==", "GIVES", "?"
 OPEN, KEEP, CLOSE = "OPEN", "KEEP", "CLOSE"
 """Actions of mid-training, which run nothing: open a file, say that it needs no change, end."""
-CAT, RUN, STOP = "CAT", "RUN", "STOP"
-"""Actions with tools, beside edits: see a file, run a test, submit."""
 SEEN, END_SEEN, OK, FAIL = "SEEN", "END_SEEN", "OK", "FAIL"
-"""What an agent is shown stands between the first two; OK and FAIL say how an edit or a test went."""
+"""What an agent is shown stands between the first two; reasoning says OK or FAIL of each line."""
 FENCE = "```"
 MARKERS = {
     THINK: "<think>",
@@ -159,8 +157,8 @@ def vocabulary() -> tuple[str, ...]:
                 *SYMPTOMS, *SYMPTOMS.values(), *(f"{name}.py" for name in FILES), *CONSTANTS, *ARGUMENTS, *VARIABLES,
                 *OPERATORS, *map(assigned, VARIABLES), *MARKERS,
                 *map(str, range(SMALLEST, LARGEST + 1)), RESULT, ".", ":", "def", END_LINE,
-                EDIT, TEST, WHERE, HISTORY, BROWSE, TOOLS, ISSUE, TREE, TEXT, SAY, CHECK, EQUALS, GIVES, OPEN_TOKEN,
-                OPEN, KEEP, CLOSE, CAT, RUN, STOP, SEEN, END_SEEN, OK, FAIL,
+                EDIT, TEST, WHERE, HISTORY, BROWSE, ISSUE, TREE, TEXT, SAY, CHECK, EQUALS, GIVES, OPEN_TOKEN,
+                OPEN, KEEP, CLOSE, SEEN, END_SEEN, OK, FAIL,
             }
         )
     )  # fmt: skip
