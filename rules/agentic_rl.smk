@@ -48,23 +48,24 @@ rule agentic_rl_trajectories:
         "{params.demonstrations} --replicate {wildcards.replicate} --trajectories {output.trajectories} &> {log}"
 
 
-rule agentic_rl_describe:
+rule agentic_rl_inspect:
     input:
         trajectories=agentic_rl.demonstrations(),
+        numbers=AR_PUBLISHED["numbers"],
     output:
         statistics=agentic_rl.described(),
         rows=f"{agentic_rl.ROOT}/r{{replicate}}/evals/{{kind}}.csv",
     log:
-        "<results>/agentic_rl/r{replicate}/logs/describe-{kind}.log",
+        "<results>/agentic_rl/r{replicate}/logs/inspect-{kind}.log",
     wildcard_constraints:
         kind=any_of(agentic_rl.KINDS),
     resources:
-        **resources_for(config, "light", "agentic_rl_describe"),
+        **resources_for(config, "light", "agentic_rl_inspect"),
     params:
-        code=step_digest("agentic_rl", "describe"),
+        code=step_digest("agentic_rl", "inspect"),
     shell:
-        "raw2fig agentic-rl describe --trajectories {input.trajectories} --statistics {output.statistics} "
-        "--rows {output.rows} &> {log}"
+        "raw2fig agentic-rl inspect --trajectories {input.trajectories} --numbers {input.numbers} "
+        "--statistics {output.statistics} --rows {output.rows} &> {log}"
 
 
 rule agentic_rl_cold_start:
@@ -184,3 +185,7 @@ claims(
     measured=AR_MEASURED,
     updates=AR_LOGS,
 )
+
+if any(AGENTIC_RL["pretrained"]["models"].values()):
+
+    include: "agentic_rl/pretrained.smk"

@@ -13,6 +13,7 @@ if config["scale"] != "paper":
 include: "c2s/data.smk"
 include: "c2s/models.smk"
 include: "c2s/evals.smk"
+include: "c2s/effects.smk"
 include: "c2s/results.smk"
 
 

@@ -116,6 +116,22 @@ rule c2s_answer_spatial:
         "{params.generation} --replicate {wildcards.replicate} --answers {output.answers} &> {log}"
 
 
+rule c2s_neighbourhood_baseline:
+    input:
+        corpus="<results>/c2s/r{replicate}/data/corpus.spatial-none.parquet",
+    output:
+        answers="<results>/c2s/r{replicate}/evals/spatial.baseline.parquet",
+    log:
+        "<results>/c2s/r{replicate}/logs/neighbourhood-baseline.log",
+    resources:
+        **resources_for(config, "data", "c2s_neighbourhood_baseline"),
+    params:
+        code=step_digest("c2s", "neighbourhood-baseline"),
+    shell:
+        "raw2fig c2s neighbourhood-baseline --corpus {input.corpus} --replicate {wildcards.replicate} "
+        "--answers {output.answers} &> {log}"
+
+
 rule c2s_generate_perturbed:
     input:
         models=c2s_plan.predictors(C2S),

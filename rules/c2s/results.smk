@@ -6,6 +6,7 @@ C2S_MEASURED = {
     "matches": c2s_plan.evaluated(C2S, "foscttm"),
     "scaling": c2s_plan.evaluated(C2S, "scaling"),
     "spatial": c2s_plan.evaluated(C2S, "spatial"),
+    "neighbours": c2s_plan.evaluated(C2S, "spatial.baseline"),
     "perturbation": c2s_plan.evaluated(C2S, "perturbation"),
     "screen": c2s_plan.evaluated(C2S, "screen"),
     "truth": c2s_plan.truth(C2S),
@@ -33,7 +34,15 @@ figure(
     coordinates=c2s_plan.shown(C2S, "annotation"),
 )
 figure("c2s", "tissue", scores=C2S_MEASURED["scaling"], baselines=c2s_plan.evaluated(C2S, "reference.baselines"))
-figure("c2s", "spatial", answers=C2S_MEASURED["spatial"])
+figure("c2s", "spatial", answers=C2S_MEASURED["spatial"], baselines=C2S_MEASURED["neighbours"])
+if c2s_plan.effects(C2S):
+    figure(
+        "c2s",
+        "planted",
+        effects=[effect for effect in c2s_plan.effects(C2S) for _ in C2S["replicates"]],
+        answers=c2s_plan.planted(C2S, "answers"),
+        baselines=c2s_plan.planted(C2S, "baseline"),
+    )
 figure("c2s", "perturbation", scores=C2S_MEASURED["perturbation"])
 figure("c2s", "cells", coordinates=c2s_plan.shown(C2S, "cells"))
 figure("c2s", "grpo", scores=C2S_MEASURED["perturbation"], logs=c2s_plan.grpo_logs(C2S))

@@ -141,6 +141,20 @@ use rule hero_train as hero_train_ablations with:
         **hero_training(hero.ablations(HERO), HERO_COMPARED, HERO["train"]["alpha"]["hard"]),
 
 
+use rule hero_train as hero_train_easy_ablations with:
+    input:
+        base=hero.start(HERO),
+        reward_models=hero.reward_model(HERO, HERO_COMPARED),
+        problems="<results>/hero/r{replicate}/data/easy.parquet",
+    output:
+        models=directory(expand("<results>/hero/r{{replicate}}/models/rl/easy/{run}", run=hero.ablations(HERO, "easy"))),
+        logs=expand("<results>/hero/r{{replicate}}/models/rl/easy/{run}.json", run=hero.ablations(HERO, "easy")),
+    log:
+        "<results>/hero/r{replicate}/logs/train-easy-ablations.log",
+    params:
+        **hero_training(hero.ablations(HERO, "easy"), HERO_COMPARED, HERO["train"]["alpha"]["easy"]),
+
+
 if hero.noisy(HERO):
 
     use rule hero_train as hero_train_noisy with:

@@ -97,5 +97,5 @@ def test_metrics_of_rollouts_with_and_without_tools(tmp_path: Path) -> None:
 
 
 def test_steps_are_commands() -> None:
-    wanted = {"make-problems", "make-trajectories", "describe", "convert", "curate", "pass-rates", "metrics"}
+    wanted = {"make-problems", "make-trajectories", "inspect", "convert", "curate", "pass-rates", "metrics"}
     assert wanted <= set(commands(groups()["agentic-rl"]))

@@ -12,7 +12,7 @@ from raw2fig.errors import InputError
 from raw2fig.lm import turns
 from raw2fig.lm.turns import Turn
 from raw2fig.papers.agentic_rl import own_rollouts as module
-from raw2fig.papers.agentic_rl.describe import describe
+from raw2fig.papers.agentic_rl.inspection import inspect
 from raw2fig.papers.agentic_rl.metrics import metrics
 from raw2fig.papers.agentic_rl.own_rollouts import Rolling, read_asked, roll_out
 from raw2fig.papers.agentic_rl.tools.calls import written
@@ -22,7 +22,15 @@ from raw2fig.papers.agentic_rl.tools.preflight import calculator_cases
 from raw2fig.papers.agentic_rl.tools.tool import calculator
 from raw2fig.papers.agentic_rl.tools.watch import BrokenTools
 
-ROLLING = Rolling(tool="calculator", instruction="Use the tool.", samples=3, temperature=1.0, top_p=1.0, at_once=4)
+ROLLING = Rolling(
+    tool="calculator",
+    instruction="Use the tool.",
+    samples=3,
+    temperature=1.0,
+    top_p=1.0,
+    engine="sampler",
+    at_once=4,
+)
 END = "<|im_end|>"
 
 
@@ -97,7 +105,7 @@ def test_every_rollout_is_a_row_and_a_line(made: Path, tmp_path: Path, monkeypat
     table = pd.read_csv(tmp_path / "m.csv").set_index("metric")["value"]
     assert table["tool_success"] == 1
     assert table["average"] == 0.5
-    describe(trajectories=tmp_path / "t.jsonl", statistics=tmp_path / "s.json", rows=tmp_path / "r.csv")
+    inspect(trajectories=tmp_path / "t.jsonl", statistics=tmp_path / "s.json", rows=tmp_path / "r.csv")
     told = json.loads((tmp_path / "s.json").read_text())
     assert (told["calls_per_response"], told["turns_per_trajectory"], told["share_without_answer"]) == (1, 2, 0)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from clone import call, jobs
 
 from raw2fig.claims import Absent
 from raw2fig.config import load
@@ -274,3 +275,19 @@ def test_an_unknown_arm_is_refused() -> None:
     with pytest.raises(InputError, match="has no arm 'TRC'"):
         recipe_of(ARMS, "TRC", SHARED)
     assert math.isclose(recipe_of(ARMS, "SCR", SHARED).eps_high, 0.0004)
+
+
+def test_check_22_another_clip_changes_the_lines_of_rl_alone(tmp_path: Path) -> None:
+    """What does not change is not made again; what follows has new inputs."""
+    lines = []
+    for eps_high in (0.2, 0.3):
+        text = call(
+            ROOT,
+            *("snakemake", "agentic_rl", "--dry-run", "--forceall", "--printshellcmds", "--nolock"),
+            *("--configfile", "config/smoke.yaml", "--config"),
+            f"agentic_rl={{rl: {{shared: {{eps_high: {eps_high}}}}}}}",
+        )
+        lines.append({str(job): job.shell for job in jobs(text)})
+    before, after = lines
+    assert set(before) == set(after)
+    assert {job.split()[0] for job in before if before[job] != after[job]} == {"agentic_rl_reinforce"}

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from raw2fig.errors import InputError
 from raw2fig.papers.agentic_rl.chains import Chains, distinct
-from raw2fig.papers.agentic_rl.describe import describe, facts, failure, summary
 from raw2fig.papers.agentic_rl.experts import Expert, real, stitched
+from raw2fig.papers.agentic_rl.inspection import inspect
 from raw2fig.papers.agentic_rl.retool import as_messages, blocks_of, convert
 from raw2fig.papers.agentic_rl.segments import as_line
-from raw2fig.papers.agentic_rl.trajectories import Call, Turn, read_trajectories, text_of, turns_of
+from raw2fig.papers.agentic_rl.trajectories import Call, Turn, asked_of, read_trajectories, text_of, turns_of
 from raw2fig.tasks.parts import TRAINING
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1\nNameError: name x is not defined'
@@ -61,6 +61,21 @@ def hermes() -> list[dict[str, Any]]:
     ]
 
 
+def sharegpt() -> list[dict[str, Any]]:
+    """Hermes' data: results in tags, from the tool."""
+    speakers = {"user": "human", "assistant": "gpt"}
+    made = [{"from": speakers[one["role"]], "value": one["content"]} for one in hermes()]
+    return [one | {"from": "tool"} if "<tool_response>" in one["value"] else one for one in made]
+
+
+def observed() -> list[dict[str, Any]]:
+    """Calls and results as turns of their own, without text beside a call."""
+    code = [json.dumps({"name": "python", "arguments": {"code": code}}) for code in ("print(x)", "print(2)")]
+    speakers = ("system", "human", "function_call", "observation", "function_call", "observation", "gpt")
+    values = ("Be brief.", "What is 2?", code[0], TRACEBACK, code[1], "2", r"It is \boxed{2}.")
+    return [{"from": one, "value": value} for one, value in zip(speakers, values, strict=True)]
+
+
 def retool(fence: bool = False) -> list[dict[str, Any]]:
     a, b = (f"```python\n{code}\n```" if fence else code for code in ("print(x)", "print(2)"))
     text = (
@@ -73,58 +88,13 @@ def retool(fence: bool = False) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("messages", [openai(), openai(False), hermes(), retool(), as_messages(retool(fence=True))])
 def test_formats_hold_the_same_turns(messages: list[dict[str, Any]]) -> None:
     assert turns_of({"messages": messages}) == TURNS
+    assert asked_of({"messages": messages}) == "What is 2?"
 
 
-def test_facts_by_hand() -> None:
-    assert facts(TURNS) == {
-        "turns": 3,
-        "calls": 2,
-        "failed": 1,
-        "unanswered": 0,
-        "failures": "NameError",
-        "repaired": True,
-        "words": 3 + 1 + 3 + 1 + 3,
-        "answered": True,
-    }
-    cut = facts(TURNS[:1])
-    assert (cut["repaired"], cut["answered"]) == (False, False)
-    backwards = facts([TURNS[1], TURNS[0], TURNS[2]])
-    assert (backwards["failed"], backwards["repaired"]) == (1, False)
-    waiting = facts([Turn("", (Call("1", "E"), Call("2", None)))])
-    assert (waiting["failed"], waiting["unanswered"], waiting["repaired"]) == (1, 1, False)
-    assert not facts([Turn("I am not sure.", ())])["answered"]
-
-
-def test_summaries_by_hand() -> None:
-    found = summary([facts(TURNS), facts(TURNS[:1]), facts([Turn("", (Call("1", None),))]), facts([Turn("Hm.", ())])])
-    assert found["trajectories"] == 4
-    assert (found["turns"], found["calls"], found["failed"], found["unanswered"], found["words"]) == (6, 4, 2, 1, 17)
-    assert found["failures_by_kind"] == {"NameError": 2}
-    assert found["tool_success"] == pytest.approx(1 / 3)  # of the three calls that were answered
-    assert (found["calls_per_response"], found["words_per_turn"]) == (1.0, 17 / 6)
-    assert (found["share_with_calls"], found["share_with_failed_call"]) == (0.75, 0.5)
-    assert (found["share_repaired"], found["share_without_answer"]) == (0.25, 0.75)
-    assert summary([facts([Turn("Hm.", ())])])["tool_success"] is None
-
-
-def test_kinds_of_failures() -> None:
-    kinds = {
-        "2": "",
-        "": "",
-        "E": "invalid expression",
-        "E2": "",
-        "no stdout here": "no output",
-        "Error when executing tool: bad name": "tool error",
-        '{"error": "unknown tool"}': "tool error",
-        "Execution timed out after 30 s": "timeout",
-        "TimeLimitExceeded": "timeout",
-        "1\n" + TRACEBACK: "NameError",
-        "sympy.core.sympify.SympifyError: x": "SympifyError",
-        "The error is 0.1": "",
-        "0.1 is the largest Error": "",
-    }
-    assert {text: failure(text) for text in kinds} == kinds
-    assert failure(None) == ""
+def test_conversations_are_messages() -> None:
+    assert turns_of({"conversations": sharegpt()}) == TURNS
+    assert [turn.calls for turn in turns_of({"conversations": observed()})] == [turn.calls for turn in TURNS]
+    assert asked_of({"conversations": observed()}) == "Be brief.\nWhat is 2?"
 
 
 def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -132,7 +102,7 @@ def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def test_sets_of_the_miniature_are_described(tmp_path: Path) -> None:
+def test_sets_of_the_miniature_are_inspected(tmp_path: Path) -> None:
     """Check 18 from the outside: the statistics of written files tell real trajectories from stitched ones."""
     problems = distinct(
         Chains(families=["ASM"], fewest=1, longest=3, largest=99), TRAINING, 600, np.random.default_rng(0)
@@ -145,7 +115,7 @@ def test_sets_of_the_miniature_are_described(tmp_path: Path) -> None:
     found = {}
     for name, trajectories in made.items():
         path = lines(tmp_path / f"{name}.jsonl", list(map(as_line, trajectories)))
-        describe(trajectories=path, statistics=tmp_path / f"{name}.json", rows=tmp_path / f"{name}.csv")
+        inspect(trajectories=path, statistics=tmp_path / f"{name}.json", rows=tmp_path / f"{name}.csv")
         found[name] = json.loads((tmp_path / f"{name}.json").read_text())
         rows = pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False)
         assert rows["line"].tolist() == list(range(1, 601))
@@ -163,6 +133,8 @@ def test_sets_of_the_miniature_are_described(tmp_path: Path) -> None:
     assert found["stitched"]["share_repaired"] == found["stitched"]["failed"] == 0
     assert found["real"]["share_without_answer"] == found["stitched"]["share_without_answer"] == 0
     assert found["stitched"]["tool_success"] == 1 > found["real"]["tool_success"]
+    for kind, told in found.items():  # each result of two digits or more goes into the next call or the answer
+        assert told["share_of_results_used"] > 0.99, kind
 
 
 def test_parquet_gives_what_json_lines_give(tmp_path: Path) -> None:
@@ -170,14 +142,15 @@ def test_parquet_gives_what_json_lines_give(tmp_path: Path) -> None:
     plain = [{**message, "content": text_of(message["content"])} for message in openai()]
     rows = [{"messages": plain}, {"messages": retool()}]
     pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
-    assert [turns for _, turns in read_trajectories(tmp_path / "a.parquet")] == [TURNS, TURNS]
-    assert [turns for _, turns in read_trajectories(lines(tmp_path / "a.jsonl", rows))] == [TURNS, TURNS]
+    for path in (tmp_path / "a.parquet", lines(tmp_path / "a.jsonl", rows)):
+        assert [one[:2] for _, one in read_trajectories(path)] == [("What is 2?", TURNS)] * 2
 
 
 def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
     cases = {
         '{"text": "a"}': r"line 1 is no trajectory \(KeyError\('messages'\)\); expected trajectories",
         '{"messages": [{"content": "a"}]}': r"line 1 is no trajectory",
+        '{"conversations": [{"role": "user"}]}': r"line 1 is no trajectory \(KeyError\('from'\)\)",
         '{"messages": 3}': r"line 1 is no trajectory",
         '{"segments": [3], "prompt": ""}': r"line 1 is no trajectory",
         "[1]": "line 1 is no JSON object",
@@ -230,7 +203,7 @@ def test_converted_rows_are_messages_and_the_others_are_listed(tmp_path: Path) -
     assert [one["role"] for one in made[0]["messages"]] == ["user", *["assistant", "tool"] * 2, "assistant"]
     assert made[0] == made[1]
     assert made[0]["tools"][0]["function"]["name"] == "code_interpreter"
-    assert [turns for _, turns in read_trajectories(tmp_path / "b.jsonl")] == [TURNS, TURNS]
+    assert [one.turns for _, one in read_trajectories(tmp_path / "b.jsonl")] == [TURNS, TURNS]
     rejected = pd.read_csv(tmp_path / "c.csv")
     assert rejected["line"].tolist() == [2, 3]
     assert rejected["reason"].tolist() == ["no call", "no messages with role and content (KeyError('messages'))"]

@@ -12,7 +12,7 @@ from agentic_tools import WATCHING, chat_tokenizer, stub, watch_over
 
 from raw2fig.papers.agentic_rl.tools.calls import written
 from raw2fig.papers.agentic_rl.tools.outcome import Outcome, infra_error
-from raw2fig.papers.agentic_rl.tools.trl_tools import FailedCall, trl_interpreter
+from raw2fig.papers.agentic_rl.tools.trl_tools import FailedCall, PythonSession
 from raw2fig.papers.agentic_rl.tools.watch import BrokenTools
 
 pytestmark = pytest.mark.training
@@ -57,7 +57,7 @@ def trained(folder: Path, call: str, steps: int = 1, **tools: Any) -> list[dict[
 @pytest.mark.parametrize("raises", [True, False])
 def test_check_21_only_a_tool_that_raises_counts_as_failed(raises: bool, tmp_path: Path) -> None:
     failing = stub(lambda code: Outcome("model_error", "ZeroDivisionError: division by zero\n", 0.0, "exception"))
-    ours = trl_interpreter(failing, watch_over(failing), 256, "middle")
+    ours = PythonSession(failing, watch_over(failing), 256, "middle", str).code_interpreter
 
     def code_interpreter(code: str) -> str:
         """Executes Python code and returns its output.
@@ -106,7 +106,8 @@ def test_check_21_rollouts_share_pooled_objects_and_no_state(tmp_path: Path) -> 
 def test_check_20_a_model_in_trls_loop_sees_no_text_of_the_infrastructure() -> None:
     failing = stub(lambda code: infra_error("the secret cause"))
     watch = watch_over(failing, WATCHING.model_copy(update={"retries": 0}))
-    tool = trl_interpreter(failing, watch, 256, "middle")
+    session = PythonSession(failing, watch, 256, "middle", str)
+    tool = session.code_interpreter
     for _ in range(4):
         with pytest.raises(FailedCall) as error:
             tool("1")
@@ -115,3 +116,6 @@ def test_check_20_a_model_in_trls_loop_sees_no_text_of_the_infrastructure() -> N
         tool("1")
     with pytest.raises(BrokenTools, match="the secret cause"):  # which trl has swallowed
         watch.check()
+    assert session.lost
+    session.reset()
+    assert not session.lost

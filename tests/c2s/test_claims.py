@@ -54,6 +54,11 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 for prior, right in (("none", 5), ("cpdb", 6), ("biogrid", 6), ("both", 7))
                 for i in range(10)
             ],
+            "neighbours": [
+                {"model": "classifier", "task": "same_neighbourhood", "response": "yes.", "predicted": "yes."}
+                | {"value": i < 4 + replicate}
+                for i in range(10)
+            ],
             "perturbation": [
                 {**condition, "cell_type": kind, "method": method, "metric": metric, "value": value + moved}
                 for kind in ("B", "T")
@@ -103,7 +108,8 @@ def measured(tables: dict[str, Any]) -> Mapping[str, Any]:
         ("C4", "accuracy minus majority", 0.9, 0.1, 10),
         ("C4c", "FOSCTTM", 0.2, 0.01, 7),
         ("C4c", "FOSCTTM minus log-expression", -0.05, 0.01, 7),
-        ("C6", None, 0.5, 0.0, 10),
+        ("C6", "accuracy", 0.5, 0.0, 10),
+        ("C6", "accuracy minus classifier", 0.0, 0.1, 10),
         ("C6b", "cpdb minus none", 0.1, 0.0, 10),
         ("C6b", "both minus cpdb", 0.2, 0.1, 10),
         ("C7", "relative to no change", -0.5, 0.01, 2),
@@ -149,7 +155,7 @@ def test_priors_without_models_leave_c6_to_be_measured(tables: dict[str, Any], t
         frame = pd.read_parquet(whole)
         frame[frame["model"] == "none"].to_parquet(path)
     found = measurements(**tables | {"spatial": paths})
-    assert found["C6"]().value == pytest.approx(0.5)
+    assert found["C6"]()["accuracy"].value == pytest.approx(0.5)
     with pytest.raises(Absent, match="no models with the priors cpdb, biogrid, both"):
         found["C6b"]()
 

@@ -279,6 +279,55 @@ def test_layer_and_raw(tmp_path):
         assert pd.read_parquet(tmp_path / layer)["sentence"].tolist() == to_sentences(rank_genes(X), names)
 
 
+def with_ensembl_ids(tmp_path: Path, **var) -> Path:
+    adata = adata_of(counts(30))
+    adata.var_names = [f"ENSG{i:011d}" for i in range(GENES)]
+    for name, values in var.items():
+        adata.var[name] = values
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    return tmp_path / "x.h5ad"
+
+
+@pytest.mark.parametrize("kind", [list, pd.Categorical])
+def test_symbols_beside_ensembl_ids_are_the_words(tmp_path, kind):
+    symbols = [f"gene{i}" for i in range(GENES)]
+    path = with_ensembl_ids(tmp_path, feature_name=kind(symbols), other=kind([f"o{i}" for i in range(GENES)]))
+    plain = to_sentences(rank_genes(counts(30)), [name.upper() for name in symbols])
+    for name, column in (("found", None), ("asked", "feature_name")):
+        sentences(adata=path, output=tmp_path / name, gene_col=column)
+        assert pd.read_parquet(tmp_path / name)["sentence"].tolist() == plain
+    sentences(adata=path, output=tmp_path / "other", gene_col="other")
+    assert pd.read_parquet(tmp_path / "other")["sentence"][0] == plain[0].replace("GENE", "O")
+    sentences(adata=path, output=tmp_path / "ids", gene_col="index")
+    assert set(pd.read_parquet(tmp_path / "ids")["sentence"][0].split()) <= set(ad.read_h5ad(path).var_names)
+    with pytest.raises(InputError, match="made with gene_col feature_name, not other"):
+        sentences(adata=path, output=tmp_path / "found", gene_col="other")
+    refused(
+        tmp_path,
+        path,
+        "no var column 'symbols'; expected one of those there are: feature_name, other",
+        gene_col="symbols",
+    )
+
+
+def test_ensembl_ids_without_symbols_are_words_with_a_warning(tmp_path, caplog):
+    path = with_ensembl_ids(tmp_path)
+    sentences(adata=path, output=tmp_path / "ids")
+    assert "genes have Ensembl ids and no symbols" in caplog.text
+
+
+def test_symbols_that_are_missing_or_double_are_refused(tmp_path):
+    refused(tmp_path, with_ensembl_ids(tmp_path, symbol=["A", "A", *map(str, range(GENES - 2))]), "'A' occurs twice")
+    gaps = pd.Categorical([None, *map(str, range(GENES - 1))])
+    refused(tmp_path, with_ensembl_ids(tmp_path, symbol=gaps), "gene name ''; expected non-empty text")
+
+
+def test_a_10x_file_names_the_command_that_reads_it(tmp_path):
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        file["matrix/barcodes"] = np.array(["A", "B"], dtype="S")
+    refused(tmp_path, tmp_path / "mine.h5", "is a 10x .h5 file; expected an .h5ad, which `raw2fig c2s reference --path")
+
+
 @pytest.mark.parametrize(
     ("column", "expected"),
     [

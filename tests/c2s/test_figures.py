@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from raw2fig import plotting
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s import figures, figures_maps, figures_perturbation, figures_summary
+from raw2fig.papers.c2s.figures_planted import fig_planted
 from raw2fig.papers.c2s.screen import Hits
 from raw2fig.stats import over_replicates, proportion
 from raw2fig.step import run_step
@@ -162,6 +163,19 @@ def answers(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
+def neighbours(tmp_path: Path) -> list[Path]:
+    """A classifier that is right in 5 of 8."""
+    rows = [
+        {"replicate": replicate, "model": "classifier", "task": "same_neighbourhood", "response": "yes."}
+        | {"predicted": "yes." if i < 5 else "no.", "value": i < 5}
+        for i in range(8)
+        for replicate in (0, 1)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "neighbours.parquet")
+    return [tmp_path / "neighbours.parquet"]
+
+
+@pytest.fixture
 def screen(tmp_path: Path) -> dict[str, Any]:
     """Two replicates of three drugs, of which D1 works in one context only and D2 in both."""
     rows = [
@@ -284,14 +298,28 @@ def test_annotation(
     assert dots["predicted"].tolist() == ["other", "T", *["B", "T"] * 4, "T", "T"]
 
 
-def test_spatial(answers: list[Path], drawn: Figure) -> None:
-    drawn.draw(figures.fig_spatial, answers=answers)
+def test_spatial(answers: list[Path], neighbours: list[Path], drawn: Figure) -> None:
+    drawn.draw(figures.fig_spatial, answers=answers, baselines=neighbours)
     whole(drawn)
-    assert drawn.table["prior"].tolist() == ["none", "none", "both", "both"]
-    assert drawn.table["chance"].tolist() == [0.5, 0.25] * 2
-    assert drawn.table["value"].tolist() == [0.5, 0.25, 0.75, 0.75]
+    assert drawn.table["prior"].tolist() == ["none", "none", "both", "both", "classifier"]
+    assert drawn.table["chance"].tolist() == [0.5, 0.25, 0.5, 0.25, 0.5]
+    assert drawn.table["value"].tolist() == [0.5, 0.25, 0.75, 0.75, 0.625]
     # both models without lists give one answer to every question
-    assert drawn.table["constant_models"].tolist() == [2, 2, 0, 0]
+    assert drawn.table["constant_models"].tolist()[:4] == [2, 2, 0, 0]
+
+
+def test_planted(answers: list[Path], neighbours: list[Path], drawn: Figure) -> None:
+    drawn.draw(fig_planted, effects=[0, 1], answers=answers * 2, baselines=neighbours * 2)
+    whole(drawn)
+    table = drawn.table.set_index(["method", "effect"])
+    assert table["value"].to_dict() == {
+        ("C2S", 0): 0.5,
+        ("C2S", 1): 0.5,
+        ("classifier of gene counts", 0): 0.625,
+        ("classifier of gene counts", 1): 0.625,
+    }
+    with pytest.raises(InputError, match="3 factors for 1 and 1 tables"):
+        drawn.draw(fig_planted, effects=[0, 1, 2], answers=answers, baselines=neighbours)
 
 
 def test_perturbation(scores: list[Path], drawn: Figure) -> None:
@@ -386,12 +414,14 @@ def test_summary(
     scaling: list[Path],
     baselines: list[Path],
     answers: list[Path],
+    neighbours: list[Path],
     scores: list[Path],
     screen: dict[str, Any],
     drawn: Figure,
 ) -> None:
     inputs = {"annotation": annotation["predictions"], "classifiers": annotation["classifiers"], "matches": matches}
     inputs |= {"scaling": scaling, "baselines": baselines, "spatial": answers, "perturbation": scores}
+    inputs |= {"neighbours": neighbours}
     inputs |= {"screen": screen["screen"], "size": "S", "hits": HITS}
     drawn.draw(figures_summary.fig_summary, **inputs, truth=screen["truth"])
     whole(drawn)
@@ -401,6 +431,7 @@ def test_summary(
         ("cell type annotation", "most common label"): proportion(6, 12),
         ("same spatial neighbourhood", "C2S with interactions"): over_replicates({0: 0.75, 1: 0.75}, 8),
         ("same spatial neighbourhood", "most common answer"): over_replicates({0: 0.5, 1: 0.5}, 8),
+        ("same spatial neighbourhood", "classifier of gene counts"): over_replicates({0: 0.625, 1: 0.625}, 8),
     }
     for row, share in seen.items():
         np.testing.assert_allclose(table.loc[row, ["value", "low", "high", "n"]].astype(float), share[:4])

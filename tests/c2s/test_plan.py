@@ -119,6 +119,22 @@ def test_every_prior_has_a_corpus_among_all_corpora() -> None:
     assert all(one != other for one, other in pairwise(sorted(files)))
 
 
+def test_the_curve_over_planted_effects_has_the_claims_own_point() -> None:
+    c2s = section()
+    assert plan.effects(c2s) == plan.planted(c2s, "answers") == []
+    c2s["spatial_sft"]["effects"] = [1.5, 0]
+    c2s["replicates"] = [4, 5]
+    assert plan.effects(c2s) == [0, 1.0, 1.5]
+    assert plan.planted(c2s, "baseline") == [
+        f"<results>/c2s/{name}"
+        for name in (
+            *("r4/effects/0/baseline.parquet", "r5/effects/0/baseline.parquet"),
+            *("r4/evals/spatial.baseline.parquet", "r5/evals/spatial.baseline.parquet"),
+            *("r4/effects/1.5/baseline.parquet", "r5/effects/1.5/baseline.parquet"),
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("step", "module"),
     [

@@ -20,6 +20,7 @@ from raw2fig.config import SHIPPED, load
 from raw2fig.errors import InputError
 from raw2fig.papers.coordination import group_tests
 from raw2fig.papers.coordination.diagnose import diagnose as command
+from raw2fig.papers.coordination.diagnose import find_columns
 from raw2fig.papers.coordination.group_tests import against_nulls
 from raw2fig.papers.coordination.logs import Columns, Game, read_games
 from raw2fig.papers.coordination.measures import CRITERIA
@@ -227,6 +228,55 @@ def test_a_signal_takes_the_place_of_a_target(folder: Path) -> None:
     assert "p_matched_i3" in groups().columns
 
 
+def wide(frame: pd.DataFrame, name: str = "agent_{}") -> pd.DataFrame:
+    """A row for each game and round, a column for each agent."""
+    table = frame.pivot(index=["game", "round", "target"], columns="agent", values="guess")
+    return table.rename(columns=lambda agent: name.format(agent + 1)).reset_index()
+
+
+@pytest.mark.parametrize("name", ["agent_{}", "Player {}", "a{}", "guess_{}", "agent_{}_guess", "value-agent{}"])
+def test_a_log_with_a_row_for_each_round_gives_the_same_verdicts(folder: Path, name: str) -> None:
+    frame = independent()
+    written(frame)
+    long = read_games(Path("my_log.csv"), Columns())
+    written(wide(frame, name))
+    diagnose(*FEW)
+    table = read_games(Path("my_log.csv"), find_columns(Path("my_log.csv"), dict.fromkeys(ROLES, "")))
+    for one, other in zip(long, table, strict=True):
+        np.testing.assert_array_equal(one.guesses, other.guesses)
+        assert (one.game, one.target, one.success) == (other.game, other.target, other.success)
+    assert groups()["agents"].tolist() == [4] * 3
+
+
+ROLES = ("game", "round", "agent", "value", "target", "signal", "condition")
+
+
+def test_columns_of_agents_by_name_holes_and_one_game_without_a_name(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = wide(independent(games=1, rounds=25)).drop(columns="game")
+    table = table.rename(columns={"agent_1": "ann", "agent_2": "bob", "agent_3": "cem", "agent_4": "dee"})
+    table["bob"] = table["bob"].astype(float).where(table["round"] != 5)
+    written(table, "office.csv")
+    flags = [word for name in ("ann", "bob", "cem", "dee") for word in ("--agent-cols", name)]
+    with caplog.at_level("WARNING"):
+        diagnose(*FEW, *flags, log="office.csv")
+    assert "1 games have holes" in caplog.text
+    assert groups()["rounds"].to_dict() == {"office": 20}
+
+
+def test_feedback_in_words_is_its_sign(folder: Path) -> None:
+    frame = independent()
+    sums = frame.groupby(["game", "round"])["guess"].transform("sum")
+    told = np.sign(sums - 100)
+    tables = []
+    for column in (told, told.map({1: "The sum is too HIGH.", -1: "too low", 0: "Correct!"})):
+        written(frame.drop(columns="target").assign(told=column))
+        diagnose(*FEW, "--signal-col", "told")
+        tables.append(groups())
+    pd.testing.assert_frame_equal(*tables)
+
+
 def test_missing_rounds_values_and_rows_leave_the_longest_whole_run(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -306,6 +356,25 @@ def test_a_hundred_thousand_rows_are_read_at_once(folder: Path) -> None:
         (lambda f: f.assign(arm=f["round"]), "", "game g0: column 'arm' has 1 and 2"),
         (lambda f: f.assign(target=f["target"].astype(float).where(f.index != 3)), "", "'target' has 1 missing values"),
         (lambda f: f.assign(agent=f["agent"].astype(str).where(f.index != 3)), "", "'agent' has 1 missing values"),
+        (
+            lambda f: f.drop(columns="agent"),
+            "",
+            "no column is known as the agent; expected --agent-col and one of game, round, guess, target, or columns "
+            "agent_1, agent_2, ... (--agent-cols)",
+        ),
+        (
+            lambda f: wide(f).drop(columns="game"),
+            "",
+            "round 1 comes twice, and no column names the game",
+        ),
+        (lambda f: pd.concat([wide(f)] * 2), "", "two rows for game g0, round 1, agent column agent_1"),
+        (lambda f: wide(f).assign(agent_2="x"), "", "column 'agent_2' holds"),
+        (wide, "--agent-cols agent_1 --agent-cols agent_9", "no column 'agent_9'; expected one of game, round"),
+        (wide, "--agent-cols agent_1 --agent-col agent_2", "--agent-cols beside --agent-col or --value-col"),
+        (wide, "--agent-cols agent_1 --agent-cols round", "'round' is named by --round-col and by --agent-cols"),
+        (lambda f: f.assign(told="go lower"), "--signal-col told", "'told' has 'go lower' in row 1 below the header"),
+        (lambda f: f.assign(told="high or low"), "--signal-col told", "words such as too high, too low and correct"),
+        (lambda f: f.assign(told="warm"), "--signal-col told", "column 'told' has 'warm' in row 1"),
         (lambda f: f.rename(columns={"guess": "x"}), "", "no column is known as the value; expected --value-col"),
         (lambda f: f.assign(action=1), "", "columns guess and action could be the value; expected --value-col"),
         (lambda f: f, "--target-col goal", "no column 'goal'"),

@@ -52,6 +52,31 @@ def test_weights_of_two_are_games_that_occur_twice() -> None:
     assert z[0] == pytest.approx(z[1], abs=0.01)
 
 
+def test_errors_of_weighted_games_are_those_of_a_sandwich_written_out() -> None:
+    """Weights that are probabilities' inverses are squared in the middle of the sandwich, and n / (n - k) is there."""
+    frame = games(400).assign(ipw=np.random.default_rng(1).uniform(1, 6, 400))
+    rows = interaction(frame)
+    z = [(frame[name] - frame[name].mean()) / frame[name].std(ddof=0) for name in ("synergy", "redundancy")]
+    dummies = [(frame["condition"] == name).astype(float) for name in ("plain", "tom")]
+    X = np.column_stack([np.ones(400), *z, z[0] * z[1], *dummies])
+    y, w = frame["success"].to_numpy(), frame["ipw"].to_numpy()
+    beta = np.zeros(X.shape[1])
+    for _ in range(30):  # Newton's method on the weighted likelihood
+        p = 1 / (1 + np.exp(-X @ beta))
+        bread = np.linalg.inv(sum(w[i] * p[i] * (1 - p[i]) * np.outer(X[i], X[i]) for i in range(400)))
+        beta = beta + bread @ sum(w[i] * (y[i] - p[i]) * X[i] for i in range(400))
+    scores = [w[i] * (y[i] - p[i]) * X[i] for i in range(400)]
+    covariance = 400 / (400 - X.shape[1]) * bread @ sum(np.outer(s, s) for s in scores) @ bread
+    assert [row["beta"] for row in rows] == pytest.approx(beta, rel=1e-6)
+    assert [row["se"] for row in rows] == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-6)
+
+
+def test_the_scale_of_the_weights_is_of_no_account() -> None:
+    frame = games(400).assign(ipw=np.random.default_rng(1).uniform(1, 6, 400))
+    one, other = (term(interaction(part), "interaction") for part in (frame, frame.assign(ipw=10 * frame["ipw"])))
+    assert [one[key] for key in ("beta", "se", "p")] == pytest.approx([other[key] for key in ("beta", "se", "p")])
+
+
 def mediated(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Treatment raises synergy by 0.5, synergy raises the logit of success by 0.8."""
     rng = np.random.default_rng(seed)

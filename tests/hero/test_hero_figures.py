@@ -37,6 +37,7 @@ ABLATIONS = ("hero_neg_only-none", "hero_pos_only-none", "hero_no_weight-none", 
 RUNS = [
     *((regime, f"{arm}-{scale}-0") for regime in REGIMES for arm in ARMS for scale in SCALES),
     *(("hard", f"{run}-0") for run in (*ABLATIONS, "gated_fallback-none")),
+    *(("easy", f"{run}-0") for run in ABLATIONS[:3]),
     ("hard", "hero-none-0.3"),
 ]
 START = ("start", "-")
@@ -146,12 +147,13 @@ def test_arms(scores: list[Path], tmp_path: Path) -> None:
     has_intervals(table.drop(index="start", level="regime"))
 
 
-def test_dense_range_is_of_the_hard_set(scores: list[Path], tmp_path: Path) -> None:
-    table = drawn(fig_dense_range, tmp_path, scores=scores, reward_model="0").set_index(["form", "arm"])
+def test_dense_range_is_of_the_easy_and_the_hard_set(scores: list[Path], tmp_path: Path) -> None:
+    table = drawn(fig_dense_range, tmp_path, scores=scores, reward_model="0").set_index(["regime", "form", "arm"])
     arms = ("verifier_only", "hero_neg_only", "hero_pos_only", "hero", "hero_no_weight", "gated_fallback")
-    assert len(table) == 2 * (1 + len(arms))
-    for form, arm in product(FORMS, arms):
-        assert table.loc[(form, arm), "value"] == close(gain("hard", f"{arm}-none-0", form))
+    assert len(table) == 2 * (1 + 5 + 6)
+    for regime, trained in (("easy", arms[:5]), ("hard", arms)):
+        for form, arm in product(FORMS, trained):
+            assert table.loc[(regime, form, arm), "value"] == close(gain(regime, f"{arm}-none-0", form))
     has_intervals(table.drop(index="start", level="arm"))
 
 

@@ -49,10 +49,12 @@ def test_runs_of_every_set_and_of_the_hard_one(settings: dict[str, Any], judge: 
             "gated_fallback-none",
         )
     ]
+    easy = ("hero_no_weight-none", "hero_neg_only-none", "hero_pos_only-none")
+    assert plan.ablations(settings, "easy") == [f"{name}-{judge}" for name in easy]
     assert plan.noisy(settings) == (["hero-none-0.1", "hero-none-0.3"] if settings is NOISY else [])
 
 
-@pytest.mark.parametrize(("settings", "number"), [(LAPTOP, 3 * 8 + 5), (NOISY, 3 * 8 + 5 + 2), (PAPER, 3 * 8 + 5)])
+@pytest.mark.parametrize(("settings", "number"), [(LAPTOP, 3 * 8 + 8), (NOISY, 3 * 8 + 8 + 2), (PAPER, 3 * 8 + 8)])
 def test_every_replicate_has_all_runs_of_rl(settings: dict[str, Any], number: int) -> None:
     found = plan.trained(settings)
     assert len({one.log for one in found}) == len(found) == number * len(settings["replicates"])
@@ -61,8 +63,8 @@ def test_every_replicate_has_all_runs_of_rl(settings: dict[str, Any], number: in
         {(one.regime, one.run) for one in found if one.replicate == replicate} for replicate in settings["replicates"]
     ]
     assert all(of_one == arms[0] for of_one in arms)
-    # what is not of the comparison is trained on the hard set
-    assert {regime for regime, run in arms[0] if run not in plan.runs(settings)} == {"hard"}
+    # what is not of the comparison is trained on the hard set or the easy one
+    assert {regime for regime, run in arms[0] if run not in plan.runs(settings)} == {"easy", "hard"}
     first = found[0]
     assert first.model == f"<results>/hero/r{first.replicate}/models/rl/easy/{plan.runs(settings)[0]}"
     assert first.log == f"{first.model}.json"

@@ -43,6 +43,7 @@ RUNS = [
     *((regime, f"{arm}-{scale}") for regime in REGIMES for arm in ARMS for scale in ("none", "group")),
     *(("hard", f"{arm}-none") for arm in ("hero_no_weight", "hero_neg_only", "hero_pos_only")),
     ("hard", "hero_no_weight-group"),
+    *(("easy", f"{arm}-none") for arm in ("hero_no_weight", "hero_neg_only", "hero_pos_only")),
 ]
 EACH = {"rollouts": "rollouts", "changes": "inertness", "verdicts": "miniature"}
 """Tables of each replicate, and the flags of the claims that read them."""
@@ -164,11 +165,11 @@ def said(found: dict[str, dict[str, Any]], verdict: str) -> list[str]:
 
 def test_claims_on_the_hard_set_and_under_group_scale_read_their_own_cells(tmp_path: Path) -> None:
     found = verdicts(world(tmp_path, GAINS))
-    assert said(found, "reproduced") == ["H1c", "H2", "H3", "H4g", "H6", "H8", "H9", "H10", "H11", "H13"]
-    assert said(found, "not reproduced") == ["H4", "H5", "H7"]
+    assert said(found, "reproduced") == ["H1c", "H2", "H3", "H4g", "H6", "H8", "H9", "H13"]
+    assert said(found, "not reproduced") == ["H4", "H5", "H7", "H10", "H11"]
     assert said(found, "not configured") == ["H1", "H1b"]
     assert said(found, "out of scale") == ["H12", "H14", "H15", "H16", "H17"]
-    for name, value, n in (("H4", -0.8 / 6, PROMPTS), ("H6", 0.2, PROMPTS), ("H10", 0.1, PROMPTS), ("H3", 0.99, 10)):
+    for name, value, n in (("H4", -0.8 / 6, PROMPTS), ("H6", 0.2, PROMPTS), ("H10", -0.1, PROMPTS), ("H3", 0.99, 10)):
         estimate = found[name]["estimate"]
         assert estimate["value"] == pytest.approx(value, abs=0.01)
         assert (estimate["n"], estimate["replicates"]) == (n, REPLICATES)
@@ -176,10 +177,26 @@ def test_claims_on_the_hard_set_and_under_group_scale_read_their_own_cells(tmp_p
     assert {claim["estimate"]["replicates"] for claim in trained} == {REPLICATES}
 
 
+def test_a_better_reward_model_is_one_of_cleaner_labels(tmp_path: Path) -> None:
+    """0.1 signed problems after the hard set is what HERO has over the policy before RL; the worse one has nothing."""
+    given = world(tmp_path, GAINS)
+    frame = pd.concat([pd.read_parquet(path) for path in given["scores"]], ignore_index=True)
+    hero = (frame["regime"] == "hard") & (frame["run"] == "hero-none-0")
+    gain = 0.1 * (frame["form"] == "signed") - 0.1 * (frame["form"] == "plain")
+    worse = [
+        frame[hero].assign(run=f"hero-none-{noise}", truth=frame["truth"] - share * gain)
+        for noise, share in (("0.1", 0.9), ("0.3", 2.0))
+    ]
+    pd.concat([frame, *worse]).to_parquet(tmp_path / "noisy.parquet")
+    found = verdicts({**given, "scores": [tmp_path / "noisy.parquet"]})["H12"]
+    assert found["estimate"]["value"] == pytest.approx(0.09, abs=1e-9)
+    assert found["verdict"] == "not reproduced"
+
+
 def test_claims_over_all_sets_read_theirs(tmp_path: Path) -> None:
     found = verdicts(world(tmp_path, CONTRARY, ranks=-1, starved=False))
-    assert said(found, "reproduced") == ["H1c", "H4", "H5", "H7", "H9"]
-    assert said(found, "not reproduced") == ["H2", "H3", "H4g", "H6", "H8", "H10", "H11", "H13"]
+    assert said(found, "reproduced") == ["H1c", "H4", "H5", "H7", "H9", "H10", "H11"]
+    assert said(found, "not reproduced") == ["H2", "H3", "H4g", "H6", "H8", "H13"]
     parts = {name: [part["verdict"] for part in found[name]["parts"]] for name in ("H2", "H3", "H8")}
     assert parts["H2"] == ["not reproduced"] * 2
     assert parts["H3"] == ["reproduced", "not reproduced"]
@@ -216,7 +233,7 @@ def test_where_a_cold_start_fell_short_only_what_does_not_rest_on_it_is_decided(
         "the cold start of replicate 1 reached 0.31 of the target 0.4; "
         "the cold start of replicate 2 reached 0.05 of the target 0.4"
     )
-    unmoved = ("H1", "H1b", "H1c", "H9", "H12", "H14", "H15", "H16", "H17")
+    unmoved = ("H1", "H1b", "H1c", "H9", "H14", "H15", "H16", "H17")
     for name, claim in found.items():
         if name in unmoved:
             assert claim == before[name]

@@ -66,6 +66,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"ablations": [*ABLATIONS, "heros-none"]}, "ablations.4: 'heros-none-0': arm 'heros'; expected one of verifier"),
     ({"ablations": [*ABLATIONS, "hero-none"]}, "ablations.4: is 'hero-none'; expected a run that no other"),
     ({"ablations": [*ABLATIONS, ABLATIONS[0]]}, "ablations.0: is 'hero_no_weight-none'; expected a run that no other"),
+    ({"easy_ablations": ABLATIONS[1:2]}, "easy_ablations: is ['hero_no_weight-group']; expected hero_no_weight-none"),
     ({"problems": {"digits": 1}}, "problems.digits: is 1, of which there are 100 sums; expected 5320 sums or more"),
     ({"problems": {"held_out": 1}}, "problems.held_out: is 1; expected at least 2"),
     ({"regimes": {"size": 321}}, "regimes.size: is 321; expected at most problems.train, 320"),

@@ -29,6 +29,9 @@ def run(folder: Path, frame: pd.DataFrame, *flags: str, status: int = 0, suffix:
     path, output = folder / f"my{suffix}", folder / f"shaped{suffix}"
     if suffix == ".csv":
         frame.to_csv(path, index=False)
+    elif suffix == ".jsonl":
+        path, output = folder / "my.jsonl", folder / "shaped.parquet"
+        frame.to_json(path, orient="records", lines=True, double_precision=15)
     else:
         frame.to_parquet(path, index=False)
     assert status_of("hero", "shape", "--rewards", path.name, "--output", output.name, *flags) == status
@@ -118,6 +121,46 @@ def test_the_columns_by_a_slow_loop_in_the_order_of_the_rows(folder: Path, suffi
     assert_is(result, slow(frame))
     assert result.columns.tolist() == [*frame.columns, *ADDED]
     pd.testing.assert_frame_equal(result[list(frame.columns)], frame.reset_index(drop=True))
+
+
+def test_json_lines_as_rollouts_are_logged(folder: Path) -> None:
+    frame = rollouts().assign(meta=[{"ids": [1, None]}] * len(rollouts()), step=3)
+    frame["mixed"] = [1 if place % 2 else "one" for place in range(len(frame))]
+    result = run(folder, frame, suffix=".jsonl")
+    assert_is(result, slow(frame))
+    assert result["text"].tolist() == frame["text"].tolist()
+    assert result["meta"].iloc[0] == '{"ids": [1, null]}'
+    assert result["mixed"].tolist()[:2] == ['"one"', "1"]
+    assert result["step"].tolist() == [3] * len(frame)
+    assert status_of("hero", "shape", "--rewards", "my.jsonl", "--output", "shaped.csv") == 0
+    assert_is(pd.read_csv("shaped.csv", float_precision="round_trip"), slow(frame))
+
+
+def test_json_lines_that_are_none_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = '{"group": 1, "verifier": 1, "reward_model": 0.5}\n'
+    for content, told in (
+        (line + "{broken\n", "line 2 is no JSON; expected a JSON object on each line"),
+        (line + "[1]\n", "line 2 is no JSON object"),
+        (line + '{"group": 1, "reward_model": 0.5}\n', "column 'verifier' has nan in row 2 below the header"),
+        (line.replace("0.5", '"high"'), "column 'reward_model' holds"),
+        ("", "no column is known as the group"),
+    ):
+        Path("my.jsonl").write_text(content)
+        assert status_of("hero", "shape", "--rewards", "my.jsonl", "--output", "shaped.csv") == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last.startswith("raw2fig hero shape: my.jsonl: ")
+        assert told in last
+        assert not Path("shaped.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "names", [("uid", "acc", "rm_score"), ("prompt_id", "is_correct", "Score"), ("Problem", "label", "reward")]
+)
+def test_usual_names_need_no_flags(folder: Path, names: tuple[str, str, str]) -> None:
+    frame = rollouts(2).rename(columns=dict(zip(("group", "verifier", "reward_model"), names, strict=True)))
+    assert_is(run(folder, frame), slow(rollouts(2)))
+    own = rollouts(2).assign(prompt="x", score=0.1, correct=1)  # our own names are meant where they are there
+    assert_is(run(folder, own), slow(rollouts(2)))
 
 
 @pytest.mark.parametrize(
@@ -310,9 +353,19 @@ def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "flags", "message"),
     [
-        (lambda f: f.drop(columns="verifier"), "", "no column 'verifier'; expected one of group, reward_model, text"),
-        (lambda f: f.drop(columns="group"), "", "no column 'group'"),
-        (lambda f: f.drop(columns="reward_model"), "", "no column 'reward_model'"),
+        (
+            lambda f: f.drop(columns="verifier"),
+            "",
+            "no column is known as the verifier; expected --verifier-col and one of group, reward_model, text",
+        ),
+        (lambda f: f.drop(columns="group"), "", "no column is known as the group; expected --group-col"),
+        (lambda f: f.drop(columns="reward_model"), "", "known as the reward model; expected --reward-model-col"),
+        (
+            lambda f: f.drop(columns="group").assign(uid="a", prompt="b"),
+            "",
+            "columns uid and prompt could be the group; expected --group-col and one of them",
+        ),
+        (lambda f: f, "--verifier-col ok", "no column 'ok'; expected one of group, verifier"),
         (lambda f: f, "--batch-col step", "no column 'step'"),
         (lambda f: f, "--batch-col group", "column 'group' is named by --group-col and by --batch-col"),
         (
@@ -320,9 +373,16 @@ def test_the_same_command_writes_the_same_bytes(folder: Path) -> None:
             "--verifier-col reward_model",
             "'reward_model' is named by --verifier-col and by --reward-model-col",
         ),
-        (lambda f: f, "--group-col=", "no column ''; expected one of group, verifier"),
-        (lambda f: f.rename(columns={"verifier": "Verifier"}), "", "Verifier, reward_model, text (did you mean 'Verif"),
-        (lambda f: f.rename(columns={"verifier": " verifier"}), "", "one of group, ' verifier', reward_model, text"),
+        (
+            lambda f: f.rename(columns={"verifier": "Verifier"}),
+            "--verifier-col verifier",
+            "Verifier, reward_model, text (did you mean 'Verif",
+        ),
+        (
+            lambda f: f.rename(columns={"verifier": " verifier"}),
+            "--verifier-col verifier",
+            "one of group, ' verifier', reward_model, text",
+        ),
         (lambda f: f, "--epsilon -1", "epsilon: is -1; expected at least 0"),
         (lambda f: f, "--epsilon nan", "epsilon: is nan; expected a finite number"),
         (lambda f: f, "--sigma z", "Invalid value"),

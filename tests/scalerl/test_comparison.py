@@ -254,8 +254,25 @@ def test_a_filter_is_not_judged_by_gradients_that_are_clipped() -> None:
     long = log.assign(grad_norm=np.where((log["arm"] == "dapo") | (log["replicate"] == 0), 2.0, 1.0))
     assert said.clipped(long, ("scalerl", "loo-batch"), 1.0) is None
     long.loc[long["rollouts"] > 64, "grad_norm"] = 2.0
-    assert str(said.clipped(long, ("scalerl", "loo-batch"), 1.0)).startswith("99% of the gradients are clipped")
+    told = str(said.clipped(long, ("scalerl", "loo-batch"), 1.0))
+    assert told.startswith("99% of the gradients are clipped, which undoes what tells the arms apart")
     assert said.clipped(long, ("scalerl", "loo-batch"), 0.0) is None  # nothing is clipped
+
+
+@pytest.mark.parametrize("told", [4, 3])
+def test_claims_on_a_need_half_of_the_runs_to_identify_it(ranges: Path, told: int) -> None:
+    """Six runs are judged: where fewer than three identify A, nothing is decided about it."""
+    whole, half = (read_fits(ranges / f"fits-{name}.parquet") for name in ("all", "half"))
+    whole, half = (table.replace({"arm": {"good": "scalerl"}}) for table in (whole, half))
+    points = pd.read_parquet(ranges / "runs.parquet").replace({"arm": {"good": "scalerl"}})
+    ahead = pd.read_parquet(ranges / "forecasts-half.parquet").replace({"arm": {"good": "scalerl"}})
+    runs = pd.MultiIndex.from_frame(half[list(said.RUN)])
+    verdicts = ["B not identified"] * (told - 1) + ["not identified"] * (7 - told)
+    found = said.law(points, whole, half.assign(verdict=verdicts), ahead, runs)
+    if told == 4:
+        assert set(found["S2"]) == {"error", "coverage"}
+        return
+    assert str(found["S2"]) == str(found["S3"]) == "A is identified in 2 of 6 runs, 2 replicates"
 
 
 def test_staleness_and_mismatch_are_read_from_the_log() -> None:
@@ -311,7 +328,8 @@ def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path
     for name in ("S6", "S7", "S9b", "S11", "S13", "S13a", "S15"):
         assert verdicts[name] in ("inconclusive", "not reproduced")
     assert entries["S2"]["parts"][0]["estimate"]["value"] < 0.01
-    for name in ("S20", "S22", "S23"):
+    assert verdicts["S23"] == "reproduced"
+    for name in ("S20", "S22"):
         assert verdicts[name] == "out of scale"
     # replicates whose policy learned too little before RL say nothing, and where there is no other, nothing is decided
     starts = [tmp_path / f"{replicate}.json" for replicate in (0, 1)]

@@ -1,5 +1,6 @@
 """`raw2fig scalerl fit` on somebody's own curve: what it says, what it puts right, what it refuses."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,12 @@ import pandas as pd
 import pytest
 
 from raw2fig import cli
+from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.assessment import falls, is_step
+from raw2fig.papers.scalerl.axes import compute_axis
 from raw2fig.papers.scalerl.curves import binned, read_curve, split
 from raw2fig.papers.scalerl.law import sigmoid
-from raw2fig.papers.scalerl.least_squares import Curve
+from raw2fig.papers.scalerl.least_squares import Curve, fit_free
 from raw2fig.tables import read_json, read_table
 
 LAW = (0.25, 0.61, 1.92, 2542.0)
@@ -132,7 +136,12 @@ def test_put_right_with_a_warning(folder: Path, change, warning: str, caplog: py
 @pytest.mark.parametrize(
     ("change", "flags", "message"),
     [
-        (lambda f: f.assign(pass_rate=f["pass_rate"].where(f.index != 7)), "", "'pass_rate' has 1 missing values"),
+        (lambda f: f.assign(pass_rate=np.nan), "", "column 'pass_rate' is empty; expected a pass rate in some rows"),
+        (
+            lambda f: f.assign(gpu_hours=f["gpu_hours"].where(f.index != 7)),
+            "",
+            "column 'gpu_hours' has nothing in row 8 below the header, where there is a score",
+        ),
         (
             lambda f: f.assign(gpu_hours=f["gpu_hours"].astype(str) + "h"),
             "",
@@ -285,3 +294,110 @@ def test_steps_of_the_average_keep_mean_and_number() -> None:
 
 def curve_of(compute: np.ndarray) -> Curve:
     return Curve(compute, sigmoid(compute, *LAW), LAW[0])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("step", "eval_acc"),
+        ("_step", "val/accuracy"),
+        ("train/global_step", "reward_avg"),
+        ("Iteration", "eval/pass@1"),
+        ("num_tokens", "held_out_pass_rate"),
+        ("global_step", "test-score_mean"),
+    ],
+)
+def test_names_of_common_logs_are_known(names: tuple[str, str]) -> None:
+    run_of().to_csv("plain.csv", index=False)
+    run_of().set_axis([*names, "remark"], axis=1).to_csv("run.csv", index=False)
+    assert read_curve(Path("run.csv")).score.tolist() == read_curve(Path("plain.csv")).score.tolist()
+
+
+def test_a_log_with_a_row_for_each_step_and_few_validations_in_percent(caplog: pytest.LogCaptureFixture) -> None:
+    """The reward of training stands beside the held-out accuracy, which is meant."""
+    steps = np.arange(1, 501)
+    rate = 100 * sigmoid(steps, 0.152, 0.5, 2, 100)
+    log = pd.DataFrame({"step": steps, "reward": 0.3, "eval_acc": np.where(steps % 50 == 0, rate, np.nan)})
+    log.to_csv("run.csv", index=False)
+    curve = read_curve(Path("run.csv"), r0=15.2)
+    assert "490 of 500 rows have no eval_acc and are left out" in caplog.text
+    assert curve.compute.tolist() == list(range(50, 501, 50))
+    assert curve.r0 == pytest.approx(0.152)
+    np.testing.assert_allclose(curve.score, sigmoid(curve.compute, 0.152, 0.5, 2, 100))
+    log.assign(eval_acc=log["eval_acc"] / 100).to_csv("run.csv", index=False)
+    assert read_curve(Path("run.csv"), r0=0.152).r0 == 0.152
+    with pytest.raises(InputError, match=r"r0: is 15.2; expected a pass rate"):
+        read_curve(Path("run.csv"), r0=15.2)
+
+
+COLLAPSED = [0.156, 0.462, 0.434, 0.45, 0.41, 0.42, 0.40, 0.37, 0.38, 0.35, 0.33]
+"""Pass rates of a GRPO run over 500 steps that rises at once and then falls."""
+
+
+def test_a_run_that_rises_at_once_and_then_falls_identifies_nothing(folder: Path) -> None:
+    for first in (0, 1):  # R_0 at compute 0, or as the first point
+        frame = pd.DataFrame({"step": np.arange(len(COLLAPSED)) * 50 + first, "score": COLLAPSED})
+        fit(folder, frame, "--r0", "0.152")
+        report = read_json(folder / "scalerl-fit.json")
+        assert report["verdict"] == "not identified"
+        said = " ".join(report["warnings"])
+        assert "after its peak the curve falls" in said
+        assert "any larger B would do" in said
+        assert ("smallest compute is" if not first else "gain is made before the second point") in said
+
+
+def test_a_plateau_without_a_rise_tells_a_but_no_slope(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    score = np.array([0.2, 0.2, *np.full(12, 0.5)]) + rng.normal(0, 0.01, 14)
+    fit(folder, pd.DataFrame({"step": [10, 20, *range(100, 1300, 100)], "score": score}), "--r0", "0.2")
+    report = read_json(folder / "scalerl-fit.json")
+    assert report["verdict"] == "B not identified"
+    assert report["a"] == pytest.approx(0.5, abs=0.01)
+    assert report["warnings"] == ["a step meets the points as well as the curve does: any larger B would do"]
+    frame = pd.DataFrame({"step": [10, *range(100, 1300, 100)], "score": score[1:]})
+    fit(folder, frame, "--r0", "0.2")
+    assert "half of the gain is made before the second point" in read_json(folder / "scalerl-fit.json")["warnings"][0]
+
+
+@pytest.mark.parametrize("points", [10, 20, 60])
+def test_a_law_with_points_on_its_rise_is_no_step(points: int) -> None:
+    rng = np.random.default_rng(points)
+    compute = np.linspace(0, 12_000, points + 1)[1:]
+    for _ in range(50):
+        curve = Curve(compute, sigmoid(compute, *LAW) + rng.normal(0, 0.01, points), LAW[0])
+        assert not is_step(fit_free(curve), curve)
+
+
+@pytest.mark.parametrize("points", [6, 10, 40])
+def test_runs_that_keep_their_level_are_seldom_said_to_fall(points: int) -> None:
+    rng = np.random.default_rng(points)
+    compute = np.linspace(0, 30_000, points + 1)[1:]
+
+    def share(scores: np.ndarray, noise: float) -> float:
+        curves = [Curve(compute, scores + rng.normal(0, noise, points), LAW[0]) for _ in range(1000)]
+        return float(np.mean([falls(curve) for curve in curves]))
+
+    rises = sigmoid(compute, *LAW)
+    assert share(rises, 0.02) < 0.035
+    if points >= 10:
+        assert share(rises - 0.2 * np.clip(compute / 30_000 - 0.3, 0, None), 0.01) > 0.9
+
+
+@pytest.mark.parametrize(("first", "last"), [(50, 500), (1, 500), (2000, 5000), (1, 1e6), (1e18, 1e19), (400, 700)])
+def test_labels_of_compute_do_not_overlap(first: float, last: float) -> None:
+    from raw2fig.plotting import canvas
+
+    fig, (ax, _) = canvas(9.6, 4.2, cols=2)
+    ax.plot([first, last], [0, 1])
+    compute_axis(ax, "compute", 1)
+    fig.draw_without_rendering()
+    low, high = ax.get_xlim()
+    labels = [
+        label.get_window_extent()
+        for minor in (False, True)
+        for place, label in zip(ax.get_xticks(minor=minor), ax.get_xticklabels(minor=minor), strict=True)
+        if low <= place <= high and label.get_text()
+    ]
+    assert len(labels) >= 2
+    labels.sort(key=lambda box: box.x0)
+    assert all(one.x1 < other.x0 for one, other in pairwise(labels))

@@ -189,10 +189,27 @@ def test_every_truncation_of_a_parquet_file_is_refused(frame: pd.DataFrame, tmp_
 @pytest.mark.parametrize("name", ["table.xlsx", "table"])
 def test_unknown_suffix(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("a\n1\n")
-    with pytest.raises(InputError, match=r"expected a name ending in \.parquet or \.csv"):
+    with pytest.raises(InputError, match=r"expected a name ending in \.parquet, \.csv or \.jsonl"):
         read_table(tmp_path / name, {"a": "number"})
     with pytest.raises(InputError, match=r"unknown kind of table"):
         table_kind(tmp_path / name)
+
+
+def test_json_lines_are_a_table_to_read_alone(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    path.write_text('{"a": 1, "b": "x"}\n\n{"b": "\u2028"}\n', encoding="utf-8")
+    frame = read_table(path, {"a": "number", "b": "string"}, allow_nan=["a"])
+    assert frame["b"].tolist() == ["x", "\u2028"]
+    assert frame["a"].tolist()[0] == 1
+    assert np.isnan(frame["a"].tolist()[1])
+    assert read_header(path) == ["a", "b"]
+    with pytest.raises(InputError, match="column 'a' has 1 missing values, the first in row 2"):
+        read_table(path, {"a": "number"})
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_table(path, {"a": "number"})
+    with pytest.raises(InputError, match=r"expected a name ending in \.parquet or \.csv"):
+        write_table(frame, path)
 
 
 def test_a_folder_is_not_a_table(tmp_path: Path) -> None:

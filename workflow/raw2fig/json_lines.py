@@ -12,13 +12,17 @@ def read_json_lines(path: Path, expected: str) -> list[tuple[int, dict[str, Any]
     """The number of each line, and its object. Raises `InputError` for a line that is none; `expected` says what lines
     should be."""
     regular_file(path)
+    try:
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"cannot be read ({error})", expected) from error
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(path, f"line {number} is no JSON", expected) from error
         if not isinstance(row, dict):
             raise InputError(path, f"line {number} is no JSON object", expected)

@@ -1,4 +1,4 @@
-"""Tables and small documents between steps: Parquet or CSV tables checked on reading, JSON and YAML.
+"""Tables and small documents between steps: Parquet, CSV or JSON Lines tables checked on reading, JSON and YAML.
 
 Mistakes in a file are found when it is read and raised as one `InputError`: a step either has the columns it asked for,
 of the kinds it asked for, or it has not started.
@@ -30,14 +30,14 @@ DIGITS = 19
 def read_table(
     path: Path, columns: Mapping[str, str], allow_nan: Sequence[str] = (), allow_empty: bool = False
 ) -> "DataFrame":
-    """Read a `.parquet` or `.csv` file that must have `columns`; it may have others too.
+    """Read a `.parquet`, `.csv` or `.jsonl` file that must have `columns`; it may have others too.
 
     Parameters
     ----------
     path
-        The file. Its suffix says what it is.
+        The file. Its suffix says what it is. What lines of a `.jsonl` file do not have is missing.
     columns
-        Column name → kind: "number" (integer or real), "integer", "string", "boolean" or, in Parquet, "list".
+        Column name → kind: "number" (integer or real), "integer", "string", "boolean" or, but in CSV, "list".
     allow_nan
         Columns that may have missing values. An integer column with missing values comes back as float.
     allow_empty
@@ -96,7 +96,7 @@ def rows_where(frame: "DataFrame", **values: object) -> "DataFrame":
 
 
 def read_header(path: Path) -> list[str]:
-    """Names of the columns of a `.parquet` or `.csv` file. Raises `InputError` when it is not readable."""
+    """Names of the columns of a `.parquet`, `.csv` or `.jsonl` file. Raises `InputError` when it is not readable."""
     return [str(name) for name in _read_frame(Path(path), {}, header=True).columns]
 
 
@@ -170,11 +170,16 @@ def regular_file(path: Path) -> None:
         raise InputError(path, f"is {kind}", "a regular file")
 
 
-def table_kind(path: Path) -> str:
-    """`.parquet` or `.csv`. Raises `InputError` for a name that ends otherwise."""
+KINDS = (".parquet", ".csv")
+"""Suffixes of the tables that are written."""
+
+
+def table_kind(path: Path, known: Sequence[str] = KINDS) -> str:
+    """The suffix of a table, one of those `known`. Raises `InputError` for a name that ends otherwise."""
     suffix = Path(path).suffix
-    if suffix not in (".parquet", ".csv"):
-        raise InputError(path, f"unknown kind of table {suffix!r}", "a name ending in .parquet or .csv")
+    if suffix not in known:
+        expected = f"a name ending in {', '.join(known[:-1])} or {known[-1]}"
+        raise InputError(path, f"unknown kind of table {suffix!r}", expected)
     return suffix
 
 
@@ -249,7 +254,9 @@ def _read_frame(path: Path, columns: Mapping[str, str], header: bool = False) ->
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    suffix = table_kind(path)
+    if path.suffix == ".jsonl":
+        return _read_json_lines(path)
+    suffix = table_kind(path, (*KINDS, ".jsonl"))
     regular_file(path)
     try:
         if suffix == ".parquet":
@@ -272,6 +279,14 @@ def _read_frame(path: Path, columns: Mapping[str, str], header: bool = False) ->
     except (OSError, ValueError, pa.ArrowException) as error:
         what = "Parquet" if suffix == ".parquet" else "CSV"
         raise InputError(path, f"cannot be read ({error})", f"a whole {what} file") from error
+
+
+def _read_json_lines(path: Path) -> "DataFrame":
+    import pandas as pd
+
+    from raw2fig.json_lines import read_json_lines
+
+    return pd.DataFrame.from_records([row for _, row in read_json_lines(path, "a JSON object on each line")])
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:

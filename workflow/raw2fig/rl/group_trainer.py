@@ -9,11 +9,13 @@ Importing trl takes seconds, so this module is imported inside functions only. W
   is applied to the logits here too. Without a mask the method is trl's own.
 * `_save_checkpoint`: batches in flight and the curriculum are part of a checkpoint.
 
-`rollout_func`, an argument, hands the stream's completions to trl.
+`rollout_func`, an argument, hands the stream's completions to trl. With vLLM or an environment trl draws completions
+itself; with an environment these are messages, between which trl runs its tools.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ from raw2fig.lm.sample import head_in
 from raw2fig.rl import update
 from raw2fig.rl.advantages import scaled_advantages
 from raw2fig.rl.aggregation import completion_weights
+from raw2fig.rl.environment import Environment, Played
 from raw2fig.rl.filters import has_variance
 from raw2fig.rl.losses import kl_penalty, log_ratio
 from raw2fig.rl.recipe import Recipe
@@ -38,6 +41,8 @@ from raw2fig.rl.update import Rewards, Shaping
 
 KEPT = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", "ref_per_token_logps")
 """What the loss takes of trl's batch."""
+DRAWN = (*KEPT, "tool_mask", "sampling_per_token_logps")
+"""What a batch that waits for its update keeps of trl's."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Run:
     """A training, as one of its processes sees it: what it is told, and where its prompts and checkpoints are."""
 
     recipe: Recipe
-    prompts: Sequence[str]
+    prompts: Sequence[str | list[dict[str, str]]]  # messages with an environment
     rewards: Rewards
     shaping: Shaping | None
     stream: Stream
@@ -57,6 +62,12 @@ class Run:
     on_snapshot: Callable[[int, PreTrainedModel], dict[str, float]] | None = None
     process: int = 0
     processes: int = 1
+    environment: Environment | None = None
+
+    @property
+    def drawn_by_trl(self) -> bool:
+        """Whether trl draws completions; otherwise the stream does."""
+        return bool(self.recipe.vllm or self.environment)
 
     def stream_at(self, step: int) -> Path:
         """Where a checkpoint has the state of this process's stream."""
@@ -75,7 +86,7 @@ class Batch(NamedTuple):
 
 
 class GroupTrainer(GRPOTrainer):
-    """trl's trainer for a `Run`. `arguments` are those of `settings_of`."""
+    """trl's trainer for a `Run`. `arguments` are those of `raw2fig.rl.trl_settings`."""
 
     model: Any
     _buffered_inputs: Any
@@ -87,13 +98,15 @@ class GroupTrainer(GRPOTrainer):
         self.rollouts: Rollouts | None = None
         self.scored = np.zeros((0, 0))  # (completions, signals and cost and whether right) of this process
         self.empty = False  # whether the last batch had nothing to train on
+        self.waiting: deque[Any] = deque()  # batches that trl drew ahead, as `_drawn` gives them
         super().__init__(
             model=model,
             args=GRPOConfig(**arguments),
             processing_class=tokenizer,
             train_dataset=Dataset.from_dict({"prompt": list(run.prompts)}),
             reward_funcs=cast(Any, self._reward),
-            rollout_func=None if run.recipe.vllm else _rollout,
+            rollout_func=None if run.drawn_by_trl else _rollout,
+            environment_factory=run.environment.make if run.environment else None,
             callbacks=[Steps(self)],
         )
 
@@ -109,15 +122,23 @@ class GroupTrainer(GRPOTrainer):
             save_file(whole, folder / f"{step}.safetensors")
 
     def _reward(
-        self, completions: Any, completion_ids: Any, prompt_index: Any, trainer_state: Any, **_: Any
+        self,
+        completions: Any,
+        completion_ids: Any,
+        prompt_index: Any,
+        trainer_state: Any,
+        environments: Any = None,
+        **_: Any,
     ) -> list[float]:
+        if environments:
+            completions = [Played(*one) for one in zip(completions, environments, strict=True)]
         signals = np.asarray(self.run.rewards(completions, prompt_index, trainer_state.global_step), float)
         signals = signals.reshape(len(completions), -1)
         correct = signals[:, 0] > 0
         lengths = np.array([len(ids) for ids in completion_ids])
         cost = update.overlong_cost(self.run.recipe, lengths, correct)
         self.scored = np.column_stack([signals, cost, correct])
-        return (signals[:, 0] + cost).tolist()
+        return np.nan_to_num(signals[:, 0] + cost).tolist()
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         if not self.model.training:
@@ -138,15 +159,15 @@ class GroupTrainer(GRPOTrainer):
     def _next(self) -> dict[str, torch.Tensor]:
         """The next update's completions with their advantages and weights; every tensor has a row for each."""
         recipe, step = self.run.recipe, self.state.global_step
-        indices = self._draw(step)
-        items: list[Any] = [{"prompt": self.run.prompts[index], "prompt_index": index} for index in indices]
-        batch = super()._generate_and_score_completions(items)
+        if not self.waiting:  # a stream draws ahead by itself
+            self.waiting.extend(self._drawn(step) for _ in range(recipe.k if self.run.drawn_by_trl else 1))
+        indices, batch, self.scored = self.waiting.popleft()
         drawn_mask = batch["completion_mask"] * batch.get("tool_mask", 1)
         ended = self._ended(batch["completion_ids"], batch["completion_mask"])
         mask = drawn_mask * ended[:, None] if recipe.overlong == "mask" else drawn_mask
         behaviour, fresh = self._behaviour(batch, step)
         advantages, weights = self._weighed(self._gathered(indices, mask.sum(1), drawn_mask.sum(1)))
-        injected = "called" if self.run.stream.tools else "interrupted"
+        injected = "called" if self.run.stream.tools or self.run.environment else "interrupted"
         self._note(
             truncated=1 - self._mean(ended, torch.ones_like(ended)),
             **{injected: self._mean((drawn_mask < batch["completion_mask"]).any(1), torch.ones_like(ended))},
@@ -165,11 +186,30 @@ class GroupTrainer(GRPOTrainer):
             return own
         return self.run.replay.extended(step, own, self.scored[:, -1] > 0, self.run.stream.tokenizer.pad_token_id)
 
+    def _drawn(self, step: int) -> tuple[list[int], dict[str, torch.Tensor], np.ndarray]:
+        """A batch that is drawn with the weights of now: the prompt of each completion, what trl makes of them, and
+        what they are scored."""
+        indices = self._draw(step)
+        items: list[Any] = [{"prompt": self.run.prompts[index], "prompt_index": index} for index in indices]
+        batch = super()._generate_and_score_completions(items)
+        if "sampling_per_token_logps" not in batch:  # drawn by a model in evaluation mode, which tells none
+            batch["sampling_per_token_logps"] = self._now(batch)
+        return indices, {name: batch[name] for name in DRAWN if name in batch}, self.scored
+
+    def _now(self, batch: Any) -> torch.Tensor:
+        """Log-probabilities of the completions under the weights of now, (completions, tokens)."""
+        recipe = self.run.recipe
+        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], 1)
+        attended = torch.cat([batch["prompt_mask"], batch["completion_mask"]], 1)
+        length, rows = batch["completion_ids"].shape[1], len(ids) // recipe.accumulate
+        with torch.no_grad():
+            return self._get_per_token_logps_and_entropies(self.model, ids, attended, length, batch_size=rows)[0]
+
     def _draw(self, step: int) -> list[int]:
-        """Prompt of each completion of this process's next batch; `rollouts` holds the completions, unless vLLM draws
+        """Prompt of each completion of this process's next batch; `rollouts` holds the completions, unless trl draws
         them."""
         recipe, stream = self.run.recipe, self.run.stream
-        if not recipe.vllm:
+        if not self.run.drawn_by_trl:
             self.rollouts = stream.next(self.accelerator.unwrap_model(self.model), step)
             return self.rollouts.indices
         share = stream.curriculum.draw(recipe.prompts * self.run.processes)[self.run.process :: self.run.processes]
@@ -192,10 +232,13 @@ class GroupTrainer(GRPOTrainer):
         )
 
     def _weighed(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        """Advantages (groups, generations) and weights in the loss (completions,) of the completions of a batch."""
+        """Advantages (groups, generations) and weights in the loss (completions,) of the completions of a batch. A
+        group with a reward that is NaN is lost: nothing is learned from it."""
         recipe, shaping, curriculum = self.run.recipe, self.run.shaping, self.run.stream.curriculum
         rewards = batch.costs + (shaping.rewards(batch.signals) if shaping else batch.signals[0])
-        kept = has_variance(rewards) if recipe.drop_zero_variance else np.ones(len(rewards), bool)
+        lost = np.isnan(rewards).any(1)
+        rewards = np.where(lost[:, None], 0.0, rewards)
+        kept = has_variance(rewards) if recipe.drop_zero_variance else ~lost
         for index, rate in zip(batch.indices, batch.passes.mean(1), strict=True):
             curriculum.note(int(index), float(rate))
         advantages = scaled_advantages(rewards, recipe.scale, kept, recipe.ddof, recipe.epsilon)
@@ -214,9 +257,9 @@ class GroupTrainer(GRPOTrainer):
         return advantages, weights
 
     def _ended(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Which completions hold an end of sequence, bool (completions,)."""
-        ends = torch.isin(ids, torch.tensor(self.eos_token_ids, device=ids.device))
-        return (ends & mask.bool()).any(1)
+        """Which completions end with an end of sequence, bool (completions,). Turns before the last one have it too."""
+        ends = torch.isin(ids, torch.tensor(self.eos_token_ids, device=ids.device)) & mask.bool()
+        return ends.gather(1, (mask.sum(1, keepdim=True) - 1).clamp(min=0).long())[:, 0]
 
     def _behaviour(self, batch: Any, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Log-probabilities under the policy that sampled each token, as the sampler stored them, and where the
@@ -297,8 +340,13 @@ class GroupTrainer(GRPOTrainer):
         path, shaping = self.run.stream_at(self.state.global_step), self.run.shaping
         path.parent.mkdir(parents=True, exist_ok=True)
         replay = self.run.replay
-        more = {"shaping": shaping.state() if shaping else None, "replay": replay.state() if replay else None}
-        torch.save({**self.run.stream.state(), **more}, path)
+        waiting = [(indices, batch, torch.from_numpy(scored)) for indices, batch, scored in self.waiting]
+        mine = {
+            "shaping": shaping.state() if shaping else None,
+            "replay": replay.state() if replay else None,
+            "waiting": waiting,
+        }
+        torch.save({**self.run.stream.state(), **mine}, path)
         super()._save_checkpoint(model, trial)
 
 
@@ -322,6 +370,7 @@ class Steps(TrainerCallback):
         if state.global_step:
             saved = torch.load(run.stream_at(state.global_step), weights_only=True)
             run.stream.restore(saved, self._policy())
+            self.trainer.waiting.extend((indices, batch, scored.numpy()) for indices, batch, scored in saved["waiting"])
             if run.shaping:
                 run.shaping.restore(saved["shaping"])
             if run.replay:
@@ -340,37 +389,3 @@ class Steps(TrainerCallback):
 
     def _policy(self) -> Any:
         return self.trainer.accelerator.unwrap_model(self.trainer.model)
-
-
-def settings_of(recipe: Recipe, folder: Path, model: PreTrainedModel, seed: int) -> dict[str, Any]:
-    """What `recipe` is in the words of trl, with checkpoints in `folder`."""
-    return {
-        "output_dir": str(folder),
-        "max_steps": recipe.steps,
-        "per_device_train_batch_size": recipe.prompts * recipe.generations // recipe.accumulate,
-        "gradient_accumulation_steps": recipe.accumulate,
-        "num_generations": recipe.generations,
-        "learning_rate": recipe.lr,
-        "lr_scheduler_type": "constant_with_warmup",
-        "warmup_steps": recipe.warmup,
-        "weight_decay": recipe.weight_decay,
-        "adam_epsilon": recipe.adam_epsilon,
-        "max_grad_norm": recipe.max_grad_norm,
-        "beta": recipe.beta,
-        "temperature": recipe.temperature,
-        "max_completion_length": recipe.max_new_tokens,
-        "vllm_importance_sampling_correction": False,  # the ratio of the loss is to what vLLM sampled from
-        "ignore_data_skip": True,  # prompts come from the curriculum
-        "save_strategy": "steps" if recipe.checkpoint_every else "no",
-        "save_steps": recipe.checkpoint_every or 1,
-        "save_total_limit": 1,
-        "logging_steps": 1,
-        "seed": seed,
-        "ddp_find_unused_parameters": False,
-        "report_to": [],
-        "disable_tqdm": True,
-        "bf16": torch.cuda.is_available(),
-        # autocast would not; trl cannot where embeddings are shared and not at `model.embed_tokens` (GPT-2)
-        "cast_lm_head_to_fp32": hasattr(model, "model") or not model.config.tie_word_embeddings,
-        "gradient_checkpointing": recipe.gradient_checkpointing,
-    }

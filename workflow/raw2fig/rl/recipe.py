@@ -77,7 +77,8 @@ class Method(Record):
             "cache": 0 < self.cache < self.max_new_tokens if costly else self.cache == 0,
             "interrupt": self.interrupt is None or 0 < self.interrupt[0] <= self.interrupt[1] < self.max_new_tokens,
             "phrase": (self.interrupt is None) == (not self.phrase),
-            "vllm": self.vllm is None or (self.off_policy == "on" and self.interrupt is None and self.head == "fp32"),
+            "vllm": self.vllm is None
+            or (self.off_policy != "pipeline" and self.interrupt is None and self.head == "fp32"),
         }
         for name, meant in wanted.items():
             if not meant:
@@ -109,6 +110,6 @@ MEANT = {
     "cache": "with overlong shape or penalise_correct more than 0 and fewer than max_new_tokens tokens, otherwise 0",
     "interrupt": "two numbers of tokens, in order, below max_new_tokens",
     "phrase": "words exactly when there is an interruption",
-    "vllm": "on-policy, without interruption, head fp32: the sampler does the rest",
+    "vllm": "no pipeline, no interruption, head fp32: the sampler does the rest",
 }
 """What is expected of each."""

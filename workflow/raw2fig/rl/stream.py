@@ -102,7 +102,7 @@ class Stream:
         result = finished(flight.drawing, self.tokenizer)
         versions = [flight.versions[: len(row)] for row in result.ids]
         size = len(flight.indices) // flight.batches
-        columns = (flight.indices, flight.prompt_ids, *result, versions)
+        columns: tuple[list[Any], ...] = (flight.indices, flight.prompt_ids, *result, versions)
         return [
             Rollouts(*(column[start : start + size] for column in columns))
             for start in range(0, len(flight.indices), size)

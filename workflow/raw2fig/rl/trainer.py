@@ -18,6 +18,7 @@ from raw2fig.lm.finetune import train_and_save
 from raw2fig.lm.generate import once_mask
 from raw2fig.lm.models import load
 from raw2fig.lm.tool_use import ToolUse
+from raw2fig.rl.environment import Environment
 from raw2fig.rl.filters import Curriculum
 from raw2fig.rl.recipe import Recipe
 from raw2fig.rl.replay import Replay
@@ -38,7 +39,7 @@ LOGGED = {
 
 def grpo(
     base: Path,
-    prompts: Sequence[str],
+    prompts: Sequence[str | list[dict[str, str]]],
     rewards: Rewards,
     recipe: Recipe,
     output: Path,
@@ -50,6 +51,7 @@ def grpo(
     keep_at: Collection[int] = (),
     shaping: Shaping | None = None,
     tools: ToolUse | None = None,
+    environment: Environment | None = None,
     replay: Replay | None = None,
 ) -> list[dict[str, float]]:
     """Train the model of folder `base`, save it at `output` and return the log: a record {step, reward, ...} of each
@@ -60,7 +62,8 @@ def grpo(
     `shaping/...`.
 
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`). Completions call `tools`,
-    whose results are not trained on but count as length. Raises `InputError` for tools with vLLM.
+    whose results are not trained on but count as length. With an `environment` prompts are messages, and trl runs its
+    tools, whose results are not trained on either. Raises `InputError` for `tools` with vLLM.
 
     Right completions of earlier updates join the batches as `replay` says.
 
@@ -68,7 +71,8 @@ def grpo(
     updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run killed and
     started again resumes from its last checkpoint beside `output`.
     """
-    from raw2fig.rl.group_trainer import GroupTrainer, Run, settings_of
+    from raw2fig.rl.group_trainer import GroupTrainer, Run
+    from raw2fig.rl.trl_settings import settings_of
 
     process, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     together = recipe.prompts * processes
@@ -79,12 +83,12 @@ def grpo(
     # vLLM knows no repeat mask
     once = once_mask(tokenizer, once_words, size) if once_words and not recipe.vllm else None
     curriculum = Curriculum(len(prompts), seed, recipe.retire_at)
-    words = tokenizer(list(prompts))["input_ids"]
+    words = [] if environment else tokenizer(list(prompts))["input_ids"]  # trl fills in templates itself
     if tools is not None and recipe.vllm:
         raise InputError("vllm", "draws completions that call tools", "none, the sampler does it")
     stream = Stream(recipe, tokenizer, words, curriculum, once, process, processes, tools)
     named = (prompts, ["", scored_by, str(sorted(keep_at)), ""], once_words)
-    data = [text.encode() + b"\n" for texts in named for text in texts]
+    data = [str(text).encode() + b"\n" for texts in named for text in texts]
     folder = checkpoint_folder(output, {**recipe.model_dump(), "seed": seed}, data, model)
     run = Run(
         recipe,
@@ -100,9 +104,12 @@ def grpo(
         on_snapshot=on_snapshot,
         process=process,
         processes=processes,
+        environment=environment,
     )
+    rounds = {"max_tool_calling_iterations": environment.most} if environment else {}
     with vllm_generation(recipe.vllm, base) as generation:
-        trainer = GroupTrainer(run, model, tokenizer, {**settings_of(recipe, folder, model, seed), **generation})
+        arguments = {**settings_of(recipe, folder, model, seed), **generation, **rounds}
+        trainer = GroupTrainer(run, model, tokenizer, arguments)
         if 0 in keep_at:
             trainer.keep(model.state_dict(), 0)
         train_and_save(trainer, folder, output)

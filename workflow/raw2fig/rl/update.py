@@ -14,11 +14,12 @@ from raw2fig.rl.recipe import Recipe
 if TYPE_CHECKING:
     import torch
 
-Rewards = Callable[[list[str], list[int], int], Sequence[float] | np.ndarray]
+Rewards = Callable[[list[Any], list[int], int], Sequence[float] | np.ndarray]
 """`rewards(completions, prompt_indices, step)`: one number per completion, above 0 for one that is right; those of one
 group are adjacent. A run with a `Shaping` gets a row of signals for each completion, (completions, signals), the first
-of which says whether it is right. What it draws at random must depend on `step` alone, so that a resumed run goes on as
-an uninterrupted one."""
+of which says whether it is right. A run with an environment gets a `Played` for each completion. A reward that is NaN
+takes its whole group out of the update. What it draws at random must depend on `step` alone, so that a resumed run goes
+on as an uninterrupted one."""
 
 
 class Shaping(Protocol):

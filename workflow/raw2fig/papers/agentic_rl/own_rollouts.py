@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from raw2fig.errors import InputError
 from raw2fig.json_lines import read_json_lines
+from raw2fig.lm.generate import Engine
 from raw2fig.papers.agentic_rl import tool_loop
 from raw2fig.papers.agentic_rl.grading import boxed, is_right
 from raw2fig.papers.agentic_rl.tool_loop import Loop, Rollout
@@ -43,6 +44,7 @@ class Rolling(Record):
     samples: int = Field(ge=1, description="Rollouts of each problem.")
     temperature: float = Field(ge=0, description="Temperature of sampling; 0: the likeliest token.")
     top_p: float = Field(gt=0, le=1, description="Share of the probability that is sampled from.")
+    engine: Engine = Field(description="What draws: our sampler, or vllm on GPUs.")
     at_once: int = Field(ge=1, description="Rollouts that go on together; changes memory and time alone.")
 
 
@@ -137,13 +139,17 @@ def _roll_all(
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """The line and the row of each rollout that the infrastructure did not fail."""
     from raw2fig.lm.generate import draw_seeds
-    from raw2fig.lm.models import load
-    from raw2fig.lm.turns import continuing
+    from raw2fig.lm.models import load, load_tokenizer
+    from raw2fig.lm.turns import continuing, vllm_continuing
 
     (parameter,) = tool.parameters
     watch = Watch(watching, Canary(lambda: tool.run(**{parameter: known.argument}), known.text))
-    network, tokenizer = load(model)
-    go_on = continuing(network.eval(), tokenizer, rolling.temperature, rolling.top_p)
+    if rolling.engine == "vllm":
+        tokenizer = load_tokenizer(model)
+        go_on = vllm_continuing(model, rolling.temperature, rolling.top_p)
+    else:
+        network, tokenizer = load(model)
+        go_on = continuing(network.eval(), tokenizer, rolling.temperature, rolling.top_p)
     tools = {tool.name: tool}
     questions = [{"role": "user", "content": f"{one.problem}\n\n{rolling.instruction}"} for one in asked]
     prompts = [tool_loop.prompt_ids(tokenizer, [question], tools) for question in questions]

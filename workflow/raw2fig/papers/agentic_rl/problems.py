@@ -28,7 +28,11 @@ class Sizes(Record):
 
 @step
 def make_problems(
-    *, problems: Output, chains: Chains, sizes: Annotated[Sizes, At("problems")], replicate: Seed
+    *,
+    problems: Output,
+    chains: Annotated[Chains, At("chains")],
+    sizes: Annotated[Sizes, At("problems")],
+    replicate: Seed,
 ) -> None:
     """Draw problems for all splits, no problem twice. Families with few different problems may have fewer than are
     asked for; a split without any is an error.

@@ -186,7 +186,7 @@ def result_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], ended: 
     the model has drawn the token that ends its turn. Raises `InputError` for a template that shows no results."""
     from jinja2 import TemplateError
 
-    plain = [_plain(tokenizer, text) for text in texts]
+    plain = [plain_text(tokenizer, text) for text in texts]
     turns = [{"role": "user", "content": ""}, {"role": "assistant", "content": TURN}]
     results = [{"role": "tool", "content": text} for text in plain]
     try:
@@ -206,7 +206,7 @@ def result_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], ended: 
 WANTED = "one with messages of the role tool, as Qwen's"
 
 
-def _plain(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
+def plain_text(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
     """A text in which no token of the template stands: a program could print the end of a turn and go on as the user.
     A space after the first character makes such a token plain text."""
     for token in tokenizer.get_added_vocab():

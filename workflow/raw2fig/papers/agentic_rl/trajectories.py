@@ -1,8 +1,9 @@
 """Sets of trajectories in the formats that are in use, read as turns with calls.
 
-A row has `segments` (ours, `raw2fig.papers.agentic_rl.segments`) or `messages`: chat messages whose calls stand in
-`tool_calls` (OpenAI), in `<tool_call>` tags with results in messages of the tool or in `<tool_response>` tags (Hermes),
-or in the text as `<code>` and `<interpreter>` blocks (ReTool).
+A row has `segments` (ours, `raw2fig.papers.agentic_rl.segments`), or chat messages as `messages` (role, content) or as
+`conversations` (from, value: ShareGPT, in which Hermes' data are published). Calls stand in `tool_calls` (OpenAI), in
+`<tool_call>` tags with results in messages of the tool or in `<tool_response>` tags (Hermes), or in the text as
+`<code>` and `<interpreter>` blocks (ReTool).
 """
 
 from __future__ import annotations
@@ -10,22 +11,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from raw2fig.errors import InputError
 from raw2fig.json_lines import read_json_lines
 from raw2fig.papers.agentic_rl.segments import from_line
-from raw2fig.papers.agentic_rl.tools.calls import BETWEEN
+from raw2fig.papers.agentic_rl.tools.calls import BETWEEN, CLOSE, OPEN
 from raw2fig.tables import regular_file
 
-EXPECTED = "trajectories with `messages` or `segments`, a JSON object in each line"
+EXPECTED = "trajectories with `messages`, `conversations` or `segments`, a JSON object in each line"
 IN_TEXT = (
     re.compile(r"<call>(.*?)</call>(?:\s*<result>(.*?)</result>)?", re.DOTALL),
     re.compile(r"<code>(.*?)</code>(?:\s*<interpreter>(.*?)</interpreter>)?", re.DOTALL),
 )
 """Calls in the text with their results, if they have any: ours, and ReTool's."""
 HERMES_RESULT = re.compile(r"<tool_response>(.*?)</tool_response>", re.DOTALL)
+CALLING = "function_call"
+SPEAKERS = {"human": "user", "gpt": "assistant", CALLING: "assistant", "observation": "tool"}
+"""Who speaks in ShareGPT's conversations, and the role of chat messages."""
 
 
 class Call(NamedTuple):
@@ -42,15 +47,23 @@ class Turn(NamedTuple):
     calls: tuple[Call, ...]
 
 
-def read_trajectories(path: Path) -> Iterator[tuple[int, list[Turn]]]:
-    """Number and turns of each row of JSON lines, or of a Parquet table. Raises `InputError` for a row of another form,
-    and for a file without rows."""
+class Conversation(NamedTuple):
+    """What the model was asked, its turns, and the row that they are from."""
+
+    asked: str
+    turns: list[Turn]
+    row: Mapping[str, Any]
+
+
+def read_trajectories(path: Path) -> Iterator[tuple[int, Conversation]]:
+    """Number and conversation of each row of JSON lines, or of a Parquet table. Raises `InputError` for a row of
+    another form, and for a file without rows."""
     rows = read_rows(path)
     if not rows:
         raise InputError(path, "has no rows", EXPECTED)
     for number, row in rows:
         try:
-            yield number, turns_of(row)
+            yield number, Conversation(asked_of(row), turns_of(row), row)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(path, f"line {number} is no trajectory ({error!r})", EXPECTED) from error
 
@@ -73,7 +86,28 @@ def turns_of(row: Mapping[str, Any]) -> list[Turn]:
     """The model's turns of a row. Raises `KeyError`, `TypeError`, `AttributeError` or `ValueError` for another form."""
     if "segments" in row:
         return in_text(" ".join(from_line(dict(row)).response))
-    return in_messages(row["messages"])
+    return in_messages(messages_of(row))
+
+
+def asked_of(row: Mapping[str, Any]) -> str:
+    """What stands before the model's first turn. Raises as `turns_of` does."""
+    if "segments" in row:
+        return " ".join(from_line(dict(row)).prompt)
+    before = takewhile(lambda message: message["role"] != "assistant", messages_of(row))
+    return "\n".join(text_of(message.get("content")) for message in before)
+
+
+def messages_of(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Chat messages with role and content."""
+    if "messages" in row or "conversations" not in row:
+        return row["messages"]
+    return [
+        {
+            "role": SPEAKERS.get(one["from"], one["from"]),
+            "content": f"{OPEN}{one['value']}{CLOSE}" if one["from"] == CALLING else one["value"],
+        }
+        for one in row["conversations"]
+    ]
 
 
 def in_text(text: str) -> list[Turn]:
@@ -101,7 +135,8 @@ def in_messages(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
             waiting = [[None, *call] for call in last.calls] + calls
             turns.append((last.text, waiting))
         elif role == "tool":
-            _give(waiting, text, message.get("tool_call_id"))
+            for result in [part.strip() for part in HERMES_RESULT.findall(text)] or [text]:
+                _give(waiting, result, message.get("tool_call_id"))
         else:
             for result in HERMES_RESULT.findall(text):
                 _give(waiting, result.strip(), None)

@@ -25,12 +25,14 @@ RAW = "raw"
 
 
 class Matrix(NamedTuple):
-    """A cells x genes matrix of an open .h5ad, CSR group or dense dataset, not yet read; `genes` are its names."""
+    """A cells x genes matrix of an open .h5ad, CSR group or dense dataset, not yet read; `genes` are its names, and
+    `columns` what else the file says of genes."""
 
     path: Path
     node: Any
     shape: tuple[int, int]
     genes: list[str]
+    columns: list[str]
 
 
 @contextmanager
@@ -57,23 +59,27 @@ def open_h5ad(path: Path) -> "h5py.File":
         file = h5py.File(path, "r")
         for part in ("obs", "var"):
             if not isinstance(file.get(part), h5py.Group):
+                tenx = any(isinstance(node, h5py.Group) and "barcodes" in node for node in file.values())
                 file.close()
+                if tenx:
+                    made = "an .h5ad, which `raw2fig c2s reference --path FILE --raw NEW.h5ad` makes of it"
+                    raise InputError(path, "is a 10x .h5 file", made)
                 raise InputError(path, f"no group {part!r}", "an .h5ad written by anndata 0.7 or later")
     return file
 
 
-def open_matrix(file: "h5py.File", layer: str | None) -> Matrix:
-    """`X`, a layer, or with "raw" `adata.raw`, which has gene names of its own.
+def open_matrix(file: "h5py.File", layer: str | None, gene_col: str | None = None) -> Matrix:
+    """`X`, a layer, or with "raw" `adata.raw`, which has gene names of its own; gene names from the column `gene_col`.
 
-    Raises `InputError` for a layer that is not there, a matrix without cells or genes, and one stored by column (CSC):
-    rows cannot be cut from it in bounded memory.
+    Raises `InputError` for a layer or column that is not there, a matrix without cells or genes, and one stored by
+    column (CSC): rows cannot be cut from it in bounded memory.
     """
     path = Path(file.filename)
     with reading(path):
-        return _open_matrix(path, file, layer)
+        return _open_matrix(path, file, layer, gene_col)
 
 
-def _open_matrix(path: Path, file: "h5py.File", layer: str | None) -> Matrix:
+def _open_matrix(path: Path, file: "h5py.File", layer: str | None, gene_col: str | None) -> Matrix:
     layers = [*file.get("layers", {}), *([RAW] if "raw" in file else [])]
     if layer is not None and layer not in layers:
         raise InputError(path, f"no layer {layer!r}", f"one of {', '.join(layers)}" if layers else "a file with layers")
@@ -94,10 +100,11 @@ def _open_matrix(path: Path, file: "h5py.File", layer: str | None) -> Matrix:
     n_cells, n_genes = (int(n) for n in (node.attrs["shape"] if encoding == "csr_matrix" else node.shape))
     if n_cells == 0 or n_genes == 0:
         raise InputError(path, f"{name} has {n_cells} cells x {n_genes} genes", "at least one of each")
-    genes = [str(gene) for gene in read_column(path, file["raw/var" if from_raw else "var"], None, 0, n_genes)]
+    var = file["raw/var" if from_raw else "var"]
+    genes = ["" if gene is None else str(gene) for gene in read_column(path, var, gene_col, 0, n_genes)]
     if len(genes) != n_genes:
         raise InputError(path, f"{name} has {n_genes} columns for {len(genes)} gene names", "a name for each gene")
-    return Matrix(path, node, (n_cells, n_genes), genes)
+    return Matrix(path, node, (n_cells, n_genes), genes, [str(name) for name in var.attrs.get("column-order", [])])
 
 
 def read_rows(matrix: Matrix, start: int, stop: int) -> csr_matrix:

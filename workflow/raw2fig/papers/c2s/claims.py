@@ -115,6 +115,7 @@ def measurements(
     classifiers: Input,
     matches: list[Input],
     spatial: list[Input],
+    neighbours: list[Input],
     perturbation: list[Input],
     logs: list[Input] | None = None,
     screen: list[Input],
@@ -137,6 +138,8 @@ def measurements(
         FOSCTTM of embeddings and of log-expression.
     spatial
         Answers to the spatial prompts.
+    neighbours
+        Answers of a classifier to the prompts on neighbourhoods.
     perturbation
         Scores of all methods on all conditions.
     logs
@@ -169,7 +172,10 @@ def measurements(
             "FOSCTTM": matching(matched, METHOD),
             "FOSCTTM minus log-expression": matching_change(matched, EXPRESSION, METHOD),
         },
-        "C6": lambda: mean(same["none"]),
+        "C6": lambda: {
+            "accuracy": mean(same["none"]),
+            "accuracy minus classifier": change(read_tables(neighbours, ANSWERS), same["none"]),
+        },
         "C6b": lambda: prior_steps(same),
         "C7": lambda: {
             "relative to no change": relative(scores, "no_change", "SFT"),

@@ -15,6 +15,7 @@ import numpy as np
 
 from raw2fig.errors import InputError
 from raw2fig.papers.c2s.backed import Matrix, open_h5ad, open_matrix, read_column, read_rows
+from raw2fig.papers.c2s.gene_column import symbol_column
 from raw2fig.papers.c2s.sentences import rank_genes, sentence_array, vocabulary
 from raw2fig.step import GrownFolder, Input, atomic, progress, step
 from raw2fig.tables import read_json, write_json
@@ -42,6 +43,7 @@ class Conversion(NamedTuple):
     top: int | None
     seed: int
     layer: str | None
+    gene_col: str | None
     cell_type_col: str | None
     shard_size: int
 
@@ -63,6 +65,7 @@ def sentences(
     shard_size: int = 10_000,
     workers: int = 1,
     layer: str | None = None,
+    gene_col: str | None = None,
     cell_type_col: str | None = None,
 ) -> None:
     """Turn the cells of an .h5ad into cell sentences: Parquet shards with columns cell, sentence, n_genes.
@@ -74,8 +77,7 @@ def sentences(
     Parameters
     ----------
     adata
-        An .h5ad with cells x genes values that are not negative: CSR or dense, counts or normalised, gene symbols as
-        names.
+        An .h5ad with cells x genes values that are not negative: CSR or dense, counts or normalised.
     output
         Folder of the shards, cells-FIRST-LAST.parquet with 10,000 cells each. It must be new, empty, or left by an
         interrupted run.
@@ -89,6 +91,9 @@ def sentences(
         Number of processes.
     layer
         Take the values from this layer instead of X; "raw" is adata.raw.
+    gene_col
+        Column of var that holds the gene symbols, or index for the names. If not given: the names, or where these are
+        Ensembl ids a column with symbols (feature_name, gene_symbols, ...), if there is one.
     cell_type_col
         Column of obs to copy into the shards, under its own name.
     """
@@ -96,9 +101,11 @@ def sentences(
         if number is not None and number < 1:
             raise InputError(f"--{name}", str(number), "at least 1")
     check_workers(workers)
-    conversion = Conversion(adata, output, top, seed, layer, cell_type_col, shard_size)
     with open_h5ad(adata) as file:
         matrix = open_matrix(file, layer)
+        gene_col = symbol_column(matrix.genes, matrix.columns, gene_col, adata)
+        conversion = Conversion(adata, output, top, seed, layer, gene_col, cell_type_col, shard_size)
+        matrix = open_matrix(file, layer, gene_col)
         vocabulary(matrix.genes, adata)
         _check_column(file, conversion)
         named = len(read_column(adata, file["obs"], None, 0, matrix.shape[0] + 1))
@@ -117,6 +124,7 @@ def sentences(
             "top": top,
             "seed": seed,
             "layer": layer,
+            "gene_col": gene_col,
             "cell_type_col": cell_type_col,
         },
     )
@@ -173,7 +181,7 @@ def _convert(conversion: Conversion, start: int) -> int:
     """Write the shard that begins at cell `start`, row group after row group; return `start`."""
     try:
         with open_h5ad(conversion.adata) as file:
-            matrix = open_matrix(file, conversion.layer)
+            matrix = open_matrix(file, conversion.layer, conversion.gene_col)
             shard = _shard(conversion.output, start, matrix.shape[0])
             with atomic([shard]) as partial:
                 _write(conversion, file, matrix, start, partial[shard])

@@ -193,13 +193,15 @@ def fig_tissue(*, scores: list[Input], baselines: list[Input]) -> Drawing:
 
 
 @figure
-def fig_spatial(*, answers: list[Input]) -> Drawing:
+def fig_spatial(*, answers: list[Input], baselines: list[Input]) -> Drawing:
     """Fig. 6C: accuracy of the spatial tasks with each kind of prior knowledge about interactions.
 
     Parameters
     ----------
     answers
         Answers of the models trained with each prior, one table for each replicate; the model's name is the prior.
+    baselines
+        Answers of a classifier to the prompts on neighbourhoods, one table for each replicate.
     """
     import pandas as pd
 
@@ -228,6 +230,11 @@ def fig_spatial(*, answers: list[Input]) -> Drawing:
     for place, task in enumerate(tasks):
         label = "chance" if place == 0 else None
         ax.hlines(_chance(frame, task), place - 0.45, place + 0.45, color=NEUTRAL, linestyle="--", label=label)
+    classified = read_tables(baselines, ANSWERS)
+    for task in [task for task in tasks if task in set(classified["task"])]:
+        found, place = mean(rows_where(classified, task=task)), tasks.index(task)
+        ax.hlines(found.value, place - 0.45, place + 0.45, color=PALETTE[6], linestyle=":", label="classifier")
+        rows.append({"prior": "classifier", "task": task, "chance": _chance(frame, task)} | found._asdict())
     ax.set(ylabel="accuracy on held-out cells", ylim=(0, 1))
     legend_above(fig, [ax])
     table = pd.DataFrame(rows)

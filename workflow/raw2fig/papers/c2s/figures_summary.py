@@ -67,6 +67,7 @@ def fig_summary(
     scaling: list[Input],
     baselines: list[Input],
     spatial: list[Input],
+    neighbours: list[Input],
     perturbation: list[Input],
     screen: list[Input],
     truth: Input | None = None,
@@ -91,6 +92,8 @@ def fig_summary(
         Scores of guesses without a model on the same samples.
     spatial
         Answers to the spatial prompts.
+    neighbours
+        Answers of a classifier to the prompts on neighbourhoods.
     perturbation
         Scores of all methods on all conditions.
     screen
@@ -109,7 +112,7 @@ def fig_summary(
         _matching(matches),
         _pretrained(pretraining, "tissue of a sample", "tissue_annotation", "accuracy"),
         _pretrained(pretraining, "generation of a cell of a type", "generation", "overlap"),
-        _neighbourhood(spatial),
+        _neighbourhood(spatial, neighbours),
         *_unseen(perturbation),
         *([_screen(screen, truth, hits.margin)] if truth else []),
     ]
@@ -155,12 +158,13 @@ def _pretrained(scores: pd.DataFrame, title: str, task: str, metric: str) -> Pan
     return Panel(title, score, {NAMES.get(method, method): found for method, found in means.items()}, chance)
 
 
-def _neighbourhood(paths: list[Path]) -> Panel:
+def _neighbourhood(paths: list[Path], classified: list[Path]) -> Panel:
     frame = rows_where(read_tables(paths, ANSWERS), task="same_neighbourhood")
     without = rows_where(frame, model="none")
     bars = {MODEL: mean(without)}
     if len(both := rows_where(frame, model="both")):
         bars[f"{MODEL} with interactions"] = mean(both)
+    bars["classifier of gene counts"] = mean(read_tables(classified, ANSWERS))
     common = without["response"] == without["response"].mode()[0]
     bars["most common answer"] = mean(without.assign(value=common))
     return Panel("same spatial neighbourhood", "accuracy", bars, 1 / frame["response"].nunique())

@@ -152,6 +152,24 @@ def spatial(c2s: Section, replicate: Replicate = EACH) -> list[str]:
     return [f"{folder(replicate)}/models/spatial/{prior}" for prior in priors(c2s)]
 
 
+def effects(c2s: Section) -> list[float]:
+    """Factors of what is planted in the tissue, the claims' own among them; none where C6 has no curve."""
+    curve = c2s["spatial_sft"]["effects"]
+    return sorted({*curve, c2s["spatial"]["simulation"]["effect_scale"]}) if curve else []
+
+
+def planted(c2s: Section, name: str) -> list[str]:
+    """The answers of models or of the baseline to prompts on tissue of each effect, in all replicates."""
+    own = {"answers": "spatial", "baseline": "spatial.baseline"}[name]
+    return [
+        f"{folder(replicate)}/evals/{own}.parquet"
+        if effect == c2s["spatial"]["simulation"]["effect_scale"]
+        else f"{folder(replicate)}/effects/{effect}/{name}.parquet"
+        for effect in effects(c2s)
+        for replicate in c2s["replicates"]
+    ]
+
+
 def grpo_logs(c2s: Section) -> list[str]:
     """Logs of GRPO in all replicates."""
     return [path for replicate in c2s["replicates"] for path in rewarded(c2s, replicate, ".json")]
@@ -214,6 +232,7 @@ def models(c2s: Section) -> list[str]:
 
 def evaluations(c2s: Section) -> list[str]:
     """All tables that figures and claims read."""
-    names = ("scaling", "annotation", "foscttm", "reference.baselines", "spatial", "perturbation", "screen")
+    names = ["scaling", "annotation", "foscttm", "reference.baselines", "spatial", "spatial.baseline", "perturbation"]
+    names += ["screen"]
     maps = [shown(c2s, name) for name in ("annotation", "cells")]
     return [CLASSIFIERS, *maps, *(path for name in names for path in evaluated(c2s, name))]

@@ -5,7 +5,6 @@ checked and read; what is kept in memory is the sparse counts.
 """
 
 import logging
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -30,6 +29,7 @@ from raw2fig.papers.c2s.counts import (
     split_cells,
     write_cells,
 )
+from raw2fig.papers.c2s.gene_column import symbol_column
 from raw2fig.papers.c2s.labels import read_labels, relabel
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Input, Output, step
@@ -44,8 +44,6 @@ SPATIAL = "spatial"
 BLOCK = 8_000_000
 """Matrix entries examined at a time (64 MB as float64)."""
 
-ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?", re.IGNORECASE)
-SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_names", "symbol")
 TOTAL_COLUMNS = ("n_counts", "total_counts", "nCount_RNA")
 """Columns in which scanpy and Seurat keep each cell's total count."""
 
@@ -59,8 +57,8 @@ class Reading(Record):
     cell_type_col: str = Field(min_length=1, description="Column of obs that holds the cell types.")
     gene_col: str | None = Field(
         min_length=1,
-        description="Column of var that holds the gene symbols; null: the names, or where these are Ensembl "
-        "ids a column with symbols, if there is one.",
+        description="Column of var that holds the gene symbols, or index for the names; null: the names, or where "
+        "these are Ensembl ids a column with symbols, if there is one.",
     )
     layer: str | None = Field(
         min_length=1, description="Layer that holds raw counts; null: X, the layer counts and .raw are tried."
@@ -239,20 +237,8 @@ def _read_10x(path: Path, file: Any, gene_col: str | None) -> tuple["AnnData", s
 
 
 def gene_names(var: "DataFrame", column: str | None, where: str | Path) -> list[str]:
-    """Gene names from `var`: the given column, or the index, or where that has Ensembl ids a symbol column.
-
-    Ensembl ids without symbols are kept: to a language model they are just words.
-    """
-    if column is not None:
-        if column not in var.columns:
-            there = ", ".join(map(str, var.columns)) or "none"
-            raise InputError(where, f"no var column {column!r}", f"one of those there are: {there}")
-    elif np.mean([bool(ENSEMBL.fullmatch(name)) for name in var.index.astype(str)] or [False]) > 0.5:
-        column = next((name for name in SYMBOL_COLUMNS if name in var.columns), None)
-        if column is None:
-            logging.warning("genes have Ensembl ids and no symbols: the ids serve as words")
-        else:
-            logging.info("genes have Ensembl ids; taking the symbols from var column %s", column)
+    """Gene names from `var`: see `symbol_column`."""
+    column = symbol_column(list(var.index.astype(str)), list(map(str, var.columns)), column, where)
     names = var.index if column is None else var[column]
     return ["" if isinstance(name, float) else str(name) for name in names]
 

@@ -168,6 +168,10 @@ class SpatialTask(Record):
         description="Prior knowledge of interactions with which models are trained, each with one of its own: none, "
         "cpdb, biogrid, both.",
     )
+    effects: list[Annotated[float, Field(ge=0)]] = Field(
+        description="Factors of the planted shifts, beside the tissue's own, at which a model and a classifier answer "
+        "too; none: no curve over planted effects."
+    )
     corpus: TissueSamples
     training: Training
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ from raw2fig.papers.coordination.verdicts import (
     group_verdicts,
     pooled_verdicts,
 )
+from raw2fig.papers.coordination.wide_logs import agent_columns
 from raw2fig.settings import Field, Record, Seed, impossible
 from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import distinct_columns, read_header, usual_column, write_table
@@ -73,6 +75,7 @@ def diagnose(
     round_col: str = "",
     agent_col: str = "",
     value_col: str = "",
+    agent_cols: list[str] | None = None,
     target_col: str = "",
     signal_col: str = "",
     condition_col: str = "",
@@ -90,8 +93,9 @@ def diagnose(
 ) -> None:
     """Diagnose a log of groups: is each group independent, synchronised or coordinated?
 
-    The log is a CSV or Parquet table with a row for each game, round and agent, and a column with the number that the
-    agent chose. Columns with usual names (game, round, agent, guess, target, ...) are found by themselves. Example:
+    The log is a CSV, Parquet or JSON Lines table with a row for each game, round and agent, and a column with the
+    number that the agent chose; or with a row for each game and round, and a column for each agent (agent_1, agent_2,
+    ...). Columns with usual names (game, round, agent, guess, target, ...) are found by themselves. Example:
     raw2fig coordination diagnose --games my_log.csv
 
     A group is independent unless it beats the column null: shuffles that shift the series of each agent in time. A
@@ -106,20 +110,24 @@ def diagnose(
     Parameters
     ----------
     games
-        The log: CSV or Parquet, a row for each game, round and agent.
+        The log: CSV, Parquet or JSON Lines, a row for each game, round and agent, or for each game and round.
     game_col
-        Column that names the game. Not needed for a usual name (game, game_id, group, run_id, team, ...).
+        Column that names the game. Not needed for a usual name (game, game_id, group, run_id, team, ...), and in a log
+        of one game with a row for each round.
     round_col
         Column of the round, consecutive integers. Not needed for a usual name (round, t, turn, step, tick).
     agent_col
         Column of the agent. Not needed for a usual name (agent, agent_id, player, member, participant).
     value_col
         Column of the number that the agent chose. Not needed for a usual name (value, guess, action, choice).
+    agent_cols
+        Columns of the agents' numbers, in a log with a row for each round. Not needed for usual names (agent_1,
+        agent_2, ...; player_a, guess_3, ...).
     target_col
         Column of the sum that the group aims at, one number for each game. Not needed if it is named target.
     signal_col
-        Column of what the whole group was told after the round: positive for too high, negative for too low. It takes
-        the place of a target: the simulated groups are told the same.
+        Column of what the whole group was told after the round: positive for too high, negative for too low, or words
+        (too high, too low, correct). It takes the place of a target: the simulated groups are told the same.
     condition_col
         Column of the condition, one for each game. The groups of a condition also get a verdict together. Not needed
         for a usual name (condition, arm, treatment).
@@ -151,7 +159,7 @@ def diagnose(
 
     columns = {"game": game_col, "round": round_col, "agent": agent_col, "value": value_col}
     columns |= {"target": target_col, "signal": signal_col, "condition": condition_col}
-    found_columns = find_columns(games, columns)
+    found_columns = find_columns(games, columns, agent_cols or [])
     found = read_games(games, found_columns, diagnosis.min_rounds)
     tested = usable(found)
     if not tested:
@@ -176,23 +184,41 @@ def diagnose(
     print(_summary(of_groups, of_pool))
 
 
-def find_columns(path: Path, flags: dict[str, str]) -> Columns:
-    """The columns that the flags or the usual names tell. Raises `InputError` where a needed one is not clear."""
+def find_columns(path: Path, flags: dict[str, str], agents: Sequence[str] = ()) -> Columns:
+    """The columns that the flags or the usual names tell; `agents` are those of a log with a row for each round.
+
+    Raises `InputError` where a needed one is not clear.
+    """
     there = read_header(path)
-    for what, flag in flags.items():
-        if flag and flag not in there:
-            raise InputError(path, f"no column {flag!r}", f"one of {', '.join(there)} for --{what}-col")
+    if agents and (flags["agent"] or flags["value"]):
+        raise InputError("flags", "--agent-cols beside --agent-col or --value-col", "one form of the log")
+    for what, names in [*((what, [flag]) for what, flag in flags.items()), ("agent", agents)]:
+        for name in names:
+            if name and name not in there:
+                flag = "--agent-cols" if name in agents else f"--{what}-col"
+                raise InputError(path, f"no column {name!r}", f"one of {', '.join(there)} for {flag}")
+    usual_agent = any(name.strip().lower() in USUAL["agent"] for name in there)
+    wide = list(agents)
+    if not (agents or flags["agent"] or flags["value"] or usual_agent):
+        wide = [name for name in agent_columns(there) if name not in flags.values()]
+        if not wide:
+            expected = f"--agent-col and one of {', '.join(there)}, or columns agent_1, agent_2, ... (--agent-cols)"
+            raise InputError(path, "no column is known as the agent", expected)
+    needed = ("round",) if wide else NEEDED
     found = {
-        what: flag or usual_column(path, there, USUAL.get(what, ()), what, f"--{what}-col", what in NEEDED)
+        what: flag or usual_column(path, there, USUAL.get(what, ()), what, f"--{what}-col", what in needed)
         for what, flag in flags.items()
+        if not (wide and what in ("agent", "value"))
     }
     named = {what: column for what, column in found.items() if column}
     if flags["signal"] and not flags["target"]:
         named.pop("target", None)
     if flags["signal"] and flags["target"]:
         raise InputError("flags", "both --target-col and --signal-col", "one of them")
-    distinct_columns(path, {f"--{what}-col": column for what, column in named.items()})
-    return Columns(**{"target": "", **named})
+    roles = {f"--{what}-col": column for what, column in named.items()}
+    distinct_columns(path, roles | {f"--agent-cols ({at})": name for at, name in enumerate(wide, 1)})
+    made = {"agent": "agent column", "value": "agent's value", "game": ""} if wide else {}
+    return Columns(**{"target": "", **made, **named}, agents=tuple(wide))
 
 
 def with_others(judged: pd.DataFrame, games: list[Game]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.coordination.wide_logs import longer, one_game, signs_of_words
 from raw2fig.settings import Field, Record
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import check_magnitudes, read_header, read_table, row_name, write_json, write_table
@@ -21,6 +22,8 @@ MIN_ROUNDS = 10
 """Criteria of shorter games mean nothing."""
 SPAN = 10
 """Times the number of rounds there are that their numbers may span: beyond, they are no counts of rounds."""
+GAME = "the game"
+"""The column that a log of one game gets."""
 LONGEST = 200
 """Letters of the name of a game, an agent, a condition or a model."""
 MOST_VALUES = 50_000_000
@@ -28,7 +31,8 @@ MOST_VALUES = 50_000_000
 
 
 class Columns(NamedTuple):
-    """Names of a log's columns; an empty name stands for none."""
+    """Names of a log's columns; an empty name stands for none. A log with a row for each round has a column for each of
+    `agents`, and need not name the game; `agent` and `value` are then names for what is made of them."""
 
     game: str = "game"
     round: str = "round"
@@ -40,6 +44,7 @@ class Columns(NamedTuple):
     model: str = ""
     success: str = ""
     complete: str = ""
+    agents: tuple[str, ...] = ()
 
 
 class Game(NamedTuple):
@@ -90,9 +95,8 @@ def series(*, games: list[Input], output: Output, counts: Output, series: Series
     found: list[Game] = []
     for path in games:
         there = set(read_header(path))
-        found += read_games(
-            path, Columns(**{key: name for key, name in optional.items() if name in there}), series.min_rounds
-        )
+        named: dict[str, Any] = {key: name for key, name in optional.items() if name in there}
+        found += read_games(path, Columns(**named), series.min_rounds)
     names = [one.game for one in found]
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)
@@ -144,7 +148,7 @@ def usable(games: Sequence[Game]) -> list[Game]:
 
 
 def read_games(path: Path, columns: Columns, min_rounds: int = MIN_ROUNDS) -> list[Game]:
-    """The games of a log with a row per agent and round, in the order of their names.
+    """The games of a log with a row per agent and round, or per round, in the order of their names.
 
     Of a game with holes (a missing value, an agent without a row, a round without any) the longest run of whole rounds
     is kept, with a warning; a game of which too little is left is returned with the reason. Raises `InputError` for
@@ -153,6 +157,7 @@ def read_games(path: Path, columns: Columns, min_rounds: int = MIN_ROUNDS) -> li
     than `MOST_VALUES`, and a target, condition, model or success that changes within a game.
     """
     frame = _read(path, columns)
+    columns = columns._replace(game=columns.game or GAME)
     names = [columns.game, columns.round, columns.agent]
     doubled = frame.duplicated(names)
     if doubled.any():
@@ -188,18 +193,23 @@ def read_games(path: Path, columns: Columns, min_rounds: int = MIN_ROUNDS) -> li
 
 
 def _read(path: Path, columns: Columns) -> pd.DataFrame:
-    """The columns of a log, checked; names of games and agents as text."""
-    labels = [columns.game, columns.agent, *filter(None, (columns.condition, columns.model))]
-    numbers = {columns.round: "integer", columns.value: "number"}
-    numbers |= {name: "number" for name in (columns.target, columns.signal) if name}
+    """The columns of a log, checked, with a row per agent and round; names of games and agents as text."""
+    labels = [name for name in (columns.game, "" if columns.agents else columns.agent) if name]
+    labels += filter(None, (columns.condition, columns.model))
+    values = columns.agents or (columns.value,)
+    numbers = {columns.round: "integer"} | dict.fromkeys(values, "number")
+    if columns.target:
+        numbers[columns.target] = "number"
     text = dict.fromkeys(labels, "string") if Path(path).suffix == ".csv" else {}
-    frame = read_table(path, text | numbers, allow_nan=[columns.value])
+    frame = read_table(path, text | numbers, allow_nan=values)
     flags = [name for name in (columns.success, columns.complete) if name]
-    for name in (*labels, *flags):
+    for name in (*labels, *flags, *filter(None, [columns.signal])):
         if name not in frame.columns:
             raise InputError(path, f"no column {name!r}", f"one of {', '.join(map(str, frame.columns))}")
         if frame[name].isna().any():
-            raise InputError(path, f"column {name!r} has missing values", "a name in every row")
+            raise InputError(path, f"column {name!r} has missing values", "a value in every row")
+    if columns.signal and frame[columns.signal].dtype.kind not in "if":
+        frame[columns.signal] = signs_of_words(path, frame[columns.signal])
     frame[labels] = frame[labels].astype(str)
     for name in labels:
         long = frame[name].str.len() > LONGEST
@@ -211,8 +221,14 @@ def _read(path: Path, columns: Columns) -> pd.DataFrame:
         if frame[name].dtype.kind not in "bif":
             found = f"column {name!r} holds values such as {frame[name].iloc[0]!r}"
             raise InputError(path, found, "true or false, 1 or 0")
-    check_magnitudes(path, frame, list(numbers))
-    return frame
+    check_magnitudes(path, frame, [*numbers, *filter(None, [columns.signal])])
+    if not columns.agents:
+        return frame
+    kept = [*labels, columns.round, columns.target, columns.signal, *flags, *columns.agents]
+    frame = frame[[name for name in dict.fromkeys(kept) if name]]
+    if not columns.game:
+        frame = frame.assign(**{GAME: one_game(path, frame, columns.round)})
+    return longer(frame, columns.agents, columns.agent, columns.value)
 
 
 def _matrix(path: Path, name: str, part: pd.DataFrame, columns: Columns) -> tuple[np.ndarray, np.ndarray]:

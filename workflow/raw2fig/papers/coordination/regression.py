@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -129,8 +128,6 @@ def read_early(paths: Sequence[Path]) -> pd.DataFrame:
 
 def interaction(games: pd.DataFrame, redundancy: str = "redundancy") -> list[dict[str, Any]]:
     """Rows of success ~ z(synergy) * z(redundancy) + condition, weighted by ipw, errors HC1."""
-    import statsmodels.api as sm
-
     success = games["success"].to_numpy(dtype=np.float64)
     conditions = sorted(set(games["condition"]))[1:]
     z = [_standardised(games[name].to_numpy(dtype=np.float64)) for name in ("synergy", redundancy)]
@@ -146,17 +143,26 @@ def interaction(games: pd.DataFrame, redundancy: str = "redundancy") -> list[dic
         nan = float("nan")
         empty = {"beta": nan, "se": nan, "low": nan, "high": nan, "p": nan, "odds_ratio": nan}
         return [{"term": name} | empty | {"n": len(games), "note": note} for name in terms]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # freq_weights that are no counts: with HC1 errors they need not be
-        weights = games["ipw"].to_numpy(dtype=np.float64)
-        fit = sm.GLM(success, X, family=sm.families.Binomial(), freq_weights=weights / weights.mean()).fit(
-            cov_type="HC1"
-        )
+    betas, errors = _weighted_logit(success, X, games["ipw"].to_numpy(dtype=np.float64))
     rows = []
-    for name, beta, se, p in zip(terms, fit.params, fit.bse, fit.pvalues, strict=True):
-        row = {"term": name, "beta": beta, "se": se, "low": beta - Z * se, "high": beta + Z * se, "p": p}
+    for name, beta, se in zip(terms, betas, errors, strict=True):
+        row = {"term": name, "beta": beta, "se": se, "low": beta - Z * se, "high": beta + Z * se}
+        row["p"] = _two_sided(beta / se)
         rows.append(row | {"odds_ratio": np.exp(beta), "n": len(games), "note": ""})
     return rows
+
+
+def _weighted_logit(success: np.ndarray, X: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (k,) of the logit of `success` (n,) on X (n, k) with inverse-probability weights (n,), and their HC1
+    errors: the square roots of the diagonal of n / (n - k) B (sum w^2 s s') B, where s is a game's score x (y - p) and
+    B the inverse of the sum of w p (1 - p) x x'."""
+    import statsmodels.api as sm
+
+    # var_weights and not freq_weights, which would count games: their middle is the sum of w s s'
+    family = sm.families.Binomial()
+    fit = sm.GLM(success, X, family=family, var_weights=weights / weights.mean()).fit(cov_type="HC0")
+    n, k = X.shape
+    return fit.params, fit.bse * np.sqrt(n / (n - k))  # statsmodels has no factor for the HC1 of a GLM
 
 
 def mediate(

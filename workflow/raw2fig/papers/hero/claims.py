@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raw2fig.claims import NotConfigured, Undecided
+from raw2fig.claims import Absent, NotConfigured, Undecided
 from raw2fig.papers.hero.results import (
     DRAWN,
     VERDICTS,
@@ -124,14 +124,27 @@ def measurements(
             ),
         },
         "H9": lambda: weight_changes(read_tables(inertness, CHANGES)),
-        "H10": lambda: less("hero", "hero_no_weight", **hard),
-        "H11": lambda: less("hero_neg_only", "hero_pos_only", **hard),
+        "H10": lambda: less("hero", "hero_no_weight", regimes=("easy",)),
+        "H11": lambda: less("hero_neg_only", "hero_pos_only", regimes=("easy",)),
+        "H12": lambda: of_better_reward_model(held_out, reward_model, hard),
         "H13": lambda: ranking(read_tables(rollouts, DRAWN), within=True),
     }
     missed = short_of_target(starts or [])
     if missed is None:
         return measured
     return {claim: how if claim in WHATEVER_THE_START else missed for claim, how in measured.items()}
+
+
+def of_better_reward_model(held_out: pd.DataFrame, reward_model: str, where: Mapping[str, tuple[str, ...]]) -> Estimate:
+    """H12: what HERO has with the reward model of the comparison over what it has with the next worse one, whose labels
+    were the least noisy of the others. Raises `Absent` where there is no other."""
+    hard = set(held_out["run"][held_out["regime"] == "hard"])
+    names = sorted(run.removeprefix("hero-none-") for run in hard if run.startswith("hero-none-"))
+    others = [name for name in names if name != reward_model]
+    if not others:
+        raise Absent("one reward model: worse ones, of noisy labels, are trained overnight (noises)")
+    worse, better = (select(held_out, f"hero-none-{name}", **where) for name in (others[0], reward_model))
+    return change(worse, better)
 
 
 def short_of_target(starts: Sequence[Path]) -> Undecided | None:

@@ -133,8 +133,8 @@ def fig_arms(*, scores: list[Input], reward_model: str) -> Drawing:
 
 @figure
 def fig_dense_range(*, scores: list[Input], reward_model: str) -> Drawing:
-    """Show what the hard set adds, by the labels whose rewards are dense, without weight, and in groups of one label
-    alone (figure 2).
+    """Show what the easy and the hard set add, by the labels whose rewards are dense, without weight, and in groups of
+    one label alone (figure 2).
 
     Parameters
     ----------
@@ -154,19 +154,25 @@ def fig_dense_range(*, scores: list[Input], reward_model: str) -> Drawing:
         "hero_no_weight": "both,\nno weight",
         "gated_fallback": "only groups\nof one label",
     }
-    arms = {arm: label for arm, label in arms.items() if f"{arm}-none-{reward_model}" in set(held_out["run"])}
-    fig, ax = canvas(7.2, 4.0)
-    rows: list[dict[str, Any]] = []
-    pairs = {}
-    for form, label in LABELS.items():
-        start = start_of(held_out, (form,))
-        rows.append({"form": form, "arm": START} | mean(start)._asdict())
-        pairs[label] = [(start, select(held_out, f"{arm}-none-{reward_model}", ("hard",), (form,))) for arm in arms]
-    series = bars_of_changes(ax, list(arms.values()), pairs)
-    for form, label in LABELS.items():
-        rows += [{"form": form, "arm": arm} | v._asdict() for arm, v in zip(arms, series[label], strict=True)]
-    ax.set(ylabel="change of true answers\nafter the hard set", xlabel="labels whose rewards are dense")
-    legend_above(fig, [ax])
+    starts = {form: start_of(held_out, (form,)) for form in LABELS}
+    rows = [{"regime": START, "form": form, "arm": START} | mean(start)._asdict() for form, start in starts.items()]
+    fig, axes = canvas(9.4, 4.0, cols=2)
+    for ax, regime in zip(axes, ("easy", "hard"), strict=True):
+        there = set(held_out["run"][held_out["regime"] == regime])
+        trained = [arm for arm in arms if f"{arm}-none-{reward_model}" in there]
+        pairs = {
+            label: [
+                (starts[form], select(held_out, f"{arm}-none-{reward_model}", (regime,), (form,))) for arm in trained
+            ]
+            for form, label in LABELS.items()
+        }
+        series = bars_of_changes(ax, [arms[arm] for arm in trained], pairs)
+        for form, label in LABELS.items():
+            found = zip(trained, series[label], strict=True)
+            rows += [{"regime": regime, "form": form, "arm": arm} | value._asdict() for arm, value in found]
+        ax.set(title=f"after the {regime} set", xlabel="labels whose rewards are dense")
+    axes[0].set(ylabel="change of true answers")
+    legend_above(fig, axes)
     table = pd.DataFrame(rows)
     return _drawing(fig, table, ", paired; advantages only centred")
 

@@ -92,9 +92,10 @@ def runs(settings: Settings) -> list[str]:
     return [f"{arm}-{scale}-{first}" for arm in settings["arms"] for scale in SCALES]
 
 
-def ablations(settings: Settings) -> list[str]:
-    """Runs on the hard set alone."""
-    return [f"{run}-{reward_models(settings)[0]}" for run in settings["ablations"]]
+def ablations(settings: Settings, regime: str = "hard") -> list[str]:
+    """Further runs on the hard or the easy set."""
+    named = settings["easy_ablations" if regime == "easy" else "ablations"]
+    return [f"{run}-{reward_models(settings)[0]}" for run in named]
 
 
 def noisy(settings: Settings) -> list[str]:
@@ -105,6 +106,7 @@ def noisy(settings: Settings) -> list[str]:
 def trained(settings: Settings) -> list[Trained]:
     """All runs of RL."""
     of_sets = {regime: runs(settings) for regime in REGIMES}
+    of_sets["easy"] = [*of_sets["easy"], *ablations(settings, "easy")]
     of_sets["hard"] = [*of_sets["hard"], *ablations(settings), *noisy(settings)]
     return [
         Trained(replicate, regime, run)

@@ -1,5 +1,6 @@
 """The section `hero` of the configuration."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import model_validator
@@ -22,7 +23,9 @@ from raw2fig.settings import Field, Record, Replicates, UserFile, impossible
 COMPARED = ("verifier_only", "rm_only", "naive", "hero")
 """Arms that claims and figures compare."""
 ABLATED = ("hero_no_weight-none", "hero_no_weight-group", "hero_neg_only-none", "hero_pos_only-none")
-"""Ablations that claims and figures compare."""
+"""Ablations on the hard set that figures compare."""
+EASY_ABLATED = ("hero_no_weight-none", "hero_neg_only-none", "hero_pos_only-none")
+"""Ablations on the easy set, where the paper has them, that claims compare."""
 
 
 class Alpha(Record):
@@ -116,7 +119,8 @@ class Settings(Record):
     noises: list[float] = Field(min_length=1, description="Shares of flipped labels, one reward model for each.")
     reward_model: RewardModelSettings
     arms: list[Arm] = Field(description="Arms that are trained on every set with both scales.")
-    ablations: list[str] = Field(description="Arm and scale of runs on the hard set alone.")
+    ablations: list[str] = Field(description="Arm and scale of further runs on the hard set.")
+    easy_ablations: list[str] = Field(description="Arm and scale of further runs on the easy set.")
     train: Rl
     shape: Reward
     evaluation: Sampling
@@ -137,17 +141,8 @@ class Settings(Record):
                 raise impossible(f"noises.{number}", f"is {noise:g}", "different shares from 0 to less than 0.5")
         if sorted(self.arms) != sorted(COMPARED):
             raise impossible("arms", f"is {self.arms}", f"each of {', '.join(COMPARED)} once: the claims compare them")
-        for number, name in enumerate(self.ablations):
-            try:
-                arm = parse_run(f"{name}-0").arm
-            except InputError as error:
-                problem = str(error).partition(": ")[2].partition("; expected ")
-                raise impossible(f"ablations.{number}", problem[0], problem[2]) from None
-            if arm in COMPARED or self.ablations.count(name) > 1:
-                raise impossible(f"ablations.{number}", f"is {name!r}", "a run that no other entry or arm has")
-        for name in ABLATED:
-            if name not in self.ablations:
-                raise impossible("ablations", f"is {self.ablations}", f"{name} among them: the claims compare it")
+        _check_ablations("ablations", self.ablations, ABLATED)
+        _check_ablations("easy_ablations", self.easy_ablations, EASY_ABLATED)
         if self.source == "sums":
             self._sums_fit()
         else:
@@ -174,3 +169,18 @@ class Settings(Record):
                 f"at least {longest}, which a signed answer has",
             )
             raise impossible("train.recipe.max_new_tokens", problem, expected)
+
+
+def _check_ablations(key: str, runs: list[str], compared: Sequence[str]) -> None:
+    """Refuse runs of the setting `key` that are none, that others are, or that lack one that is `compared`."""
+    for number, name in enumerate(runs):
+        try:
+            arm = parse_run(f"{name}-0").arm
+        except InputError as error:
+            problem = str(error).partition(": ")[2].partition("; expected ")
+            raise impossible(f"{key}.{number}", problem[0], problem[2]) from None
+        if arm in COMPARED or runs.count(name) > 1:
+            raise impossible(f"{key}.{number}", f"is {name!r}", "a run that no other entry or arm has")
+    for name in compared:
+        if name not in runs:
+            raise impossible(key, f"is {runs}", f"{name} among them: claims or figures compare it")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,12 +34,19 @@ from raw2fig.tables import (
     require_column,
     row_name,
     table_kind,
+    usual_column,
     write_table,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
+USUAL = {
+    "group": ("group", "group_id", "prompt_id", "problem_id", "question_id", "uid", "prompt", "problem", "question"),
+    "verifier": ("verifier", "verifier_label", "verified", "correct", "is_correct", "passed", "label", "acc"),
+    "reward_model": ("reward_model", "reward_model_score", "rm_score", "rm", "score", "reward"),
+}
+"""Names of columns, in any case, that need no flag."""
 ADDED = ("shaped_reward", "weight", "sigma_u", "uniform", "advantage")
 """Columns of the result."""
 
@@ -62,9 +71,9 @@ class Reward(Record):
 def shape(
     *,
     rewards: Input,
-    group_col: str = "group",
-    verifier_col: str = "verifier",
-    reward_model_col: str = "reward_model",
+    group_col: str = "",
+    verifier_col: str = "",
+    reward_model_col: str = "",
     batch_col: str = "",
     reward: Reward,
     w_min: Annotated[float, Field(ge=0)] | None = None,
@@ -78,13 +87,14 @@ def shape(
     Parameters
     ----------
     rewards
-        CSV or Parquet with a row per rollout, in any order; groups may differ in size.
+        CSV, Parquet or JSON Lines (.jsonl) with a row per rollout, in any order; groups may differ in size.
     group_col
-        Column that says which rollouts belong to one prompt.
+        Column that says which rollouts belong to one prompt. Not needed for a usual name (group, prompt_id, uid, ...).
     verifier_col
-        Column of the verifier's labels, 0 or 1.
+        Column of the verifier's labels, 0 or 1. Not needed for a usual name (verifier, correct, label, ...).
     reward_model_col
-        Column of the reward model's scores; they may be missing (see --failed).
+        Column of the reward model's scores; they may be missing (see --failed). Not needed for a usual name
+        (reward_model, rm_score, score, ...).
     batch_col
         Column of the rollout batch. Batches follow one another by first appearance, and each takes its weights from the
         running mean of the batches before it. Without this column the table is one batch.
@@ -100,12 +110,26 @@ def shape(
     given = {name: value for name, value in (("w_min", w_min), ("w_max", w_max), ("k", k)) if value is not None}
     parameters = shaping.parameters(reward.alpha, **given)
     table_kind(output)  # refused before any work
+    flags = {"group": group_col, "verifier": verifier_col, "reward_model": reward_model_col}
+    group_col, verifier_col, reward_model_col = find_columns(rewards, flags)
     frame = read_rollouts(rewards, group_col, verifier_col, reward_model_col, batch_col)
     batches = _numbers(frame, [batch_col]) if batch_col else np.zeros(len(frame), dtype=np.int64)
     groups = _numbers(frame, [batch_col, group_col] if batch_col else [group_col])  # a prompt again is another group
     labels, scores = (frame[name].to_numpy(dtype=np.float64) for name in (verifier_col, reward_model_col))
     columns = shaped_columns(batches, groups, labels, scores, reward, parameters)
-    write_table(frame.assign(**columns), output)
+    write_table((_plain(frame) if rewards.suffix == ".jsonl" else frame).assign(**columns), output)
+
+
+def find_columns(path: Path, flags: Mapping[str, str]) -> list[str]:
+    """The column of each of `USUAL` that its flag or a usual name tells: the first of its names if it is there, else
+    the only one of the others. Raises `InputError` where none is clear."""
+    there = read_header(path)
+    found = []
+    for what, (first, *others) in USUAL.items():
+        known = [first] if any(name.strip().lower() == first for name in there) else others
+        meaning = what.replace("_", " ")
+        found.append(flags[what] or usual_column(path, there, known, meaning, f"--{what.replace('_', '-')}-col"))
+    return found
 
 
 def read_rollouts(path: Path, group: str, verifier: str, reward_model: str, batch: str) -> pd.DataFrame:
@@ -197,6 +221,16 @@ def by_size(rows: np.ndarray, groups: np.ndarray) -> list[np.ndarray]:
     rows = rows[np.argsort(groups[rows], kind="stable")]
     _, starts, counts = np.unique(groups[rows], return_index=True, return_counts=True)
     return [rows[starts[counts == size][:, None] + np.arange(size)] for size in np.unique(counts)]
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns that hold objects, lists or values of several kinds as JSON text, as they stood in the file."""
+    changed = {}
+    for name, column in frame.items():
+        there = column.notna()
+        if column.dtype == object and not all(isinstance(value, str) for value in column[there]):
+            changed[name] = column[there].map(lambda value: json.dumps(value, ensure_ascii=False)).reindex(frame.index)
+    return frame.assign(**changed)
 
 
 def _numbers(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:

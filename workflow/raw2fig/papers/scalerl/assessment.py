@@ -21,6 +21,8 @@ UNFIT = {
     "not identified": "all points have the same pass rate: any B, and any C_mid well below them, meets them",
 }
 """Verdict of a curve that no law is fitted to → why."""
+A_TOLD = ("estimated", "B not identified")
+"""Verdicts on a curve that tells its asymptote."""
 TAILS = (2.5, 97.5)
 """Percentiles of the intervals."""
 
@@ -35,8 +37,8 @@ def unfit(curve: Curve) -> str:
 
 
 def doubts(found: Fit, curve: Curve) -> list[str]:
-    """Why the range of a curve cannot tell all parameters: it ends before 2 C_mid, begins after C_mid, or A is at its
-    bound."""
+    """Why a curve cannot tell the law and its asymptote: its range ends before 2 C_mid or begins after C_mid, A is at
+    its bound, or it falls after its peak, which the law never does."""
     first, last = float(curve.compute[0]) / found.c_mid, float(curve.compute[-1]) / found.c_mid
     reasons = []
     if last < NEEDED:
@@ -50,7 +52,50 @@ def doubts(found: Fit, curve: Curve) -> list[str]:
         )
     if found.a > BOUND:
         reasons.append("A is at its bound of 1: the curve does not bend yet")
+    if falls(curve):
+        reasons.append("after its peak the curve falls, which the law does not: A describes no level that it keeps")
     return reasons
+
+
+def doubts_of_slope(found: Fit, curve: Curve) -> list[str]:
+    """Why a curve that may tell A cannot tell B: half of the gain is made before its second point, or a step, which is
+    the law with an infinite B, meets the points as well."""
+    reasons = []
+    if curve.compute[0] <= found.c_mid < curve.compute[1]:
+        reasons.append("half of the gain is made before the second point: no points tell how steep the rise was")
+    if is_step(found, curve):
+        reasons.append("a step meets the points as well as the curve does: any larger B would do")
+    return reasons
+
+
+def is_step(found: Fit, curve: Curve) -> bool:
+    """Whether the best step from R_0 to the mean of what follows, one point on its way up, has a sum of squares that
+    an F test for one parameter at .05 cannot tell from that of the fit."""
+    from scipy.stats import f
+
+    score, weights = curve.score, curve.weights
+    below = np.concatenate([[0], np.cumsum(weights * (score - curve.r0) ** 2)])
+    best = np.inf
+    for on_the_way in range(len(score) - 1):
+        level, weight = score[on_the_way + 1 :], weights[on_the_way + 1 :]
+        above = float(weight @ (level - np.average(level, weights=weight)) ** 2)
+        best = min(best, float(below[on_the_way]) + above)
+    free = len(score) - 3
+    return best <= found.ssr * (1 + f.ppf(0.95, 1, free) / free)
+
+
+def falls(curve: Curve) -> bool:
+    """Whether the points after the highest one have a slope in ln C whose two-sided 95 % interval lies below 0. The
+    highest point itself is left out: it was chosen for being high, the others were not chosen."""
+    from scipy.stats import t
+
+    after = int(np.argmax(curve.score)) + 1
+    x, score, weights = np.log(curve.compute[after:]), curve.score[after:], curve.weights[after:]
+    free = len(x) - 2
+    if free < 1:
+        return False
+    (slope, _), covariance = np.polyfit(x, score, 1, w=np.sqrt(weights), cov=True)
+    return bool(slope + t.ppf(0.975, free) * np.sqrt(covariance[0, 0]) < 0)
 
 
 def assess(curve: Curve, found: Fit, samples: np.ndarray, fixed_a: bool = False) -> dict[str, Any]:
@@ -60,10 +105,11 @@ def assess(curve: Curve, found: Fit, samples: np.ndarray, fixed_a: bool = False)
     intervals = np.percentile(samples[:3], TAILS, axis=1).T.tolist()
     mean = np.average(curve.score, weights=curve.weights)
     power, spread = fit_power(curve), float((curve.score - mean) ** 2 @ curve.weights)
-    warnings = [] if fixed_a else doubts(found, curve)
+    of_law, of_slope = ([], []) if fixed_a else (doubts(found, curve), doubts_of_slope(found, curve))
+    verdict = "not identified" if of_law else "B not identified" if of_slope else "estimated"
     return {
-        "verdict": "A fixed" if fixed_a else "not identified" if warnings else "estimated",
-        "warnings": warnings,
+        "verdict": "A fixed" if fixed_a else verdict,
+        "warnings": of_law + of_slope,
         **{name: getattr(found, name) for name in names},
         "intervals": dict(zip(names, intervals, strict=True)),
         "ssr": found.ssr,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from raw2fig.claims import Absent, Undecided
+from raw2fig.papers.scalerl.assessment import A_TOLD
 from raw2fig.papers.scalerl.compare import CURVES, RUN, first_gain, gain, mean_gain, rates, shared
 from raw2fig.papers.scalerl.fit_runs import FORECAST, of_run, read_fits
 from raw2fig.stats import Estimate, deviation, over_replicates, paired
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 
 DAPO_CLIPS, CISPO_CLIPS = ("clip-0.05", "clip-0.2", "dapo", "clip-1.0"), ("cispo-4", "minimax", "cispo-8")
 """Arms of the two sweeps, by clip."""
-LEAVE_ONE_OUT = ("dapo", "fp32", "lp", "plan", "batch", "8op", "savg", "npr")
-ESTIMATED = "estimated"
+LEAVE_ONE_OUT = ("dapo", "fp32", "lp", "plan", "8op", "savg", "npr")
+"""Choices of ScaleRL that S10 takes back; S13 is about that on groups without variance."""
 JOINT = "joint"
 """The arm that is trained on both domains."""
-LAWS = ("S1", "S2", "S3", "S4", "S5")
+LAWS = ("S1", "S2", "S3", "S4", "S5", "S23")
 """Claims on the law, which are measured together."""
 
 
@@ -94,7 +95,8 @@ def measurements(
         "S10": lambda: {f"loo-{name}": gain(points, "scalerl", f"loo-{name}") for name in LEAVE_ONE_OUT},
         "S10b": lambda: {f"minus loo-{name}": mean_gain(points, f"loo-{name}", "scalerl") for name in ("dapo", "fp32")},
         "S11": lambda: {f"minus {how} average": gain(points, f"average-{how}", "dapo") for how in ("sample", "token")},
-        "S12": lambda: {how: gain(points, "dapo", f"scale-{how}") for how in ("batch", "none")},
+        "S12": clipped(log, ("dapo", "scale-batch", "scale-none"), max_grad_norm)
+        or (lambda: {how: gain(points, "dapo", f"scale-{how}") for how in ("batch", "none")}),
         "S13": clipped(log, ("scalerl", "loo-batch"), max_grad_norm) or (lambda: gain(points, "loo-batch", "scalerl")),
         "S13a": lambda: gain(points, "loo-npr", "scalerl"),
         "S13b": lambda: without_variance(log),
@@ -133,30 +135,39 @@ def without(replicates: Collection[int], table: pd.DataFrame) -> pd.DataFrame:
 def law(
     points: pd.DataFrame, whole: pd.DataFrame, half: pd.DataFrame, forecasts: pd.DataFrame, long: pd.MultiIndex
 ) -> dict[str, Measured | Unmeasured]:
-    """S1 to S5: the fits of runs that learn, mean over the runs of a replicate; `long` names those of the whole budget.
-    What is said about A is about runs whose points identify it."""
+    """S1 to S5 and S23: the fits of runs that learn, mean over the runs of a replicate; `long` names those of the whole
+    budget. What is said about A is about runs whose points identify it, where at least half do."""
     fitted, early = (table.set_index(RUN).dropna(subset=["a"]) for table in (whole, half))
     judged, begun = fitted[fitted.index.isin(long)], early[early.index.isin(long)]
     if judged.empty or begun.empty:
         return dict.fromkeys(LAWS, Absent("no run learns"))
     ends = endings(points, forecasts, list(begun.index))
-    known, foreseen = (table[table["verdict"] == ESTIMATED] for table in (fitted, begun))
-    same = early[early["verdict"] == ESTIMATED].join(known[["a"]], rsuffix="_whole", how="inner")
+    known, foreseen = (table[table["verdict"].isin(A_TOLD)] for table in (fitted, begun))
+    same = early[early["verdict"].isin(A_TOLD)].join(known[["a"]], rsuffix="_whole", how="inner")
     same = same[same.index.get_level_values("arm") == "scalerl"]
     sure = ends.loc[foreseen.index]
+    longest = sure[sure.index.get_level_values("arm") == "scalerl"]
     asymptotes = known["a"][known.index.get_level_values("arm") == "scalerl"]
-    unknown = Undecided("A is identified in no replicate or one")
+
+    def where_told(told: pd.DataFrame | pd.Series, judged: pd.DataFrame, found: Callable[[], Measured]) -> Any:
+        """What is `found` about the A of the runs `told`: undecided where fewer than half of those `judged` are."""
+        if replicates_of(told) > 1 and 2 * len(told) >= len(judged):
+            return found()
+        return Undecided(f"A is identified in {len(told)} of {len(judged)} runs, {replicates_of(told)} replicates")
+
+    own = judged[judged.index.get_level_values("arm") == "scalerl"]
     return {
         "S1": {
             "R2": over_runs(judged["r2"], most=1),
             "share of runs": share_of_runs(ends["error"] < ends["power_error"]),
         },
-        "S2": {"error": over_runs(sure["error"], 0, 1), "coverage": share_of_runs(sure["covered"])}
-        if replicates_of(sure) > 1
-        else unknown,
-        "S3": over_runs(foreseen["power_a"] - foreseen["a"]) if replicates_of(foreseen) > 1 else unknown,
-        "S4": over_runs((same["a"] - same["a_whole"]).abs(), 0, 1) if replicates_of(same) > 1 else unknown,
-        "S5": deviation(asymptotes) if len(asymptotes) > 1 else unknown,
+        "S2": where_told(
+            sure, begun, lambda: {"error": over_runs(sure["error"], 0, 1), "coverage": share_of_runs(sure["covered"])}
+        ),
+        "S3": where_told(foreseen, begun, lambda: over_runs(foreseen["power_a"] - foreseen["a"])),
+        "S4": where_told(same, own, lambda: over_runs((same["a"] - same["a_whole"]).abs(), 0, 1)),
+        "S5": where_told(asymptotes, own, lambda: deviation(asymptotes)),
+        "S23": where_told(longest, own, lambda: over_runs(longest["error"], 0, 1)),
     }
 
 
@@ -241,7 +252,7 @@ def clipped(log: pd.DataFrame, arms: Sequence[str], max_grad_norm: float) -> Abs
     if share <= 0.5:
         return None
     problem = f"{share:.0%} of the gradients are clipped"
-    return Absent(f"{problem}, which undoes what the filter changes: the length of an update")
+    return Absent(f"{problem}, which undoes what tells the arms apart: the length of an update")
 
 
 def without_variance(log: pd.DataFrame) -> dict[str, Estimate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,24 @@ from raw2fig.tables import check_magnitudes, distinct_columns, read_header, read
 if TYPE_CHECKING:
     import pandas as pd
 
-COMPUTE = ("compute", "c", "gpu_hours", "gpu_h", "flops", "tokens", "updates", "steps", "step")
-SCORE = ("pass_rate", "r", "r_mean16", "score", "reward", "accuracy", "mean_reward")
-"""Names of the two columns, in any case, that need no flag."""
+COMPUTE: tuple[str, ...] = (
+    "compute",
+    "c",
+    "gpu_hours",
+    "gpu_h",
+    "flops",
+    "tokens",
+    "num_tokens",
+    "total_flos",
+    "updates",
+    "steps",
+)
+COMPUTE += ("step", "_step", "global_step", "train/global_step", "iteration", "iterations", "iter")
+"""Names of the compute, in any case, that need no flag."""
+HELD_OUT, MEAN = r"(?:(?:eval|val|valid|validation|test|held_?out)[_/. -])", r"(?:mean|avg|average)"
+RATE = r"(?:pass_rate|pass@1|success_rate|accuracy|acc|score|rewards?|r|r_mean16)"
+SCORE = re.compile(f"{HELD_OUT}*(?:{MEAN}[_/. -])?{RATE}(?:[_/. -]{MEAN})?")
+"""Names of the pass rate, in lower case, that need no flag; of several, those that begin with `HELD_OUT` are meant."""
 MOST_POINTS = 200
 """Points of a fit: longer logs are averaged, each validation keeping its weight."""
 SPAN = 1e30
@@ -30,19 +46,21 @@ def read_curve(path: Path, compute: str = "", score: str = "", r0: float | None 
     `compute` and `score` name the columns; without a name the column is looked for among the usual ones. R_0 is `r0`,
     or else the score at compute 0, and that row is no point of the fit.
 
-    Rows out of order are sorted, scores in percent divided by 100 and rows of the same compute averaged, each with a
-    warning. Raises `InputError` for missing values, text, a column that is not there, is there twice or could be
-    several, a score beyond 100 %, negative compute, a separator other than the comma, and a curve without R_0.
+    Rows without a score are left out, rows out of order sorted, scores in percent divided by 100 (and with them an `r0`
+    above 1) and rows of the same compute averaged, each with a warning. Raises `InputError` for a score without
+    compute, text, a column that is not there, is there twice or could be several, no score at all, one beyond 100 %,
+    negative compute, a separator other than the comma, and a curve without R_0.
     """
     names = _header(path)
     of_compute = compute or usual_column(path, names, COMPUTE, "compute", "--compute-column")
-    of_score = score or usual_column(path, names, SCORE, "score", "--score-column")
+    of_score = score or usual_column(path, names, _scores(names), "score", "--score-column")
     distinct_columns(path, {"--compute-column": of_compute, "--score-column": of_score})
-    frame = read_table(path, {of_compute: "number", of_score: "number"})[[of_compute, of_score]]
+    frame = _validations(path, of_compute, of_score)
     _check_range(path, frame, of_compute, of_score)
     if frame[of_score].max() > 1:
         logging.warning("%s: %s is taken for percent and divided by 100", path, of_score)
         frame[of_score] = frame[of_score] / 100
+        r0 = r0 / 100 if r0 is not None and r0 > 1 else r0
     if not frame[of_compute].is_monotonic_increasing:
         row = int(np.flatnonzero(np.diff(frame[of_compute]) < 0)[0]) + 1
         logging.warning("%s: %s falls in %s; the rows are sorted by it", path, of_compute, row_name(row))
@@ -97,6 +115,27 @@ def _header(path: Path) -> list[str]:
         if separator in first and "," not in first:
             raise InputError(path, f"has {named} between its columns", "commas")
     return read_header(path)
+
+
+def _scores(names: list[str]) -> list[str]:
+    """The columns, in lower case, that could be the pass rate: those on held-out prompts where there are any."""
+    found = [name for name in (name.strip().lower() for name in names) if SCORE.fullmatch(name)]
+    return [name for name in found if re.match(HELD_OUT, name)] or found
+
+
+def _validations(path: Path, compute: str, score: str) -> pd.DataFrame:
+    """The rows of the table that have a score."""
+    frame = read_table(path, {compute: "number", score: "number"}, allow_nan=(compute, score))[[compute, score]]
+    there = frame[score].notna()
+    if not there.any():
+        raise InputError(path, f"column {score!r} is empty", "a pass rate in some rows")
+    lost = (there & frame[compute].isna()).to_numpy()
+    if lost.any():
+        problem = f"column {compute!r} has nothing in {row_name(lost.argmax())}, where there is a score"
+        raise InputError(path, problem, "the compute of each validation")
+    if not there.all():
+        logging.warning("%s: %d of %d rows have no %s and are left out", path, (~there).sum(), len(frame), score)
+    return frame[there].reset_index(drop=True)
 
 
 def _check_range(path: Path, frame: pd.DataFrame, compute: str, score: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raw2fig.errors import InputError
+from raw2fig.papers.scalerl.assessment import A_TOLD
 from raw2fig.papers.scalerl.axes import compute_axis
 from raw2fig.papers.scalerl.compare import CURVES, RUN
 from raw2fig.papers.scalerl.fit_runs import EFFICIENCY, FORECAST, of_run, read_fits
@@ -85,7 +86,7 @@ def _forecast(ax: Axes, points: pd.DataFrame, fit: Any, ahead: pd.DataFrame) -> 
     dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "color": PALETTE[6]}
     ax.plot(seen["compute"], seen["pass_rate"], label="fitted", **dots)
     ax.plot(unseen["compute"], unseen["pass_rate"], mfc="white", label="not seen by the fit", **dots)
-    ax.set_title(f"{name}: " + (f"A = {fit['a']:.2f}" if fit["verdict"] == "estimated" else fit["verdict"]))
+    ax.set_title(f"{name}: " + (f"A = {fit['a']:.2f}" if fit["verdict"] in A_TOLD else fit["verdict"]))
     ax.set(ylabel="pass rate")
     # a wide band must not hide the points
     low, high = after["pass_rate"].min(), after["pass_rate"].max()

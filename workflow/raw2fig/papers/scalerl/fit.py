@@ -11,6 +11,7 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.assessment import UNFIT, against, assess, unfit
 from raw2fig.papers.scalerl.assessment import forecast as forecast_of
+from raw2fig.papers.scalerl.axes import compute_axis
 from raw2fig.papers.scalerl.curves import binned, read_curve, split
 from raw2fig.papers.scalerl.law import log_f
 from raw2fig.papers.scalerl.least_squares import (
@@ -76,20 +77,21 @@ def fit(
     An example: `raw2fig scalerl fit --curve my_run.csv --end 4000`, where my_run.csv begins with the line
     `gpu_hours,pass_rate`. The rows up to 4000 GPU-hours are fitted, the later ones are compared with the forecast.
 
-    The result also says whether the range can tell the parameters at all. It cannot where it ends before 2 C_mid: A
-    then tends to come out too large.
+    The result also says whether the points can tell the parameters at all. They cannot where the range ends before
+    2 C_mid (A then tends to come out too large), where most of the gain is made before the second point, where B could
+    be anything, or where the curve falls after its peak.
 
     Parameters
     ----------
     curve
-        The curve as CSV or Parquet, with a row for each validation: the compute in any unit, and the pass rate on
-        held-out prompts, from 0 to 1 or in percent.
+        The curve as CSV or Parquet: the compute in any unit, and the pass rate on held-out prompts, from 0 to 1 or in
+        percent. Rows without a pass rate are left out, so that a log with a row for each step will do.
     compute_column
         Column of the compute. Usual names (compute, gpu_hours, flops, tokens, step, ...) are found without it.
     score_column
-        Column of the pass rate. Usual names (pass_rate, reward, accuracy, score, ...) are found without it.
+        Column of the pass rate. Usual names (pass_rate, eval_acc, reward_mean, val/accuracy, ...) are found without it.
     r0
-        Pass rate before training. A row with compute 0 says it too.
+        Pass rate before training, above 1 in percent where the column is. A row with compute 0 says it too.
     start
         Smallest compute that is fitted. The paper leaves out the first epoch.
     end
@@ -191,7 +193,8 @@ def _draw(parts: tuple[Curve, Curve, Curve], report: dict[str, Any], table: pd.D
     for chosen, style in styles:
         if chosen.any():
             left.plot(compute[chosen], score[chosen], **dots, **{"label": "other points", **style})
-    left.set(xscale="log", xlabel="compute", ylabel="pass rate", title=report["verdict"])
+    left.set(ylabel="pass rate", title=report["verdict"])
+    compute_axis(left, "compute", 1)
     legend_above(fig, [left, right])
     points = pd.DataFrame(
         {"kind": "point", "compute": compute, "score": score, "fitted": used, "validations": weights.astype(int)}

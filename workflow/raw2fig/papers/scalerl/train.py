@@ -85,6 +85,10 @@ def tune(
 
     rate_by_lr = {lr: validated(lr) for lr in lrs} if lrs[1:] else {}
     best = max(rate_by_lr, key=lambda lr: rate_by_lr[lr]) if rate_by_lr else lrs[0]
+    if lrs[1:] and best in (min(lrs), max(lrs)):
+        logging.warning(
+            "%s: the best learning rate, %g, is at the end of those tried: try more, for all arms", arm, best
+        )
     tried = [{"lr": lr, "pass_rate": rate} for lr, rate in rate_by_lr.items()]
     rollouts = tuning.tuning_rollouts if tried else 0
     write_json({"arm": arm, "lr": best, "tried": tried, "rollouts": rollouts, "samples": samples}, choice)

@@ -1,0 +1,154 @@
+"""`raw2fig agentic-rl fine-tune`: supervised training on conversations with calls, by the model's own chat template.
+
+The paper's cold start: only what the model wrote is learned, calls included; results and the template around turns are
+not (section 3.1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+
+from raw2fig.errors import InputError
+from raw2fig.lm.examples import Example
+from raw2fig.lm.finetune import Training
+from raw2fig.papers.agentic_rl.trajectories import read_rows, text_of
+from raw2fig.settings import Field, Record, Seed
+from raw2fig.step import At, Input, Output, step
+from raw2fig.tables import write_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+EXPECTED = "messages with role and content, calls in tool_calls, and maybe tools"
+
+
+class Reading(Record):
+    """How conversations become token ids."""
+
+    template: Literal["own", "qwen2_5"] = Field(
+        description="own: the model's chat template; qwen2_5: that of Qwen2.5, for a model whose own has no tools."
+    )
+    longest: int = Field(ge=2, description="Tokens of a conversation; a longer one loses its end.")
+
+
+@step
+def fine_tune(
+    *,
+    model: Input,
+    trajectories: Input,
+    policy: Output,
+    log: Output,
+    reading: Annotated[Reading, At("own.reading")],
+    training: Annotated[Training, At("own.training")],
+    seed: Seed = 0,
+) -> None:
+    """Train a model on conversations with calls of tools, for a cold start before RL. What it learns is its own turns
+    with their calls, not the results. On several GPUs: accelerate launch ... -m raw2fig agentic-rl fine-tune ...
+
+    Parameters
+    ----------
+    model
+        Model folder, with a chat template of which trl has a version for training, as those of Qwen2.5 and Qwen3.
+    trajectories
+        JSON lines or a Parquet table with messages, their calls in tool_calls, and maybe tools, as JSON or as its text.
+        ReTool-like texts are converted first (raw2fig agentic-rl convert).
+    policy
+        Folder of the trained model.
+    log
+        A record for each fiftieth of the updates: loss, learning rate.
+    """
+    from raw2fig.lm.checkpoint import discard
+    from raw2fig.lm.finetune import fine_tune as train_on
+    from raw2fig.lm.models import load
+
+    network, tokenizer = load(str(model), train=True)
+    if reading.template != "own":
+        tokenizer.chat_template = template_of(reading.template)
+    rows = read_rows(trajectories)
+    examples = [one for number, row in rows if (one := _example(tokenizer, row, reading, trajectories, number))]
+    if not examples:
+        raise InputError(trajectories, "has no turn of the model within the longest conversation", EXPECTED)
+    write_json(train_on(network, tokenizer, examples, training, policy, seed), log)
+    discard(policy)
+
+
+def template_of(name: str) -> str:
+    """A chat template that trl ships."""
+    import trl
+
+    return (Path(trl.__file__).parent / f"chat_templates/{name}.jinja").read_text(encoding="utf-8")
+
+
+def _example(
+    tokenizer: PreTrainedTokenizerBase, row: Mapping[str, Any], reading: Reading, path: Path, number: int
+) -> Example | None:
+    try:
+        return as_example(tokenizer, messages_of(row), tools_of(row), reading.longest)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(path, f"line {number} is no conversation ({error!r})", EXPECTED) from error
+
+
+def as_example(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, Any]], tools: Any, longest: int
+) -> Example | None:
+    """Token ids of a conversation, cut to the first `longest`, of which the model's turns are learned; None if no turn
+    is left. Raises `InputError` for a template that does not say which turns are the model's."""
+    from jinja2 import TemplateError
+    from trl.chat_template_utils import get_training_chat_template
+
+    try:
+        template = get_training_chat_template(tokenizer)
+    except ValueError as error:
+        raise InputError(tokenizer.name_or_path, "its chat template is unknown to trl", "one as Qwen2.5's") from error
+    try:
+        made: Any = tokenizer.apply_chat_template(
+            [dict(message) for message in messages],
+            tools=tools,
+            chat_template=template,
+            return_dict=True,
+            return_assistant_tokens_mask=True,
+        )
+    except TemplateError as error:
+        raise ValueError(f"its chat template refuses it: {error}") from error
+    ids, learned = made["input_ids"][:longest], np.array(made["assistant_masks"][:longest], dtype=bool)
+    if not learned.any():
+        return None
+    return Example(np.array(ids), int(learned.argmax()), learned)
+
+
+def messages_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Messages as chat templates take them: arguments as objects, and nothing that a table has filled up with nulls."""
+    return [
+        {
+            "role": message["role"],
+            "content": text_of(message.get("content")),
+            **({"tool_calls": list(map(_call, message["tool_calls"]))} if message.get("tool_calls") else {}),
+        }
+        for message in row["messages"]
+    ]
+
+
+def tools_of(row: Mapping[str, Any]) -> list[Any] | None:
+    """The schemas of a row's tools, which may stand there as the text of JSON; None without any."""
+    tools = row.get("tools")
+    found = json.loads(tools) if isinstance(tools, str) and tools else tools
+    return [_filled(one) for one in found] if found else None
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = call.get("function") or call
+    arguments = function["arguments"]
+    given = json.loads(arguments) if isinstance(arguments, str) else _filled(arguments)
+    return {"type": "function", "function": {"name": function["name"], "arguments": given}}
+
+
+def _filled(value: Any) -> Any:
+    """Without the nulls that Parquet puts where other rows have something."""
+    if isinstance(value, Mapping):
+        return {name: _filled(one) for name, one in value.items() if one is not None}
+    return [_filled(one) for one in value] if isinstance(value, list) else value
