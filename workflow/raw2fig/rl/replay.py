@@ -3,7 +3,7 @@ batch of the current one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class Replay:
         """What `restore` takes, as tensors and plain data."""
         return [{"update": update, "row": row} for update, row in self.held]
 
-    def restore(self, state: list[Mapping[str, Any]]) -> None:
+    def restore(self, state: Sequence[Mapping[str, Any]]) -> None:
         """Go on from a `state`."""
         self.held = [(one["update"], dict(one["row"])) for one in state]
 
