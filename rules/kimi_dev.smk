@@ -1,4 +1,5 @@
-"""Kimi-Dev: agentless training as a skill prior for agents. The published numbers, and what follows from them."""
+"""Kimi-Dev: agentless training as a skill prior for agents. The published numbers, what follows from them, and the whole
+pipeline in miniature."""
 
 from raw2fig.papers.kimi_dev import plan as kimi_dev
 
@@ -7,6 +8,9 @@ KD_RATES = {name: KD_PUBLISHED[name] for name in ("workflow", "agents", "numbers
 KD_CURVES = {name: KD_PUBLISHED[name] for name in ("curves", "numbers")}
 KD_BUDGETS = {name: KD_PUBLISHED[name] for name in ("budgets", "settings")}
 KD_SKILLS = {name: KD_PUBLISHED[name] for name in ("skills", "numbers")}
+
+
+include: "kimi_dev/miniature.smk"
 
 
 figure("kimi_dev", "workflow", workflow=KD_PUBLISHED["workflow"], numbers=KD_PUBLISHED["numbers"])
@@ -22,4 +26,4 @@ table("kimi_dev", "skills", **KD_SKILLS)
 table("kimi_dev", "data", data=KD_PUBLISHED["data"])
 table("kimi_dev", "findings", findings=KD_PUBLISHED["findings"])
 table("kimi_dev", "settings", settings=KD_PUBLISHED["settings"])
-claims("kimi_dev", **KD_PUBLISHED)
+claims("kimi_dev", **KD_PUBLISHED, **KD_RUNS)

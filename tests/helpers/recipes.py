@@ -18,6 +18,7 @@ GRPO: dict[str, Any] = {
     "eps_high": 0.2,
     "eps_max": None,
     "dual": None,
+    "tau": None,
     "aggregation": "sample",
     "scale": "group",
     "ddof": 1,

@@ -207,3 +207,28 @@ def test_a_completion_that_is_masked_counts_among_the_samples(batch: dict[str, A
     batch["mask"][3] = 0
     batch["lengths"][3] = 0
     assert float(our_loss(batch, "sample")) == pytest.approx(float(loss_of_trl(batch, loss_type="grpo")), abs=1e-9)
+
+
+def test_the_squared_log_ratio_of_a_completion_has_the_gradient_of_kimi_k1_5(batch: dict[str, Any]) -> None:
+    import torch
+
+    logps, old, mask = batch["logps"], batch["old"], batch["mask"]
+    losses, _ = token_losses(recipe(loss="squared", tau=0.7), logps, old, batch["advantages"], mask)
+    (found,) = torch.autograd.grad((losses * mask).sum(), logps)
+    # grad log pi(y) (r - mean) - tau / 2 grad (log pi(y) / mu(y))^2, to be climbed, with grad log pi(y) = 1 for a token
+    distance = ((logps - old) * mask).sum(1).detach()
+    expected = -(batch["advantages"] - 0.7 * distance)[:, None] * mask
+    torch.testing.assert_close(found, expected.to(found))
+    assert distance.abs().min() > 1e-3
+
+
+def test_on_policy_the_square_does_nothing(batch: dict[str, Any]) -> None:
+    import torch
+
+    logps, mask = batch["logps"], batch["mask"]
+    squared, plain = (
+        token_losses(recipe(**settings), logps, logps.detach(), batch["advantages"], mask)[0]
+        for settings in ({"loss": "squared", "tau": 0.7}, {"loss": "reinforce"})
+    )
+    gradients = [torch.autograd.grad((loss * mask).sum(), logps, retain_graph=True)[0] for loss in (squared, plain)]
+    torch.testing.assert_close(*gradients, atol=0, rtol=0)

@@ -35,6 +35,7 @@ from raw2fig.rl.environment import Environment, Played
 from raw2fig.rl.filters import has_variance
 from raw2fig.rl.losses import kl_penalty, log_ratio
 from raw2fig.rl.recipe import Recipe
+from raw2fig.rl.replay import Replay
 from raw2fig.rl.stream import Rollouts, Stream
 from raw2fig.rl.update import Rewards, Shaping
 
@@ -53,6 +54,7 @@ class Run:
     rewards: Rewards
     shaping: Shaping | None
     stream: Stream
+    replay: Replay | None
     folder: Path  # of checkpoints
     once: torch.Tensor | None = None  # tokens that come once in a completion, bool (vocabulary)
     keep_at: Collection[int] = ()
@@ -146,9 +148,11 @@ class GroupTrainer(GRPOTrainer):
         if place == 0 or self._buffered_inputs is None:
             batch = self._next()
             rows = recipe.prompts * recipe.generations // recipe.accumulate
+            starts = range(0, rows * recipe.accumulate, rows)
+            ends = [*starts[1:], None]  # what is replayed comes with the last micro-batch
             self._buffered_inputs = [
-                {name: tensor[start : start + rows] for name, tensor in batch.items()}
-                for start in range(0, rows * recipe.accumulate, rows)
+                {name: tensor[start:end] for name, tensor in batch.items()}
+                for start, end in zip(starts, ends, strict=True)
             ]
         return self._buffered_inputs[place]
 
@@ -170,7 +174,7 @@ class GroupTrainer(GRPOTrainer):
         )
         first = self.run.process * len(indices)
         mine = slice(first, first + len(indices))
-        return {
+        own = {
             **{name: batch[name] for name in KEPT if name in batch},
             "advantages": torch.from_numpy(advantages.ravel()[mine]).to(behaviour),
             "weights": torch.from_numpy(weights[mine] * self.run.processes).to(behaviour),
@@ -178,6 +182,9 @@ class GroupTrainer(GRPOTrainer):
             "behaviour": behaviour,
             "fresh": fresh,
         }
+        if self.run.replay is None:
+            return own
+        return self.run.replay.extended(step, own, self.scored[:, -1] > 0, self.run.stream.tokenizer.pad_token_id)
 
     def _drawn(self, step: int) -> tuple[list[int], dict[str, torch.Tensor], np.ndarray]:
         """A batch that is drawn with the weights of now: the prompt of each completion, what trl makes of them, and
@@ -332,8 +339,13 @@ class GroupTrainer(GRPOTrainer):
         # before trl's own, which ends with the file that makes a checkpoint whole
         path, shaping = self.run.stream_at(self.state.global_step), self.run.shaping
         path.parent.mkdir(parents=True, exist_ok=True)
+        replay = self.run.replay
         waiting = [(indices, batch, torch.from_numpy(scored)) for indices, batch, scored in self.waiting]
-        mine = {"shaping": shaping.state() if shaping else None, "waiting": waiting}
+        mine = {
+            "shaping": shaping.state() if shaping else None,
+            "replay": replay.state() if replay else None,
+            "waiting": waiting,
+        }
         torch.save({**self.run.stream.state(), **mine}, path)
         super()._save_checkpoint(model, trial)
 
@@ -361,6 +373,8 @@ class Steps(TrainerCallback):
             self.trainer.waiting.extend((indices, batch, scored.numpy()) for indices, batch, scored in saved["waiting"])
             if run.shaping:
                 run.shaping.restore(saved["shaping"])
+            if run.replay:
+                run.replay.restore(saved["replay"])
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.trainer.empty:  # no gradient, and no step on those of before

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import torch
 
-Loss = Literal["clip", "gspo", "cispo", "reinforce"]
+Loss = Literal["clip", "gspo", "cispo", "reinforce", "squared"]
 
 
 def log_ratio(logps: torch.Tensor, behaviour: torch.Tensor, mask: torch.Tensor, sequence: bool = False) -> torch.Tensor:
@@ -46,6 +46,18 @@ def reinforce_loss(
     2025, eq. 4). No token loses its gradient. Without `cap`, plain REINFORCE: weight 1."""
     weight = 1.0 if cap is None else ratio.clamp(max=cap).detach()
     return -weight * advantages[:, None] * logps
+
+
+def squared_loss(
+    logps: torch.Tensor, behaviour: torch.Tensor, advantages: torch.Tensor, mask: torch.Tensor, tau: float
+) -> torch.Tensor:
+    """-A log pi(y) + tau / 2 (log pi(y) - log mu(y))^2 of whole completions y, with mu the policy that sampled them:
+    the surrogate of Kimi k1.5 (2025, section 2.3.2). The square is shared out evenly over the tokens of `mask`.
+
+    Where mu is the policy itself the square has no gradient: it needs several updates on completions of one policy."""
+    distance = ((logps - behaviour) * mask).sum(1, keepdim=True)
+    square = tau / 2 * distance.square() / mask.sum(1, keepdim=True).clamp(min=1)
+    return square - advantages[:, None] * logps
 
 
 def kl_penalty(logps: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

@@ -23,12 +23,13 @@ class Method(Record):
     generations: int = Field(ge=2, description="Completions of each prompt: a group.")
     loss: Loss = Field(
         description="clip: clipped ratios, as in PPO; gspo: the same for whole completions; cispo: weights up to "
-        "eps_max; reinforce: no ratios, with or without eps_max."
+        "eps_max; reinforce: no ratios, with or without eps_max; squared: reinforce with tau."
     )
     eps_low: float = Field(ge=0, lt=1, description="Ratios are clipped below 1 - eps_low.")
     eps_high: float = Field(ge=0, description="Ratios are clipped above 1 + eps_high.")
     eps_max: float | None = Field(gt=1, description="Largest weight of a token with cispo (4 to 8) or reinforce.")
     dual: float | None = Field(gt=1, description="Largest ratio at negative advantages (dual clip).")
+    tau: float | None = Field(gt=0, description="Weight of the squared log-ratio of a completion (Kimi k1.5).")
     aggregation: Aggregation = Field(description="How the losses of tokens are averaged.")
     scale: Scale = Field(description="What centred advantages are divided by.")
     ddof: Literal[0, 1] = Field(description="Degrees of freedom of the standard deviation that divides advantages.")
@@ -70,6 +71,7 @@ class Method(Record):
             # trl's own default would clamp every weight to 0.2
             "eps_max": self.loss != "cispo" if self.eps_max is None else self.loss in ("cispo", "reinforce"),
             "dual": self.dual is None or self.loss == "clip",
+            "tau": (self.tau is None) == (self.loss != "squared"),
             "k": (self.off_policy != "on" or self.k == 1)
             and (self.off_policy != "pipeline" or self.k <= self.max_new_tokens),
             "cache": 0 < self.cache < self.max_new_tokens if costly else self.cache == 0,
@@ -103,6 +105,7 @@ class Recipe(Method):
 MEANT = {
     "eps_max": "a bound above 1 on the weights of cispo (4 to 8) or reinforce, and none with another loss",
     "dual": "a bound above 1, with the clip loss",
+    "tau": "a weight above 0 with squared, and none with another loss",
     "k": "1 when on-policy, and at most max_new_tokens batches in a pipeline",
     "cache": "with overlong shape or penalise_correct more than 0 and fewer than max_new_tokens tokens, otherwise 0",
     "interrupt": "two numbers of tokens, in order, below max_new_tokens",

@@ -21,6 +21,7 @@ from raw2fig.lm.tool_use import ToolUse
 from raw2fig.rl.environment import Environment
 from raw2fig.rl.filters import Curriculum
 from raw2fig.rl.recipe import Recipe
+from raw2fig.rl.replay import Replay
 from raw2fig.rl.stream import Stream
 from raw2fig.rl.update import Rewards, Shaping
 from raw2fig.rl.vllm_server import vllm_generation
@@ -51,6 +52,7 @@ def grpo(
     shaping: Shaping | None = None,
     tools: ToolUse | None = None,
     environment: Environment | None = None,
+    replay: Replay | None = None,
 ) -> list[dict[str, float]]:
     """Train the model of folder `base`, save it at `output` and return the log: a record {step, reward, ...} of each
     update.
@@ -62,6 +64,8 @@ def grpo(
     A completion may hold each of `once_words` once (see `raw2fig.lm.generate.once_mask`). Completions call `tools`,
     whose results are not trained on but count as length. With an `environment` prompts are messages, and trl runs its
     tools, whose results are not trained on either. Raises `InputError` for `tools` with vLLM.
+
+    Right completions of earlier updates join the batches as `replay` says.
 
     `on_snapshot(step, model)` is called every `snapshot_every` steps; what it returns is logged. The weights after the
     updates `keep_at` (0: before the first) are kept as `policies/<step>.safetensors` in `output`. A run killed and
@@ -92,6 +96,7 @@ def grpo(
         rewards,
         shaping,
         stream,
+        replay,
         folder,
         once=once,
         keep_at=keep_at,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from raw2fig.rl.length import length_penalty, soft_overlong
-from raw2fig.rl.losses import clip_loss, log_ratio, reinforce_loss
+from raw2fig.rl.losses import clip_loss, log_ratio, reinforce_loss, squared_loss
 from raw2fig.rl.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def token_losses(
     ratio = log_ratio(logps, behaviour, mask, sequence=recipe.loss == "gspo").exp()
     if recipe.loss in ("cispo", "reinforce"):
         return reinforce_loss(logps, ratio, advantages, recipe.eps_max), ratio
+    if recipe.loss == "squared" and recipe.tau is not None:
+        return squared_loss(logps, behaviour, advantages, mask, recipe.tau), ratio
     return clip_loss(ratio, advantages, recipe.eps_low, recipe.eps_high, recipe.dual), ratio
 
 

@@ -59,6 +59,15 @@ DENIED = {
     "vfork": (58, None),
 }
 """System calls that fail with EPERM: name → number on each architecture."""
+SIGNALS = {
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "pidfd_send_signal": (424, 424),
+}
+"""System calls by which a process reaches another one of its sandbox."""
 FAMILIES = (1, 2, 10)
 """Sockets that a program may have: AF_UNIX, AF_INET and AF_INET6. Of the others, some lead past every namespace of the
 network (AF_VSOCK, between a virtual machine and its host), some into parts of the kernel that no program needs."""
@@ -78,9 +87,10 @@ NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
 
 def main() -> None:
     """Arguments: the file descriptors of the program's text and of a pipe that ends with the caller, then the limits:
-    seconds of CPU, bytes of address space, bytes of a file, threads. The file is emptied: by that the caller sees that
-    the program was started."""
-    descriptor, alive, seconds, memory, file_size, threads = map(int, sys.argv[1:])
+    seconds of CPU, bytes of address space, bytes of a file, threads, and whether the program may have processes. Such a
+    program is not the untrusted one: it finds `allow_threads_only` among its names, for processes it makes. The file
+    is emptied: by that the caller sees that the program was started."""
+    descriptor, alive, seconds, memory, file_size, threads, forks = map(int, sys.argv[1:])
     pipe = select.poll()
     pipe.register(alive)
     if pipe.poll(0):
@@ -101,13 +111,16 @@ def main() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(limit, (value, value))
-    allow_threads_only()
+    module = types.ModuleType("__main__")
+    if forks:
+        module.__dict__["allow_threads_only"] = allow_threads_only
+    else:
+        allow_threads_only()
     # `site`, which defines these, is not read
     for name in ("exit", "quit"):
         setattr(builtins, name, sys.exit)
     sys.argv = [NAME]
     sys.excepthook = without_launcher
-    module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     exec(compile(source, NAME, "exec"), module.__dict__)
 
@@ -119,12 +132,12 @@ def without_launcher(kind: type[BaseException], error: BaseException, trace: typ
     sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
 
-def allow_threads_only() -> None:
-    """Install the filter, for good. Raises `OSError` where that cannot be done."""
+def allow_threads_only(signals: bool = True) -> None:
+    """Install the filter, for good. Without `signals`, none can be sent. Raises `OSError` where that cannot be done."""
     machine = os.uname().machine
     if machine not in ARCHITECTURES:
         raise OSError(f"no filter of system calls for {machine}")
-    program = system_call_filter(machine)
+    program = system_call_filter(machine, signals)
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))  # struct sock_fprog
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -137,11 +150,11 @@ def allow_threads_only() -> None:
             raise OSError(ctypes.get_errno(), "the filter of system calls was refused")
 
 
-def system_call_filter(machine: str) -> bytes:
+def system_call_filter(machine: str, signals: bool = True) -> bytes:
     """Classic BPF. Of the ways to make a process only `clone` is left, and that only for threads: the flags of `clone3`
     lie in memory, where a filter cannot look, so it seems to be missing, and the C library turns to `clone`."""
     column = list(ARCHITECTURES).index(machine)
-    denied = [numbers[column] for numbers in DENIED.values()]
+    denied = [numbers[column] for numbers in (DENIED if signals else DENIED | SIGNALS).values()]
     first_socket, second_socket = (numbers[column] for numbers in SOCKETS.values())
 
     def answer_if(number: int, answer: int) -> list[tuple[int, int, int, int]]:

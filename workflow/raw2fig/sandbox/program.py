@@ -70,16 +70,17 @@ class Outcome(NamedTuple):
     stderr: str
 
 
-def run_program(source: str, stdin: str = "", limits: Limits = Limits()) -> Outcome:  # noqa: B008
-    """Run a Python program in a fresh interpreter inside the sandbox.
+def run_program(source: str, stdin: str = "", limits: Limits = Limits(), forks: bool = False) -> Outcome:  # noqa: B008
+    """Run a Python program in a fresh interpreter inside the sandbox. With `forks` it may make processes: only for a
+    program of ours, which holds back the untrusted ones that it runs (`launcher.allow_threads_only`).
 
     Raises `InputError` where programs cannot be isolated, and `RuntimeError` if the sandbox failed to start twice.
     """
     way = usable_way()
     try:
-        return run_in(way, source, stdin, limits)
+        return run_in(way, source, stdin, limits, forks)
     except RuntimeError:  # a machine can be out of something for a moment, and a training has days behind it
-        return run_in(way, source, stdin, limits)
+        return run_in(way, source, stdin, limits, forks)
 
 
 @cache
@@ -109,14 +110,14 @@ def why_not(way: Way) -> str | None:
     return None if status == "finished" else complaint.strip().rpartition("\n")[2] or status
 
 
-def run_in(way: Way, source: str, stdin: str, limits: Limits) -> Outcome:
+def run_in(way: Way, source: str, stdin: str, limits: Limits, forks: bool = False) -> Outcome:
     """As `run_program`, isolated in this way.
 
     The files lie in memory and have no name. A program writes to a file rather than to a pipe: its limit is then the
     kernel's business, and nobody has to keep reading.
     """
     with file_in_memory(stdin) as given, file_in_memory() as stdout, file_in_memory() as stderr:
-        with running(way, source, limits, given, stdout, stderr) as program:
+        with running(way, source, limits, given, stdout, stderr, forks) as program:
             in_time = ends_within(program.process, limits.wall_seconds)
         said, complained = (text_of(file, limits.output_bytes) for file in (stdout, stderr))
     code = program.process.returncode
@@ -134,7 +135,9 @@ class Running:
 
 
 @contextmanager
-def running(way: Way, source: str, limits: Limits, stdin: Stream, stdout: Stream, stderr: Stream) -> Iterator[Running]:
+def running(
+    way: Way, source: str, limits: Limits, stdin: Stream, stdout: Stream, stderr: Stream, forks: bool = False
+) -> Iterator[Running]:
     """A program that runs in the sandbox until the end of the block, which kills it with all that is inside.
 
     Nothing is ever written to the pipe: it ends with the caller, by which a program that is about to start sees that
@@ -142,7 +145,8 @@ def running(way: Way, source: str, limits: Limits, stdin: Stream, stdout: Stream
     """
     alive, held = os.pipe()
     with file_in_memory(f"{source}\n") as program, os.fdopen(alive, "rb"), os.fdopen(held, "wb"):
-        wanted = (program.fileno(), alive, limits.cpu_seconds, limits.memory_bytes, limits.output_bytes, THREADS)
+        given = (limits.cpu_seconds, limits.memory_bytes, limits.output_bytes, THREADS, int(forks))
+        wanted = (program.fileno(), alive, *given)
         # as -I, but for reading PYTHONHASHSEED of an environment that is ours; older Pythons had no limit of digits
         python = [PYTHON, "-P", "-s", "-S", "-X", "utf8", "-X", "int_max_str_digits=0"]
         with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What the published numbers say about each claim (config/published/kimi_dev.yaml)."""
+"""What the published numbers and our own runs say about each claim (config/published/kimi_dev.yaml)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING
 from raw2fig.papers.kimi_dev.claims_rates import rate_measurements
 from raw2fig.papers.kimi_dev.claims_training import training_measurements
 from raw2fig.papers.kimi_dev.published import Published, read_all
+from raw2fig.papers.kimi_dev.runs import (
+    AUDITED,
+    LOGGED,
+    PLAYED,
+    audit_measurements,
+    read_runs,
+    run_measurements,
+)
 from raw2fig.step import Input, claims
 
 if TYPE_CHECKING:
@@ -26,6 +34,9 @@ def measurements(
     findings: Input,
     settings: Input,
     numbers: Input,
+    play: list[Input] | None = None,
+    log: list[Input] | None = None,
+    audit: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -49,6 +60,12 @@ def measurements(
         Published settings.
     numbers
         Other published numbers.
+    play
+        Tables of `raw2fig kimi-dev play`, of each replicate.
+    log
+        Logs of `raw2fig kimi-dev reinforce`, of each replicate.
+    audit
+        Audits of `raw2fig kimi-dev make-tasks`, of each replicate.
     """
     tables = read_all(
         workflow=workflow,
@@ -61,7 +78,15 @@ def measurements(
         settings=settings,
         numbers=numbers,
     )
-    return published_measurements(tables)
+    runs = run_measurements(
+        read_runs(play, PLAYED) if play else None,
+        read_runs(log, LOGGED) if log else None,
+    )
+    return {
+        **published_measurements(tables),
+        **runs,
+        **audit_measurements(read_runs(audit, AUDITED) if audit else None),
+    }
 
 
 def published_measurements(tables: Published) -> dict[str, Measurement]:

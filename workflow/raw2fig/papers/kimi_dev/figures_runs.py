@@ -1,0 +1,104 @@
+"""Figures of our own runs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from raw2fig.papers.kimi_dev.arms import ARMS, MIDTRAINED, PLAIN, REMEDY, SFT
+from raw2fig.papers.kimi_dev.runs import LOGGED, PLAYED, alone, played, read_runs
+from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
+from raw2fig.plotting import Drawing, bars_with_intervals, canvas, legend_above, line_with_band
+from raw2fig.stats import Estimate, over_replicates
+from raw2fig.step import Input, figure
+from raw2fig.tables import rows_where
+from raw2fig.tasks.parts import TEST
+
+if TYPE_CHECKING:
+    pass
+
+BLOCK = 4
+"""Updates whose mean reward is drawn as one point."""
+MANNERS = ("pass", "self-play", "majority")
+NOTE = "bands and whiskers: 95 % t intervals over replicates"
+
+
+def share(values: dict[Hashable, float]) -> Estimate:
+    """A share over replicates."""
+    return over_replicates(values, least=0, most=1)
+
+
+@figure
+def fig_games(*, play: list[Input]) -> Drawing:
+    """Draw how many tasks self-play, majority and any of the patches resolve, by number of patches and tests.
+
+    Parameters
+    ----------
+    play
+        Tables of `raw2fig kimi-dev play`, of each replicate.
+    """
+    rows = read_runs(play, PLAYED)
+    models = (SFT, PLAIN, REMEDY)
+    fig, axes = canvas(9.6, 3.8, cols=len(models))
+    titles = {SFT: "after the cold start", PLAIN: "after reinforcement", REMEDY: "after reinforcement with the remedy"}
+    for ax, model in zip(axes, models, strict=True):
+        sizes = sorted(set(rows_where(rows, model=model, tasks=TEST, measure="self-play")["size"]))
+        for index, manner in enumerate(MANNERS):
+            found = [share(played(rows, model, manner, size)) for size in sizes]
+            line_with_band(ax, range(len(sizes)), found, manner, index)
+        ax.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+        ax.set(xlabel="patches, and as many tests", ylim=(0, 1), title=titles[model])
+    axes[0].set(ylabel="tasks that are resolved")
+    legend_above(fig, axes, "Self-play chooses better than a vote while patches differ; reinforcement makes them alike")
+    shown = rows[rows["measure"].isin(MANNERS) & rows["model"].isin(models)]
+    return Drawing(fig, shown, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")
+
+
+@figure
+def fig_learning(*, play: list[Input], log: list[Input]) -> Drawing:
+    """Draw the BugFixer by amount of mid-training, and reward and entropy of the arms of reinforcement learning.
+
+    Parameters
+    ----------
+    play
+        Tables of `raw2fig kimi-dev play`, of each replicate.
+    log
+        Logs of `raw2fig kimi-dev reinforce`, of each replicate.
+    """
+    rows, logged = read_runs(play, PLAYED), read_runs(log, LOGGED)
+    fig, axes = canvas(9.6, 3.8, cols=3)
+    thirds = {f"{part}/3": share(alone(rows, name, "resolved")) for part, name in enumerate(MIDTRAINED, 1)}
+    bars_with_intervals(axes[0], list(thirds), {"BugFixer": list(thirds.values())})
+    axes[0].set(xlabel="mid-training", ylabel="patches that resolve their task")
+    blocks = logged.assign(block=(logged["update"] - 1) // BLOCK)
+    for index, arm in enumerate(ARMS):
+        for ax, column in ((axes[1], "reward"), (axes[2], "entropy")):
+            mine = rows_where(blocks, arm=arm).groupby(["block", "replicate"])[column].mean().unstack()
+            found = [over_replicates(dict(values)) for _, values in mine.iterrows()]
+            line_with_band(ax, [BLOCK * (block + 0.5) for block in mine.index], found, arm, index)
+    axes[1].set(xlabel="updates", ylabel="reward")
+    axes[2].set(xlabel="updates", ylabel="entropy of a token, nats", ylim=(0, None))
+    legend_above(fig, axes[1:], "More mid-training helps; reinforcement raises the reward and costs entropy")
+    return Drawing(fig, logged, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")
+
+
+@figure
+def fig_elsewhere(*, play: list[Input]) -> Drawing:
+    """Draw the BugFixer on tasks like those of the training and on tasks out of distribution.
+
+    Parameters
+    ----------
+    play
+        Tables of `raw2fig kimi-dev play`, of each replicate.
+    """
+    rows = read_runs(play, PLAYED)
+    fig, ax = canvas(5.6, 3.8)
+    series = {
+        name: [share(alone(rows, model, "resolved", part)) for part in (TEST, LONGER, OPERATOR)]
+        for name, model in (("after the cold start", SFT), ("after reinforcement", PLAIN))
+    }
+    bars_with_intervals(ax, (TEST, LONGER, OPERATOR), series)
+    ax.set(ylabel="patches that resolve their task", ylim=(0, 1))
+    legend_above(fig, [ax], "Tasks out of distribution")
+    shown = rows[(rows["measure"] == "resolved") & rows["model"].isin([SFT, PLAIN])]
+    return Drawing(fig, shown, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")

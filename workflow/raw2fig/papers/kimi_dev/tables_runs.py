@@ -1,0 +1,56 @@
+"""Tables of our own runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raw2fig.papers.kimi_dev.runs import AUDITED, PLAYED, read_runs
+from raw2fig.stats import over_replicates
+from raw2fig.step import Input, table
+from raw2fig.tables import Table, as_markdown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@table
+def table_models(*, play: list[Input]) -> Table:
+    """Every measure of every model of the miniature.
+
+    Parameters
+    ----------
+    play
+        Tables of `raw2fig kimi-dev play`, of each replicate.
+    """
+    return over_all(read_runs(play, PLAYED), ["model", "tasks", "measure", "size"])
+
+
+@table
+def table_verifier(*, audit: list[Input]) -> Table:
+    """What the hidden tests accept of edits whose worth is known, over all tasks of all replicates.
+
+    Parameters
+    ----------
+    audit
+        Audits of `raw2fig kimi-dev make-tasks`, of each replicate.
+    """
+    rows = read_runs(audit, AUDITED)
+    counted = rows.assign(rewarded=rows["rewarded"] * rows["n"], scored=rows["scored"] * rows["n"])
+    found = counted.groupby(["part", "edit"], sort=False)[["n", "rewarded", "scored"]].sum().round().astype(int)
+    frame = found.reset_index()
+    return Table(frame, as_markdown(frame))
+
+
+def over_all(rows: pd.DataFrame, names: list[str]) -> Table:
+    """Means over replicates with their intervals, by the columns `names`."""
+    import pandas as pd
+
+    found, written = [], []
+    for key, mine in rows.groupby(names, sort=False):
+        one = over_replicates(dict(zip(mine["replicate"], mine["value"], strict=True)), least=-np.inf, most=np.inf)
+        about = dict(zip(names, key, strict=True)) | {"replicates": len(mine)}
+        found.append(about | {"value": one.value, "low": one.low, "high": one.high})
+        written.append(about | {"value": f"{one.value:.3g} [{one.low:.3g}, {one.high:.3g}]"})
+    return Table(pd.DataFrame(found), as_markdown(pd.DataFrame(written)))
