@@ -37,7 +37,7 @@ OUTPUT = 256 << 20
 class Running(Record):
     """What a cell may take."""
 
-    cpu_seconds: int = Field(ge=1, description="CPU seconds of a test run.")
+    cpu_seconds: float = Field(gt=0, description="CPU seconds of a test run.")
     wall_seconds: float = Field(gt=0, description="Seconds of a test run by the clock, for tests that sleep.")
     memory_mb: int = Field(ge=64, description="Address space of a test run in MiB.")
 
