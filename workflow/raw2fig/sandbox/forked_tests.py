@@ -20,6 +20,7 @@ import importlib
 import importlib.machinery
 import inspect
 import json
+import math
 import os
 import random
 import resource
@@ -143,7 +144,8 @@ def run_apart(cell: dict[str, Any], limits: dict[str, Any]) -> tuple[str, list[l
         if line.startswith(token):
             lines.append(json.loads(line[len(token) :]))
     done = any(kind == "done" for kind, _, _ in lines)
-    ended = "timeout" if not in_time or number == signal.SIGXCPU else "finished" if done else "killed"
+    out_of_time = not in_time or number in (signal.SIGPROF, signal.SIGXCPU)
+    ended = "timeout" if out_of_time else "finished" if done else "killed"
     return ended, lines
 
 
@@ -170,7 +172,9 @@ def hold_back(limits: dict[str, Any], pipe: int) -> None:
         os.dup2(nothing, descriptor)
     os.closerange(3, pipe)
     os.closerange(pipe + 1, 64)
-    seconds = limits["cpu_seconds"]
+    # the timer counts parts of seconds, and code can stop it; the limit it cannot
+    signal.setitimer(signal.ITIMER_PROF, limits["cpu_seconds"])
+    seconds = math.ceil(limits["cpu_seconds"])
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     for limit, value in ((resource.RLIMIT_AS, "memory_bytes"), (resource.RLIMIT_FSIZE, "file_bytes")):
         resource.setrlimit(limit, (limits[value], limits[value]))

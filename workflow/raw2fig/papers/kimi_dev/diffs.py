@@ -54,7 +54,7 @@ def apply_diff(files: Files, text: str) -> Applied:
     except UnidiffParseError as error:
         return Applied(None, (Outcome(0, "", "no_block", f"the diff cannot be read ({error})"),))
     if not patched:
-        return Applied(None, (Outcome(0, "", "no_block", "the text is no diff"),))
+        return Applied(None, (Outcome(0, "", "no_block", "the text has no blocks and is no diff"),))
     after = dict(files)
     outcomes: list[Outcome] = []
     for one in patched:

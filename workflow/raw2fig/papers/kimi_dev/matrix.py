@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
@@ -37,7 +39,7 @@ OUTPUT = 256 << 20
 class Running(Record):
     """What a cell may take."""
 
-    cpu_seconds: int = Field(ge=1, description="CPU seconds of a test run.")
+    cpu_seconds: float = Field(gt=0, description="CPU seconds of a test run.")
     wall_seconds: float = Field(gt=0, description="Seconds of a test run by the clock, for tests that sleep.")
     memory_mb: int = Field(ge=64, description="Address space of a test run in MiB.")
 
@@ -195,6 +197,11 @@ def _run_where(
                 places[row, column] = key = json.dumps(cell, sort_keys=True)
                 cells[key] = cell
     ran = dict(zip(cells, run_cells(base, list(cells.values()), running), strict=True))
+    early = Counter(one.ended for one in ran.values() if one.ended != "finished")
+    if early:
+        logging.warning(
+            "test runs that ended early, whose other tests count as failed: %s of %d", dict(early), len(ran)
+        )
     return [
         [ran[places[row, column]] if (row, column) in places else None for column in range(len(tests))]
         for row in range(len(patches))

@@ -14,10 +14,17 @@ class Own(Record):
     mining: Mining
 
 
+class TaskAudit(Record):
+    """Whether tasks can be trusted to judge."""
+
+    auditing: Auditing
+    running: Running
+
+
 class Settings(Record):
     """Kimi-Dev: Agentless Training as Skill Prior for SWE-Agents"""
 
     replicates: Replicates
     own: Own
-    task_audit: Auditing
+    task_audit: TaskAudit
     miniature: Miniature

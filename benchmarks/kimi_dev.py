@@ -1,0 +1,138 @@
+"""Speed of Kimi-Dev's own parts: test runs in forked cells beside one pytest process each, patches, self-play.
+
+    python benchmarks/kimi_dev.py
+
+Both ways to run tests must give the same results on the same cells before anything is timed.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from shared.rows import show
+
+from raw2fig.papers.kimi_dev.edits import blocks_between
+from raw2fig.papers.kimi_dev.matrix import Cell, Running, execution_matrix, run_cells
+from raw2fig.papers.kimi_dev.patches import apply, render
+from raw2fig.papers.kimi_dev.real_tasks import RealTask, real_task
+from raw2fig.papers.kimi_dev.selfplay import winner
+from raw2fig.tables import write_json
+from raw2fig.tasks.mutants import draw_tasks
+from raw2fig.tasks.mutation import mutants
+
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "build" / "bench" / "kimi_dev.json"
+RUNNING = Running(cpu_seconds=0.5, wall_seconds=20, memory_mb=512)
+
+
+def with_pytest(folder: Path, cell: Cell) -> dict[str, bool]:
+    """Whether each test of a cell passes, by a process of pytest."""
+    for path, text in cell.changed.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text or "")
+    words = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--import-mode=prepend", "-c"]
+    done = subprocess.run(
+        [*words, "/dev/null", "--rootdir", ".", *cell.tests],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    words = [line.split(" ", 2)[:2] for line in done.stdout.splitlines() if line.startswith(("PASSED", "FAILED"))]
+    return {name: status == "PASSED" for status, name in words}
+
+
+def side_by_side(tasks: list[RealTask], repetitions: int) -> dict[str, Any]:
+    """Test runs per second, in turns on the same cells: the bug and the solution of each task."""
+    cells = [
+        Cell({**task.files, **changed, **task.tests}, (*task.tests,)) for task in tasks for changed in ({}, task.gold)
+    ]
+
+    def ours() -> list[dict[str, bool]]:
+        ran = run_cells({}, cells, RUNNING)
+        return [{name: status == "passed" for name, status in one.tests.items()} for one in ran]
+
+    def theirs() -> list[dict[str, bool]]:
+        found = []
+        for cell in cells:
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(with_pytest(Path(folder), cell))
+        return found
+
+    if ours() != theirs():
+        raise RuntimeError("forked cells and pytest differ")
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        theirs()
+        middle = time.perf_counter()
+        ours()
+        times.append((middle - start, time.perf_counter() - middle))
+    pytest, own = (len(cells) / statistics.median(column) for column in zip(*times, strict=True))
+    ratio = statistics.median(one / other for one, other in times)
+    return {"cells": len(cells), "pytest/s": pytest, "forked cells/s": own, "forked / pytest": ratio}
+
+
+def patches(tasks: list[RealTask]) -> dict[str, Any]:
+    """Answers that are parsed and applied per second."""
+    answers = [
+        render(blocks_between(path, task.files[path], text)) for task in tasks for path, text in task.gold.items()
+    ]
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() - start < 2:
+        for task, answer in zip(tasks, answers, strict=True):
+            if apply(task.files, answer).after is None:
+                raise RuntimeError("an answer does not apply")
+            done += 1
+    return {"answers": done, "parsed and applied/s": done / (time.perf_counter() - start)}
+
+
+def played(tasks: list[RealTask], size: int) -> dict[str, Any]:
+    """Self-play with so many patches and tests for each task. Patches are mutants of the bug, one of them the solution;
+    tests are the examples of the function, under as many names."""
+    start, right, cells = time.perf_counter(), 0, 0
+    for number, task in enumerate(tasks):
+        made = [one.source for one in mutants(task.source)][: size - 1]
+        given = [{task.path: task.files[task.path].replace(task.source, text)} for text in made]
+        given.insert(number % (len(given) + 1), dict(task.gold))
+        tests = [named(task, place) for place in range(size)]
+        matrix = execution_matrix(task.files, given, tests, RUNNING)
+        best = winner(matrix, [True] * len(given))
+        right += best is not None and matrix.fail_pass[best].sum() == matrix.failed.sum()
+        cells += len(given) * int((matrix.failed > 0).sum()) + size
+    seconds = time.perf_counter() - start
+    return {"tasks": len(tasks), "size": f"{size} x {size}", "seconds": seconds, "cells": cells, "all pass": right}
+
+
+def named(task: RealTask, place: int) -> dict[str, str | None]:
+    """A test answer: the test file under another name, so that no two are the same."""
+    ((path, text),) = task.tests.items()
+    return {path.replace(".py", f"_{place}.py"): text}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", type=int, default=10, help="Tasks whose bug and solution are run both ways.")
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--played", type=int, default=100, help="Tasks of self-play.")
+    parser.add_argument("--size", type=int, default=20, help="Patches and tests of self-play.")
+    words = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one core for both
+    tasks = [real_task(one) for one in draw_tasks(max(words.tasks, words.played), 4, 0)]
+    found = {"test runs": side_by_side(tasks[: words.tasks], words.repetitions), "patches": patches(tasks)}
+    found["self-play"] = played(tasks[: words.played], words.size)
+    for row in found.values():
+        show(row)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    write_json(found, RESULT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Tasks of real code, and the audit that finds tasks which cannot be trusted (checks 9, 21, 22, 24)."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from raw2fig.papers.kimi_dev.matrix import Cell, Ran, Running, code_changes, run_cells
+from raw2fig.papers.kimi_dev.real_tasks import RealTask, real_task
+from raw2fig.papers.kimi_dev.repository import read_files
+from raw2fig.papers.kimi_dev.task_audit import (
+    VERDICTS,
+    Auditing,
+    audit,
+    audit_tasks,
+    deletions,
+    in_reach,
+    no_changes,
+    operator_yield,
+    reward,
+    verdict,
+)
+from raw2fig.step import run_step
+from raw2fig.tasks.mutants import draw_tasks
+from raw2fig.tasks.mutation import OPERATORS
+
+RUNNING = Running(cpu_seconds=0.5, wall_seconds=10, memory_mb=512)
+BUGGY = "def f(x):\n    return x - 1"
+GOLD = "def f(x):\n    return x + 1"
+TEST = "tests/test_f.py"
+CHECKS = (
+    "from pkg import core\n\ndef test_0():\n    assert core.f(1) == 2\n\ndef test_1():\n    assert core.f(4) == 5\n"
+)
+
+
+def task(tests: str = CHECKS, source: str = BUGGY, gold: str = GOLD, names: int = 2, **files: str) -> RealTask:
+    """A small task like those of real code."""
+    path = "pkg/core.py"
+    repository = {"pkg/__init__.py": "", path: f"{source}\n", **files}
+    every = tuple(f"{TEST}::test_{number}" for number in range(names))
+    return RealTask("f", "arithmetic", repository, {path: f"{gold}\n"}, {TEST: tests}, every, path, source)
+
+
+def audited(*tasks: RealTask, repeats: int = 6) -> pd.DataFrame:
+    return audit(tasks, repeats, RUNNING)
+
+
+@pytest.fixture(scope="module")
+def real() -> list[RealTask]:
+    return [real_task(one) for one in draw_tasks(4, 1, 3, ["more_itertools.recipes", "boltons.mathutils"])]
+
+
+def test_real_tasks_are_sound(real: list[RealTask]) -> None:
+    rows = audited(*real, repeats=6)
+    assert rows["verdict"].tolist() == ["ok"] * len(real)
+    assert (rows["gold_pass"] == 6).all()
+
+
+def test_a_real_task_has_the_bug_and_what_it_needs_but_not_the_solution(real: list[RealTask]) -> None:
+    for one in real:
+        ((path, gold),) = one.gold.items()
+        assert path == one.path
+        assert one.source in one.files[path]
+        assert gold != one.files[path]
+        assert gold not in one.files.values()
+        assert len(one.names) == one.tests[one.names[0].partition("::")[0]].count("\ndef test_")
+        assert not in_reach(one)
+
+
+def test_check_21_no_change_has_no_reward(real: list[RealTask]) -> None:
+    assert [*no_changes(real[0])] == ["nothing", "a comment", "empty lines"]
+    installed = "import os, sys\nsys.modules.pop('pkg', None)\nos.makedirs('/tmp/lib/fixed', exist_ok=True)\n"
+    installed += (
+        "open('/tmp/lib/fixed/__init__.py', 'w').write('def f(x): return x + 1')\nsys.path.insert(0, '/tmp/lib')\n"
+    )
+    installed += "import fixed as core\n\ndef test_0():\n    assert core.f(1) == 2\n"
+    rows = audited(task(), task(installed, names=1), task("def test_0():\n    pass\n", names=1))
+    assert rows["noop_pass"].tolist() == [False, True, True]
+    assert rows["verdict"].tolist() == ["ok", "noop_pass", "noop_pass"]
+
+
+def test_check_22_the_solution_is_right_every_time_in_every_order() -> None:
+    depends = "from pkg import core\nSEEN = []\n\ndef test_0():\n    SEEN.append(1)\n    assert core.f(1) == 2\n"
+    depends += "\ndef test_1():\n    assert SEEN and core.f(4) == 5\n"
+    never = CHECKS.replace("== 5", "== 6")
+    rows = audited(task(), task(depends), task(never))
+    assert rows["flaky"].tolist() == [False, True, False]
+    assert rows["gold_pass"].tolist()[::2] == [6, 0]
+    assert 3 <= rows["gold_pass"][1] < 6  # in their own order they always pass
+    assert rows["verdict"].tolist() == ["ok", "flaky", "gold_fail"]
+
+
+def test_check_22_chance_is_found_out() -> None:
+    chance = "import os\nfrom pkg import core\n\ndef test_0():\n    assert core.f(1) == 2 + os.urandom(1)[0] // 128\n"
+    assert audited(task(chance, names=1), repeats=24)["verdict"].tolist() == ["flaky"]
+
+
+def test_check_09_deletions_and_loops_have_no_reward() -> None:
+    assert [*deletions(task())] == ["no function", "no test", "an endless loop"]
+    cells = [
+        Cell({**one.files, **code_changes(changed), **one.tests}, (TEST,))
+        for one in [task()]
+        for changed in deletions(one).values()
+    ]
+    assert [reward(ran, task().names) for ran in run_cells({}, cells, RUNNING)] == [0, 0, 0]
+    forgiving = "try:\n    from pkg.core import f\nexcept ImportError:\n    f = lambda x: x + 1\n\n"
+    forgiving += "def test_0():\n    assert f(1) == 2\n"
+    row = audited(task(forgiving, names=1)).iloc[0]
+    assert (row["verdict"], row["deletion_pass"]) == ("unsafe", True)
+
+
+def test_check_24_a_solution_that_lies_around_is_found(tmp_path: Path) -> None:
+    body = "def f(x):\n    return x + len(['a distinct line'])"
+    assert not in_reach(task(gold=body))
+    lying = task(gold=body, **{"notes.txt": "perhaps\n    return x + len(['a distinct line'])\n"})
+    assert in_reach(lying)
+    assert audited(lying).iloc[0]["verdict"] == "unsafe"
+    # history and builds of a folder are not among its files
+    for path in (".git/ORIG_HEAD", "fix.patch", "pkg/__pycache__/core.pyc", "dist.whl"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(body)
+    assert read_files(tmp_path) == {}
+
+
+def test_a_reward_needs_every_test_and_one_that_passes() -> None:
+    names = ["a.py::x", "a.py::y"]
+    assert reward(Ran("finished", {names[0]: "passed", names[1]: "skipped"}), names) == 1
+    assert reward(Ran("finished", {names[0]: "skipped", names[1]: "skipped"}), names) == 0
+    assert reward(Ran("finished", {names[0]: "passed"}), names) == 0
+
+
+def test_verdicts_have_an_order() -> None:
+    row = {"noop_pass": True, "flaky": True, "gold_pass": 0, "repeats": 2, "deletion_pass": True, "in_reach": True}
+    found = []
+    for repaired in ({}, {"noop_pass": False}, {"flaky": False}, {"gold_pass": 2}, {"deletion_pass": False}):
+        row |= repaired
+        found.append(verdict(row))
+    assert found == ["noop_pass", "flaky", "gold_fail", "unsafe", "unsafe"]
+    assert verdict(row | {"in_reach": False}) == "ok"
+
+
+def test_the_yield_counts_every_operator() -> None:
+    rows = operator_yield(1, 0)
+    assert rows["operator"].tolist() == [*OPERATORS]
+    assert (rows["caught"] <= rows["mutants"]).all()
+    assert 0.5 < rows["caught"].sum() / rows["mutants"].sum() < 1
+
+
+def test_the_step_writes_counts_of_every_verdict(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.csv" for name in ("tasks", "operators", "counts")}
+    auditing = Auditing(number=2, per_function=1, repeats=2, mutants=1)
+    run_step(audit_tasks, {**files, "auditing": auditing, "running": RUNNING, "seed": 1})
+    counts = pd.read_csv(files["counts"])
+    assert counts["verdict"].tolist() == [*VERDICTS]
+    assert counts["tasks"].sum() == len(pd.read_csv(files["tasks"])) == 2
