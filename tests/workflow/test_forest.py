@@ -98,7 +98,7 @@ def test_the_part_that_decides_is_drawn() -> None:
     parts = [{"name": name, "estimate": record(1), "verdict": verdict} for name, verdict in
              (("a", REPRODUCED), ("b", NOT_REPRODUCED), ("c", REPRODUCED))]  # fmt: skip
     claim = {"id": "X", "parts": parts, "estimate": parts[0]["estimate"], "verdict": NOT_REPRODUCED}
-    unmeasured = {"id": "Y", "parts": [], "estimate": None, "verdict": INCONCLUSIVE}
+    unmeasured: dict[str, Any] = {"id": "Y", "parts": [], "estimate": None, "verdict": INCONCLUSIVE}
     (row,) = rows([claim, unmeasured], {"X": dict.fromkeys("abc", above(0)), "Y": {"": above(0)}})
     assert (row.part.name, row.parts, row.met) == ("b", 3, 2)
 
