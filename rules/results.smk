@@ -1,4 +1,4 @@
-"""Figures, tables and claims of all papers, each paper's numbers beside this run's, and the page with all claims;
+"""Figures, tables and claims of all papers, each paper's numbers beside this run's, and the page to look at first;
 Snakemake's own report is made beside it (raw2fig.stages)."""
 
 from importlib import import_module
@@ -71,30 +71,33 @@ rule paper_vs_run:
         "raw2fig report table --claims {input.claims} {params.fetched} --markdown {output.markdown} &> {log}"
 
 
-rule claims_page:
+rule index_page:
     input:
         claims=list(CLAIMS.values()),
+        published=[f"config/published/{paper}.yaml" for paper in CLAIMS],
         figures=FIGURES,
         # one file of each table, whatever the forms that it has
         tables=list({Path(path).with_suffix(""): path for path in TABLES}.values()),
         captions=sorted(map(str, Path(CAPTIONS).glob("*/*.rst"))),
         reference=[path for path in (f"docs/claims/{paper}.json" for paper in CLAIMS) if Path(path).exists()],
+        # what the page is written with, which is no Python
+        template=sorted(map(str, Path("workflow/raw2fig/report").glob("index.*"))),
     output:
-        html=report("<results>/claims.html", category="Claims", caption="../workflow/report/claims.rst"),
+        html=report("<results>/index.html", category="All papers", caption="../workflow/report/index.rst"),
     log:
-        "<results>/logs/claims-page.log",
+        "<results>/logs/index-page.log",
     resources:
-        **resources_for(config, "light", "claims_page"),
+        **resources_for(config, "light", "index_page"),
     params:
-        code=step_digest("report", "claims-page"),
+        code=step_digest("report", "index-page"),
         figures=lambda wildcards, input: option("figures", input.figures),
         tables=lambda wildcards, input: option("tables", input.tables),
         captions=lambda wildcards: CAPTIONS,
         reference=lambda wildcards, input: option("reference", input.reference),
         results=subpath(output.html, parent=True),
     shell:
-        "raw2fig report claims-page --claims {input.claims} {params.figures} {params.tables} "
-        "--captions {params.captions} {params.reference} "
+        "raw2fig report index-page --claims {input.claims} --published {input.published} {params.figures} "
+        "{params.tables} --captions {params.captions} {params.reference} "
         "--results {params.results} --html {output.html} &> {log}"
 
 
@@ -112,7 +115,7 @@ for paper in CLAIMS:
 
 # every file of a result, or one that is deleted would not be missed
 TARGETS["figures"] += [
-    "<results>/claims.html",
+    "<results>/index.html",
     *(f"<results>/{paper}/tables/paper_vs_run.md" for paper in CLAIMS),
     *(path for result in RESULTS for path in result.outputs.values()),
 ]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from raw2fig.tables import read_json
 
@@ -43,25 +44,80 @@ def image_widths(page: Any) -> list[int]:
     )
 
 
-def check_claims_page(browser: Any, path: Path, claims: list[Path], figures: int) -> None:
-    """The page shows every claim of `claims` with its verdict, `figures` figures, and asks for nothing."""
+def check_index_page(browser: Any, path: Path, claims: list[Path], figures: int) -> None:
+    """The page shows every claim of `claims` with its verdict and `figures` figures; it asks for nothing, everything
+    that it links is there, and all of its text can be read."""
     opened = open_page(browser, path)
-    expected = [(run["paper"], entry) for run in map(read_json, claims) for entry in run["claims"]]
-    rows = table_rows(opened.page, "#claims")
-    assert [(row[0], row[1].split()[0]) for row in rows] == [(paper, entry["id"]) for paper, entry in expected]
-    for row, (_, entry) in zip(rows, expected, strict=True):
-        assert row[6].endswith(entry["verdict"])
-        assert row[5].startswith(entry["criterion"])
-        assert entry["disclosure"] in row[8]
-        assert ("by construction" in row[1]) == bool(entry["by_construction"])
-        assert entry["measured"] in row[4]
-        for number in entry["published"]:
-            assert f"{number['text']} [{number['source']}]" in row[3]
-    widths = image_widths(opened.page)
+    page = opened.page
+    runs = list(map(read_json, claims))
+    assert page.locator("section.paper").evaluate_all("all => all.map(one => one.id)") == [run["paper"] for run in runs]
+    for run in runs:
+        rows = table_rows(page, f"#{run['paper']}-claims")
+        assert [row[0].split()[0] for row in rows[::2]] == [entry["id"] for entry in run["claims"]]
+        for row, (facts,), entry in zip(rows[::2], rows[1::2], run["claims"], strict=True):
+            assert row[4].endswith(entry["verdict"])
+            assert ("by construction" in row[0]) == bool(entry["by_construction"])
+            for number in entry["published"]:
+                assert f"{number['text']} [{number['source']}]" in row[2]
+            for key in ("criterion", "disclosure", "by_construction"):
+                assert entry[key] in facts
+            if entry["estimate"] is None:
+                assert entry["measured"] in row[3]
+        drawn = [row[0].split()[0] for row in table_rows(page, f"#{run['paper']}-forest")]
+        assert drawn == [entry["id"] for entry in run["claims"] if entry["estimate"] is not None]
+        strip = page.locator(f"#{run['paper']} .strip a").evaluate_all("all => all.map(one => one.dataset.claim)")
+        assert sorted(strip) == sorted(f"{run['paper']}-{entry['id']}" for entry in run["claims"])
+    widths = image_widths(page)
     assert len(widths) == figures
     assert all(widths)
+    assert broken_links(page, path) == []
+    page.evaluate("document.querySelectorAll('details').forEach(box => { box.open = true })")
+    assert faint_texts(page) == []
     assert opened.requests == []
     assert opened.errors == []
+
+
+def broken_links(page: Any, path: Path) -> list[str]:
+    """Addresses of a page that lead nowhere: no element of the page, no file beside it, or elsewhere."""
+    addresses = page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))")
+    ids = set(page.eval_on_selector_all("[id]", "all => all.map(one => one.id)"))
+    return [
+        address
+        for address in addresses
+        if not (unquote(address[1:]) in ids if address.startswith("#") else (path.parent / unquote(address)).is_file())
+    ]
+
+
+FAINT = """() => {
+  const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (rgb) => {
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = rgb.slice(0, 3).map((v) => linear(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = numbers(getComputedStyle(at).backgroundColor);
+      if (color.length === 3 || color[3] === 1) return color;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || !element.checkVisibility()) continue;
+    const [one, other] = [numbers(getComputedStyle(element).color), behind(element)].map(light).sort((a, b) => b - a);
+    if ((one + 0.05) / (other + 0.05) < 4.5) found.push(texts.currentNode.data.trim());
+  }
+  return found;
+}"""
+"""Texts with less contrast to what is behind them than WCAG's AA asks of text of any size, 4.5."""
+
+
+def faint_texts(page: Any) -> list[str]:
+    """Texts that are shown with too little contrast."""
+    return page.evaluate(FAINT)
 
 
 def check_snakemake_report(browser: Any, path: Path, figures: int) -> list[str]:

@@ -10,6 +10,11 @@ from raw2fig.stats import Estimate, over_replicates
 
 PUBLISHED = """
 title: A made-up paper <b>& its title</b>
+about: [Treatment helps., It <b>helps</b> most where two contexts meet., A laboratory agrees.]
+headline: [fit]
+differs:
+  - {what: model, paper: a large one, here: a small one}
+  - {what: data, paper: cells & drugs, here: simulated}
 sources:
   v1: first preprint | version
   notes: second-hand notes

@@ -17,6 +17,7 @@ from raw2fig.claims import (
     REPRODUCED,
     Absent,
     Change,
+    Difference,
     NotConfigured,
     Rule,
     Undecided,
@@ -157,8 +158,21 @@ def test_published_file_is_read(published) -> None:
     assert [claim.evidence for claim in paper.claims.values()] == [("fit", "runs"), ("fit",), (), ("runs",), ()]
     assert first.history == (Change("2026-11-24", "threshold 0.7 to 0.8", "it was a typing error", REPRODUCED),)
     assert paper.history == (Change("2026-11-25", "all data drawn anew", "settings were chosen on the old ones"),)
+    assert paper.about[0] == "Treatment helps."
+    assert paper.headline == ("fit",)
+    assert paper.differs[1] == Difference("data", "cells & drugs", "simulated")
     reasons = {scale: load_published(published, scale).claims["X3"].by_construction for scale in ("laptop", "paper")}
     assert reasons == {"laptop": "labels are drawn at random", "paper": ""}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config/published").glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_paper_opens_with_three_sentences_and_figures_that_it_has(path: Path) -> None:
+    paper = load_published(path)
+    for sentence in paper.about:
+        assert re.fullmatch(r"[A-Z](?:(?!\. [A-Z]).)*\.", sentence), sentence
+    for name in paper.headline:
+        assert (ROOT / "workflow/report" / path.stem / f"{name}.rst").is_file()
+    assert [row.what for row in paper.differs] == ["model", "data", "updates", "tokens"]
 
 
 def test_figures_get_the_numbers_of_claims_and_others(published) -> None:
@@ -181,6 +195,13 @@ def test_evidence_is_a_figure_or_a_table(published) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("[Treatment helps., ", "[", "; expected three sentences"),
+        ("[Treatment helps., ", "[3, ", "; expected three sentences"),
+        ("headline: [fit]", "headline: [fit, a, b]", "; expected one or two figures"),
+        ("headline: [fit]", "headline: []", "the file has no headline"),
+        (", here: a small one", "", "differs has no here"),
+        ("here: a small one", "here: 3", "differs: here is 3"),
+        ("here: a small one", "there: a small one", "differs has no here"),
         ("text: curves only, source: v1", "text: curves only", "claim X2, published has no source"),
         ("text: curves only, source: v1", "text: curves only, source: ''", "claim X2, published has no source"),
         ("text: curves only, source: v1", "text: curves only, source: v9", "claim X2: source 'v9' is not explained"),

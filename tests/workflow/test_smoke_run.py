@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from clone import PARTS, RESULTS, ROOT, Job, clone, names, plan, stages
-from pages import check_claims_page, check_snakemake_report
+from pages import check_index_page, check_snakemake_report
 
 from raw2fig.claims import VERDICTS, load_published
 from raw2fig.tables import read_json
@@ -78,9 +78,9 @@ def test_reports_in_chromium(browser, results: Path, claims: list[Path]) -> None
     figures = sorted(results.glob("*/figures/**/*.png"))
     papers = re.findall(r'^include: "rules/(\w+)\.smk"', (ROOT / "Snakefile").read_text(), re.MULTILINE)
     in_order = sorted(claims, key=lambda path: papers.index(path.parent.name))
-    check_claims_page(browser, results / "claims.html", in_order, len(figures))
+    check_index_page(browser, results / "index.html", in_order, len(figures))
     shown = check_snakemake_report(browser, results / "report.html", len(figures))
-    made = [results / "claims.html", *figures]
+    made = [results / "index.html", *figures]
     assert sorted(shown) == sorted(str(path.relative_to(results.parents[1])) for path in made)
 
 
@@ -89,7 +89,7 @@ def test_reports_do_not_name_the_machine(smoke_run: Path, results: Path) -> None
     places = {str(smoke_run), str(ROOT), sys.prefix, str(Path.home())}
     figures = len(list(results.glob("*/figures/**/*.png")))
     # the report holds the figures, and the page that holds them too
-    for name, copies in (("claims.html", 1), ("report.html", 2)):
+    for name, copies in (("index.html", 1), ("report.html", 2)):
         text = spelled_out((results / name).read_text())
         assert text.count("PNG\r\n") == copies * figures
         assert [place for place in places if place in text] == []
@@ -120,7 +120,10 @@ def test_no_half_written_file_or_checkpoint_is_left(results: Path) -> None:
 
 def test_a_second_call_runs_nothing(smoke_run: Path, results: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
-    assert stages(smoke_run).splitlines() == ["raw2fig: everything is up to date, 0 jobs"]
+    assert stages(smoke_run).splitlines() == [
+        "raw2fig: everything is up to date, 0 jobs",
+        f"raw2fig: look at {RESULTS}/index.html",
+    ]
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
 
 

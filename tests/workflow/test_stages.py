@@ -99,6 +99,19 @@ def test_stages_follow_one_another_and_the_report_is_last(folder: Path, calls: l
     assert calls == [[stage, "--keep-going"] for stage in ("data", "models", "evals")]
 
 
+def test_the_page_to_open_is_named_where_there_is_one(
+    folder: Path, calls: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stages.main([]) == 0
+    assert "look at" not in capsys.readouterr().out
+    (folder / "results").mkdir()
+    (folder / "results/index.html").touch()
+    assert stages.main(["--keep-going"]) == 1
+    assert "look at" not in capsys.readouterr().out
+    assert stages.main([]) == 0
+    assert capsys.readouterr().out.endswith("raw2fig: look at results/index.html\n")
+
+
 @pytest.mark.parametrize(("words", "expected"), [("", False), ("--executor slurm", True), ("-e local", False)])
 def test_which_jobs_run_elsewhere(words: str, expected: bool) -> None:
     options = stages.parse(words.split())

@@ -4,6 +4,13 @@ The published numbers and the criteria are in `config/published/<paper>.yaml`. T
 this module alone turns a measurement into a verdict. Such a file says:
 
     title: Scaling Large Language Models for Next-Generation Single-Cell Analysis
+    about:
+      - Cells are written as sentences of gene names.
+      - Language models that were trained on them annotate cells and predict treatments.
+      - Larger models do so better.
+    headline: [rank]
+    differs:
+      - {what: model, paper: Gemma 2 with 27 billion weights, here: models of 0.1 million weights}
     sources:
       v1: first preprint version, April 2025
     claims:
@@ -20,6 +27,9 @@ this module alone turns a measurement into a verdict. Such a file says:
     numbers:
       sweep:
         - {arm: batch 512, value: 0.605, source: v1}
+
+`about` is what the paper says, in three sentences; `headline` names the one or two figures that matter; `differs` says
+in what the laptop's run differs from the paper's. The page of all papers opens with them.
 
 `origin` says whose claim it is: `paper` or `ours`. `evidence` names the paper's figures and tables that show the
 measurement; it is an empty list where none does, and not there for a claim that no scale can measure.
@@ -109,6 +119,14 @@ class Change(NamedTuple):
     verdict_before: str = ""
 
 
+class Difference(NamedTuple):
+    """In what the paper's experiment and the one of this repository differ (the model, say), and how each has it."""
+
+    what: str
+    paper: str
+    here: str
+
+
 class Rule(NamedTuple):
     """The range that a quantity must lie in, its ends excluded if `open`."""
 
@@ -137,9 +155,13 @@ class Claim(NamedTuple):
 
 class Paper(NamedTuple):
     """A paper's claims in their order, the meaning of every source mark, changes that concern many claims, and further
-    published numbers by name."""
+    published numbers by name; before them what the paper says in three sentences, the figures that matter, and what
+    differs here."""
 
     title: str
+    about: tuple[str, ...]
+    headline: tuple[str, ...]
+    differs: tuple[Difference, ...]
     sources: dict[str, str]
     claims: dict[str, Claim]
     history: tuple[Change, ...]
@@ -385,10 +407,16 @@ def load_published(path: Path, scale: str = "") -> Paper:
     """Read `config/published/<paper>.yaml` (form above), with the disclosures of `scale`.
 
     Raises `InputError` that names the claim for an unknown or missing key, a number without a source mark, a
-    mark that `sources` does not explain, two claims with one id, or a rule that is none.
+    mark that `sources` does not explain, two claims with one id, or a rule that is none; also unless `about` has three
+    sentences and `headline` one or two figures.
     """
-    required, optional = {"title": str, "sources": dict, "claims": list}, {"history": list, "numbers": dict}
+    opening = {"title": str, "about": list, "headline": list, "differs": list}
+    required, optional = {**opening, "sources": dict, "claims": list}, {"history": list, "numbers": dict}
     value = _keys(path, "the file", read_yaml(path), required, optional)
+    about = _texts(path, "about", value["about"], (3,), "three sentences")
+    headline = _texts(path, "headline", value["headline"], (1, 2), "one or two figures")
+    cells = {"what": str, "paper": str, "here": str}
+    differs = tuple(Difference(**_keys(path, "differs", row, cells, {})) for row in value["differs"])
     sources = {str(mark): str(meaning) for mark, meaning in value["sources"].items()}
     claims: dict[str, Claim] = {}
     for number, item in enumerate(value["claims"], 1):
@@ -402,7 +430,8 @@ def load_published(path: Path, scale: str = "") -> Paper:
     }
     if both := sorted(set(numbers) & set(claims)):
         raise InputError(path, f"numbers, {both[0]}: is the name of a claim", "another name")
-    return Paper(value["title"], sources, claims, _history(path, "history", value), numbers)
+    history = _history(path, "history", value)
+    return Paper(value["title"], about, headline, differs, sources, claims, history, numbers)
 
 
 def published_numbers(path: Path, name: str) -> list[dict[str, Any]]:
@@ -459,6 +488,13 @@ def _claim(path: Path, where: str, item: Any, sources: Mapping[str, str], scale:
         "history": _history(path, f"{where}, history", value),
     }
     return Claim(**value, rules=rules, out_of_scale=reason)
+
+
+def _texts(path: Path, where: str, texts: list[Any], numbers: Collection[int], expected: str) -> tuple[str, ...]:
+    """A list of so many texts."""
+    if len(texts) not in numbers or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise InputError(path, f"{where} is {texts}", expected)
+    return tuple(texts)
 
 
 def _at_scale(path: Path, where: str, value: Mapping[str, Any], key: str, scale: str) -> str:

@@ -181,7 +181,7 @@ def call(command: Command, name: str, flags: list[str]) -> str:
 
 
 def costs(name: str, wall: float) -> str:
-    """The last line of a step's log, which the claims page reads: seconds, seconds of CPU, largest resident set."""
+    """The last line of a step's log, which results/index.html reads: seconds, seconds of CPU, largest resident set."""
     from resource import RUSAGE_SELF, getrusage
 
     memory = getrusage(RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)

@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
     report = report_path(options)
     if is_current(report, arguments):
         print("raw2fig: everything is up to date, 0 jobs")
+        show(report)
         return 0
     stages = STAGES if report.parent.is_dir() else ("all",)
     with contextlib.nullcontext() if elsewhere(options) else server():
@@ -52,7 +53,17 @@ def main(arguments: list[str]) -> int:
             status = snakemake([stage, *arguments])
             if status:
                 return status
-    return snakemake(["all", "--report", str(report), *arguments])
+    status = snakemake(["all", "--report", str(report), *arguments])
+    if not status:
+        show(report)
+    return status
+
+
+def show(report: Path) -> None:
+    """Say which page to open: the one beside the report, if the run made it."""
+    page = report.with_name("index.html")
+    if page.is_file():
+        print(f"raw2fig: look at {os.path.relpath(page)}", flush=True)
 
 
 def parse(arguments: list[str]) -> Namespace | None:

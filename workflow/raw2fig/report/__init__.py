@@ -1,1 +1,1 @@
-"""Reports over all papers: the claims page, tables, audits, and the schema of the configuration."""
+"""Reports over all papers: the page to look at first, tables, audits, and the schema of the configuration."""

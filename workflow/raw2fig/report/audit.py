@@ -6,7 +6,7 @@ from typing import Any
 
 from raw2fig.claims import NOT_REPRODUCED, REPRODUCED, read_claims
 from raw2fig.errors import InputError
-from raw2fig.report.claims_page import markdown_row
+from raw2fig.report.table import markdown_row
 from raw2fig.step import Input, Output, step
 
 DECIDED = (REPRODUCED, NOT_REPRODUCED)
