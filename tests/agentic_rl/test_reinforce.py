@@ -310,7 +310,7 @@ def reinforced(made: Path, folder: Path, **given: Any) -> None:
         policies=folder,
         updates=folder.with_suffix(".csv"),
         shared=SHARED.model_copy(update=small),
-        replicate=0,
+        replicate=given.get("replicate", 0),
     )
 
 
@@ -327,6 +327,10 @@ def test_check_22_the_same_seed_gives_the_same_file(made: Path, tmp_path: Path) 
     # both arms see the same completions of the same problems until the first batch of updates is over
     first = rows[rows["step"] == 1].set_index("arm")
     assert first.loc["T", "mean_length"] == first.loc["TCR", "mean_length"]
+    reinforced(made, tmp_path / "other", train=["T"], replicate=1)
+    other = read_updates([tmp_path / "other.csv"])
+    assert set(other["replicate"]) == {1}
+    assert other["entropy"].tolist() != rows.loc[rows["arm"] == "T", "entropy"].tolist()
 
 
 @pytest.mark.training
@@ -343,8 +347,6 @@ def test_bad_input_of_rl_is_refused(made: Path, tmp_path: Path) -> None:
     pd.DataFrame({"problem": [*mine[:2], "of another table"]}).to_csv(tmp_path / "other.csv", index=False)
     with pytest.raises(InputError, match=r"other\.csv: 1 of its 3 problems are not in .*problems\.parquet"):
         reinforced(made, tmp_path / "none", chosen=tmp_path / "other.csv")
-    with pytest.raises(InputError, match="names no arm"):
-        reinforced(made, tmp_path / "none", train=[])
     words = word_tokenizer(["<call>", "</call>"])
     save(build_tiny_llama(Shape("16/1/2"), words, 2, 64, False, 0), words, tmp_path / "start")
     shutil.copy(made / "problems.parquet", tmp_path)

@@ -72,8 +72,6 @@ def reinforce(
     """
     import pandas as pd
 
-    if not train:
-        raise InputError("train", "names no arm", "one or more of the arms in the files")
     recipes = {name: recipe_of(arms, name, shared) for name in train}
     frame = read_problems([problems], "train", COLUMNS)
     if chosen is not None:
