@@ -40,7 +40,8 @@ from raw2fig.papers.agentic_rl.settings import Settings
 from raw2fig.tables import write_json
 
 RESULT_FILE = Path(__file__).parents[1] / "build" / "bench" / "agentic_rl_rollouts.json"
-GENERATIONS = 8
+GENERATIONS, LONGEST = 8, 128
+"""Rollouts of a problem when they are sampled, and tokens of a rollout at most."""
 TEMPLATE = (
     f'{{% for message in messages %}}{{% if message.role == "tool" %}} {RESULT} {{{{ message.content }}}} {END_RESULT}'
     f"{{% else %}} {{{{ message.content }}}}{{% for call in message.tool_calls or [] %}} {CALL} "
@@ -117,8 +118,7 @@ def stock(
     )
     trainer.model.eval()
     # what trl does before it generates: the tools of each rollout
-    trainer._sync_tool_dicts = [{"calculate": calculate}] * size
-    trainer._async_tool_dicts = [{}] * size
+    trainer._sync_tool_dicts, trainer._async_tool_dicts = [{"calculate": calculate}] * size, [{}] * size
 
     def run(prompts: list[str]) -> Rollouts:
         _, ids, own, *_ = trainer._generate([[{"role": "user", "content": prompt}] for prompt in prompts])
@@ -128,13 +128,16 @@ def stock(
 
 
 def asked(model: Any, words: Any, settings: Settings, number: int, longest: int) -> list[str]:
-    """Different problems whose greedy responses have an end: trl and our sampler cut others in different ways."""
+    """Different problems whose greedy responses have an end, and calls that begin and end: trl cuts others differently,
+    and gives no result for the end of a call alone, where our tool says E."""
     rng = np.random.default_rng(1)
     drawn = dict.fromkeys(" ".join(draw(settings.chains, 1 + at % 4, rng).prompt()) for at in range(4 * number))
     responses = ours(model, words, list(drawn), longest, 0)[0]
-    found = [prompt for prompt, ids in zip(drawn, responses, strict=True) if ids[-1] == words.eos_token_id]
+    opens, closes, end = words.convert_tokens_to_ids([CALL, END_CALL, words.eos_token])
+    pairs = zip(drawn, responses, strict=True)
+    found = [one for one, ids in pairs if ids[-1] == end and ids.count(opens) == ids.count(closes)]
     if len(found) < number:
-        raise RuntimeError(f"{len(found)} of {len(drawn)} responses have an end: more updates, or another policy")
+        raise RuntimeError(f"{len(found)} of {len(drawn)} responses are whole: more updates, or another policy")
     return found[:number]
 
 
@@ -171,25 +174,21 @@ def main() -> None:
     parser.add_argument("--policy", type=Path, help="Model folder of `raw2fig agentic-rl cold-start`.")
     parser.add_argument("--updates", type=int, default=200, help="Updates of the cold start, without a policy.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[32, 256], help="Rollouts of a batch.")
-    parser.add_argument("--longest", type=int, default=128, help="Tokens of a rollout at most.")
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     settings, rows = Settings(**load([SHIPPED])["agentic_rl"]), []
     with tempfile.TemporaryDirectory() as name:
-        policy = options.policy or learned(Path(name), settings, options.updates)
-        model, words = load_model(str(policy))
-        prompts = asked(model, words, settings, max(options.sizes), options.longest)
+        model, words = load_model(str(options.policy or learned(Path(name), settings, options.updates)))
+        prompts = asked(model, words, settings, max(options.sizes), LONGEST)
         for size in options.sizes:
             for mode, temperature in (("greedy", 0.0), ("sampled", 1.0)):
                 given = prompts[:size] if mode == "greedy" else sorted(prompts[: size // GENERATIONS] * GENERATIONS)
-                theirs = stock(model, words, size, options.longest, temperature, Path(name) / "trl")
-                mine = partial(ours, model, words, given, options.longest, temperature)
-                runs = {"trl": partial(theirs, given), "ours": mine}
-                first = [run() for run in runs.values()]
+                theirs = stock(model, words, size, LONGEST, temperature, Path(name) / "trl")
+                runs = {"trl": partial(theirs, given), "ours": partial(ours, model, words, given, LONGEST, temperature)}
                 if mode == "greedy":
-                    agree(first[1], first[0], words)
+                    agree(runs["ours"](), runs["trl"](), words)
                 rows.append({"rollouts": size, "mode": mode, **compared(runs, options.repetitions)})
                 show(rows[-1])
     RESULT_FILE.parent.mkdir(parents=True, exist_ok=True)
