@@ -1,6 +1,7 @@
 """RL of the miniature: rewards of responses, recipes as published, the plan of arms, and what is claimed of them."""
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,21 @@ from raw2fig.claims import Absent
 from raw2fig.config import load
 from raw2fig.errors import InputError
 from raw2fig.lm.models import Shape, build_tiny_llama, save
+from raw2fig.lm.tokenizer import word_tokenizer
 from raw2fig.papers.agentic_rl import plan
 from raw2fig.papers.agentic_rl.chains import Chains, chain_tokenizer, distinct
 from raw2fig.papers.agentic_rl.evaluation import calls_of
 from raw2fig.papers.agentic_rl.experts import Expert, real
+from raw2fig.papers.agentic_rl.figures_reinforced import _curves
 from raw2fig.papers.agentic_rl.problems import Sizes, make_problems
 from raw2fig.papers.agentic_rl.published import read_settings
 from raw2fig.papers.agentic_rl.reinforce import ToolRecipe, recipe_of, reinforce
 from raw2fig.papers.agentic_rl.reinforced import CLAIMS, of_window, read_updates, reinforced_measurements
 from raw2fig.papers.agentic_rl.rewards import ToolTerm, signals_of
+from raw2fig.papers.agentic_rl.settings import Trained
+from raw2fig.plotting import canvas
 from raw2fig.published import read_numbers
+from raw2fig.settings import read
 from raw2fig.tasks.parts import TRAINING
 
 ROOT = Path(__file__).parents[2]
@@ -217,6 +223,70 @@ def test_claims_compare_arms_of_the_same_replicate() -> None:
     assert set(found) == set(CLAIMS) == set(reinforced_measurements(None, None))
 
 
+def test_claims_about_the_arms_of_the_night() -> None:
+    """By hand: which of two arms is compared with which, and over which updates. What is logged rises by 0.01 with each
+    of the 20 updates, from the number that is planted for the arm."""
+    averages = {
+        **{"weak-real": 0.1, "uncurated": 0.3, "curated": 0.35, "T": 0.4, "TC": 0.42, "TR": 0.45, "SCR": 0.47},
+        **{"TCR": 0.5, "TCR-0.315": 0.6, "TCR-0.35": 0.44, "TCR-paid": 0.6, "narrow": 0.2, "long-CoT": 0.05},
+        "long-CoT-SFT": 0.48,
+    }
+    calls = {"TCR": 1.0, "TCR-paid": 1.5, "long-CoT-SFT": 1.2}
+    rows = [
+        {"policy": arm, "manner": "all", "measure": name, "value": value, "n": 9, "replicate": replicate}
+        for replicate in range(3)
+        for name, of in (("average", averages), ("pass", averages), ("calls_per_response", calls))
+        for arm, value in of.items()
+    ]
+    started: dict[str, dict[str, float]] = {
+        **{"TCR": {"solved": 0.3, "entropy": 0.2}, "TCR-0.315": {"solved": 0.37}, "narrow": {"entropy": 0.05}},
+        **{"uncurated": {"informative": 0.2, "advantage": 0.3}, "curated": {"informative": 0.6, "advantage": 0.4}},
+        "long-CoT-easy": {"calls": 0.1},
+    }
+    logs = [
+        logged(arm, replicate, **{name: first + np.arange(1, 21) / 100 for name, first in columns.items()})
+        for replicate in range(3)
+        for arm, columns in started.items()
+    ]
+    found = reinforced_measurements(pd.concat(logs), pd.DataFrame(rows))
+    expected: dict[str, Any] = {
+        **{"M13": {"average": 0.2, "pass": 0.2}, "M17": 0.03, "M18": 0.02, "M19": 0.05, "M21": 1.5, "M23": 0.05},
+        "M20": {"faster": 0.07, "0.35 ends below 0.28": 0.06},
+        # the first five updates, 0.03 above the start on average
+        "M22": {"without a signal": (1 - 0.63) / (1 - 0.23), "advantage": 0.1},
+        "M24": {"entropy": 0.15, "average": 0.3},
+        "M25": 0.295 / 0.115,
+        "M26": {"calls": 1.2, "over no trajectories": 0.43, "below the instructed start": 0.02},
+    }
+    for name, values in expected.items():
+        measured: Any = found[name]
+        one = measured()
+        assert ({part: of.value for part, of in one.items()} if isinstance(one, dict) else one.value) == pytest.approx(
+            values
+        )
+
+
+def test_a_claim_needs_every_replicate() -> None:
+    updates, measured = planted()
+    lone = measured[(measured["policy"] != "TCR") | (measured["replicate"] > 0)]
+    missing: Any = reinforced_measurements(updates, lone)["M9"]
+    with pytest.raises(Absent, match="not every replicate"):
+        missing()
+
+
+def test_curves_are_means_over_tenths_of_a_run(tmp_path: Path) -> None:
+    rows = pd.concat([logged("T", one, entropy=np.arange(1.0, 21) + 10 * one, tool_success=1.0) for one in (0, 1)])
+    rows.loc[(rows["step"] > 18) & (rows["replicate"] == 1), "tool_success"] = np.nan
+    rows.to_csv(tmp_path / "updates.csv", index=False)
+    _, axes = canvas(6, 3, cols=2)
+    drawn = _curves(axes, read_updates([tmp_path / "updates.csv"]), {"T": "a label"}, ("entropy", "tool_success"))
+    assert drawn["update"].unique().tolist() == list(range(2, 21, 2))
+    # where one of the replicates has no calls there is no mean
+    assert [ax.lines[0].get_xdata()[-1] for ax in axes] == [20, 18]
+    first = drawn[drawn["part"] == 1].set_index("replicate")
+    assert first["entropy"].to_dict() == {0: 1.5, 1: 11.5}
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with problems and an untrained policy."""
@@ -240,7 +310,7 @@ def reinforced(made: Path, folder: Path, **given: Any) -> None:
         policies=folder,
         updates=folder.with_suffix(".csv"),
         shared=SHARED.model_copy(update=small),
-        replicate=0,
+        replicate=given.get("replicate", 0),
     )
 
 
@@ -257,6 +327,10 @@ def test_check_22_the_same_seed_gives_the_same_file(made: Path, tmp_path: Path) 
     # both arms see the same completions of the same problems until the first batch of updates is over
     first = rows[rows["step"] == 1].set_index("arm")
     assert first.loc["T", "mean_length"] == first.loc["TCR", "mean_length"]
+    reinforced(made, tmp_path / "other", train=["T"], replicate=1)
+    other = read_updates([tmp_path / "other.csv"])
+    assert set(other["replicate"]) == {1}
+    assert other["entropy"].tolist() != rows.loc[rows["arm"] == "T", "entropy"].tolist()
 
 
 @pytest.mark.training
@@ -266,9 +340,32 @@ def test_only_chosen_problems_are_trained_on(made: Path, tmp_path: Path) -> None
     frame.head(2).to_csv(tmp_path / "chosen.csv", index=False)
     reinforced(made, tmp_path / "few", chosen=tmp_path / "chosen.csv", train=["T"])
     assert len(read_updates([tmp_path / "few.csv"])) == 4
-    pd.DataFrame({"problem": ["none of them"]}).to_csv(tmp_path / "other.csv", index=False)
-    with pytest.raises(InputError, match="has none to train on"):
+
+
+def test_bad_input_of_rl_is_refused(made: Path, tmp_path: Path) -> None:
+    mine = pd.read_parquet(made / "problems.parquet").query("split == 'train'")["prompt"].tolist()
+    pd.DataFrame({"problem": [*mine[:2], "of another table"]}).to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(InputError, match=r"other\.csv: 1 of its 3 problems are not in .*problems\.parquet"):
         reinforced(made, tmp_path / "none", chosen=tmp_path / "other.csv")
+    words = word_tokenizer(["<call>", "</call>"])
+    save(build_tiny_llama(Shape("16/1/2"), words, 2, 64, False, 0), words, tmp_path / "start")
+    shutil.copy(made / "problems.parquet", tmp_path)
+    with pytest.raises(InputError, match="start: its tokenizer lacks '0'"):
+        reinforced(tmp_path, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("arms", "problem"),
+    [
+        ({"weak": ["T"]}, "weak: has T, which is also an arm of recipes"),
+        ({"recipes": ["T", "T"]}, "recipes: has T, which is also an arm of recipes"),
+        ({"weak": ["weak-real"]}, "weak: has weak-real, which is also a policy before RL"),
+    ],
+)
+def test_an_arm_has_one_group_and_a_name_of_its_own(arms: dict[str, list[str]], problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        read(Trained, SECTION["rl"]["train"] | arms, "rl.train")
 
 
 def test_an_unknown_arm_is_refused() -> None:

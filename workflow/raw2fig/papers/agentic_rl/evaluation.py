@@ -10,7 +10,7 @@ import numpy as np
 from raw2fig.attempts import attempt_metrics, over_problems, tool_use
 from raw2fig.errors import InputError
 from raw2fig.papers.agentic_rl.chain_tool import Tool, calculator, disabled, replies_of
-from raw2fig.papers.agentic_rl.chains import ANSWER, CALL, END_CALL, END_RESULT, ERROR, PLAN, RESULT
+from raw2fig.papers.agentic_rl.chains import ANSWER, CALL, END_CALL, END_RESULT, ERROR, PLAN, RESULT, VOCABULARY
 from raw2fig.papers.agentic_rl.experts import DELIBERATIVE, REACTIVE
 from raw2fig.papers.agentic_rl.plan import WITHOUT
 from raw2fig.settings import Field, Record, Seed
@@ -91,10 +91,14 @@ def evaluate(
 
 
 def tools_of(words: PreTrainedTokenizerBase, tool: Tool, most: int) -> ToolUse:
-    """A tool of the miniature for the sampler."""
+    """A tool of the miniature for the sampler. Raises `InputError` for the tokenizer of another kind of model."""
     from raw2fig.lm.tool_use import ToolUse
 
     ids = words.get_vocab()
+    if lost := [word for word in VOCABULARY if word not in ids]:
+        raise InputError(
+            words.name_or_path, f"its tokenizer lacks {lost[0]!r}", "a policy of `raw2fig agentic-rl cold-start`"
+        )
     return ToolUse(ids[CALL], ids[END_CALL], replies_of(tool, words), most)
 
 

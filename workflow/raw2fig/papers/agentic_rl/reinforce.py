@@ -75,7 +75,12 @@ def reinforce(
     recipes = {name: recipe_of(arms, name, shared) for name in train}
     frame = read_problems([problems], "train", COLUMNS)
     if chosen is not None:
-        frame = frame[frame["prompt"].isin(read_table(chosen, {"problem": "string"})["problem"])]
+        kept = read_table(chosen, {"problem": "string"})["problem"]
+        if lost := len(set(kept) - set(frame["prompt"])):
+            raise InputError(
+                chosen, f"{lost} of its {kept.nunique()} problems are not in {problems}", "problems of its split train"
+            )
+        frame = frame[frame["prompt"].isin(kept)]
     constants = read_numbers(numbers)
     rows: list[pd.DataFrame] = []
     for name, recipe in recipes.items():
@@ -95,13 +100,11 @@ def run(
 ) -> list[dict[str, float]]:
     """Train on `problems` and return the log of the engine."""
     from raw2fig.lm.checkpoint import discard
+    from raw2fig.lm.models import load_tokenizer
     from raw2fig.papers.agentic_rl.chain_tool import calculator
-    from raw2fig.papers.agentic_rl.chains import chain_tokenizer
     from raw2fig.papers.agentic_rl.evaluation import tools_of
     from raw2fig.rl.trainer import grpo
 
-    if problems.empty:
-        raise InputError("problems", "has none to train on", "some of the split train")
     answers = [answer.replace(" ", "") for answer in problems["answer"]]
     records = grpo(
         start,
@@ -112,7 +115,7 @@ def run(
         seed,
         scored_by=f"{numbers} {' '.join(answers)}",
         shaping=ToolTerm(recipe.tool_term, numbers),
-        tools=tools_of(chain_tokenizer(), calculator, recipe.most_calls),
+        tools=tools_of(load_tokenizer(str(start)), calculator, recipe.most_calls),
     )
     discard(output)
     return records

@@ -14,6 +14,7 @@ from raw2fig.papers.agentic_rl.evaluation import Sampling
 from raw2fig.papers.agentic_rl.experts import Expert
 from raw2fig.papers.agentic_rl.fine_tune import Reading
 from raw2fig.papers.agentic_rl.own_rollouts import Rolling
+from raw2fig.papers.agentic_rl.plan import KINDS, LONG_COT, NO_TOOL, TAUGHT, WEAK
 from raw2fig.papers.agentic_rl.problems import Sizes
 from raw2fig.papers.agentic_rl.reinforce import ToolRecipe
 from raw2fig.papers.agentic_rl.settings_pretrained import Pretrained
@@ -59,6 +60,16 @@ class Trained(Record):
     long_cot_easy: list[str] = Field(description="Arms from the policy that reasons in text, on easy problems.")
     long_cot: list[str] = Field(description="Arms from the policy that reasons in text, on all problems.")
     taught: list[str] = Field(description="Arms from that policy after some real trajectories, on all problems.")
+
+    @model_validator(mode="after")
+    def _one_name_each(self) -> Any:
+        taken = dict.fromkeys((*KINDS, WEAK, LONG_COT, TAUGHT, NO_TOOL), "a policy before RL")
+        for group, arms in self:
+            for arm in arms:
+                if arm in taken:
+                    raise impossible(group, f"has {arm}, which is also {taken[arm]}", "each arm in one group, once")
+                taken[arm] = f"an arm of {group}"
+        return self
 
 
 class Reinforcing(Record):
