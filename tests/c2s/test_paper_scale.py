@@ -31,7 +31,8 @@ TINY = (
 LARGER = ("elastic_cache_base", "elastic_cache_compare", "elastic_cache_motivation")
 """Those whose models are larger at the scale gpu, and too small at the scale paper."""
 SEVERAL = {"c2s_grpo": 4, "scalerl_train": 8, "scalerl_tune": 0, "hero_sft": 8, "hero_train": 8} | {
-    **{"coordination_play_model": 2, "brain_rot_cpt_sharded": 4, "brain_rot_instruct_sharded": 4}
+    **dict.fromkeys(("agentic_rl_fine_tune", "agentic_rl_difficulty", "agentic_rl_train", "agentic_rl_roll_out"), 8),
+    **{"coordination_play_model": 2, "brain_rot_cpt_sharded": 4, "brain_rot_instruct_sharded": 4},
 }
 """GPUs of the rules that ask for several at the paper scale, or for none."""
 TYPES = {"B": "B", "T": "CD4 T", "NK": "NK", "Mono": "Monocyte"}

@@ -178,7 +178,7 @@ def test_all_arms_of_a_replicate_share_its_problems_its_start_and_its_reward_mod
     judges = [job for job in plan if job.rule == "hero_reward_model"]
     assert [f"--base {root}/models/start " in job.shell for job in judges] == [True] * 3
     trainings = [job for job in plan if job.rule.startswith("hero_train")]
-    assert len(trainings) == 3 + 2
+    assert len(trainings) == 3 + 3
     for job in trainings:
         noises = ("0.1", "0.3") if job.rule == "hero_train_noisy" else ("0",)
         models = {path for path in job.input if "/models/" in path}
@@ -191,7 +191,7 @@ def test_all_arms_of_a_replicate_share_its_problems_its_start_and_its_reward_mod
     made = {path.removesuffix(".json") for job in trainings for path in job.output}
     evaluated = [path for job in scored for path in job.input if "/rl/" in path]
     assert sorted(evaluated) == sorted(made)
-    assert len(made) == 3 * 8 + 5 + 2
+    assert len(made) == 3 * 8 + 5 + 3 + 2
 
 
 def test_the_paper_scale_as_it_is(folder: Path) -> None:
