@@ -28,6 +28,8 @@ OF_ITS_OWN = {
     "evaluate": {"split"},  # of a table of problems; in the configuration, of a data set on the hub
     "diagnose": {"groups"},  # a file; in the configuration, how many are tested
     "play": {"shards"},  # by hand, all games
+    "selfplay": {"diff"},  # a file; in the configuration, a kind of lesson
+    "audit_tasks": {"operators"},  # a file; in the configuration, those of the world
 }
 """Parameters with a default that are not the setting of the same name."""
 

@@ -149,6 +149,7 @@ def trained(
     base: Path, prompts: Sequence[Prompt], settings: Reinforcement, arm: str, output: Path, replicate: int, stage: int
 ) -> list[dict[str, float]]:
     """Log of a stage of an arm."""
+    from raw2fig.lm.checkpoint import discard
     from raw2fig.rl.replay import Replay
     from raw2fig.rl.trainer import grpo
 
@@ -167,6 +168,7 @@ def trained(
         scored_by=arm,
         replay=replay,
     )
+    discard(output)
     done = stage * recipe.steps
     return [
         {
