@@ -11,7 +11,7 @@ from agentic_tools import chat_tokenizer
 from recipes import training
 
 from raw2fig.errors import InputError
-from raw2fig.papers.agentic_rl.fine_tune import Reading, as_example, fine_tune, messages_of, template_of, tools_of
+from raw2fig.papers.agentic_rl.fine_tune import Reading, as_example, declared_tools, fine_tune, messages_of, template_of
 from raw2fig.papers.agentic_rl.retool import SCHEMA, as_messages
 from raw2fig.papers.agentic_rl.tools.calls import written
 
@@ -35,7 +35,7 @@ TURNS = [f"I ask.\n{written('code_interpreter', {'code': CODE})}{END}", f"It is 
 def learned(row: dict[str, Any], longest: int = 4096) -> tuple[str, str]:
     """What of a conversation is learned, and what is not."""
     words = chat_tokenizer()
-    example = as_example(words, messages_of(row), tools_of(row), longest)
+    example = as_example(words, messages_of(row), declared_tools(row), longest)
     assert example is not None
     assert example.learned is not None
     assert example.prompt_length == np.flatnonzero(example.learned)[0]
@@ -89,13 +89,13 @@ def as_messages_of(name: str, arguments: dict[str, str]) -> list[dict[str, Any]]
 def test_a_long_conversation_loses_its_end() -> None:
     whole = "".join(learned(ROW))
     words = chat_tokenizer()
-    full = as_example(words, messages_of(ROW), tools_of(ROW), 4096)
+    full = as_example(words, messages_of(ROW), declared_tools(ROW), 4096)
     assert full is not None
-    cut = as_example(words, messages_of(ROW), tools_of(ROW), full.prompt_length + 3)
+    cut = as_example(words, messages_of(ROW), declared_tools(ROW), full.prompt_length + 3)
     assert cut is not None
     assert cut.ids.tolist() == full.ids[: full.prompt_length + 3].tolist()
     assert len(whole) > 100
-    assert as_example(words, messages_of(ROW), tools_of(ROW), full.prompt_length) is None
+    assert as_example(words, messages_of(ROW), declared_tools(ROW), full.prompt_length) is None
 
 
 def supervised_step(folder: Path, rows: list[dict[str, Any]], template: Any = "own", own: str | None = None) -> Path:

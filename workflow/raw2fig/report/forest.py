@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 WIDTH, HEIGHT, REACH = 240, 22, 104
-"""Of a row's drawing, in pixels; REACH is how far from the edge the furthest end lies."""
+"""Sizes of a row's drawing, in pixels; REACH is how far from the edge the furthest end lies."""
 COLOURS = {REPRODUCED: "#007a59", NOT_REPRODUCED: "#b34700", INCONCLUSIVE: "#8a6100"}
 """Darker than the colours of the verdicts' frames, to be seen on white and on the range."""
 

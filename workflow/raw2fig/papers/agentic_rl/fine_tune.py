@@ -88,7 +88,7 @@ def _example(
     tokenizer: PreTrainedTokenizerBase, row: Mapping[str, Any], reading: Reading, path: Path, number: int
 ) -> Example | None:
     try:
-        return as_example(tokenizer, messages_of(row), tools_of(row), reading.longest)
+        return as_example(tokenizer, messages_of(row), declared_tools(row), reading.longest)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(path, f"line {number} is no conversation ({error!r})", EXPECTED) from error
 
@@ -133,7 +133,7 @@ def messages_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def tools_of(row: Mapping[str, Any]) -> list[Any] | None:
+def declared_tools(row: Mapping[str, Any]) -> list[Any] | None:
     """The schemas of a row's tools, which may stand there as the text of JSON; None without any."""
     tools = row.get("tools")
     found = json.loads(tools) if isinstance(tools, str) and tools else tools

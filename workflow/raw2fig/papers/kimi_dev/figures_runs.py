@@ -49,7 +49,7 @@ def fig_games(*, play: list[Input]) -> Drawing:
         ax.set_xticks(range(len(sizes)), [str(size) for size in sizes])
         ax.set(xlabel="patches, and as many tests", ylim=(0, 1), title=titles[model])
     axes[0].set(ylabel="tasks that are resolved")
-    legend_above(fig, axes, "Self-play chooses better than a vote while patches differ; reinforcement makes them alike")
+    legend_above(fig, axes, "Tasks that self-play, a vote, and the best of the patches resolve")
     shown = rows[rows["measure"].isin(MANNERS) & rows["model"].isin(models)]
     return Drawing(fig, shown, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")
 
