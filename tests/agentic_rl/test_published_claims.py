@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from published_verdicts import published_claims
 
-from raw2fig.claims import check_evidence, decide_claims, load_published, read_claims
+from raw2fig.claims import check_evidence, load_published
 from raw2fig.cli import PACKAGE, commands
 from raw2fig.papers.agentic_rl.claims import measurements
 
@@ -19,8 +20,7 @@ CODING = "LiveCodeBench-v6"
 
 
 def claims(folder: Path, **inputs: Path) -> dict[str, dict[str, Any]]:
-    decide_claims("agentic_rl", PUBLISHED, "laptop", measurements(**(INPUTS | inputs)), folder / "claims.json")
-    return {claim["id"]: claim for claim in read_claims(folder / "claims.json")["claims"] if claim["id"][0] == "C"}
+    return published_claims(PUBLISHED, measurements(**(INPUTS | inputs)), folder)
 
 
 def verdicts(folder: Path, **inputs: Path) -> dict[str, str]:

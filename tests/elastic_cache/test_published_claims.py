@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from published_verdicts import published_claims
 
-from raw2fig.claims import check_evidence, decide_claims, load_published, read_claims
+from raw2fig.claims import check_evidence, load_published
 from raw2fig.cli import PACKAGE, commands
 from raw2fig.papers.elastic_cache.claims import measurements
 
@@ -18,8 +19,7 @@ HEADLINE = {"benchmark": "GSM8K", "length": 512}
 
 
 def claims(folder: Path, **inputs: Path) -> dict[str, dict[str, Any]]:
-    decide_claims("elastic_cache", PUBLISHED, "laptop", measurements(**(INPUTS | inputs)), folder / "claims.json")
-    return {claim["id"]: claim for claim in read_claims(folder / "claims.json")["claims"] if claim["id"][0] == "C"}
+    return published_claims(PUBLISHED, measurements(**(INPUTS | inputs)), folder)
 
 
 def verdicts(folder: Path, **inputs: Path) -> dict[str, str]:
