@@ -1,4 +1,4 @@
-"""The whole pipeline on small repositories: mid-training, cold start, reinforcement, self-play."""
+"""The whole pipeline on small repositories: mid-training, cold start, reinforcement, self-play, agents."""
 
 KD_MINIATURE = config["kimi_dev"]["miniature"]
 
@@ -103,15 +103,43 @@ rule kimi_dev_play:
         "--tasks {input.tasks} {params.play} --replicate {wildcards.replicate} --table {output.table} &> {log}"
 
 
+rule kimi_dev_adapt:
+    input:
+        midtrained=kimi_dev.models("midtrained"),
+        sft=kimi_dev.models("sft"),
+        reinforced=kimi_dev.models("reinforced"),
+        tasks=kimi_dev.tasks(),
+    output:
+        table=kimi_dev.evals("agents"),
+    log:
+        "<results>/kimi_dev/r{replicate}/logs/adapt.log",
+    threads: threads_for(config, "train", "kimi_dev_adapt")
+    resources:
+        **resources_for(config, "train", "kimi_dev_adapt"),
+    params:
+        code=step_digest("kimi_dev", "adapt"),
+        network=flags(KD_MINIATURE["network"]),
+        world=flags(KD_MINIATURE["world"]),
+        adaptation=flags(KD_MINIATURE["adaptation"]),
+    shell:
+        "raw2fig kimi-dev adapt --midtrained {input.midtrained} --sft {input.sft} --reinforced {input.reinforced} "
+        "--tasks {input.tasks} {params.network} {params.world} {params.adaptation} "
+        "--replicate {wildcards.replicate} --table {output.table} &> {log}"
+
+
 KD_REPLICATES = config["kimi_dev"]["replicates"]
 KD_RUNS = {
     name: [kimi_dev.evals(file, replicate=replicate) for replicate in KD_REPLICATES]
-    for name, file in (("play", "play"), ("log", "reinforcement"), ("audit", "audit"))
+    for name, file in (("play", "play"), ("log", "reinforcement"), ("agents_of_runs", "agents"), ("audit", "audit"))
 }
 figure("kimi_dev", "games", play=KD_RUNS["play"])
 figure("kimi_dev", "learning", play=KD_RUNS["play"], log=KD_RUNS["log"])
-figure("kimi_dev", "elsewhere", play=KD_RUNS["play"])
+figure("kimi_dev", "priors", agents=KD_RUNS["agents_of_runs"])
+figure("kimi_dev", "turns", agents=KD_RUNS["agents_of_runs"])
+figure("kimi_dev", "elsewhere", play=KD_RUNS["play"], agents=KD_RUNS["agents_of_runs"])
+figure("kimi_dev", "together", play=KD_RUNS["play"])
 table("kimi_dev", "models", play=KD_RUNS["play"])
+table("kimi_dev", "priors", agents=KD_RUNS["agents_of_runs"])
 table("kimi_dev", "verifier", audit=KD_RUNS["audit"])
 TARGETS["data"] += [kimi_dev.tasks(replicate) for replicate in KD_REPLICATES]
 TARGETS["models"] += [

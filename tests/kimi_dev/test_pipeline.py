@@ -12,7 +12,7 @@ from raw2fig.papers.kimi_dev import words as w
 from raw2fig.papers.kimi_dev.curriculum import Curriculum, grown
 from raw2fig.papers.kimi_dev.curriculum import begun as chosen
 from raw2fig.papers.kimi_dev.lessons import browsing, encoded
-from raw2fig.papers.kimi_dev.playing import matrix, measures, old_tests
+from raw2fig.papers.kimi_dev.playing import ONE_PROMPT, TOGETHER, matrix, measures, old_tests
 from raw2fig.papers.kimi_dev.roles import Model, answered, drawn
 from raw2fig.papers.kimi_dev.verifier import original, patched, read_check, results
 from raw2fig.papers.kimi_dev.world import SCORED, WRITTEN, Task, World, draw_tasks
@@ -39,7 +39,11 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[Reply], dict[tuple[str,
         }
 
         def policy(_: Any, prompts: Sequence[Sequence[str]], *__: Any) -> list[list[str]]:
-            return [reply(by_prompt[tuple(prompt)], prompt) for prompt in prompts]
+            # a prompt with earlier answers begins as one without
+            return [
+                reply(next(task for known, task in by_prompt.items() if known == tuple(prompt[: len(known)])), prompt)
+                for prompt in prompts
+            ]
 
         monkeypatch.setattr(roles, "drawn", policy)
         rows = measures(Model(None, None), TASKS, SIZES, np.random.default_rng(0))  # type: ignore[arg-type]
@@ -62,6 +66,7 @@ def right(task: Task, prompt: Sequence[str]) -> list[str]:
 def test_check_19_an_oracle_resolves_all_and_random_words_next_to_nothing(played: Any) -> None:
     found = played(right)
     assert {found[manner, size] for manner in ("pass", "self-play", "majority") for size in SIZES} == {1.0}
+    assert {found[ONE_PROMPT, size] for size in TOGETHER} == {1.0}
     assert found["resolved", 5] == found["localised", 5] == found["distinct patches", 5] == 1.0
     rng = np.random.default_rng(1)
     vocabulary = w.vocabulary()
@@ -112,18 +117,6 @@ def test_the_matrix_counts_what_running_the_test_files_gives() -> None:
             assert found.fail_pass[:, 0].tolist() == [1, 0, 0]
         assert found.fail_pass[0, 2] == 0
         assert found.pass_pass[:, 2].tolist() == [old, 0, old]
-
-
-@pytest.fixture(scope="module")
-def small() -> Model:
-    """An untrained model."""
-    import torch
-
-    from raw2fig.lm.models import build_tiny_llama
-
-    torch.set_num_threads(1)
-    words = w.tokenizer()
-    return Model(build_tiny_llama("16/1/2", words, 2, 256, False, 0).eval(), words)
 
 
 def test_check_15_the_first_answer_is_greedy_and_the_others_follow_their_random_numbers(small: Model) -> None:

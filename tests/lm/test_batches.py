@@ -8,7 +8,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from raw2fig.errors import InputError
-from raw2fig.lm.batches import Optimiser, batch_loss, by_length, rate_at, train_on
+from raw2fig.lm.batches import Optimiser, batch_loss, by_length, rate_at, token_loss_in_parts, train_on
 from raw2fig.lm.examples import Example
 
 OPTIMISER = Optimiser(lr=0.01, warmup=0.1, beta2=0.99, weight_decay=0.0)
@@ -54,6 +54,20 @@ def test_both_reductions_agree_with_a_plain_loop(prompt):
     assert abs(by_token - by_sample) > 1e-4  # or the test would not tell them apart
     assert float(batch_loss(network, chosen, 0, "token")) == pytest.approx(by_token, abs=1e-5)
     assert float(batch_loss(network, chosen, 0, "sample")) == pytest.approx(by_sample, abs=1e-5)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7])
+def test_the_loss_in_parts_is_the_loss_and_has_its_gradient(parts):
+    network = model()
+    chosen = sequences([3, 9, 5, 21], 2)
+    gradients = []
+    for loss in (batch_loss(network, chosen, 0, "token"), token_loss_in_parts(network, chosen, 0, parts)):
+        network.zero_grad()
+        loss.backward()
+        gradients.append([weight.grad.clone() for weight in network.parameters()])
+        assert float(loss) == pytest.approx(float(batch_loss(network, chosen, 0, "token")), abs=1e-5)
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)
 
 
 def test_by_sample_a_sequence_of_one_token_has_nothing_to_say():

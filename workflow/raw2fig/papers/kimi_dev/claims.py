@@ -16,6 +16,7 @@ from raw2fig.papers.kimi_dev.runs import (
     read_runs,
     run_measurements,
 )
+from raw2fig.papers.kimi_dev.runs_agents import ADAPTED, agent_measurements
 from raw2fig.step import Input, claims
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def measurements(
     numbers: Input,
     play: list[Input] | None = None,
     log: list[Input] | None = None,
+    agents_of_runs: list[Input] | None = None,
     audit: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
@@ -64,6 +66,8 @@ def measurements(
         Tables of `raw2fig kimi-dev play`, of each replicate.
     log
         Logs of `raw2fig kimi-dev reinforce`, of each replicate.
+    agents_of_runs
+        Tables of `raw2fig kimi-dev adapt`, of each replicate.
     audit
         Audits of `raw2fig kimi-dev make-tasks`, of each replicate.
     """
@@ -85,6 +89,7 @@ def measurements(
     return {
         **published_measurements(tables),
         **runs,
+        **agent_measurements(read_runs(agents_of_runs, ADAPTED) if agents_of_runs else None),
         **audit_measurements(read_runs(audit, AUDITED) if audit else None),
     }
 

@@ -6,8 +6,8 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from raw2fig.papers.kimi_dev.arms import ARMS, MIDTRAINED, PLAIN, REMEDY, SFT
+from raw2fig.papers.kimi_dev.playing import ONE_PROMPT
 from raw2fig.papers.kimi_dev.runs import LOGGED, PLAYED, alone, played, read_runs
-from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
 from raw2fig.plotting import Drawing, bars_with_intervals, canvas, legend_above, line_with_band
 from raw2fig.stats import Estimate, over_replicates
 from raw2fig.step import Input, figure
@@ -38,7 +38,7 @@ def fig_games(*, play: list[Input]) -> Drawing:
         Tables of `raw2fig kimi-dev play`, of each replicate.
     """
     rows = read_runs(play, PLAYED)
-    models = (SFT, PLAIN, REMEDY)
+    models = [model for model in (SFT, PLAIN, REMEDY) if model in set(rows["model"])]
     fig, axes = canvas(9.6, 3.8, cols=len(models))
     titles = {SFT: "after the cold start", PLAIN: "after reinforcement", REMEDY: "after reinforcement with the remedy"}
     for ax, model in zip(axes, models, strict=True):
@@ -71,7 +71,7 @@ def fig_learning(*, play: list[Input], log: list[Input]) -> Drawing:
     bars_with_intervals(axes[0], list(thirds), {"BugFixer": list(thirds.values())})
     axes[0].set(xlabel="mid-training", ylabel="patches that resolve their task")
     blocks = logged.assign(block=(logged["update"] - 1) // BLOCK)
-    for index, arm in enumerate(ARMS):
+    for index, arm in enumerate(arm for arm in ARMS if arm in set(logged["arm"])):
         for ax, column in ((axes[1], "reward"), (axes[2], "entropy")):
             mine = rows_where(blocks, arm=arm).groupby(["block", "replicate"])[column].mean().unstack()
             found = [over_replicates(dict(values)) for _, values in mine.iterrows()]
@@ -83,8 +83,8 @@ def fig_learning(*, play: list[Input], log: list[Input]) -> Drawing:
 
 
 @figure
-def fig_elsewhere(*, play: list[Input]) -> Drawing:
-    """Draw the BugFixer on tasks like those of the training and on tasks out of distribution.
+def fig_together(*, play: list[Input]) -> Drawing:
+    """Draw another patch that a model writes when it sees several of its patches, beside the vote of the same ones.
 
     Parameters
     ----------
@@ -92,13 +92,15 @@ def fig_elsewhere(*, play: list[Input]) -> Drawing:
         Tables of `raw2fig kimi-dev play`, of each replicate.
     """
     rows = read_runs(play, PLAYED)
-    fig, ax = canvas(5.6, 3.8)
-    series = {
-        name: [share(alone(rows, model, "resolved", part)) for part in (TEST, LONGER, OPERATOR)]
-        for name, model in (("after the cold start", SFT), ("after reinforcement", PLAIN))
-    }
-    bars_with_intervals(ax, (TEST, LONGER, OPERATOR), series)
-    ax.set(ylabel="patches that resolve their task", ylim=(0, 1))
-    legend_above(fig, [ax], "Tasks out of distribution")
-    shown = rows[(rows["measure"] == "resolved") & rows["model"].isin([SFT, PLAIN])]
+    fig, axes = canvas(7.2, 3.8, cols=2)
+    shown = rows_where(rows, tasks=TEST)
+    shown = shown[shown["measure"].isin([ONE_PROMPT, "majority", "pass"]) & shown["model"].isin([SFT, PLAIN])]
+    sizes = sorted(set(rows_where(shown, measure=ONE_PROMPT)["size"]))
+    for ax, (model, title) in zip(axes, ((SFT, "after the cold start"), (PLAIN, "after reinforcement")), strict=True):
+        for index, manner in enumerate((ONE_PROMPT, "majority", "pass")):
+            line_with_band(ax, sizes, [share(played(rows, model, manner, size)) for size in sizes], manner, index)
+        ax.set_xticks(sizes)
+        ax.set(xlabel="patches", ylim=(0, 1), title=title)
+    axes[0].set(ylabel="tasks that are resolved")
+    legend_above(fig, axes, "One more patch by a model that sees several, and the vote of these")
     return Drawing(fig, shown, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")

@@ -64,9 +64,9 @@ def browsing(pick: Pick, task: Task, observations: bool) -> Lesson:
     lesson: Lesson = [([w.BROWSE, *w.issue(task), *w.tree(task)], False)]
     if not pick(4):
         wrong = shuffled(pick, [path for path in task.files if path != task.path], 1)[0]
-        lesson += [([w.OPEN, wrong, w.END], True), (_seen(w.shown(task, wrong)), observations)]
+        lesson += [([w.OPEN, wrong, w.END], True), (_seen(w.edit_prompt(task, wrong)), observations)]
         lesson += [([w.KEEP, w.END], True)]
-    lesson += [([w.OPEN, task.path, w.END], True), (_seen(w.shown(task, task.path)), observations)]
+    lesson += [([w.OPEN, task.path, w.END], True), (_seen(w.edit_prompt(task, task.path)), observations)]
     return [*lesson, ([*w.reasoning(task), *w.fix(task), w.END], True), ([w.CLOSE, w.END], True)]
 
 

@@ -1,5 +1,6 @@
 """The part `miniature` of the section `kimi_dev` of the configuration."""
 
+from raw2fig.papers.kimi_dev.adaptation import Adaptation
 from raw2fig.papers.kimi_dev.playing import Play
 from raw2fig.papers.kimi_dev.reinforcement import Reinforcement
 from raw2fig.papers.kimi_dev.tasks import Sizes
@@ -18,3 +19,4 @@ class Miniature(Record):
     cold: Supervised
     reinforcement: Reinforcement
     play: Play
+    adaptation: Adaptation

@@ -11,7 +11,7 @@ import numpy as np
 from raw2fig.papers.kimi_dev.arms import ARMS, MIDTRAINED, PLAIN, SFT
 from raw2fig.papers.kimi_dev.matrix import Matrix
 from raw2fig.papers.kimi_dev.patches import apply
-from raw2fig.papers.kimi_dev.roles import Model, answered, opened
+from raw2fig.papers.kimi_dev.roles import Model, answered, opened, written_again
 from raw2fig.papers.kimi_dev.selfplay import winner
 from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR, read_tasks
 from raw2fig.papers.kimi_dev.verifier import (
@@ -19,6 +19,7 @@ from raw2fig.papers.kimi_dev.verifier import (
     Program,
     original,
     passes,
+    patched,
     program,
     read_check,
     reproduces,
@@ -35,6 +36,10 @@ from raw2fig.tables import write_table
 from raw2fig.tasks.parts import TEST
 
 SELF_PLAY, MAJORITY, PASS = "self-play", "majority", "pass"
+ONE_PROMPT = "one prompt"
+"""The model sees several of its patches and writes another one (appendix F)."""
+TOGETHER = (1, 3, 5)
+"""Patches in one prompt."""
 OLD_TESTS = 3
 """Tests that a repository has at first, at most; they pass with the bug and with the fix."""
 
@@ -71,13 +76,14 @@ def play(
         Folder of `raw2fig kimi-dev make-tasks`.
     table
         A row for each model, set of tasks, measure and number of patches: share of tasks that are resolved by
-        self-play, majority and pass (any of the patches); and over all answers: localised, applies, resolved,
+        self-play, majority, pass (any of the patches) and one prompt (another patch, written after seeing them); and
+        over all answers: localised, applies, resolved,
         reproduces, distinct patches of a task, and words of an answer. Models of mid-training and tasks out of
         distribution have no games.
     """
     import pandas as pd
 
-    games_of = {SFT: sft, **{arm: reinforced / arm for arm in ARMS}}
+    games_of = {SFT: sft, **{arm: reinforced / arm for arm in ARMS if (reinforced / arm).is_dir()}}
     alone = {part: midtrained / part for part in MIDTRAINED}
     rounds = [(name, folder, TEST, sorted(games.sizes)) for name, folder in games_of.items()]
     rounds += [(name, folder, TEST, [games.samples]) for name, folder in alone.items()]
@@ -123,6 +129,14 @@ def measures(
         }
         for measure, values_ in told.items():
             sampled.setdefault(measure, []).extend(map(float, values_))
+    for size in TOGETHER:
+        if size <= most:
+            again = written_again(model, tasks, places, answers, size)
+            programs = [patched(task, answer) for task, answer in zip(tasks, again, strict=True)]
+            won[ONE_PROMPT, size] = [
+                files[0] is not None and resolves(task, one, SCORED)
+                for task, files, one in zip(tasks, places, programs, strict=True)
+            ]
     return [
         *(_row(manner, size, flags) for (manner, size), flags in won.items()),
         *(_row(measure, most, numbers) for measure, numbers in sampled.items()),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from raw2fig.papers.kimi_dev.arms import PLAIN, POSITIVE, REMEDY
+from raw2fig.papers.kimi_dev.arms import PLAIN, POSITIVE, REMEDY, Other
 from raw2fig.papers.kimi_dev.curriculum import Curriculum, begun, grown
 from raw2fig.papers.kimi_dev.roles import ANSWER, Model, drawn, localised, opened
 from raw2fig.papers.kimi_dev.tasks import read_tasks
@@ -27,6 +27,7 @@ from raw2fig.tasks.parts import TRAINING
 class Reinforcement(Record):
     """Reinforcement learning. A stage has a set of prompts and `recipe.steps` updates."""
 
+    arms: list[Other] = Field(description="Arms beside the plain one.")
     localisations: int = Field(ge=1, description="Localisations of a task; each other file makes another prompt.")
     tries: int = Field(ge=1, description="Answers that decide whether a prompt can be solved.")
     first: int = Field(ge=1, description="Prompts of the first stage, at most.")
@@ -70,7 +71,7 @@ def reinforce(
     tasks
         Folder of `raw2fig kimi-dev make-tasks`.
     models
-        A model folder for each arm: plain, positive examples, remedy.
+        A model folder for each arm: plain, and those of `arms`.
     log
         A row for each arm and update: stage, reward, entropy, tokens of a completion, share of groups with a gradient.
     curricula
@@ -95,13 +96,13 @@ def reinforce(
 
     models.mkdir()
     with scratch_folder("raw2fig-kimi-") as folder:
-        for arm in (PLAIN, REMEDY):
+        for arm in (PLAIN, *({REMEDY} & {*settings.arms})):
             base, now = Path(model), start
             for stage in range(settings.stages):
                 if stage:
                     missed = [prompts[place] for place in now.excluded]
                     now = grown(now, solved(opened(str(base)), missed, settings.tries, rng), settings.added, rng)
-                if (arm, stage) == (PLAIN, last):
+                if (arm, stage) == (PLAIN, last) and POSITIVE in settings.arms:
                     run(POSITIVE, stage, base, now, models / POSITIVE)
                 output = models / arm if stage == last else folder / f"{arm}-{stage}"
                 run(arm, stage, base, now, output)

@@ -93,3 +93,24 @@ def answered(
         for row, found in zip(places, answers, strict=True)
     ]
     return places, kept
+
+
+def written_again(
+    model: Model,
+    tasks: Sequence[Task],
+    places: Sequence[Sequence[str | None]],
+    answers: Sequence[Sequence[Answer]],
+    size: int,
+) -> list[Answer]:
+    """One more answer to each task, greedy, of a BugFixer that sees the first `size` of its answers after the prompt
+    with the file of the first of them (appendix F)."""
+    prompts = [
+        [*edit_prompt(task, files[0] or task.path), *(word for answer in written[:size] for word in _earlier(answer))]
+        for task, files, written in zip(tasks, places, answers, strict=True)
+    ]
+    return drawn(model, prompts, None)
+
+
+def _earlier(answer: Answer) -> list[str]:
+    """An answer as it stands in a later prompt."""
+    return [*(word for word in answer if word != UNFINISHED), END] if answer else []

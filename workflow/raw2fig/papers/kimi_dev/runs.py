@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from raw2fig.claims import Absent
 from raw2fig.papers.kimi_dev.arms import MIDTRAINED, PLAIN, POSITIVE, REMEDY, SFT
+from raw2fig.papers.kimi_dev.playing import ONE_PROMPT, TOGETHER
 from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
 from raw2fig.stats import Estimate, fact, over_replicates, paired
 from raw2fig.tables import read_table, rows_where
@@ -38,7 +39,7 @@ AUDITED = {
 """Columns of the audit of `raw2fig kimi-dev make-tasks`."""
 ENDS = 10
 """Updates at the start and at the end of a run that are compared."""
-RUNS = tuple(f"M{number}" for number in range(1, 13))
+RUNS = (*(f"M{number}" for number in range(1, 13)), "M22")
 AUDIT = "M13"
 """Claims about models of our own runs, and about the verifier."""
 
@@ -95,6 +96,8 @@ def learned(log: pd.DataFrame, arm: str) -> dict[Hashable, float]:
 def last_stage(log: pd.DataFrame, arm: str) -> dict[Hashable, float]:
     """Mean reward of an arm in its last stage, in each replicate."""
     mine = rows_where(log, arm=arm, stage=int(log["stage"].max()))
+    if mine.empty:
+        raise Absent(f"the arm {arm!r} is not trained at this scale")
     return {replicate: float(value) for replicate, value in mine.groupby("replicate")["reward"].mean().items()}
 
 
@@ -131,6 +134,7 @@ def run_measurements(play: pd.DataFrame | None, log: pd.DataFrame | None) -> Map
             part: more(alone(play, PLAIN, "resolved", part), alone(play, SFT, "resolved", part))
             for part in (LONGER, OPERATOR)
         },
+        "M22": lambda: more(game(SFT, ONE_PROMPT, TOGETHER[-1]), game(SFT, "majority", TOGETHER[-1])),
     }
 
 

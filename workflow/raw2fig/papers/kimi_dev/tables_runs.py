@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raw2fig.papers.kimi_dev.runs import AUDITED, PLAYED, read_runs
+from raw2fig.papers.kimi_dev.runs_agents import ADAPTED
 from raw2fig.stats import over_replicates
 from raw2fig.step import Input, table
 from raw2fig.tables import Table, as_markdown
@@ -25,6 +26,18 @@ def table_models(*, play: list[Input]) -> Table:
         Tables of `raw2fig kimi-dev play`, of each replicate.
     """
     return over_all(read_runs(play, PLAYED), ["model", "tasks", "measure", "size"])
+
+
+@table
+def table_priors(*, agents: list[Input]) -> Table:
+    """Every measure of every prior, after every set of trajectories.
+
+    Parameters
+    ----------
+    agents
+        Tables of `raw2fig kimi-dev adapt`, of each replicate.
+    """
+    return over_all(read_runs(agents, ADAPTED), ["prior", "budget", "measure"])
 
 
 @table

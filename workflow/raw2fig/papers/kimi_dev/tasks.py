@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from raw2fig.tasks.parts import TEST, TRAINING, VALIDATION
 
 LONGER, OPERATOR = "longer functions", "new operator"
 """Sets of tasks that no model has seen the like of: functions of one more line, and with integer division."""
+Other = Literal["longer functions", "new operator"]
 PARTS = (TRAINING, VALIDATION, TEST, LONGER, OPERATOR)
 NEW = "//"
 

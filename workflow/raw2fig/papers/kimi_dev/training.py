@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import AfterValidator
 
 from raw2fig.errors import InputError
-from raw2fig.lm.batches import Optimiser, batch_loss, descend
+from raw2fig.lm.batches import Optimiser, descend, token_loss_in_parts
 from raw2fig.lm.models import Shape
 from raw2fig.papers.kimi_dev.lessons import KINDS, draw_lessons, encoded
 from raw2fig.papers.kimi_dev.words import tokenizer
@@ -33,6 +33,8 @@ def _known(mix: dict[str, float]) -> dict[str, float]:
     return mix
 
 
+PARTS = 3
+"""Parts of a batch, each of lessons of similar length: a third less time than in one."""
 Mix = Annotated[dict[str, float], AfterValidator(_known)]
 """Weights of the kinds of lessons."""
 
@@ -154,12 +156,24 @@ def taught(
                 save(model, words, kept[update])
             yield rows
 
+    return descended(model, examples, pad, saving(), len(batches), supervised.optimiser)
+
+
+def descended(
+    model: PreTrainedModel,
+    examples: Sequence[Example],
+    pad: int,
+    updates: Iterable[np.ndarray],
+    number: int,
+    optimiser: Optimiser,
+) -> list[float]:
+    """Losses of `number` updates of a model, each on some rows of the examples."""
     return descend(
         model,
-        saving(),
-        len(batches),
-        lambda rows: batch_loss(model, [examples[row] for row in rows], pad, "token"),
-        supervised.optimiser,
+        updates,
+        number,
+        lambda rows: token_loss_in_parts(model, [examples[row] for row in rows], pad, PARTS),
+        optimiser,
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from raw2fig.papers.kimi_dev.patches import Files, syntax_mistake
 
@@ -24,6 +25,7 @@ def normalised(before: Files, after: Files) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=10_000)
 def without_comments(source: str, path: str) -> str:
     """A Python file as `ast.unparse` writes it, without docstrings; any other text as it is."""
     if not path.endswith(".py") or syntax_mistake(source):

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 END_LINE = ";"
 EDIT, TEST, WHERE, HISTORY, BROWSE = "EDIT", "TEST", "WHERE", "HISTORY", "BROWSE"
-"""First words of prompts: fix the code, write a test, name the file, go on with the history, look around."""
+"""First words of prompts: fix the code, write a test, name the file, go on with the history, use tools."""
 END = "<eos>"
 """Ends an answer, and each action of an agent."""
 ISSUE, TREE, TEXT, FILE, SEARCH, SPLIT, REPLACE = "ISSUE", "TREE", "TEXT", "FILE", "SEARCH", "SPLIT", "REPLACE"
 THINK, DONE, SAY, CHECK, EQUALS, GIVES, OPEN_TOKEN = "THINK", "DONE", "SAY", "CHECK", "==", "GIVES", "?"
 OPEN, KEEP, CLOSE = "OPEN", "KEEP", "CLOSE"
-"""Actions of mid-training, which run nothing: open a file, say that it needs no change, end."""
+"""Actions: open a file, say that it needs no change, end."""
+RUN = "RUN"
+"""Runs the test of the issue, which nothing in mid-training does."""
 SEEN, END_SEEN, OK, FAIL = "SEEN", "END_SEEN", "OK", "FAIL"
-"""What an agent is shown stands between the first two; reasoning says OK or FAIL of each line."""
+"""What an agent is shown stands between the first two; OK and FAIL say how an edit or a test went."""
 FENCE = "```"
 MARKERS = {
     THINK: "<think>",
@@ -158,7 +160,7 @@ def vocabulary() -> tuple[str, ...]:
                 *OPERATORS, *map(assigned, VARIABLES), *MARKERS,
                 *map(str, range(SMALLEST, LARGEST + 1)), RESULT, ".", ":", "def", END_LINE,
                 EDIT, TEST, WHERE, HISTORY, BROWSE, ISSUE, TREE, TEXT, SAY, CHECK, EQUALS, GIVES, OPEN_TOKEN,
-                OPEN, KEEP, CLOSE, SEEN, END_SEEN, OK, FAIL,
+                OPEN, KEEP, CLOSE, RUN, SEEN, END_SEEN, OK, FAIL,
             }
         )
     )  # fmt: skip

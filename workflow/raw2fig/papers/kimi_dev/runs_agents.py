@@ -1,0 +1,89 @@
+"""What was measured of agents, for each claim about priors (section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
+
+from raw2fig.claims import Absent
+from raw2fig.papers.kimi_dev.adaptation import NONE, ONE_STEP
+from raw2fig.papers.kimi_dev.arms import BASE, MID, RL, SFT
+from raw2fig.papers.kimi_dev.runs import by_replicate, more
+from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
+from raw2fig.stats import Estimate, over_replicates, paired
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from raw2fig.claims import Measurement
+
+ADAPTED = {
+    **dict.fromkeys(("prior", "budget", "measure"), "string"),
+    **dict.fromkeys(("tokens", "n", "replicate"), "integer"),
+    "value": "number",
+}
+"""Columns of `raw2fig kimi-dev adapt`."""
+FEW = 10
+"""The paper reaches with 100 of 5,016 trajectories what the prior Base reaches with all; here, with at most one in so
+many."""
+AGENTS = tuple(f"M{number}" for number in range(14, 22))
+
+
+def sets(agents: pd.DataFrame) -> list[int]:
+    """Trajectories of the nested sets, in order."""
+    return sorted({int(budget) for budget in agents["budget"] if budget.isdecimal()} - {0})
+
+
+def agent_measurements(agents: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """Claim about agents → its measurement, or that there are none."""
+    if agents is None:
+        return dict.fromkeys(AGENTS, Absent("no model became an agent"))
+    numbers = sets(agents)
+    top, few = numbers[-1], max((size for size in numbers if FEW * size <= numbers[-1]), default=numbers[0])
+
+    def of(prior: str, budget: int | str, measure: str = "resolved") -> dict[Hashable, float]:
+        return by_replicate(agents, prior=prior, budget=str(budget), measure=measure)
+
+    def lead(budget: int | str, one: str = RL, other: str = BASE, measure: str = "resolved") -> dict[Hashable, float]:
+        return paired(of(other, budget, measure), of(one, budget, measure))
+
+    def late(prior: str) -> dict[Hashable, float]:
+        limits = turn_limits(agents, top)
+        measures = [limits[len(limits) // 2], limits[-1]]
+        return paired(*(of(prior, top, measure) for measure in measures))
+
+    def dip() -> dict[str, Estimate]:
+        if len(numbers) < 3:
+            raise Absent("a dip needs three sets of trajectories")
+        first, second, third = (of(SFT, size) for size in numbers[:3])
+        return {"after the first set": more(second, first), "before the third set": more(third, second)}
+
+    def elsewhere() -> dict[str, Estimate]:
+        ends = [numbers[0], top]
+        leads = {part: [lead(size, measure=f"resolved, {part}") for size in ends] for part in (LONGER, OPERATOR)}
+        found = {part: over_replicates(few_, least=-1, most=1) for part, (few_, _) in leads.items()}
+        closing = [paired(all_, few_) for few_, all_ in leads.values()]
+        means = {name: sum(one[name] for one in closing) / len(closing) for name in closing[0]}
+        return {**found, "gap closes": over_replicates(means, least=-2, most=2)}
+
+    return {
+        "M14": lambda: more(of(RL, few), of(BASE, top)),
+        "M15": lambda: more(of(SFT, NONE), of(RL, NONE)),
+        "M16": lambda: {
+            "one step": over_replicates(lead(ONE_STEP, other=MID), least=-1, most=1),
+            "gap closes": more(lead(ONE_STEP, other=MID), lead(top, other=MID), least=-2, most=2),
+        },
+        "M17": dip,
+        "M18": lambda: more(late(RL), late(BASE), least=-2, most=2),
+        "M19": lambda: over_replicates(lead(top, measure="BugFixer skill"), least=-1, most=1),
+        "M20": lambda: over_replicates(lead(top, measure="reflection"), least=-2, most=2),
+        "M21": elsewhere,
+    }
+
+
+def turn_limits(agents: pd.DataFrame, budget: int) -> list[str]:
+    """Measures of several attempts, one for each number of turns, in order."""
+    names = {name for name in agents.loc[agents["budget"] == str(budget), "measure"] if name.startswith("pass@")}
+    if not names:
+        raise Absent("no agent had several attempts")
+    return sorted(names, key=lambda name: int(name.split()[2]))
