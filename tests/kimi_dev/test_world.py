@@ -47,7 +47,6 @@ from raw2fig.papers.kimi_dev.world import (
     SCORED,
     WRITTEN,
     Points,
-    Task,
     World,
     as_line,
     draw_tasks,

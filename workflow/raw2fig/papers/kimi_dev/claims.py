@@ -14,9 +14,12 @@ from raw2fig.papers.kimi_dev.runs import (
     PLAYED,
     audit_measurements,
     read_runs,
+    real_measurements,
     run_measurements,
 )
+from raw2fig.papers.kimi_dev.task_audit import TASKS
 from raw2fig.step import Input, claims
+from raw2fig.tables import read_table
 
 if TYPE_CHECKING:
     from raw2fig.claims import Measurement
@@ -37,6 +40,7 @@ def measurements(
     play: list[Input] | None = None,
     log: list[Input] | None = None,
     audit: list[Input] | None = None,
+    real_tasks: Input | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -66,6 +70,8 @@ def measurements(
         Logs of `raw2fig kimi-dev reinforce`, of each replicate.
     audit
         Audits of `raw2fig kimi-dev make-tasks`, of each replicate.
+    real_tasks
+        Tasks of `raw2fig kimi-dev audit-tasks`.
     """
     tables = read_all(
         workflow=workflow,
@@ -86,6 +92,7 @@ def measurements(
         **published_measurements(tables),
         **runs,
         **audit_measurements(read_runs(audit, AUDITED) if audit else None),
+        **real_measurements(read_table(real_tasks, TASKS, allow_empty=True) if real_tasks else None),
     }
 
 

@@ -7,7 +7,6 @@ of its own. Exactly one token of one line of the named function is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -67,10 +66,11 @@ WRITTEN = [(a, b) for a in range(3) for b in range(3)]
 POSSIBLE = _points(WRITTEN)
 SMALLEST, LARGEST = -6, 12
 """Whole numbers that a test can have."""
-REWARDED = _points([(a, b) for a, b in ((7, 5), (5, 8), (9, 6), (6, 6), (8, 9), (5, 5), (-2, 7), (7, -3), (-4, -1),
-                                        (-1, -5), (0, 6), (6, 0), (-3, 0), (0, -2), (11, 2), (2, 12))])  # fmt: skip
+CHOSEN = [(7, 5), (5, 8), (9, 6), (6, 6), (8, 9), (5, 5), (-2, 7), (7, -3), (-4, -1), (-1, -5), (0, 6), (6, 0), (-3, 0),
+          (0, -2), (11, 2), (2, 12)]  # fmt: skip
+REWARDED = _points(CHOSEN)
 """The hidden tests that reward a patch."""
-SCORED = _points([pair for pair in product(range(-6, 8), repeat=2) if pair not in zip(*REWARDED, strict=True)])
+SCORED = _points([(a, b) for a in range(-6, 8) for b in range(-6, 8) if (a, b) not in CHOSEN])
 """The hidden tests that evaluate one: all other points of a dense grid, with equal arguments, zeros, and odd and even
 numbers in both places."""
 HIDDEN = Points(*map(np.concatenate, zip(REWARDED, SCORED, strict=True)))
