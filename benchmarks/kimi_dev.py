@@ -2,7 +2,8 @@
 
     python benchmarks/kimi_dev.py
 
-Both ways to run tests must give the same results on the same cells before anything is timed.
+Both ways to run tests must give the same results on the same cells before anything is timed. Self-play of the miniature
+is what its play does without the models: answers are read and applied, the matrix is computed, and a patch is chosen.
 """
 
 import argparse
@@ -15,16 +16,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from shared.rows import show
 
 from raw2fig.papers.kimi_dev.edits import blocks_between
 from raw2fig.papers.kimi_dev.matrix import Cell, Running, execution_matrix, run_cells
 from raw2fig.papers.kimi_dev.patches import apply, render
+from raw2fig.papers.kimi_dev.playing import matrix
 from raw2fig.papers.kimi_dev.real_tasks import RealTask, real_task
 from raw2fig.papers.kimi_dev.selfplay import winner
+from raw2fig.papers.kimi_dev.verifier import patched, read_check, resolves, results
+from raw2fig.papers.kimi_dev.words import CHECK, EQUALS, block, fix
+from raw2fig.papers.kimi_dev.world import SCORED, WRITTEN, Task, World
+from raw2fig.papers.kimi_dev.world import draw_tasks as draw_small
+from raw2fig.papers.kimi_dev.world import mutants as mutants_of
 from raw2fig.tables import write_json
 from raw2fig.tasks.mutants import draw_tasks
 from raw2fig.tasks.mutation import mutants
+from raw2fig.tasks.parts import TEST
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "build" / "bench" / "kimi_dev.json"
@@ -103,12 +112,44 @@ def played(tasks: list[RealTask], size: int) -> dict[str, Any]:
         given = [{task.path: task.files[task.path].replace(task.source, text)} for text in made]
         given.insert(number % (len(given) + 1), dict(task.gold))
         tests = [named(task, place) for place in range(size)]
-        matrix = execution_matrix(task.files, given, tests, RUNNING)
-        best = winner(matrix, [True] * len(given))
-        right += best is not None and matrix.fail_pass[best].sum() == matrix.failed.sum()
-        cells += len(given) * int((matrix.failed > 0).sum()) + size
+        ran = execution_matrix(task.files, given, tests, RUNNING)
+        best = winner(ran, [True] * len(given))
+        right += best is not None and ran.fail_pass[best].sum() == ran.failed.sum()
+        cells += len(given) * int((ran.failed > 0).sum()) + size
     seconds = time.perf_counter() - start
     return {"tasks": len(tasks), "size": f"{size} x {size}", "seconds": seconds, "cells": cells, "all pass": right}
+
+
+def played_small(number: int, size: int) -> dict[str, Any]:
+    """Self-play of the miniature with so many patches and tests for each task. Patches are the reference edit and edits
+    of the same line to other terms; tests are the example of the bug and tests with wrong results."""
+    world = World(lines=3, operators=["+", "-", "*", "max", "min"], symptoms=0.5, vague=0.5)
+    tasks = draw_small(np.random.default_rng(0), world, TEST, number)
+    answers = [small_answers(task, world, size) for task in tasks]
+    start, right = time.perf_counter(), 0
+    for task, (edits, checks) in zip(tasks, answers, strict=True):
+        programs = [patched(task, edit) for edit in edits]
+        best = winner(
+            matrix(task, programs, [read_check(one) for one in checks]), [one is not None for one in programs]
+        )
+        right += best is not None and resolves(task, programs[best], SCORED)
+    seconds = time.perf_counter() - start
+    return {"tasks": number, "size": f"{size} x {size}", "seconds": seconds, "resolved": right}
+
+
+def small_answers(task: Task, world: World, size: int) -> tuple[list[list[str]], list[list[str]]]:
+    """So many edits, of which the last one is right, and tests, of which every fourth is wrong; the others show the bug
+    if a test can."""
+    target, broken = task.fixed.targets[task.line], task.broken.terms[task.line]
+    terms = [one.terms[task.line] for one in mutants_of(task.fixed, task.line, world)]
+    wrong = [block(task.path, target, broken, term) for term in terms if term != broken]
+    edits = [*(wrong * size)[: size - 1], fix(task)]
+    before, after = results(task.broken), results(task.fixed)
+    pairs = [pair for pair in WRITTEN if before[pair] != after[pair]] or WRITTEN
+    asked = [(pairs[place % len(pairs)], place % 4 == 3) for place in range(size)]
+    return edits, [
+        [CHECK, task.fixed.name, *map(str, pair), EQUALS, str(after[pair] + is_wrong)] for pair, is_wrong in asked
+    ]
 
 
 def named(task: RealTask, place: int) -> dict[str, str | None]:
@@ -123,11 +164,13 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--played", type=int, default=100, help="Tasks of self-play.")
     parser.add_argument("--size", type=int, default=20, help="Patches and tests of self-play.")
+    parser.add_argument("--played-small", type=int, default=100, help="Tasks of the miniature's self-play.")
     words = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one core for both
     tasks = [real_task(one) for one in draw_tasks(max(words.tasks, words.played), 4, 0)]
     found = {"test runs": side_by_side(tasks[: words.tasks], words.repetitions), "patches": patches(tasks)}
     found["self-play"] = played(tasks[: words.played], words.size)
+    found["self-play of the miniature"] = played_small(words.played_small, words.size)
     for row in found.values():
         show(row)
     RESULT.parent.mkdir(parents=True, exist_ok=True)

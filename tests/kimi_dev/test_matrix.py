@@ -15,6 +15,7 @@ from raw2fig.papers.kimi_dev.matrix import (
     is_test_file,
     run_cells,
 )
+from raw2fig.papers.kimi_dev.repository import read_files
 from raw2fig.sandbox.isolation import PYTHON_HOME, SYSTEM
 from raw2fig.sandbox.program import run_program
 
@@ -215,6 +216,39 @@ def test_f():
 """
     (ran,) = run({PATH: look})
     assert ran == Ran("finished", {NAME: "passed"})
+
+
+def test_check_24_who_looks_for_a_history_that_is_there_finds_nothing(tmp_path: Path) -> None:
+    """A repository with the fix in its history, its builds and its caches; a patch that reads all it can reach."""
+    answer = "return x + 1  # canary"
+    for path in (".git/ORIG_HEAD", ".git/packed-refs", "fix.patch", "dist/pkg.whl", "pkg/__pycache__/core.pyc"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(answer)
+    for path, text in BASE.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    cheat = f"""
+import os
+
+def f(x):
+    for top in ("/tmp", "/proc", {str(tmp_path)!r}):
+        for parent, _, names in os.walk(top):
+            for name in names:
+                with open(os.path.join(parent, name), "rb") as file:
+                    if b"# " b"canary" in file.read():
+                        return x + 1
+    return x
+"""
+    found, fixed = run_cells(
+        read_files(tmp_path),
+        [
+            Cell({**TESTED, **one}, (PATH,))
+            for one in ({"pkg/core.py": cheat}, {"pkg/core.py": cheat, "notes.txt": answer})
+        ],
+        RUNNING,
+    )
+    assert found == Ran("finished", {NAME: "failed"})
+    assert fixed == Ran("finished", {NAME: "passed"})  # it finds what does lie around
 
 
 def test_shuffling_changes_the_order_of_tests_and_nothing_else() -> None:

@@ -62,7 +62,9 @@ def test_blocks_are_applied_one_after_the_other() -> None:
         ((("a.py", "y = 2\n", "y = (\n"),), "syntax_error"),
     ],
 )
-def test_every_failure_has_its_reason(blocks: tuple[tuple[str, str, str], ...], reason: str) -> None:
+def test_check_04_strict_reading_refuses_each_defect_for_its_own_reason(
+    blocks: tuple[tuple[str, str, str], ...], reason: str
+) -> None:
     good = ("notes.md", "two\n", "three\n")
     assert reasons(answer(*blocks)) == [reason]
     assert reasons(answer(good, *blocks)) == [None, reason]  # and all of the answer is without effect

@@ -5,11 +5,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from raw2fig.claims import Absent, NotConfigured
+from raw2fig.errors import InputError
 from raw2fig.papers.kimi_dev.matrix import Cell, Ran, Running, code_changes, run_cells
 from raw2fig.papers.kimi_dev.real_tasks import RealTask, real_task
 from raw2fig.papers.kimi_dev.repository import read_files
+from raw2fig.papers.kimi_dev.runs import real_measurements
+from raw2fig.papers.kimi_dev.tables_runs import table_real_tasks
 from raw2fig.papers.kimi_dev.task_audit import (
+    TASKS,
     VERDICTS,
+    YIELD,
     Auditing,
     audit,
     audit_tasks,
@@ -20,7 +26,9 @@ from raw2fig.papers.kimi_dev.task_audit import (
     reward,
     verdict,
 )
+from raw2fig.sandbox import program
 from raw2fig.step import run_step
+from raw2fig.tables import read_table
 from raw2fig.tasks.mutants import draw_tasks
 from raw2fig.tasks.mutation import OPERATORS
 
@@ -142,14 +150,71 @@ def test_verdicts_have_an_order() -> None:
 def test_the_yield_counts_every_operator() -> None:
     rows = operator_yield(1, 0)
     assert rows["operator"].tolist() == [*OPERATORS]
-    assert (rows["caught"] <= rows["mutants"]).all()
+    assert (rows["caught"] + rows["survived"] == rows["mutants"]).all()
     assert 0.5 < rows["caught"].sum() / rows["mutants"].sum() < 1
 
 
-def test_the_step_writes_counts_of_every_verdict(tmp_path: Path) -> None:
-    files = {name: tmp_path / f"{name}.csv" for name in ("tasks", "operators", "counts")}
-    auditing = Auditing(number=2, per_function=1, repeats=2, mutants=1)
-    run_step(audit_tasks, {**files, "auditing": auditing, "running": RUNNING, "seed": 1})
+AUDITING = Auditing(number=2, per_function=1, repeats=2, mutants=1)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    return {name: tmp_path / f"{name}.csv" for name in ("tasks", "operators", "counts")}
+
+
+def run(files: dict[str, Path], **given: object) -> None:
+    run_step(audit_tasks, {**files, "auditing": AUDITING, "running": RUNNING, "seed": 1, **given})
+
+
+def test_the_step_writes_counts_of_every_verdict(files: dict[str, Path]) -> None:
+    run(files)
     counts = pd.read_csv(files["counts"])
     assert counts["verdict"].tolist() == [*VERDICTS]
-    assert counts["tasks"].sum() == len(pd.read_csv(files["tasks"])) == 2
+    assert counts["tasks"].sum() == len(read_table(files["tasks"], TASKS)) == 2
+
+
+def no_way() -> None:
+    raise InputError("sandbox", "untrusted programs cannot be isolated on this machine", "bubblewrap")
+
+
+def test_without_a_sandbox_the_pipeline_goes_on_and_the_claim_is_not_configured(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "usable_way", no_way)
+    with pytest.raises(InputError, match="cannot be isolated"):
+        run(files)
+    run(files, where_possible=True)
+    found = read_table(files["tasks"], TASKS, allow_empty=True)
+    assert found.empty
+    assert isinstance(real_measurements(found)["M23"], NotConfigured)
+    table = table_real_tasks(tasks=files["tasks"], operators=files["operators"]).rows
+    assert table["operator"].tolist() == [*OPERATORS, "all"]
+    assert (table.drop(columns="operator") == 0).all(axis=None)
+
+
+def test_the_claim_and_the_table_count_what_the_audit_found(tmp_path: Path) -> None:
+    """A task that rewards no change, one whose solution fails, a flaky one, and one that is sound."""
+    paths = {name: tmp_path / f"{name}.csv" for name in ("tasks", "operators")}
+    sound: dict[str, object] = {"noop_pass": False, "gold_pass": 6, "flaky": False, "verdict": "ok"}
+    rows = pd.DataFrame(
+        [
+            {"operator": "sign", **sound, "noop_pass": True, "verdict": "noop_pass"},
+            {"operator": "sign", **sound, "gold_pass": 0, "verdict": "gold_fail"},
+            {"operator": "name", **sound, "gold_pass": 4, "flaky": True, "verdict": "flaky"},
+            {"operator": "name", **sound},
+        ]
+    ).assign(task="f:1", repeats=6, deletion_pass=False, in_reach=False)
+    rows.to_csv(paths["tasks"], index=False)
+    pd.DataFrame([("sign", 9, 5, 4), ("name", 7, 7, 0)], columns=[*YIELD]).to_csv(paths["operators"], index=False)
+    measure = real_measurements(read_table(paths["tasks"], TASKS))["M23"]
+    assert callable(measure)
+    measured = measure()
+    assert isinstance(measured, dict)
+    assert {name: one.value for name, one in measured.items()} == {"no change": 1 / 4, "reference": 16 / 24}
+    table = table_real_tasks(**paths).rows.set_index("operator")
+    columns = ["mutants", "caught", "survived", *(f"n_{verdict}" for verdict in VERDICTS)]
+    assert table.columns.tolist() == columns
+    assert table.loc["sign"].tolist() == [9, 5, 4, 1, 1, 0, 0, 0]
+    assert table.loc["name"].tolist() == [7, 7, 0, 0, 0, 1, 0, 1]
+    assert table.loc["all"].tolist() == [16, 12, 4, 1, 1, 1, 0, 1]
+    assert isinstance(real_measurements(None)["M23"], Absent)

@@ -1,8 +1,8 @@
 """The world of the miniature: its language beside Python itself, its repositories, its verifier. Checks have the
 numbers of the reference sheet, section 10."""
 
-import subprocess
-import sys
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raw2fig.papers.kimi_dev.language import Function, Term, canonical, read_file, source, values
+from raw2fig.papers.kimi_dev.language import (
+    ARGUMENTS,
+    FARTHEST,
+    RESULT,
+    VARIABLES,
+    WIDEST,
+    Function,
+    Term,
+    canonical,
+    read_file,
+    source,
+    values,
+    widest,
+)
+from raw2fig.papers.kimi_dev.language import OPERATORS as LANGUAGE
 from raw2fig.papers.kimi_dev.lessons import KINDS, reproduction
 from raw2fig.papers.kimi_dev.patches import apply
 from raw2fig.papers.kimi_dev.tasks import EDITS, LONGER, OPERATOR, PARTS, Sizes, audited, collisions, drawn
@@ -28,16 +42,20 @@ from raw2fig.papers.kimi_dev.verifier import (
 from raw2fig.papers.kimi_dev.words import FILE, REPLACE, SEARCH, SPLIT, THINK, fix, reasoning, text_of, vocabulary
 from raw2fig.papers.kimi_dev.world import (
     FEWEST_POINTS,
+    HIDDEN,
     REWARDED,
     SCORED,
     WRITTEN,
-    Task,
+    Points,
     World,
     as_line,
     draw_tasks,
     from_line,
+    mutants,
     picker,
+    same,
 )
+from raw2fig.sandbox.program import Limits, run_program
 from raw2fig.tasks.parts import TEST, TRAINING
 
 WORLD = World(lines=3, operators=["+", "-", "*", "max", "min"], symptoms=0.5, vague=0.5)
@@ -46,29 +64,86 @@ TASKS = draw_tasks(np.random.default_rng(0), WORLD, TRAINING, 60)
 OTHERS = draw_tasks(np.random.default_rng(1), WIDER, TEST, 30)
 
 
-def computed_by_python(files: list[str], name: str, points: list[tuple[int, int]]) -> list[Any]:
-    """What Python itself gives, each error as None, in a process of its own. The texts are ours, not a model's."""
-    program = f"""
-for text in {files!r}:
-    exec(text)
-def one(a, b):
-    try:
-        return {name}(a, b)
-    except ZeroDivisionError:
-        return None
-print([one(a, b) for a, b in {points!r}])
+IN_PYTHON = """
+import json, sys
+
+given = json.load(sys.stdin)
+
+def results(text, name):
+    space = {}
+    exec(text, space)
+    def one(a, b):
+        try:
+            return space[name](a, b)
+        except ZeroDivisionError:
+            return "division by zero"
+    return [one(*pair) for pair in given["points"]]
+
+print(json.dumps([results(*program) for program in given["programs"]]))
 """
-    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
-    return list(eval(done.stdout, {"__builtins__": {}}))
+ERROR = int(np.iinfo(np.int64).min)
+EVERY = [*zip(*(column.tolist() for column in HIDDEN), strict=True), *WRITTEN]
+"""All arguments on which anything is judged."""
 
 
-@pytest.mark.parametrize("task", [*TASKS[:6], *OTHERS[:6]])
-def test_the_language_computes_what_python_computes(task: Task) -> None:
-    points = list(zip(SCORED.a.tolist(), SCORED.b.tolist(), strict=True))
-    for function in (task.fixed, task.broken):
-        expected = computed_by_python([source([function])], function.name, points)
-        found = [None if value == np.iinfo(np.int64).min else value for value in values(function, *SCORED).tolist()]
-        assert found == expected
+def computed_by_python(functions: Sequence[Function]) -> list[list[Any]]:
+    """What Python itself gives in the sandbox for the texts of functions, a division by zero in words."""
+    given = {"programs": [(source([one]), one.name) for one in functions], "points": EVERY}
+    outcome = run_program(IN_PYTHON, json.dumps(given), Limits(cpu_seconds=60, output_bytes=64 << 20))
+    assert outcome.status == "finished", outcome.stderr
+    found: list[list[Any]] = json.loads(outcome.stdout)
+    return found
+
+
+def computed_here(function: Function) -> list[Any]:
+    """What the evaluator gives for the text of a function, read again."""
+    read = read_file(source([function]))
+    assert read == {function.name: function}
+    found = values(read[function.name], *np.array(EVERY).T).tolist()
+    return ["division by zero" if value == ERROR else value for value in found]
+
+
+def longer_ones(number: int) -> list[Function]:
+    """Functions of the language that no task has and a model could write: up to seven lines, numbers up to 99."""
+    pick, found = picker(np.random.default_rng(5)), list[Function]()
+    while len(found) < number:
+        targets = (*VARIABLES[: pick(len(VARIABLES) + 1)], RESULT)
+        terms = []
+        for place in range(len(targets)):
+            atoms = (*ARGUMENTS, *targets[:place], str(pick(100)))
+            terms.append(Term([*LANGUAGE][pick(len(LANGUAGE))], *(atoms[pick(len(atoms))] for _ in range(2))))
+        if widest(one := Function("cost", targets, tuple(terms))) <= WIDEST:
+            found.append(one)
+    return found
+
+
+def test_the_evaluator_gives_on_all_points_what_python_gives_in_the_sandbox() -> None:
+    """Correct functions, every mutant of each of their lines, and what a model could write; errors correspond."""
+    tasks = [(task, WORLD) for task in TASKS[:12]] + [(task, WIDER) for task in OTHERS[:12]]
+    functions = [task.fixed for task, _ in tasks] + longer_ones(300)
+    functions += [
+        mutant
+        for task, world in tasks
+        for line in range(len(task.fixed.terms))
+        for mutant in mutants(task.fixed, line, world)
+    ]
+    expected = computed_by_python(functions)
+    assert [computed_here(one) for one in functions] == expected
+    told = sum("division by zero" in row for row in expected)
+    assert 50 < told < len(functions) / 2
+
+
+def test_numbers_that_64_bits_may_not_hold_are_none_of_the_language() -> None:
+    """Where Python goes on, an array would wrap around: to 0 for even numbers, or to what stands for an error."""
+    squares = tuple(Term("*", atom, atom) for atom in ("a", *VARIABLES))
+    one = Function("cost", (*VARIABLES, RESULT), squares)
+    place, power = EVERY.index((2, 12)), 2 ** len(squares)
+    assert values(one, *np.array(EVERY).T)[place] == 0
+    assert computed_by_python([one])[0][place] == 2**power
+    assert widest(one) == FARTHEST**power
+    assert read_file(source([one])) is None
+    assert max(abs(number) for pair in EVERY for number in pair) == FARTHEST
+    assert all(widest(function) <= WIDEST for task in (*TASKS, *OTHERS) for function in (task.fixed, task.broken))
 
 
 def test_files_are_read_as_they_were_written() -> None:
@@ -89,8 +164,18 @@ def test_files_are_read_as_they_were_written() -> None:
         "def cost(a, b):\n    x = a + 1\n    x = a + 2\n    return x + 1\n",
         "def cost(a, b):\n  return a + b\n",
         "def cost(a, b):\n    return __import__('os') + b\n",
+        # Python has syntax errors here
+        "def cost(a, b):\n    return a + 01\n",
+        "def cost(a, b):\n    return a + \u0663\n",
+        "def is(a, b):\n    return a + b\n",
+        "def cost(a, b):\u2028    return a + b\n",
+        # and here another function in the place of its own
+        "def max(a, b):\n    return a + b\ndef cost(a, b):\n    return max(a, b)\n",
     ],
-    ids=["unknown", "before", "no result", "loop", "import", "twice", "again", "indent", "call"],
+    ids=[
+        *("unknown", "before", "no result", "loop", "import", "twice", "again", "indent", "call"),
+        *("zero", "digit", "keyword", "line", "max"),
+    ],
 )
 def test_what_is_not_of_the_language_is_no_program(text: str) -> None:
     assert read_file(text) is None
@@ -133,9 +218,28 @@ def test_every_task_has_one_wrong_token_of_one_line_and_says_where() -> None:
 
 def test_rewards_have_enough_points_and_scores_have_others() -> None:
     rewarded, scored = (set(zip(points.a.tolist(), points.b.tolist(), strict=True)) for points in (REWARDED, SCORED))
-    assert len(rewarded) >= FEWEST_POINTS
-    assert len(scored) == 144
-    assert not rewarded & set(WRITTEN)
+    assert len(rewarded) == len(REWARDED.a) >= FEWEST_POINTS
+    assert len(scored) == len(SCORED.a) == 185
+    assert not rewarded & (set(WRITTEN) | scored)
+    for points in (rewarded, scored):
+        assert any(a == b for a, b in points)
+        assert {0, 1} == {a % 2 for a, b in points} == {b % 2 for a, b in points}
+        assert any(a == 0 for a, b in points)
+        assert any(b == 0 for a, b in points)
+
+
+def test_check_06_both_sets_of_hidden_tests_notice_every_bug() -> None:
+    """Also one that shows at few points: `2 // a` for `a // a`, say, or a division by zero."""
+    for world, part in ((WORLD, TRAINING), (WIDER, TEST)):
+        for task in draw_tasks(np.random.default_rng(8), world, part, 1500):
+            assert not same(task.fixed, task.broken, REWARDED)
+            assert not same(task.fixed, task.broken, SCORED)
+    # drawn for one set alone, the first of them would pass on the other
+    zero = Function("cost", ("x", "return"), (Term("//", "a", "a"), Term("+", "b", "x")))
+    other = zero._replace(terms=(Term("max", "1", "1"), zero.terms[1]))
+    odd = Points(*(column[SCORED.a % 2 == 1] for column in SCORED))
+    assert same(zero, other, odd)
+    assert not same(zero, other, SCORED)
 
 
 def test_check_06_and_22_the_reference_edit_restores_the_source_and_is_right_every_time() -> None:

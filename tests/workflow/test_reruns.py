@@ -4,18 +4,15 @@ Rules and configuration are those of the repository at smoke scale; only the tar
 """
 
 import ast
-import contextlib
-import os
 import shutil
 import signal
-import subprocess
-import time
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 import yaml
-from clone import RESULTS, SMOKE, Job, call, clone, digests, environment, jobs, names, plan, snakemake, stages
+from clone import RESULTS, SMOKE, Job, call, clone, digests, jobs, names, plan, snakemake, stages
+from interrupted import stop
 
 from raw2fig.config import load
 
@@ -196,39 +193,10 @@ def test_every_data_step_is_deterministic_to_the_byte(made: Path, tmp_path: Path
     assert {path: alone[path] for path in shared} == {path: found[path] for path in shared}
 
 
-HANG = """
-import pathlib, time
-replace = pathlib.Path.replace
-hang = lambda path, place: time.sleep(3600) if path.name == ".partial-rank_fit.pairs.parquet" else replace(path, place)
-pathlib.Path.replace = hang
-"""
-"""A sitecustomize.py: a step hangs with its first output in place, its second one written but not yet in place."""
-
-
-def stop(folder: Path, signum: int, *words: str) -> int:
-    """Run a command in the clone until that step hangs and, where another runs beside it, that one has ended; send the
-    signal to it and its children, as a terminal does. Returns its exit status."""
-    hook, log = folder.parent / "hook", folder.parent / "log"
-    hook.mkdir()
-    (hook / "sitecustomize.py").write_text(HANG)
-    env = environment(folder)
-    env["PYTHONPATH"] += f"{os.pathsep}{hook}"
-    with log.open("wb") as file:
-        # a shell that runs the tests in the background has them ignore SIGINT, which children inherit
-        heard = signal.signal(signal.SIGINT, signal.default_int_handler)
-        run = subprocess.Popen(words, cwd=folder, env=env, stdout=file, stderr=file, start_new_session=True)
-        signal.signal(signal.SIGINT, heard)
-    partial, beside = folder / DATA / ".partial-rank_fit.pairs.parquet", folder / DATA / "panel_fit.json"
-    first = folder / DATA / "rank_fit.json"
-    try:
-        while not (partial.exists() and first.exists() and beside.exists() and "Finished jobid" in log.read_text()):
-            assert run.poll() is None, log.read_text()
-            time.sleep(0.05)
-        os.killpg(run.pid, signum)
-        return run.wait(60)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(run.pid, signal.SIGKILL)
+HANGING = Path(DATA) / "rank_fit.pairs.parquet"
+"""The second output of a step."""
+BEFORE = [Path(DATA) / name for name in ("rank_fit.json", "panel_fit.json")]
+"""Its first one, and that of a step beside it."""
 
 
 def test_a_killed_run_goes_on(folder: Path) -> None:
@@ -236,7 +204,7 @@ def test_a_killed_run_goes_on(folder: Path) -> None:
     for path in [*(folder / DATA).glob("rank_fit*"), *(folder / DATA).glob("panel_fit*")]:
         path.unlink()
     assert names(plan(folder, "all")) == {*FITS, FIGURE}
-    stop(folder, signal.SIGKILL, "snakemake", "all", "--cores", "2", "--configfile", SMOKE)
+    stop(folder, signal.SIGKILL, HANGING, BEFORE, "snakemake", "all", "--cores", "2", "--configfile", SMOKE)
     # the lock is left; the message says what to type
     assert "--unlock" in snakemake(folder, "all", status=1)
     snakemake(folder, "--unlock")
@@ -250,7 +218,7 @@ def test_an_interrupted_run_goes_on(folder: Path) -> None:
     for path in [*(folder / DATA).glob("rank_fit*"), *(folder / DATA).glob("panel_fit*")]:
         path.unlink()
     command = ["python", "-m", "raw2fig.stages", "--cores", "2", "--configfile", SMOKE]
-    assert stop(folder, signal.SIGINT, *command) == 1
+    assert stop(folder, signal.SIGINT, HANGING, BEFORE, *command) == 1
     assert list((folder / ".snakemake").glob("locks/*")) == []
     assert list((folder / DATA).glob(".*")) == []
     assert names(plan(folder, "all")) == {"c2s_rank_fit", FIGURE}

@@ -101,6 +101,15 @@ def usable_way() -> Way:
     )
 
 
+def no_sandbox() -> str:
+    """Why programs cannot be isolated on this machine; empty where they can be."""
+    try:
+        usable_way()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
 def why_not(way: Way) -> str | None:
     """What keeps a way from isolating programs here, in one line; None if nothing does."""
     try:

@@ -14,10 +14,13 @@ from raw2fig.papers.kimi_dev.runs import (
     PLAYED,
     audit_measurements,
     read_runs,
+    real_measurements,
     run_measurements,
 )
 from raw2fig.papers.kimi_dev.runs_agents import ADAPTED, agent_measurements
+from raw2fig.papers.kimi_dev.task_audit import TASKS
 from raw2fig.step import Input, claims
+from raw2fig.tables import read_table
 
 if TYPE_CHECKING:
     from raw2fig.claims import Measurement
@@ -39,6 +42,7 @@ def measurements(
     log: list[Input] | None = None,
     agents_of_runs: list[Input] | None = None,
     audit: list[Input] | None = None,
+    real_tasks: Input | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -70,6 +74,8 @@ def measurements(
         Tables of `raw2fig kimi-dev adapt`, of each replicate.
     audit
         Audits of `raw2fig kimi-dev make-tasks`, of each replicate.
+    real_tasks
+        Tasks of `raw2fig kimi-dev audit-tasks`.
     """
     tables = read_all(
         workflow=workflow,
@@ -91,6 +97,7 @@ def measurements(
         **runs,
         **agent_measurements(read_runs(agents_of_runs, ADAPTED) if agents_of_runs else None),
         **audit_measurements(read_runs(audit, AUDITED) if audit else None),
+        **real_measurements(read_table(real_tasks, TASKS, allow_empty=True) if real_tasks else None),
     }
 
 

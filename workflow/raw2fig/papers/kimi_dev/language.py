@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from keyword import iskeyword
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,10 @@ ARGUMENTS = ("a", "b")
 VARIABLES = ("x", "y", "z", "u", "v", "w")
 RESULT = "return"
 """Target of a function's last line."""
+FARTHEST = 12
+"""No argument is farther from 0."""
+WIDEST = 2**62
+"""No number of a program may be farther from 0, so that 64 bits hold what Python computes without limit."""
 
 
 class Term(NamedTuple):
@@ -67,7 +72,7 @@ def source(functions: Sequence[Function]) -> str:
 
 
 NAME = rf"[{''.join(VARIABLES)}]"
-ATOM = rf"([{''.join(ARGUMENTS + VARIABLES)}]|\d{{1,2}})"
+ATOM = rf"([{''.join(ARGUMENTS + VARIABLES)}]|[0-9]|[1-9][0-9])"
 HEAD = re.compile(r"def ([a-z]+)\(a, b\):")
 INFIX = re.compile(rf"    (return|{NAME} =) {ATOM} (\+|-|\*|//) {ATOM}")
 CALL = re.compile(rf"    (return|{NAME} =) (max|min)\({ATOM}, {ATOM}\)")
@@ -77,7 +82,8 @@ CALL = re.compile(rf"    (return|{NAME} =) (max|min)\({ATOM}, {ATOM}\)")
 def _read_line(line: str) -> tuple[str, Term | None] | None:
     """Name and nothing for a function's first line, target and term for another one, None for what is neither."""
     if found := HEAD.fullmatch(line):
-        return found[1], None
+        # a function of the name of a call would stand in its place
+        return None if iskeyword(found[1]) or found[1] in CALLS else (found[1], None)
     if found := INFIX.fullmatch(line):
         return found[1].split()[0], Term(found[3], found[2], found[4])
     if found := CALL.fullmatch(line):
@@ -87,10 +93,10 @@ def _read_line(line: str) -> tuple[str, Term | None] | None:
 
 def read_file(text: str) -> dict[str, Function] | None:
     """The functions of a file by name; None for anything that is not of this language, such as a name that is used
-    before it has a value."""
+    before it has a value, or numbers that could be too large."""
     found: dict[str, Function] = {}
     name, targets, terms = "", list[str](), list[Term]()
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n"):
         read = _read_line(line)
         if read is None:
             return None
@@ -107,8 +113,22 @@ def read_file(text: str) -> dict[str, Function] | None:
         terms.append(term)
         if target == RESULT:
             found[name] = Function(name, tuple(targets), tuple(terms))
+            if widest(found[name]) > WIDEST:
+                return None
             name = ""
     return None if name else found
+
+
+def widest(function: Function) -> int:
+    """How far from 0 a number can be that a function computes from arguments within `FARTHEST`, at most."""
+    bounds = dict.fromkeys(ARGUMENTS, FARTHEST)
+    for target, term in zip(function.targets, function.terms, strict=True):
+        left, right = (bounds[atom] if atom in bounds else int(atom) for atom in term[1:])
+        # |a // b| is at most |a|, or 1 where that is 0 and the quotient rounds down
+        bounds[target] = {"*": left * right, "+": left + right, "-": left + right}.get(
+            term.operator, max(left, right, 1)
+        )
+    return max(bounds.values())
 
 
 def values(function: Function, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -23,3 +23,8 @@ def models(name: str, replicate: int | str = "{replicate}") -> str:
 def evals(name: str, kind: str = "csv", replicate: int | str = "{replicate}") -> str:
     """What was measured in a replicate of the miniature."""
     return f"{ROOT}/r{replicate}/evals/{name}.{kind}"
+
+
+def audits(name: str) -> str:
+    """A table of the audit of tasks of real code: tasks, operators or counts."""
+    return f"{ROOT}/evals/audit_{name}.csv"

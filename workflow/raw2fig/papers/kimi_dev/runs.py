@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raw2fig.claims import Absent
+from raw2fig.claims import Absent, NotConfigured
 from raw2fig.papers.kimi_dev.arms import MIDTRAINED, PLAIN, POSITIVE, REMEDY, SFT
 from raw2fig.papers.kimi_dev.playing import ONE_PROMPT, TOGETHER
 from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
@@ -40,8 +40,8 @@ AUDITED = {
 ENDS = 10
 """Updates at the start and at the end of a run that are compared."""
 RUNS = (*(f"M{number}" for number in range(1, 13)), "M22")
-AUDIT = "M13"
-"""Claims about models of our own runs, and about the verifier."""
+AUDIT, REAL = "M13", "M23"
+"""Claims about models of our own runs, about the verifier, and about tasks of real code."""
 
 
 def read_runs(paths: Sequence[Path], columns: Mapping[str, str]) -> pd.DataFrame:
@@ -149,6 +149,17 @@ def audit_measurements(audit: pd.DataFrame | None) -> Mapping[str, Measurement]:
         return fact(counts / (2 * mine["n"].sum()), int(mine["n"].sum()))
 
     return {AUDIT: lambda: {"reference": accepted(True), "others": accepted(False)}}
+
+
+def real_measurements(tasks: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """The claim about tasks of real code → its measurement, or that none was audited."""
+    if tasks is None:
+        return {REAL: Absent("no task of real code was audited")}
+    if tasks.empty:
+        return {REAL: NotConfigured("no sandbox on the machine of the run: install bubblewrap (docs/cluster.md)")}
+    refused = fact(tasks["noop_pass"].mean(), len(tasks))
+    accepted = fact(tasks["gold_pass"].sum() / tasks["repeats"].sum(), len(tasks))
+    return {REAL: lambda: {"no change": refused, "reference": accepted}}
 
 
 def least_lead(play: pd.DataFrame, model: str) -> dict[Hashable, float]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from raw2fig.papers.kimi_dev.matrix import Cell, Changes, Ran, Running, code_changes, grade, run_cells
 from raw2fig.papers.kimi_dev.real_tasks import RealTask, real_task
+from raw2fig.sandbox.program import no_sandbox
 from raw2fig.settings import Field, Record, Seed
 from raw2fig.step import At, Output, step
 from raw2fig.tables import write_table
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VERDICTS = ("noop_pass", "gold_fail", "flaky", "unsafe", "ok")
+TASKS = {
+    **dict.fromkeys(("task", "operator"), "string"),
+    "noop_pass": "boolean",
+    **dict.fromkeys(("gold_pass", "repeats"), "integer"),
+    **dict.fromkeys(("flaky", "deletion_pass", "in_reach"), "boolean"),
+    "verdict": "string",
+}
+"""Columns of the table of tasks."""
+YIELD = {"operator": "string", **dict.fromkeys(("mutants", "caught", "survived"), "integer")}
+"""Columns of the table of operators."""
 DISTINCTIVE = 12
 """Characters of a line that does not stand elsewhere by chance."""
 
@@ -50,6 +61,7 @@ def audit_tasks(
     auditing: Annotated[Auditing, At("task_audit.auditing")],
     running: Annotated[Running, At("task_audit.running")],
     seed: Seed = 0,
+    where_possible: bool = False,
 ) -> None:
     """Audit the tasks of real code: bugs in functions of installed packages, whose examples are the tests.
 
@@ -62,16 +74,22 @@ def audit_tasks(
     counts
         Tasks by verdict: noop_pass, gold_fail, flaky, unsafe (deleting the function or the test passes, or a loop, or
         the solution lies in reach) and ok.
+    where_possible
+        On a machine without a sandbox, audit nothing and write tables without tasks.
     """
     import pandas as pd
 
-    drawn = draw_tasks(auditing.number, auditing.per_function, seed)
+    modules: Sequence[str] = MODULES
+    if where_possible and (missing := no_sandbox()):
+        logging.warning("no task is audited: %s", missing)
+        modules = ()
+    drawn = draw_tasks(auditing.number, auditing.per_function, seed, modules) if modules else []
     rows = audit([real_task(task) for task in drawn], auditing.repeats, running)
     total = Counter(rows["verdict"])
     found = pd.DataFrame({"verdict": VERDICTS, "tasks": [total[verdict] for verdict in VERDICTS]})
     logging.info("tasks: %s", ", ".join(f"n_{row.verdict} {row.tasks}" for row in found.itertuples()))
     write_table(rows, tasks)
-    write_table(operator_yield(auditing.mutants, seed), operators)
+    write_table(operator_yield(auditing.mutants, seed, modules), operators)
     write_table(found, counts)
 
 
@@ -81,9 +99,8 @@ def audit(tasks: Sequence[RealTask], repeats: int, running: Running) -> pd.DataF
 
     cells = [_cells(task, repeats) for task in tasks]
     ran = iter(run_cells({}, [cell for part in cells for cell in part], running))
-    return pd.DataFrame(
-        [_row(task, repeats, [*islice(ran, len(part))]) for task, part in zip(tasks, cells, strict=True)]
-    )
+    rows = [_row(task, repeats, [*islice(ran, len(part))]) for task, part in zip(tasks, cells, strict=True)]
+    return pd.DataFrame(rows, columns=[*TASKS])
 
 
 def _cells(task: RealTask, repeats: int) -> list[Cell]:
@@ -159,20 +176,20 @@ def in_reach(task: RealTask) -> bool:
     return any(len(line) >= DISTINCTIVE and line in text for line in added for text in others)
 
 
-def operator_yield(most: int, seed: int) -> pd.DataFrame:
-    """For each operator, its mutants, at most so many of each function of the packages, and how many of them the
-    examples catch."""
+def operator_yield(most: int, seed: int, modules: Sequence[str] = MODULES) -> pd.DataFrame:
+    """For each operator, its mutants, at most so many of each function of the modules, how many of them the examples
+    catch, and how many survive."""
     import numpy as np
     import pandas as pd
 
     rng = np.random.default_rng(seed)
     made = []
-    for function in (one for module in MODULES for one in functions(module)):
+    for function in (one for module in modules for one in functions(module)):
         found = mutants(function.source)
         chosen = sorted(rng.permutation(len(found))[:most].tolist())
         made += [(found[place].operator, function, found[place].source) for place in chosen]
     verdicts = judge([(function, source) for _, function, source in made])
     total = Counter(operator for operator, _, _ in made)
     caught = Counter(operator for (operator, _, _), passes in zip(made, verdicts, strict=True) if not all(passes))
-    rows = [(name, total[name], caught[name], caught[name] / max(total[name], 1)) for name in OPERATORS]
-    return pd.DataFrame(rows, columns=["operator", "mutants", "caught", "share"])
+    rows = [(name, total[name], caught[name], total[name] - caught[name]) for name in OPERATORS]
+    return pd.DataFrame(rows, columns=[*YIELD])

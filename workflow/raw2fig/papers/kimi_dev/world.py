@@ -66,11 +66,15 @@ WRITTEN = [(a, b) for a in range(3) for b in range(3)]
 POSSIBLE = _points(WRITTEN)
 SMALLEST, LARGEST = -6, 12
 """Whole numbers that a test can have."""
-REWARDED = _points([(a, b) for a, b in ((7, 5), (5, 8), (9, 6), (6, 6), (8, 9), (5, 5), (-2, 7), (7, -3), (-4, -1),
-                                        (-1, -5), (0, 6), (6, 0), (-3, 0), (0, -2), (11, 2), (2, 12))])  # fmt: skip
+CHOSEN = [(7, 5), (5, 8), (9, 6), (6, 6), (8, 9), (5, 5), (-2, 7), (7, -3), (-4, -1), (-1, -5), (0, 6), (6, 0), (-3, 0),
+          (0, -2), (11, 2), (2, 12)]  # fmt: skip
+REWARDED = _points(CHOSEN)
 """The hidden tests that reward a patch."""
-SCORED = _points([(a, b) for a in range(-9, 15, 2) for b in range(-8, 16, 2)])
-"""The hidden tests that evaluate one: a grid of other points."""
+SCORED = _points([(a, b) for a in range(-6, 8) for b in range(-6, 8) if (a, b) not in CHOSEN])
+"""The hidden tests that evaluate one: all other points of a dense grid, with equal arguments, zeros, and odd and even
+numbers in both places."""
+HIDDEN = Points(*map(np.concatenate, zip(REWARDED, SCORED, strict=True)))
+"""Both, first those that reward."""
 
 
 class Task(NamedTuple):
@@ -143,12 +147,14 @@ def same(one: Function, other: Function, points: Points) -> bool:
 
 
 def draw_bug(pick: Pick, function: Function, world: World) -> tuple[int, Function] | None:
-    """A line and a mutant of it that the tests notice; None if three draws give none."""
+    """A line and a mutant of it that both sets of hidden tests notice; None if three draws give none."""
+    right = values(function, *HIDDEN)
     for _ in range(3):
         line = pick(len(function.terms))
         choices = mutants(function, line, world)
         bug = choices[pick(len(choices))]
-        if not same(bug, function, REWARDED):
+        differs = values(bug, *HIDDEN) != right
+        if differs[: len(REWARDED.a)].any() and differs[len(REWARDED.a) :].any():
             return line, bug
     return None
 
