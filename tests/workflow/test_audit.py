@@ -31,6 +31,9 @@ def test_every_replicate_of_a_paper_is_another_one_and_nothing_else_changes(
     assert {place for place in before if before[place] != after[place]} == {("replicates",)}
     assert len(after["replicates",]) == len(before["replicates",])
     assert not set(after["replicates",]) & set(before["replicates",])
+    # nor is it one in which settings were searched
+    searched = [number for place in before if place[-1] == "search_replicates" for number in before[place]]
+    assert not set(after["replicates",]) & set(searched)
 
 
 @pytest.mark.parametrize("paper", sorted(papers()))

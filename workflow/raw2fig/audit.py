@@ -23,8 +23,9 @@ from raw2fig.errors import InputError, nearest
 from raw2fig.report.audit import DEFECT, audit, differences
 from raw2fig.stages import snakemake
 
-SHIFT = 1000
-"""Added to the number of every replicate: more than any configuration has replicates."""
+SHIFT = 10_000
+"""Added to the number of every replicate: more than any number of a replicate that results or searches of learning rates
+have."""
 REPLICATES, PROCESSOR = Path("build/audit"), Path("build/processor")
 """Folders of second runs over other replicates, and on another processor."""
 OTHER_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default"}
