@@ -24,8 +24,7 @@ from raw2fig.report.audit import DEFECT, audit, differences
 from raw2fig.stages import snakemake
 
 SHIFT = 10_000
-"""Added to the number of every replicate: more than any number of a replicate that results or searches of learning rates
-have."""
+"""Added to the number of every replicate: more than any number that a replicate of results or of a search has."""
 REPLICATES, PROCESSOR = Path("build/audit"), Path("build/processor")
 """Folders of second runs over other replicates, and on another processor."""
 OTHER_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default"}
