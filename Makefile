@@ -21,9 +21,10 @@ lint: .venv/.installed-dev
 	@$(IN_VENV) sh tests/lint_workflow.sh
 	@$(IN_VENV) mypy
 
-# A second run of a paper over other replicates, and the verdicts that differ: make audit PAPER=hero
+# A second run of papers over other replicates, and the verdicts that differ: make audit PAPER="hero c2s". ARGS="--scale
+# overnight" is for first runs of that scale, ARGS=--processor for another processor in place of other replicates.
 audit: .venv/.installed-run
-	@$(IN_VENV) python -m raw2fig.audit "$(PAPER)" $(ARGS)
+	@$(IN_VENV) python -m raw2fig.audit $(PAPER) $(ARGS)
 
 # How often each test that trains a model fails with other threads, processor instructions, first weights and seeds:
 # 8 rounds, at most 60 minutes (ARGS="--rounds 20 --minutes 120 tests/rl").

@@ -1,6 +1,8 @@
 """HERO: hybrid reinforcement. Stages in the order of the paper's method; raw2fig.papers.hero.plan says which runs there
 are and where their files lie."""
 
+import re
+
 from raw2fig.papers.hero import plan as hero
 
 HERO = config["hero"]

@@ -45,6 +45,17 @@ use rule coordination_play_model as coordination_play_policy with:
         player=coordination_plan.backed_by(COORDINATION, "policy"),
 
 
+if coordination_plan.packages(COORDINATION):
+
+    use rule coordination_play_model as coordination_play_packaged with:
+        input:
+            schedule="<results>/coordination/r{replicate}/data/plan-{experiment}.parquet",
+            personas="<results>/coordination/r{replicate}/data/personas.json",
+            model=coordination_plan.fetched(),
+        wildcard_constraints:
+            player=coordination_plan.names(coordination_plan.packages(COORDINATION)),
+
+
 rule coordination_qc:
     input:
         games=coordination_played("games"),
@@ -81,6 +92,22 @@ rule coordination_success:
     shell:
         "raw2fig coordination success --outcomes {input.outcomes} {params.trained} "
         "--rates {output.rates} --odds {output.odds} &> {log}"
+
+
+rule coordination_moves:
+    input:
+        games=coordination_plan.games(COORDINATION, "games", coordination_plan.compared(COORDINATION)),
+        outcomes=coordination_plan.games(COORDINATION, "outcomes", coordination_plan.compared(COORDINATION)),
+    output:
+        table="<results>/coordination/evals/moves.parquet",
+    log:
+        "<results>/coordination/logs/moves.log",
+    resources:
+        **resources_for(config, "light", "coordination_moves"),
+    params:
+        code=step_digest("coordination", "moves"),
+    shell:
+        "raw2fig coordination moves --games {input.games} --outcomes {input.outcomes} --table {output.table} &> {log}"
 
 
 COORDINATION_GAMES = coordination_plan.games(COORDINATION, "games", COORDINATION_EXPERIMENTS)

@@ -11,6 +11,7 @@ COORDINATION_SHARES = f"{COORDINATION_EVALS}/differentiation.csv"
 COORDINATION_ODDS = coordination_plan.over_all(coordination_plan.sweeps(COORDINATION), "odds.csv")
 COORDINATION_SWEPT = coordination_plan.over_all(coordination_plan.sweeps(COORDINATION), "rates.csv")
 COORDINATION_POOLED = f"{COORDINATION_EVALS}/pooled.parquet"
+COORDINATION_MOVES = f"{COORDINATION_EVALS}/moves.parquet"
 COORDINATION_EFFECTS = {name: f"{COORDINATION_EVALS}/{name}.parquet" for name in ("regression", "mediation")}
 
 figure("coordination", "calibration", calibration=COORDINATION_CALIBRATED)
@@ -35,6 +36,7 @@ figure(
 )
 figure("coordination", "early", early=COORDINATION_EARLY, model=COORDINATION_MAIN)
 figure("coordination", "sweep", rates=COORDINATION_SWEPT, odds=COORDINATION_ODDS)
+figure("coordination", "feedback", moves=COORDINATION_MOVES, trained=COORDINATION_TRAINED)
 figure("coordination", "pvalues", criteria=COORDINATION_CRITERIA, model=COORDINATION_MAIN)
 table(
     "coordination",
@@ -56,6 +58,7 @@ claims(
     reports=coordination_plan.in_all(COORDINATION, coordination_plan.evaluated(COORDINATION_EXPERIMENTS, "qc.json")),
     **COORDINATION_EFFECTS,
     planted=f"{COORDINATION_EVALS}/planted.csv",
+    moves=COORDINATION_MOVES,
     roles=COORDINATION["roles"],
     trained=COORDINATION_TRAINED,
     language=coordination_plan.language(COORDINATION),

@@ -11,7 +11,7 @@ rule hero_evaluate:
     log:
         "<results>/hero/r{replicate}/logs/evaluate-{policies}.log",
     wildcard_constraints:
-        policies="|".join(hero.EVALUATED),
+        policies="|".join([*map(re.escape, hero.widths(HERO)), *hero.EVALUATED]),
     threads: threads_for(config, "generate", "hero_evaluate")
     resources:
         **resources_for(config, "generate", "hero_evaluate"),
@@ -86,4 +86,4 @@ if hero.has_benchmark(HERO):
     TARGETS["evals"] += ["<results>/hero/tables/verifiers.csv"]
 
 
-TARGETS["evals"] += [*hero.scores(HERO), *hero.in_each(HERO, "inertness", "verdicts")]
+TARGETS["evals"] += [*hero.scores(HERO), *hero.width_scores(HERO), *hero.in_each(HERO, "inertness", "verdicts")]

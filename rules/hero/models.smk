@@ -171,4 +171,23 @@ if hero.noisy(HERO):
             **hero_training(hero.noisy(HERO), HERO_REWARD_MODELS[1:], HERO["train"]["alpha"]["hard"]),
 
 
-TARGETS["models"] += [run.log for run in hero.trained(HERO)]
+if hero.widths(HERO):
+
+    use rule hero_train as hero_train_widths with:
+        input:
+            base=hero.start(HERO),
+            reward_models=hero.reward_model(HERO, HERO_COMPARED),
+            problems="<results>/hero/r{replicate}/data/{regime}.parquet",
+        output:
+            models=directory(hero.of_width(HERO)),
+            logs=f"{hero.of_width(HERO)}.json",
+        log:
+            "<results>/hero/r{replicate}/logs/train-{regime}-alpha-{alpha}.log",
+        wildcard_constraints:
+            regime="|".join(hero.REGIMES),
+            alpha=r"[0-9.]+",
+        params:
+            **hero_training([f"hero-none-{HERO_COMPARED}"], HERO_COMPARED, lambda wildcards: wildcards.alpha),
+
+
+TARGETS["models"] += [*(run.log for run in hero.trained(HERO)), *hero.width_logs(HERO)]

@@ -1,6 +1,7 @@
 """HERO, results: what its figures, its tables and its claims are made of."""
 
 HERO_SCORES = hero.scores(HERO)
+HERO_WIDTHS = hero.width_scores(HERO)
 HERO_LOGS = [run.log for run in hero.trained(HERO)]
 HERO_ROLLOUTS = hero.rollouts(HERO)
 HERO_INERTNESS = hero.in_each(HERO, "inertness")
@@ -38,12 +39,14 @@ if hero.noisy(HERO):
             for noise in HERO_REWARD_MODELS
         ],
     )
+table("hero", "alphas", scores=HERO_SCORES, widths=HERO_WIDTHS, reward_model=HERO_COMPARED)
 claims(
     "hero",
     scores=HERO_SCORES,
     logs=HERO_LOGS,
     rollouts=HERO_ROLLOUTS,
     inertness=HERO_INERTNESS,
+    widths=HERO_WIDTHS,
     starts=hero.start_logs(HERO),
     reward_model=HERO_COMPARED,
     **HERO_LADDERS,

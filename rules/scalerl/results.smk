@@ -17,8 +17,8 @@ for name, arms in scalerl.FORECASTS.items():
         forecasts=SCALERL_AHEAD,
         arms=list(arms),
     )
-for name in scalerl.COMPARED:
-    figure("scalerl", name, drawn_by="arms", figures="config/scalerl/figures.yaml", panels=name, **SCALERL_RUNS)
+for name in scalerl.compared(SCALERL):
+    figure("scalerl", name, drawn_by="arms", figures=scalerl.FIGURES, panels=name, **SCALERL_RUNS)
 figure(
     "scalerl",
     "leave_one_out",

@@ -22,6 +22,8 @@ PUBLISHED = ROOT / "config/published/coordination.yaml"
 CONDITIONS = ("plain", "persona", "tom")
 VARIANTS = ("main", "redundancy=mmi", "estimator=plugin", "bins=3")
 LANGUAGE = {"C1", "C1b", "C2", "C5", "C6", "C7", "C9"}
+LOW = {"L1", "L2", "L3", "L4", "L5"}
+"""Claims on a released model of low capacity."""
 
 
 def planted_tests(excess: float, p: float, tom: float = 0.0, groups: int = 40) -> pd.DataFrame:
@@ -77,6 +79,7 @@ def outcomes(rates: dict[tuple[str, str], float], games: int = 200) -> pd.DataFr
 
 SUCCESS = {("rules", c): 0.5 for c in CONDITIONS}
 SUCCESS |= {("l", "plain"): 0.4, ("l", "persona"): 0.4, ("l", "tom"): 0.8}
+SUCCESS |= {("low", "plain"): 0.11, ("low", "persona"): 0.14, ("low", "tom"): 0.03}
 SUCCESS |= {("s", "plain"): 0.3, ("s", "persona"): 0.3, ("s", "tom"): 0.1}
 AS_PUBLISHED = {
     ("sync", "column", "capacity", 20): 0.02,
@@ -108,12 +111,22 @@ def decided(folder: Path, scale: str = "laptop", **changed: Any) -> dict[str, di
         "outcomes.parquet": outcomes(changed.get("success", SUCCESS)),
     }
     differ = [
-        {"game": f"{c}-{i}", "condition": c, "model": "rules", "differentiated": True, "differentiated_robust": i < n}
+        {"game": f"{m}-{c}-{i}", "condition": c, "model": m, "differentiated": True, "differentiated_robust": i < n}
         | {"replicate": 0, "plain_p_intercept_naive": 0.5, "plain_p_slope_naive": 0.5, "p_ends": 0.5}
+        for m in ("rules", "low")
         for c, n in zip(CONDITIONS, (5, 20, 38), strict=True)
         for i in range(40)
     ]
     tables["differentiation.parquet"] = pd.DataFrame(differ)
+    turned, followed = changed.get("moves", (0.7, 0.3))
+    moved = [
+        {"replicate": 0, "game": f"{m}-{c}-{i}", "condition": c, "model": m}
+        | {"turned": turned + 0.01 * (i % 3), "followed": followed + 0.01 * (i % 3)}
+        for m in ("rules", "low")
+        for c in CONDITIONS
+        for i in range(20)
+    ]
+    tables["moves.parquet"] = pd.DataFrame(moved)
     effect = {"model": "rules", "horizon": 10, "low": 0.05, "high": 0.4, "p": 0.01, "n": 500, "note": ""}
     tables["regression.parquet"] = pd.DataFrame([{**effect, "term": "interaction", "beta": 0.24}])
     tables["mediation.parquet"] = pd.DataFrame([{**effect, "method": "simulation", "effect": "acme", "estimate": 0.1}])
@@ -131,11 +144,17 @@ def decided(folder: Path, scale: str = "laptop", **changed: Any) -> dict[str, di
     given: dict[str, object] = {"published": PUBLISHED, "criteria": "criteria.parquet", "pooled": "pooled.parquet"}
     given |= {"calibration": "calibration.csv", "differentiation": "differentiation.parquet"}
     given |= {"outcomes": "outcomes.parquet", "reports": "qc.json", "regression": "regression.parquet"}
-    given |= {"mediation": "mediation.parquet", "planted": "planted.csv", "claims": "claims.json"}
+    given |= {
+        "moves": "moves.parquet",
+        "mediation": "mediation.parquet",
+        "planted": "planted.csv",
+        "claims": "claims.json",
+    }
     words = [word for name, value in given.items() for word in (f"--{name}", folder / str(value))]
     words += ["--odds", folder / "sizes.csv", folder / "heats.csv", "--main", "rules", "--larger", "l"]
     words += ["--smaller", "s", "--looping", "q", "--scale", scale]
     words += ["--language"] if scale == "paper" else ["--trained", "l", "s"]
+    words += ["--lowest", changed.get("lowest", "low" if scale == "paper" else "none")]
     assert call("claims", *words) == 0
     return {entry["id"]: entry for entry in read_claims(folder / "claims.json")["claims"]}
 
@@ -147,7 +166,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
 
 
 def test_no_claim_on_language_models_is_decided_without_one(laptop: dict[str, dict[str, Any]], tmp_path: Path) -> None:
-    assert {name for name, entry in laptop.items() if entry["verdict"] == "out of scale"} == LANGUAGE
+    assert {name for name, entry in laptop.items() if entry["verdict"] == "out of scale"} == LANGUAGE | LOW
     assert "out of scale" not in {entry["verdict"] for entry in decided(tmp_path, "paper").values()}
 
 
@@ -187,6 +206,27 @@ def test_what_decides_a_claim(
 ) -> None:
     assert laptop[claim]["verdict"] != verdict
     assert decided(tmp_path, **changed)[claim]["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("changed", "claim"),
+    [
+        ({"success": SUCCESS | {("low", "persona"): 0.9}}, "L1"),
+        ({"success": SUCCESS | {("low", "tom"): 0.3}}, "L2"),
+        ({"moves": (0.3, 0.3)}, "L3"),
+        ({"moves": (0.7, 0.7)}, "L4"),
+    ],
+)
+def test_a_model_of_low_capacity_is_judged_by_its_own_games(
+    changed: dict[str, Any], claim: str, tmp_path: Path
+) -> None:
+    """It needs no larger language model, and what it does decides no other claim."""
+    usual = decided(tmp_path, lowest="low")
+    assert {name: usual[name]["verdict"] for name in sorted(LOW)} == dict.fromkeys(sorted(LOW), "reproduced")
+    assert {name for name, entry in usual.items() if entry["verdict"] == "out of scale"} == LANGUAGE
+    other = decided(tmp_path, lowest="low", **changed)
+    assert {name for name in usual if other[name]["verdict"] != usual[name]["verdict"]} == {claim}
+    assert other[claim]["verdict"] == "not reproduced"
 
 
 def test_a_gain_of_others_is_over_games_and_an_interplay_that_of_the_gains() -> None:

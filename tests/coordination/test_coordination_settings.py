@@ -127,6 +127,27 @@ def test_the_design_of_the_papers_run() -> None:
     assert {"smoke", "gpu"} == {name for name in ("smoke", "gpu") if section(name)}
 
 
+def test_a_packaged_model_plays_overnight_from_one_folder_for_all_replicates() -> None:
+    night = section("overnight")
+    assert list(plan.packages(night)) == ["smollm2"]
+    assert set(plan.packages(night)["smollm2"]) == {"package", "sha256"}
+    assert plan.fetched("smollm2") == "<results>/coordination/models/smollm2"
+    # no rule plays it without that folder
+    assert plan.backed_by(night, "model") == "(?!)"
+    flags = plan.player(night, "smollm2", "pretrained", "0", plan.fetched("smollm2"), "made", 3)
+    assert (flags["source"], flags["opening"]) == (plan.fetched("smollm2"), "FINAL GUESS:")
+    games = night["experiments"]["pretrained"]["cells"]["games"] * len(night["replicates"])
+    assert games >= 20
+    assert night["roles"]["lowest"] == "smollm2"
+
+
+@pytest.mark.parametrize("given", [{"backend": "model"}, {"backend": "rules", "package": "a==1"}])
+def test_a_player_has_one_source(given: dict[str, Any], laptop: dict[str, Any]) -> None:
+    changed = laptop | {"players": laptop["players"] | {"new": given}}
+    with pytest.raises(InputError, match=r"coordination.players.new.source: is None.*; expected one of the two"):
+        read(Settings, changed, "coordination")
+
+
 def test_a_policy_is_played_from_its_folder_and_keeps_no_replies(laptop: dict[str, Any]) -> None:
     found = plan.player(laptop, "small", "policies", "0", "models/small", "made", 0)
     assert found == {"backend": "policy", "source": "models/small"}
@@ -145,6 +166,8 @@ def test_a_policy_is_played_from_its_folder_and_keeps_no_replies(laptop: dict[st
         ("policy", "train_policy", {"train-policy"}),
         ("backends.endpoint", "load_endpoint", {"play"}),
         ("claims", "recovered", {"claims"}),
+        ("low_capacity", "mean_share", {"claims"}),
+        ("moves", "shares_of", {"moves", "claims", "fig-feedback"}),
     ],
 )
 def test_an_edit_restales_its_step_and_no_other(

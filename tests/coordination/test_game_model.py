@@ -18,7 +18,7 @@ def requests(number: int, prompt: str = PROMPT, temperature: float = 1.0) -> lis
 
 
 def generation(batch: int) -> Generation:
-    return Generation(revision=None, engine="sampler", batch=batch)
+    return Generation(revision=None, engine="sampler", batch=batch, opening="")
 
 
 def replies(respond: Respond, asked: list[Request]) -> list[object]:
@@ -43,6 +43,17 @@ def test_a_reply_that_is_cut_says_so_and_tokens_are_counted(base: Path) -> None:
     assert (found.loc[found["finish_reason"] == "length", "tokens_out"] == 6).all()
     assert (found["tokens_out"] <= 6).all()
     assert set(found["tokens_in"]) == {4}
+
+
+def test_a_reply_goes_on_from_its_opening(base: Path) -> None:
+    """Without a chat template the opening is the line below the prompt, and what is said so is a part of the reply."""
+    opened = load_model(str(base), generation(8).model_copy(update={"opening": "G1 G2"}), 6)
+    asked = requests(6)
+    below = [request._replace(prompt=f"{request.prompt}\nG1 G2") for request in asked]
+    plain = pd.DataFrame(replies(load_model(str(base), generation(8), 6), below))
+    found = pd.DataFrame(replies(opened, asked))
+    assert found["text"].tolist() == ("G1 G2" + plain["text"]).tolist()
+    assert found["tokens_out"].tolist() == plain["tokens_out"].tolist()
 
 
 def test_games_by_a_model_folder(base: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from raw2fig.papers.hero.train import parse_run
 LAPTOP, NOISY, PAPER = section(), section("gpu"), section("paper")
 ARMS = ("verifier_only", "rm_only", "naive", "hero")
 JUDGE = "AceMath-7B-RM"
-REPLICATES = (0, 1, 2)
+REPLICATES = tuple(range(4))
 
 
 def test_reward_models() -> None:
@@ -82,12 +82,24 @@ def test_every_policy_is_evaluated_once_with_its_name(settings: dict[str, Any]) 
         assert plan.policies(settings, "hard", str(replicate)) == parts[-1]
 
 
+def test_other_widths_are_trained_and_evaluated_by_themselves() -> None:
+    settings = {**LAPTOP, "alphas": {"easy": [0.1, 0.2], "mixed": [0.05]}}
+    assert plan.widths(settings) == ["easy-alpha-0.1", "easy-alpha-0.2", "mixed-alpha-0.05"]
+    model = "<results>/hero/r1/models/rl/mixed-alpha-0.05/hero-none-0"
+    assert plan.policies(settings, "mixed-alpha-0.05", "1") == {"mixed-alpha-0.05/hero-none-0": model}
+    assert f"{model}.json" in plan.width_logs(settings)
+    assert "<results>/hero/r1/evals/scores-mixed-alpha-0.05.parquet" in plan.width_scores(settings)
+    # the comparison does not see them
+    assert (plan.trained(settings), plan.scores(settings)) == (plan.trained(LAPTOP), plan.scores(LAPTOP))
+    assert plan.widths(LAPTOP) == plan.width_scores(LAPTOP) == []
+
+
 def test_files_of_the_evaluation() -> None:
     evals = [f"<results>/hero/r{replicate}/evals" for replicate in REPLICATES]
     names = ("start", "easy", "mixed", "hard")
     assert plan.scores(LAPTOP) == [f"{folder}/scores-{name}.parquet" for folder in evals for name in names]
     assert plan.rollouts(LAPTOP) == [f"{folder}/rollouts-0.parquet" for folder in evals]
-    assert plan.rollouts(PAPER) == [f"{folder}/rollouts-{JUDGE}.parquet" for folder in evals]
+    assert plan.rollouts(PAPER) == [f"{folder}/rollouts-{JUDGE}.parquet" for folder in evals[:3]]
 
 
 def test_the_benchmark_is_there_where_it_has_a_source() -> None:

@@ -32,6 +32,7 @@ from raw2fig.papers.hero.results import (
 from raw2fig.papers.hero.shaping import Shaping
 from raw2fig.papers.hero.train import Run, parse_run
 from raw2fig.papers.hero.verifier_study import verifier_study_rollouts
+from raw2fig.papers.hero.widths import table_alphas
 from raw2fig.stats import Estimate
 from raw2fig.step import run_step
 from raw2fig.tables import read_tables, rows_where
@@ -166,9 +167,9 @@ def said(found: dict[str, dict[str, Any]], verdict: str) -> list[str]:
 def test_claims_on_the_hard_set_and_under_group_scale_read_their_own_cells(tmp_path: Path) -> None:
     found = verdicts(world(tmp_path, GAINS))
     assert said(found, "reproduced") == ["H1c", "H2", "H3", "H4g", "H6", "H8", "H9", "H13"]
-    assert said(found, "not reproduced") == ["H4", "H5", "H7", "H10", "H11"]
+    assert said(found, "not reproduced") == ["H4", "H5", "H7", "H10", "H11", "H16"]
     assert said(found, "not configured") == ["H1", "H1b"]
-    assert said(found, "out of scale") == ["H12", "H14", "H15", "H16", "H17"]
+    assert said(found, "out of scale") == ["H12", "H14", "H15", "H17"]
     for name, value, n in (("H4", -0.8 / 6, PROMPTS), ("H6", 0.2, PROMPTS), ("H10", -0.1, PROMPTS), ("H3", 0.99, 10)):
         estimate = found[name]["estimate"]
         assert estimate["value"] == pytest.approx(value, abs=0.01)
@@ -193,9 +194,42 @@ def test_a_better_reward_model_is_one_of_cleaner_labels(tmp_path: Path) -> None:
     assert found["verdict"] == "not reproduced"
 
 
+@pytest.mark.parametrize(("mixed", "verdict"), [(0.1, "reproduced"), (-0.1, "not reproduced")])
+def test_the_published_width_must_be_the_best_one_on_both_sets(tmp_path: Path, mixed: float, verdict: str) -> None:
+    """Other widths lack 0.05 of true answers on the easy set, and `mixed` on the mixed one."""
+    given = world(tmp_path, GAINS)
+    frame = pd.read_parquet(tmp_path / "scores.parquet")
+    others = []
+    for regime, alpha, lost in (("easy", "0.1", 0.05), ("easy", "0.2", 0.05), ("mixed", "0.2", mixed)):
+        path = tmp_path / f"scores-{regime}-alpha-{alpha}.parquet"
+        mine = frame[(frame["regime"] == regime) & (frame["run"] == "hero-none-0")]
+        mine.assign(regime=f"{regime}-alpha-{alpha}", truth=mine["truth"] - lost).to_parquet(path)
+        others.append(path)
+    found = verdicts({**given, "widths": others})
+    assert found["H17"]["verdict"] == verdict
+    assert [(part["name"], round(part["estimate"]["value"], 6)) for part in found["H17"]["parts"]] == [
+        ("easy over 0.1", 0.05),
+        ("easy over 0.2", 0.05),
+        ("mixed over 0.2", mixed),
+    ]
+    # no other claim takes notice of them
+    assert {name: claim for name, claim in found.items() if name != "H17"} == {
+        name: claim for name, claim in verdicts(given).items() if name != "H17"
+    }
+    table = table_alphas(scores=given["scores"], widths=others, reward_model="0").rows
+    assert table[["regime", "alpha"]].apply(tuple, axis=1).tolist() == [
+        ("easy", "of the comparison"),
+        ("mixed", "of the comparison"),
+        ("easy", "0.1"),
+        ("easy", "0.2"),
+        ("mixed", "0.2"),
+    ]
+    assert table["value"][0] - table["value"][2] == pytest.approx(0.05)
+
+
 def test_claims_over_all_sets_read_theirs(tmp_path: Path) -> None:
     found = verdicts(world(tmp_path, CONTRARY, ranks=-1, starved=False))
-    assert said(found, "reproduced") == ["H1c", "H4", "H5", "H7", "H9", "H10", "H11"]
+    assert said(found, "reproduced") == ["H1c", "H4", "H5", "H7", "H9", "H10", "H11", "H16"]
     assert said(found, "not reproduced") == ["H2", "H3", "H4g", "H6", "H8", "H13"]
     parts = {name: [part["verdict"] for part in found[name]["parts"]] for name in ("H2", "H3", "H8")}
     assert parts["H2"] == ["not reproduced"] * 2
@@ -233,7 +267,7 @@ def test_where_a_cold_start_fell_short_only_what_does_not_rest_on_it_is_decided(
         "the cold start of replicate 1 reached 0.31 of the target 0.4; "
         "the cold start of replicate 2 reached 0.05 of the target 0.4"
     )
-    unmoved = ("H1", "H1b", "H1c", "H9", "H14", "H15", "H16", "H17")
+    unmoved = ("H1", "H1b", "H1c", "H9", "H14", "H15")
     for name, claim in found.items():
         if name in unmoved:
             assert claim == before[name]

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from raw2fig.claims import Absent, load_published, published_numbers, read_claims
+from raw2fig.config import load
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl import claims as said
 from raw2fig.papers.scalerl.compare import first_gain, gain, mean_gain, shared
@@ -186,7 +188,7 @@ def test_arms_are_paired_by_replicate() -> None:
     """By hand: replicates differ by 0.3, of which nothing is left in the differences of two arms."""
     a = {0: [0.3, 0.45, 0.6], 64: [0.4, 0.5, 0.6], 128: [0.5, 0.6, 0.8]}
     b = {0: [0.3, 0.45, 0.6], 64: [0.41, 0.52, 0.63], 128: [0.54, 0.65, 0.86], 256: [0.9, 0.9, 0.9]}
-    points = points_of({"a": a, "b": b})
+    points = points_of({"a": a, "b": b, "late": {512: [0.9, 0.9, 0.9]}})
     assert shared(points, ["a", "b"]) == [64, 128]
     last = gain(points, "a", "b")
     # differences 0.04, 0.05, 0.06: deviation 0.01, t = 4.303 for two degrees of freedom
@@ -198,6 +200,8 @@ def test_arms_are_paired_by_replicate() -> None:
     assert mean_gain(points, "a", "b").value == pytest.approx(0.035)
     assert gain(points, "b", "a").value == pytest.approx(-0.05)
     with pytest.raises(InputError, match="no policy after equally many rollouts"):
+        gain(points, "a", "late")
+    with pytest.raises(Absent, match=r"^not trained at this scale: c$"):
         gain(points, "a", "c")
     with pytest.raises(InputError, match="2 have one of two values"):
         gain(points[(points["arm"] == "a") | (points["replicate"] < 2)], "a", "b")
@@ -249,14 +253,14 @@ def test_a_part_with_no_group_left_grows_and_is_reduced() -> None:
 
 
 def test_a_filter_is_not_judged_by_gradients_that_are_clipped() -> None:
-    log = log_of(["scalerl", "loo-batch", "dapo"])
-    assert said.clipped(log, ("scalerl", "loo-batch"), 1.0) is None
+    log, arms = log_of(["scalerl", "loo-batch", "dapo"]), ("scalerl", "loo-batch")
+    said.check_clipping(log, arms, 1.0)
     long = log.assign(grad_norm=np.where((log["arm"] == "dapo") | (log["replicate"] == 0), 2.0, 1.0))
-    assert said.clipped(long, ("scalerl", "loo-batch"), 1.0) is None
+    said.check_clipping(long, arms, 1.0)
     long.loc[long["rollouts"] > 64, "grad_norm"] = 2.0
-    told = str(said.clipped(long, ("scalerl", "loo-batch"), 1.0))
-    assert told.startswith("99% of the gradients are clipped, which undoes what tells the arms apart")
-    assert said.clipped(long, ("scalerl", "loo-batch"), 0.0) is None  # nothing is clipped
+    with pytest.raises(Absent, match=r"^99% of the gradients are clipped, which undoes what tells the arms apart"):
+        said.check_clipping(long, arms, 1.0)
+    said.check_clipping(long, arms, 0.0)  # nothing is clipped
 
 
 @pytest.mark.parametrize("told", [4, 3])
@@ -307,10 +311,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _budgets() -> dict[str, dict[str, list[str]]]:
-    from raw2fig.config import load
+def plan_section() -> dict[str, Any]:
+    """The section of the laptop."""
+    return load([ROOT / "config/config.yaml"])["scalerl"]
 
-    return load([ROOT / "config/config.yaml"])["scalerl"]["budgets"]
+
+def _budgets() -> dict[str, dict[str, list[str]]]:
+    return plan_section()["budgets"]
 
 
 def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path, tmp_path: Path) -> None:
@@ -343,6 +350,28 @@ def test_every_claim_is_decided_and_arms_that_are_alike_surpass_none(study: Path
         assert told in entries["S6"]["measured"]
         assert entries["S20"]["verdict"] == "out of scale"
     assert {entry["verdict"] for entry in entries.values()} == {"inconclusive", "out of scale"}
+
+
+def test_claims_on_arms_that_are_not_trained_are_out_of_scale_and_figures_say_so(study: Path, tmp_path: Path) -> None:
+    skipped = plan_section()["skipped"]
+    tables = {name: tmp_path / f"{name}.parquet" for name in ("runs", "updates")}
+    for name, path in tables.items():
+        whole = pd.read_parquet(study / f"{name}.parquet")
+        whole[~whole["arm"].isin(skipped)].to_parquet(path)
+    fitted = {"fits": study / "fits-all.parquet", "half": study / "fits-half.parquet"}
+    given = {**tables, **fitted, "forecasts": study / "forecasts-half.parquet", "warm_starts": None}
+    house = {"published": PUBLISHED, "scale": "laptop", "claims": tmp_path / "claims.json"}
+    run_step(said.measurements, given | house | {"budget": 2048, "max_grad_norm": 1.0})
+    entries = {entry["id"]: entry for entry in read_claims(tmp_path / "claims.json")["claims"]}
+    never = {"S20", "S22"}
+    absent = {name for name, entry in entries.items() if entry["verdict"] == "out of scale"} - never
+    assert absent == {"S10", "S11", "S12", "S13", "S14", "S16"}
+    assert entries["S13"]["measured"] == "not trained at this scale: loo-batch"
+    drawing = fig_arms(figures=ROOT / "config/scalerl/figures.yaml", panels="asynchrony", **tables)
+    assert "not trained at this scale: dapo-on, scalerl-k1, scalerl-k4" in drawing.intervals
+    assert set(drawing.plotted["arm"]) == {"dapo", "magistral", "scalerl"}
+    with pytest.raises(InputError, match="has too few arms of figure clips"):
+        fig_arms(figures=ROOT / "config/scalerl/figures.yaml", panels="clips", **tables)
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,8 @@ SHA = "a" * 64
         ("base.warm_start.policy.target", 1.0, "base.warm_start.policy.target: is 1.0; expected less than 1"),
         ("base.source", "hub", "base.model: is null; expected a model, with the source hub"),
         ("base", {"source": "path", "model": "config/config.yaml"}, "base.model: is 'config/config.yaml'; expected an"),
+        ("skipped", ["clip-0.5"], "skipped.0: config/scalerl/arms.yaml: has no arm 'clip-0.5'; expected 'clip-0.05'"),
+        ("skipped", ["dapo"], "skipped.0: is 'dapo'; expected an arm that no forecast is drawn for"),
         ("arms", ["config/scalerl"], "arms.0: is 'config/scalerl'; expected a file"),
         ("arms", ["nowhere.yaml"], "arms.0: is 'nowhere.yaml'; expected an existing file"),
         ("shared.loss", "clap", "shared.loss: is 'clap'; expected one of clip"),
@@ -111,28 +113,40 @@ def test_a_mistake_in_an_arm_is_refused_before_a_run(tmp_path: Path) -> None:
         assert told in str(refused.value)
 
 
-@pytest.mark.parametrize("scale", ["config", "smoke", "gpu", "paper"])
+@pytest.mark.parametrize("scale", ["config", "smoke", "overnight", "gpu", "paper"])
 def test_the_shipped_scales_can_run_and_have_their_figures(scale: str) -> None:
     values = read(Settings, section(scale), "scalerl").model_dump()
     arms = plan.arms(values)
     assert {arm for drawn in plan.FORECASTS.values() for arm in drawn} <= set(arms)
-    assert set(plan.COMPARED) == set(load([ROOT / "config/scalerl/figures.yaml"]))
+    every = set(load([ROOT / "config/scalerl/figures.yaml"]))
+    left_out = {"averages", "clips"} if values["skipped"] else set()
+    assert set(plan.compared(values)) == every - left_out
     captions = {path.stem for path in (ROOT / "workflow/report/scalerl").glob("*.rst")}
-    assert captions == {*plan.COMPARED, *plan.FORECASTS, "leave_one_out", "replicates", "parameters", "robustness"}
+    assert captions == {*every, *plan.FORECASTS, "leave_one_out", "replicates", "parameters", "robustness"}
+
+
+def test_only_the_night_trains_the_arms_that_a_laptop_skips() -> None:
+    laptop, night = section(), section("overnight")
+    assert set(plan.arms(laptop)) == set(plan.arms(night)) - set(laptop["skipped"])
+    assert len(plan.arms(night)) == 33
+    assert plan.left_out(laptop) == ["scalerl", "loo-dapo", "loo-fp32", "loo-lp", "loo-8op", "loo-npr"]
+    assert "clip-0.05" not in plan.batches(laptop)["short"]
+    without_short = laptop | {"skipped": [*laptop["skipped"], "gspo", "dapo-bf16", "long", "batch-large"]}
+    assert list(plan.batches(without_short)) == ["long", "full", "joint"]
+    # a policy after as many rollouts is the same at both scales
+    assert plan.method(laptop, "gspo") == plan.method(night, "gspo")
 
 
 def test_the_plan_of_the_laptop() -> None:
     values = section()
     assert plan.is_procedural(values)
     assert plan.is_trained(values)
-    assert len(plan.arms(values)) == 33
-    assert len(plan.models(values)) == 33 * len(values["replicates"])
+    assert len(plan.arms(values)) == 15
+    assert len(plan.models(values)) == 15 * len(values["replicates"])
     assert plan.curves(values)[-5:] == [
         f"<results>/scalerl/r2/evals/{name}.csv"
         for name in ("long-math", "full-math", "short-math", "joint-math", "joint-code")
     ]
-    assert plan.left_out(values)[:2] == ["scalerl", "loo-dapo"]
-    assert len(plan.left_out(values)) == 9
     assert plan.range_of(values, "full") == {"end": 2560}
     assert plan.parts(values) == {}
     assert plan.fetched(values) == []

@@ -14,8 +14,8 @@ from raw2fig.config import SHIPPED, load
 from raw2fig.errors import InputError
 from raw2fig.lm.models import load as load_model
 from raw2fig.papers.scalerl.evaluate import compute_of
-from raw2fig.papers.scalerl.figures_arms import read_panels
 from raw2fig.papers.scalerl.fit import Reported, fit
+from raw2fig.papers.scalerl.panels import read_panels
 from raw2fig.papers.scalerl.recipes import Lengths, Machine, Shared, method_of, recipe_of
 from raw2fig.rl.arms import read_arm
 from raw2fig.settings import read
@@ -266,7 +266,7 @@ def test_every_arm_of_the_file_is_a_recipe_with_one_optimizer() -> None:
         assert (recipe.adam_epsilon, recipe.weight_decay, recipe.warmup, recipe.max_grad_norm) == (1e-15, 0.01, 4, 1)
 
 
-@pytest.mark.parametrize("scale", ["config", "smoke", "gpu", "paper"])
+@pytest.mark.parametrize("scale", ["config", "smoke", "overnight", "gpu", "paper"])
 def test_the_budgets_name_arms_of_the_file_and_policies_that_all_replicates_have(scale: str) -> None:
     section = load([ROOT / "config/config.yaml", ROOT / f"config/{scale}.yaml"])["scalerl"]
     arms = [arm for budget in section["budgets"].values() for arm in budget["arms"]]

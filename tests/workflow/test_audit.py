@@ -31,6 +31,9 @@ def test_every_replicate_of_a_paper_is_another_one_and_nothing_else_changes(
     assert {place for place in before if before[place] != after[place]} == {("replicates",)}
     assert len(after["replicates",]) == len(before["replicates",])
     assert not set(after["replicates",]) & set(before["replicates",])
+    # nor is it one in which settings were searched
+    searched = [number for place in before if place[-1] == "search_replicates" for number in before[place]]
+    assert not set(after["replicates",]) & set(searched)
 
 
 @pytest.mark.parametrize("paper", sorted(papers()))
@@ -41,7 +44,17 @@ def test_nothing_but_the_replicates_seeds_a_paper(paper: str, monkeypatch: pytes
     assert not [".".join(place) for place in leaves(config[paper]) if place[-1] in ("seed", "seeds")]
 
 
-@pytest.mark.parametrize("words", [[], ["heroo"]])
+def test_another_processor_keeps_the_replicates_and_rounds_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    config = check(load([SHIPPED]))
+    other = check(merge(config, audit.other_threads(config)))
+    before, after = leaves(config), leaves(other)
+    changed = {place for place in before if before[place] != after[place]}
+    assert changed == {("resources", "classes", name, "cpus") for name in ("train", "generate")}
+    assert all(after[place] == before[place] + 1 for place in changed)
+
+
+@pytest.mark.parametrize("words", [[], ["heroo"], ["hero", "heroo"], ["--cores", "2"]])
 def test_a_paper_must_be_named(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     with pytest.raises(InputError, match="PAPER: is"):
@@ -84,6 +97,6 @@ def test_a_verdict_that_turns_is_an_error(
     monkeypatch.setattr(audit, "read_claims", read)
     monkeypatch.setattr("raw2fig.report.audit.read_claims", read)
     assert audit.main(["hero"]) == 1
-    assert "1 of 2 verdicts differ" in capsys.readouterr().out
+    assert "| hero | 2 | 2 | 1 | 0 | 0 |" in capsys.readouterr().out
     verdicts["build/audit"] = ["reproduced", "reproduced"]
     assert audit.main(["hero"]) == 0

@@ -62,34 +62,44 @@ def test_the_audit_lists_verdicts_that_differ_defects_first(claims_file, tmp_pat
         entry["verdict"] = verdict
     changed["claims"][1]["measured"] = "-0.2 [-0.3, -0.1], 5 replicates"
     write_json(changed, tmp_path / "b.json")
-    audit(claims=one, other=tmp_path / "b.json", markdown=tmp_path / "audit.md")
+    audit(claims=[one], others=[tmp_path / "b.json"], markdown=tmp_path / "audit.md")
     text = (tmp_path / "audit.md").read_text()
-    assert "3 of 5 verdicts differ, 1 of them from reproduced to not reproduced or back." in text
-    assert "Of 2 claims that the first run decides, 1 are not decided by the second." in text
-    rows = [[cell.strip() for cell in line.split(" | ")] for line in text.splitlines() if line.startswith("| X")]
-    assert [row[0].removeprefix("| ") for row in rows] == ["X2", "X1", "X4"]
-    assert [row[2] for row in rows] == ["defect", "decided in one run alone", "differs"]
+    # claims, decided by the first run, turned, no longer decided, decided by the second alone
+    assert "| made_up | 5 | 2 | 1 | 1 | 0 |" in text.splitlines()
+    rows = [
+        [cell.strip() for cell in line.split(" | ")] for line in text.splitlines() if line.startswith("| made_up | X")
+    ]
+    assert [row[1] for row in rows] == ["X2", "X1", "X4"]
+    assert [row[3] for row in rows] == ["defect", "decided in one run alone", "differs"]
     measured = "0.22 [0.2, 0.24], one more run [0.172, 0.268], 5 replicates"
-    assert rows[0][3:] == [NOT_REPRODUCED, measured, REPRODUCED, "-0.2 [-0.3, -0.1], 5 replicates |"]
+    assert rows[0][4:] == [NOT_REPRODUCED, measured, REPRODUCED, "-0.2 [-0.3, -0.1], 5 replicates |"]
+
+
+def test_the_audit_of_several_papers_is_one_table_with_a_sum(claims_file, tmp_path) -> None:
+    one, two = claims_file("made_up"), claims_file("second")
+    audit(claims=[one, two], others=[one, two], markdown=tmp_path / "audit.md")
+    rows = [line for line in (tmp_path / "audit.md").read_text().splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows] == ["| paper", "| ---", "| made_up", "| second", "| all"]
+    assert rows[-1] == "| all | 10 | 4 | 0 | 0 | 0 |"
+    with pytest.raises(InputError, match="others: 1 files for 2 of one run"):
+        audit(claims=[one, two], others=[one], markdown=tmp_path / "audit.md")
 
 
 def test_the_audit_of_a_run_with_itself_is_empty(claims_file, tmp_path) -> None:
     one = claims_file("made_up")
-    audit(claims=one, other=one, markdown=tmp_path / "audit.md")
-    text = (tmp_path / "audit.md").read_text()
-    assert "0 of 5 verdicts differ" in text
-    assert "|" not in text.splitlines()[-1]
+    audit(claims=[one], others=[one], markdown=tmp_path / "audit.md")
+    assert (tmp_path / "audit.md").read_text().splitlines()[-1] == "| made_up | 5 | 2 | 0 | 0 | 0 |"
 
 
 def test_the_audit_compares_runs_of_one_paper(claims_file, tmp_path) -> None:
     one = claims_file("made_up")
     with pytest.raises(InputError, match="has the claims of second; expected those of made_up"):
-        audit(claims=one, other=claims_file("second"), markdown=tmp_path / "audit.md")
+        audit(claims=[one], others=[claims_file("second")], markdown=tmp_path / "audit.md")
     fewer = read_json(one)
     del fewer["claims"][2]
     write_json(fewer, tmp_path / "fewer.json")
     with pytest.raises(InputError, match="X3 are claims of only one of the runs"):
-        audit(claims=one, other=tmp_path / "fewer.json", markdown=tmp_path / "audit.md")
+        audit(claims=[one], others=[tmp_path / "fewer.json"], markdown=tmp_path / "audit.md")
 
 
 def test_table_names_what_was_fetched(claims_file, tmp_path) -> None:

@@ -51,14 +51,18 @@ def client_of(tokenizer: PreTrainedTokenizerBase, draw: Draw, batch: int, templa
 
 def encode(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], template: bool = True) -> list[int]:
     """Token ids of messages: as a chat that the model is to go on with, or, without `template` or a chat template,
-    as their texts, one below the other. Raises `InputError` when the template refuses them."""
+    as their texts, one below the other. A last message of the assistant is the beginning of its reply. Raises
+    `InputError` when the template refuses them."""
     from jinja2 import TemplateError
 
     if not (template and tokenizer.chat_template):
         return list(tokenizer("\n".join(message.content for message in messages))["input_ids"])
     chat = [message._asdict() for message in messages]
+    begun = messages[-1].role == "assistant"
     try:
-        ids: Any = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+        ids: Any = tokenizer.apply_chat_template(
+            chat, add_generation_prompt=not begun, continue_final_message=begun, return_dict=False
+        )
     except TemplateError as error:
         roles = ", ".join(message.role for message in messages)
         raise InputError(

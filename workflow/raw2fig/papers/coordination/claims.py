@@ -24,7 +24,9 @@ from raw2fig.papers.coordination.compare import (
     values_of,
 )
 from raw2fig.papers.coordination.group_tests import LEVEL, MAIN
+from raw2fig.papers.coordination.low_capacity import low_measurements
 from raw2fig.papers.coordination.measures import CRITERIA
+from raw2fig.papers.coordination.moves import read_moves
 from raw2fig.papers.coordination.pooling import read_criteria, share_of
 from raw2fig.papers.coordination.results import (
     CONDITIONS,
@@ -64,6 +66,7 @@ class Roles(Record):
     looping: str | None = Field(
         description="The player whose replies do not come to an end without a further line in the prompt."
     )
+    lowest: str | None = Field(description="The released language model of low capacity.")
 
 
 @claims
@@ -79,6 +82,7 @@ def measurements(
     regression: Input,
     mediation: Input,
     planted: Input,
+    moves: Input,
     roles: Annotated[Roles, At("roles")],
     trained: list[str] | None = None,
     language: bool = False,
@@ -107,6 +111,8 @@ def measurements(
         Mediated effects.
     planted
         How well both analyses recover planted effects.
+    moves
+        How groups answer the feedback.
     trained
         Players that were trained here, in each replicate. What is said of them is over replicates.
     language
@@ -170,6 +176,9 @@ def measurements(
         "P1": lambda: {"": odds_of(odds[0], "agents")},
         "P2": lambda: {"": odds_of(odds[-1], "temperature")},
     }
+    measured |= low_measurements(
+        roles.lowest, played, lambda: read_moves([moves]), lambda: read_differentiation(differentiation)
+    )
     unplayed = () if language else LANGUAGE
     return measured | {name: Absent(NO_LANGUAGE) for name in unplayed}
 

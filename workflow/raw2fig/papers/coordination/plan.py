@@ -64,9 +64,25 @@ def names(choices: Iterable[object]) -> str:
     return "|".join(re.escape(str(name)) for name in choices) or "(?!)"
 
 
+def packages(section: Section) -> dict[str, dict[str, str]]:
+    """The playing models that are fetched from a Python package, by the name of the player → where they are from."""
+    playing = {name for one in experiments(section).values() for name in one["players"]}
+    return {
+        name: {key: given[key] for key in ("package", "sha256") if given.get(key)}
+        for name, given in players(section).items()
+        if given.get("package") and name in playing
+    }
+
+
+def fetched(player: str = "{player}") -> str:
+    """Folder of a model that is fetched: one for all replicates."""
+    return f"{RESULTS}/models/{player}"
+
+
 def backed_by(section: Section, *backends: str) -> str:
-    """The players with one of these backends, as a regular expression."""
-    return names(name for name, given in players(section).items() if given["backend"] in backends)
+    """The players with one of these backends that need no model folder from another rule, as a regular expression."""
+    ready = {name: given for name, given in players(section).items() if name not in packages(section)}
+    return names(name for name, given in ready.items() if given["backend"] in backends)
 
 
 def made(kind: str, name: str, replicate: object = REPLICATE) -> str:
@@ -127,7 +143,7 @@ def player(
     """Settings of the step `play` for a player. `model` is the folder of a policy. Replies of language models are kept,
     and requests counted, below `folder`, in files that outlive a killed job; all shards of a player share the count."""
     given = players(section)[name]
-    settings = {"backend": given["backend"], "source": given.get("source", model)}
+    settings = {"backend": given["backend"], "source": given.get("source") or model}
     if given["backend"] == "model":
         settings |= given.get("generation") or section["generation"]
     if given["backend"] == "endpoint":

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import model_validator
+
 from raw2fig.errors import InputError
 from raw2fig.lm.endpoint import Endpoint
 from raw2fig.lm.rate_limit import Limit
@@ -18,7 +20,7 @@ from raw2fig.papers.coordination.engine import play as play_games
 from raw2fig.papers.coordination.parse import Replies
 from raw2fig.papers.coordination.personas import read_personas
 from raw2fig.papers.coordination.schedule import read_schedule
-from raw2fig.settings import Field, Record
+from raw2fig.settings import Field, Record, impossible
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
@@ -33,9 +35,18 @@ class Player(Record):
     it is asked, where that is not as in the section `generation` or `endpoint`."""
 
     backend: Backend = Field(description="Who plays.")
-    source: str = Field(min_length=1, description="What the backend loads.")
+    source: str | None = Field(default=None, min_length=1, description="What the backend loads.")
+    package: str | None = Field(default=None, description="Python package that the model lies in, instead of a source.")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of the package's wheel.")
     generation: Generation | None = Field(default=None, description="How a model on this machine draws replies.")
     endpoint: Endpoint | None = Field(default=None, description="How a model behind an interface is asked.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Any:
+        if (self.source is None) == (self.package is None) or (self.package and self.backend != "model"):
+            found = f"is {self.source!r}, and package {self.package!r}"
+            raise impossible("source", found, "one of the two; a package for the backend model alone")
+        return self
 
 
 @step
@@ -119,7 +130,8 @@ def play(
 
         respond = load_transcripts(Path(source))
     if cache is not None:
-        identity = [backend, source, generation.revision, generation.engine, replies.max_tokens, _files(Path(source))]
+        asked = [generation.revision, generation.engine, generation.opening, replies.max_tokens]
+        identity = [backend, source, *asked, _files(Path(source))]
         respond = cached(respond, cache, json.dumps(identity))
     played = play_games(games_here, sentences, respond, replies.parser)
     if not any(outcome.complete for outcome in played.outcomes):

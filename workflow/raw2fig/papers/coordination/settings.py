@@ -114,8 +114,9 @@ class Settings(Record):
             _known(f"roles.{role}", [getattr(self.roles, role)], compared)
         if (self.roles.larger in trained) != (self.roles.smaller in trained):
             raise impossible("roles.smaller", f"is {self.roles.smaller!r}", "a policy if roles.larger is one")
-        if self.roles.looping is not None:
-            _known("roles.looping", [self.roles.looping], compared)
+        for role in ("looping", "lowest"):
+            if (name := getattr(self.roles, role)) is not None:
+                _known(f"roles.{role}", [name], compared)
         return self
 
 

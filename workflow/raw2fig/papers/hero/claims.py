@@ -20,6 +20,7 @@ from raw2fig.papers.hero.results import (
     select,
     start_of,
 )
+from raw2fig.papers.hero.widths import of_published_width
 from raw2fig.stats import Estimate, over_replicates
 from raw2fig.step import Input, claims
 from raw2fig.tables import read_json, read_table, read_tables, rows_where
@@ -49,6 +50,7 @@ def measurements(
     miniature: list[Input],
     benchmark: Input | None = None,
     starts: list[Input] | None = None,
+    widths: list[Input] | None = None,
     reward_model: str,
 ) -> Mapping[str, Measurement]:
     """Measure what every claim is about, and decide it by its criterion.
@@ -69,6 +71,8 @@ def measurements(
         Table of verifiers on HardVerify-Math, if a source of it is configured.
     starts
         Logs of the cold starts, if the policies are trained here.
+    widths
+        Held-out scores of HERO with other widths of the band, if it is trained with some.
     reward_model
         Name of the reward model of the comparison.
     """
@@ -128,6 +132,8 @@ def measurements(
         "H11": lambda: less("hero_neg_only", "hero_pos_only", regimes=("easy",)),
         "H12": lambda: of_better_reward_model(held_out, reward_model, hard),
         "H13": lambda: ranking(read_tables(rollouts, DRAWN), within=True),
+        "H16": lambda: less("hero", "verifier_only", regimes=("easy",), forms=("signed",)),
+        "H17": lambda: of_published_width(held_out, widths or [], f"hero-none-{reward_model}"),
     }
     missed = short_of_target(starts or [])
     if missed is None:

@@ -116,10 +116,24 @@ def trained(settings: Settings) -> list[Trained]:
     ]
 
 
+def widths(settings: Settings) -> list[str]:
+    """Training sets with another half-width of the band of wrong answers than the one of the comparison: easy-alpha-0.1
+    and the like. HERO alone is trained on them, with centred advantages."""
+    return [f"{regime}-alpha-{alpha:g}" for regime, alphas in settings["alphas"].items() for alpha in alphas]
+
+
+def of_width(settings: Settings, width: str = "{regime}-alpha-{alpha}", replicate: int | str = "{replicate}") -> str:
+    """Folder of the policy that is trained with such a band."""
+    return f"{folder(replicate)}/models/rl/{width}/hero-none-{reward_models(settings)[0]}"
+
+
 def policies(settings: Settings, together: str, replicate: int | str) -> dict[str, str]:
     """Folders of the policies that are evaluated together, by their names in the scores."""
     if together == "start":
         return {"start/-": start(settings, replicate)}
+    if together in widths(settings):
+        model = of_width(settings, together, replicate)
+        return {f"{together}/{model.rpartition('/')[2]}": model}
     chosen = [one for one in trained(settings) if (str(one.replicate), one.regime) == (str(replicate), together)]
     return {f"{one.regime}/{one.run}": one.model for one in chosen}
 
@@ -132,6 +146,20 @@ def in_each(settings: Settings, *names: str) -> list[str]:
 def scores(settings: Settings) -> list[str]:
     """Held-out scores of all policies."""
     return in_each(settings, *(f"scores-{together}" for together in EVALUATED))
+
+
+def width_logs(settings: Settings) -> list[str]:
+    """Logs of the runs with other bands."""
+    return [
+        f"{of_width(settings, width, replicate)}.json"
+        for replicate in settings["replicates"]
+        for width in widths(settings)
+    ]
+
+
+def width_scores(settings: Settings) -> list[str]:
+    """Held-out scores of the policies that are trained with other bands."""
+    return in_each(settings, *(f"scores-{width}" for width in widths(settings)))
 
 
 def rollouts(settings: Settings) -> list[str]:

@@ -1,7 +1,7 @@
 """The section `hero` of the configuration."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import model_validator
 
@@ -34,6 +34,13 @@ class Alpha(Record):
     easy: float = Field(ge=0, lt=1, description="On problems whose solutions the rule accepts.")
     mixed: float = Field(ge=0, lt=1, description="On problems of both kinds.")
     hard: float = Field(ge=0, lt=1, description="On problems whose solutions the rule does not accept.")
+
+
+class OtherAlphas(Record):
+    """Other half-widths with which HERO is trained, to compare with those of `train.alpha`."""
+
+    easy: list[Annotated[float, Field(gt=0, lt=0.5)]] = Field(description="On the easy set.")
+    mixed: list[Annotated[float, Field(gt=0, lt=0.5)]] = Field(description="On the mixed set.")
 
 
 class Source(Record):
@@ -122,6 +129,7 @@ class Settings(Record):
     ablations: list[str] = Field(description="Arm and scale of further runs on the hard set.")
     easy_ablations: list[str] = Field(description="Arm and scale of further runs on the easy set.")
     train: Rl
+    alphas: OtherAlphas
     shape: Reward
     evaluation: Sampling
     verifier_answers: int = Field(ge=2, description="Answers on which verifiers are compared.")
@@ -141,6 +149,11 @@ class Settings(Record):
                 raise impossible(f"noises.{number}", f"is {noise:g}", "different shares from 0 to less than 0.5")
         if sorted(self.arms) != sorted(COMPARED):
             raise impossible("arms", f"is {self.arms}", f"each of {', '.join(COMPARED)} once: the claims compare them")
+        for name, alphas in self.alphas.model_dump().items():
+            for number, alpha in enumerate(alphas):
+                if alpha == getattr(self.train.alpha, name) or alphas.count(alpha) > 1:
+                    expected = f"different widths, other than train.alpha.{name}"
+                    raise impossible(f"alphas.{name}.{number}", f"is {alpha:g}", expected)
         _check_ablations("ablations", self.ablations, ABLATED)
         _check_ablations("easy_ablations", self.easy_ablations, EASY_ABLATED)
         if self.source == "sums":

@@ -11,7 +11,7 @@ import numpy as np
 
 from raw2fig.claims import Absent, Undecided
 from raw2fig.papers.scalerl.assessment import A_TOLD
-from raw2fig.papers.scalerl.compare import CURVES, RUN, first_gain, gain, mean_gain, rates, shared
+from raw2fig.papers.scalerl.compare import CURVES, RUN, first_gain, gain, mean_gain, rates, shared, trained
 from raw2fig.papers.scalerl.fit_runs import FORECAST, of_run, read_fits
 from raw2fig.stats import Estimate, deviation, over_replicates, paired
 from raw2fig.step import Input, claims
@@ -95,9 +95,8 @@ def measurements(
         "S10": lambda: {f"loo-{name}": gain(points, "scalerl", f"loo-{name}") for name in LEAVE_ONE_OUT},
         "S10b": lambda: {f"minus loo-{name}": mean_gain(points, f"loo-{name}", "scalerl") for name in ("dapo", "fp32")},
         "S11": lambda: {f"minus {how} average": gain(points, f"average-{how}", "dapo") for how in ("sample", "token")},
-        "S12": clipped(log, ("dapo", "scale-batch", "scale-none"), max_grad_norm)
-        or (lambda: {how: gain(points, "dapo", f"scale-{how}") for how in ("batch", "none")}),
-        "S13": clipped(log, ("scalerl", "loo-batch"), max_grad_norm) or (lambda: gain(points, "loo-batch", "scalerl")),
+        "S12": lambda: scaled(points, log, max_grad_norm),
+        "S13": lambda: filtered(points, log, max_grad_norm),
         "S13a": lambda: gain(points, "loo-npr", "scalerl"),
         "S13b": lambda: without_variance(log),
         "S14": lambda: spread(points, CISPO_CLIPS, DAPO_CLIPS),
@@ -231,8 +230,9 @@ def replicates_of(runs: pd.DataFrame | pd.Series) -> int:
 
 
 def logged(log: pd.DataFrame, arm: str, name: str) -> pd.Series:
-    """Mean of a quantity of the log of an arm, indexed by replicate: updates of one run depend on each other."""
-    return log[log["arm"] == arm].groupby("replicate")[name].mean()
+    """Mean of a quantity of the log of an arm, indexed by replicate: updates of one run depend on each other. Raises
+    `Absent` for an arm that was not trained."""
+    return trained(log, [arm]).groupby("replicate")[name].mean()
 
 
 def mismatch(log: pd.DataFrame) -> Estimate:
@@ -245,14 +245,26 @@ def logged_change(log: pd.DataFrame, base: str, arm: str, name: str) -> Estimate
     return over_replicates(paired(logged(log, base, name), logged(log, arm, name)))
 
 
-def clipped(log: pd.DataFrame, arms: Sequence[str], max_grad_norm: float) -> Absent | None:
-    """Why arms that differ by a factor of the update cannot be told apart, None where they can."""
-    norms = log[log["arm"].isin(arms)]["grad_norm"]
+def scaled(points: pd.DataFrame, log: pd.DataFrame, max_grad_norm: float) -> dict[str, Estimate]:
+    """S12: pass rate with each other scale of advantages minus that with the group's."""
+    arms = {"batch": "scale-batch", "none": "scale-none"}
+    check_clipping(log, ["dapo", *arms.values()], max_grad_norm)
+    return {how: gain(points, "dapo", arm) for how, arm in arms.items()}
+
+
+def filtered(points: pd.DataFrame, log: pd.DataFrame, max_grad_norm: float) -> Estimate:
+    """S13: pass rate of ScaleRL minus that without the filter of groups without variance."""
+    check_clipping(log, ["scalerl", "loo-batch"], max_grad_norm)
+    return gain(points, "loo-batch", "scalerl")
+
+
+def check_clipping(log: pd.DataFrame, arms: Sequence[str], max_grad_norm: float) -> None:
+    """Raise `Absent` where clipping undoes what tells the arms apart: a factor of the update."""
+    norms = trained(log, arms)["grad_norm"]
     share = float((norms > max_grad_norm).mean()) if max_grad_norm else 0.0
-    if share <= 0.5:
-        return None
-    problem = f"{share:.0%} of the gradients are clipped"
-    return Absent(f"{problem}, which undoes what tells the arms apart: the length of an update")
+    if share > 0.5:
+        problem = f"{share:.0%} of the gradients are clipped"
+        raise Absent(f"{problem}, which undoes what tells the arms apart: the length of an update")
 
 
 def without_variance(log: pd.DataFrame) -> dict[str, Estimate]:
@@ -267,7 +279,7 @@ def without_variance(log: pd.DataFrame) -> dict[str, Estimate]:
 
 def common_rollouts(log: pd.DataFrame, arms: Sequence[str]) -> int:
     """Rollouts that the shortest of the arms was trained on."""
-    return int(log[log["arm"].isin(arms)].groupby("arm")["rollouts"].max().min())
+    return int(trained(log, arms).groupby("arm")["rollouts"].max().min())
 
 
 def spread(points: pd.DataFrame, first: Sequence[str], other: Sequence[str]) -> Estimate:

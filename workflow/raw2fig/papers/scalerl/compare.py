@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from raw2fig.claims import Absent
 from raw2fig.errors import InputError
 from raw2fig.stats import Estimate, over_replicates, paired
 
@@ -19,12 +20,23 @@ CURVES = NAMES | {"rollouts": "integer", "compute": "number", "problems": "integ
 
 
 def shared(points: pd.DataFrame, arms: Sequence[str]) -> list[int]:
-    """Numbers of rollouts after which all arms have a policy, without 0. Raises `InputError` for none."""
+    """Numbers of rollouts after which all arms have a policy, without 0. Raises `Absent` for an arm that was not
+    trained, `InputError` where there is no such number."""
+    trained(points, arms)
     kept = [set(points.loc[points["arm"] == arm, "rollouts"]) for arm in arms]
     both = set.intersection(*kept) - {0} if kept else set()
     if not both:
         raise InputError("arms", f"{', '.join(arms)} have no policy after equally many rollouts", "arms of one budget")
     return sorted(map(int, both))
+
+
+def trained(runs: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
+    """The rows of the arms, of points or of a log. Raises `Absent` for arms that were not trained."""
+    there = set(runs["arm"])
+    missing = [arm for arm in arms if arm not in there]
+    if missing:
+        raise Absent(f"not trained at this scale: {', '.join(missing)}")
+    return runs[runs["arm"].isin(arms)]
 
 
 def rates(points: pd.DataFrame, arm: str, rollouts: Sequence[int]) -> pd.Series:

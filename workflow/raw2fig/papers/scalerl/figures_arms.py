@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +10,11 @@ import numpy as np
 from raw2fig.errors import InputError
 from raw2fig.papers.scalerl.axes import compute_axis
 from raw2fig.papers.scalerl.compare import CURVES, gain_after, shared
+from raw2fig.papers.scalerl.panels import filled, read_panels
 from raw2fig.plotting import MARKERS, NEUTRAL, PALETTE, Drawing, canvas, legend_above, points_with_intervals
 from raw2fig.stats import Estimate, over_replicates
 from raw2fig.step import Input, figure
-from raw2fig.tables import read_table, read_yaml
+from raw2fig.tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,14 +48,14 @@ def fig_arms(*, figures: Input, panels: str, runs: Input, updates: Input) -> Dra
     """
     import pandas as pd
 
-    chosen = read_panels(figures, panels)
     points = read_table(runs, CURVES)
+    whole = read_panels(figures, panels)
+    chosen = filled(whole, set(points["arm"]))
+    if not chosen:
+        raise InputError(runs, f"has too few arms of figure {panels}", "two arms of one of its panels")
     log = read_table(updates, {"arm": "string", "replicate": "integer", "rollouts": "integer"})
     # an arm has one colour throughout a figure
     order = {arm: place for place, arm in enumerate(dict.fromkeys(arm for panel in chosen for arm in panel["arms"]))}
-    absent = [arm for arm in order if arm not in set(points["arm"])]
-    if absent:
-        raise InputError(runs, f"no run of {', '.join(absent)}", f"the arms of figure {panels}")
     places = sum(2 if panel["metric"] == PASS_RATE else 1 for panel in chosen)
     fig, grid = canvas(9.6, 0.6 + 2.9 * -(-places // 2), rows=-(-places // 2), cols=2)
     axes = iter(list(np.reshape(grid, -1)))
@@ -72,20 +72,11 @@ def fig_arms(*, figures: Input, panels: str, runs: Input, updates: Input) -> Dra
     for ax in axes:
         ax.set_visible(False)
     legend_above(fig, drawn)
+    absent = sorted({arm for panel in whole for arm in panel["arms"]} - set(points["arm"]))
     intervals = "95 % intervals over replicates; FLOPs: 2 N per token drawn, 6 N per token trained"
+    intervals += f"; not trained at this scale: {', '.join(absent)}" if absent else ""
     items = f"{points['problems'].max()} held-out problems"
     return Drawing(fig, pd.DataFrame(rows), items, points["replicate"].nunique(), intervals)
-
-
-def read_panels(path: Path, name: str) -> list[dict[str, Any]]:
-    """Panels of a figure. Raises `InputError` for a figure that is not there, and for a panel of another form."""
-    figures = read_yaml(path)
-    if not isinstance(figures, dict) or name not in figures:
-        raise InputError(path, f"has no figure {name!r}", f"one of {', '.join(figures)}")
-    for panel in figures[name]:
-        if not isinstance(panel, dict) or set(panel) != {"title", "metric", "arms"} or len(panel["arms"]) < 2:
-            raise InputError(path, f"figure {name!r} has the panel {panel}", "title, metric, and two arms or more")
-    return figures[name]
 
 
 def _curves(ax: Axes, points: pd.DataFrame, panel: dict[str, Any], order: Mapping[str, int]) -> list[dict[str, Any]]:

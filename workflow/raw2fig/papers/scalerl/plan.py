@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from raw2fig.fetch import given
+from raw2fig.papers.scalerl.panels import filled, read_figures
 from raw2fig.papers.scalerl.recipes import Lengths, Shared, method_of
 from raw2fig.settings import read
 
@@ -19,11 +20,8 @@ JOINT = "joint"
 """The arm that is trained on both domains."""
 RANGES = ("all", "half", "full")
 """What laws are fitted to: whole runs, the first half of each, runs of the full budget up to its end."""
-COMPARED = (
-    *("recipes", "asynchrony", "losses", "filters", "length"),
-    *("batch", "averages", "entropy", "clips", "truncation"),
-)
-"""Figures of config/scalerl/figures.yaml."""
+FIGURES = "config/scalerl/figures.yaml"
+"""The figures that compare arms."""
 FORECASTS = {"forecast": ("scalerl", "minimax", "magistral", "dapo", "grpo"), "domains": (JOINT,)}
 """Figures of forecasts → their arms."""
 Settings = Mapping[str, Any]
@@ -45,8 +43,14 @@ def is_trained(settings: Settings) -> bool:
 
 
 def arms(settings: Settings) -> dict[str, Mapping[str, Any]]:
-    """Arm → its budget."""
-    return {arm: budget for budget in settings["budgets"].values() for arm in budget["arms"]}
+    """Arm that is trained at this scale → its budget."""
+    budgets = settings["budgets"].values()
+    return {arm: budget for budget in budgets for arm in budget["arms"] if arm not in settings["skipped"]}
+
+
+def compared(settings: Settings) -> list[str]:
+    """Figures that compare arms of which enough are trained at this scale."""
+    return [name for name, panels in read_figures(Path(FIGURES)).items() if filled(panels, arms(settings))]
 
 
 def full(settings: Settings) -> int:
@@ -98,9 +102,13 @@ def models(settings: Settings) -> list[str]:
 def batches(settings: Settings) -> dict[str, list[str]]:
     """Arms that are evaluated in one job, by its name: those of a budget, or each one alone where problems are real, so
     that an evaluation takes hours."""
-    if is_procedural(settings):
-        return {name: budget["arms"] for name, budget in settings["budgets"].items()}
-    return {arm: [arm] for arm in arms(settings)}
+    trained = arms(settings)
+    if not is_procedural(settings):
+        return {arm: [arm] for arm in trained}
+    of_budgets = {
+        name: [arm for arm in budget["arms"] if arm in trained] for name, budget in settings["budgets"].items()
+    }
+    return {name: kept for name, kept in of_budgets.items() if kept}
 
 
 def curves(settings: Settings) -> list[str]:

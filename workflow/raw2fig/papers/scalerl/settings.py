@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from raw2fig.lm.finetune import Training
 from raw2fig.papers.scalerl.evaluate import Sampling
 from raw2fig.papers.scalerl.fit import Reported
 from raw2fig.papers.scalerl.fit_runs import Fitted, Intervals
+from raw2fig.papers.scalerl.plan import FORECASTS
 from raw2fig.papers.scalerl.problems import Programs, Sums
 from raw2fig.papers.scalerl.recipes import Lengths, Machine, Shared, check_rollouts, method_of
 from raw2fig.papers.scalerl.robustness import Noisy
@@ -145,6 +147,9 @@ class Settings(Record):
     machine: Machine
     tuning: Tuning
     budgets: Budgets
+    skipped: list[str] = Field(
+        description="Arms of the budgets that this scale leaves out; claims on them are out of scale."
+    )
     evaluation: Sampling
     laws: Laws
     fit: Reported
@@ -172,4 +177,14 @@ class Settings(Record):
                 if self.tuning.lrs[1:]:
                     with _about("tuning", arm):
                         check_rollouts(method, "tuning_rollouts", self.tuning.tuning_rollouts)
+        return self
+
+    @model_validator(mode="after")
+    def _forecasts_are_left(self) -> Any:
+        drawn = set(chain(*FORECASTS.values()))
+        for number, arm in enumerate(self.skipped):
+            with _about(f"skipped.{number}"):
+                method_of([Path(name) for name in self.arms], arm, self.shared, self.lengths)
+            if arm in drawn:
+                raise impossible(f"skipped.{number}", f"is {arm!r}", "an arm that no forecast is drawn for")
         return self

@@ -17,6 +17,7 @@ class Generation(Record):
     revision: str | None = Field(description="Revision of a model on the hub.")
     engine: Engine = Field(description="What generates: our own sampler, or vLLM.")
     batch: int = Field(ge=1, le=100_000, description="Number of prompts at a time.")
+    opening: str = Field(description="Text that each reply begins with, before the model goes on.")
 
 
 def load_model(source: str, generation: Generation, max_tokens: int) -> Respond:
@@ -26,8 +27,10 @@ def load_model(source: str, generation: Generation, max_tokens: int) -> Respond:
     def respond(requests: Sequence[Request]) -> Iterator[Answer]:
         # a batch at a time: whoever stores replies loses no more than one by a kill
         for start in range(0, len(requests), generation.batch):
-            asked = [asked_of(request, max_tokens) for request in requests[start : start + generation.batch]]
+            asked = [
+                asked_of(one, max_tokens, generation.opening) for one in requests[start : start + generation.batch]
+            ]
             for position, answer in enumerate(client(asked), start):
-                yield position, reply_of(answer)
+                yield position, reply_of(answer, generation.opening)
 
     return respond
