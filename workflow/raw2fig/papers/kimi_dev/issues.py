@@ -24,6 +24,7 @@ from raw2fig.papers.kimi_dev.matrix import (
     changes,
     code_changes,
     grade,
+    is_test_file,
     run_cells,
     test_files,
 )
@@ -160,3 +161,26 @@ def resolves(ran: Ran, names: Sequence[str]) -> bool:
     """Whether all of these tests pass. Skipped ones count for nothing, but one at least must pass."""
     grades = [grade(ran, name) for name in names]
     return True in grades and False not in grades
+
+
+def reproduces(issues: Sequence[Issue], afters: Sequence[Files | None], running: Running) -> list[bool]:
+    """Whether the tests of each answer reproduce its issue: one at least fails on the repository, and all pass with the
+    reference fix. An answer that changes anything but test files does not, nor does one that does not apply."""
+    tested = [test_changes(issue.files, after) for issue, after in zip(issues, afters, strict=True)]
+    asked = [(issue._replace(tests=tests), tests) for issue, tests in zip(issues, tested, strict=True) if tests]
+    before = iter(ran_with([issue for issue, _ in asked], [{} for _ in asked], running))
+    fixed = iter(ran_with([issue for issue, _ in asked], [issue.gold for issue, _ in asked], running))
+    return [bool(tests) and _reproduced(next(before), next(fixed)) for tests in tested]
+
+
+def test_changes(files: Files, after: Files | None) -> dict[str, str]:
+    """The test files that an answer writes; none if it does not apply, deletes a file or changes another one."""
+    changed = changes(files, after) if after is not None else {}
+    if any(text is None or not is_test_file(path) for path, text in changed.items()):
+        return {}
+    return {path: str(text) for path, text in changed.items()}
+
+
+def _reproduced(before: Ran, fixed: Ran) -> bool:
+    fails = any(grade(before, name) is False for name in before.tests)
+    return fails and fixed.ended == "finished" and all(grade(fixed, name) is not False for name in fixed.tests)
