@@ -13,6 +13,7 @@ from raw2fig.papers.kimi_dev.runs import (
     LOGGED,
     PLAYED,
     audit_measurements,
+    pretrained_measurements,
     read_runs,
     run_measurements,
 )
@@ -37,6 +38,7 @@ def measurements(
     play: list[Input] | None = None,
     log: list[Input] | None = None,
     audit: list[Input] | None = None,
+    pretrained: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -66,6 +68,8 @@ def measurements(
         Logs of `raw2fig kimi-dev reinforce`, of each replicate.
     audit
         Audits of `raw2fig kimi-dev make-tasks`, of each replicate.
+    pretrained
+        Tables of `raw2fig kimi-dev play-issues`, of each pretrained model and replicate.
     """
     tables = read_all(
         workflow=workflow,
@@ -86,6 +90,7 @@ def measurements(
         **published_measurements(tables),
         **runs,
         **audit_measurements(read_runs(audit, AUDITED) if audit else None),
+        **pretrained_measurements(read_runs(pretrained, PLAYED) if pretrained else None),
     }
 
 

@@ -31,6 +31,7 @@ I expected what its documentation says:
 {wanted}
 ```
 """
+TRACEBACK = "Traceback (most recent call last):"
 FENCED = re.compile(r"^```\n(.*?)\n```$", re.DOTALL | re.MULTILINE)
 IMPORTED = re.compile(r"^from (\S+) import (\w+)\n", re.MULTILINE)
 OLD_TESTS = '''"""Tests of {module}.{name}."""
@@ -119,7 +120,7 @@ def told(function: Function, test: str) -> str:
     """The text of an issue: the examples of a test that fails, and what the last one should print."""
     examples = examples_of(function, test)
     typed = [">>> " + one.source.rstrip("\n").replace("\n", "\n... ") for one in examples]
-    wanted = [(one.error or one.want).rstrip("\n") for one in examples]
+    wanted = [(f"{TRACEBACK}\n{one.error}" if one.error else one.want).rstrip("\n") for one in examples]
     lines = [line for pair in zip(typed, wanted, strict=True) for line in pair if line]
     last = lines.pop() if wanted[-1] else "no error"
     return TEXT.format(name=function.name, module=function.module, typed="\n".join(lines), wanted=last)

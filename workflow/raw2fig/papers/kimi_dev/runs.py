@@ -39,6 +39,9 @@ AUDITED = {
 ENDS = 10
 """Updates at the start and at the end of a run that are compared."""
 RUNS = tuple(f"M{number}" for number in range(1, 13))
+PRETRAINED = tuple(f"P{number}" for number in range(1, 6))
+PUBLISHED_GAME = 40
+"""Patches, and tests, of the paper's largest game."""
 AUDIT = "M13"
 """Claims about models of our own runs, and about the verifier."""
 
@@ -130,6 +133,32 @@ def run_measurements(play: pd.DataFrame | None, log: pd.DataFrame | None) -> Map
         "M12": lambda: {
             part: more(alone(play, PLAIN, "resolved", part), alone(play, SFT, "resolved", part))
             for part in (LONGER, OPERATOR)
+        },
+    }
+
+
+def pretrained_measurements(play: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """Claim about pretrained models on issues of real code → its measurement, or that there are none."""
+    if play is None:
+        return dict.fromkeys(PRETRAINED, Absent("no pretrained model was run"))
+    most = largest(play)
+
+    def game(measure: str, size: int) -> dict[Hashable, float]:
+        return played(play, PLAIN, measure, size)
+
+    def published_game() -> Estimate:
+        if most != PUBLISHED_GAME:
+            raise Absent(f"the largest game has {most} patches, not {PUBLISHED_GAME}")
+        return over_replicates(game("self-play", most), least=0, most=1)
+
+    return {
+        "P1": published_game,
+        "P2": lambda: more(game("self-play", most), game("self-play", 1)),
+        "P3": lambda: more(game("self-play", 3), game("majority", most)),
+        "P4": lambda: more(alone(play, MIDTRAINED[2], "resolved"), alone(play, MIDTRAINED[0], "resolved")),
+        "P5": lambda: {
+            role: more(alone(play, PLAIN, measure), alone(play, SFT, measure))
+            for role, measure in (("BugFixer", "resolved"), ("TestWriter", "reproduces"))
         },
     }
 
