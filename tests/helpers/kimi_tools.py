@@ -1,9 +1,14 @@
-"""What tests of git histories share: a small repository."""
+"""What tests of Kimi-Dev share: a small git repository, and a virtual environment with pytest."""
 
+import shutil
 import subprocess
+import sysconfig
+import venv
 from collections.abc import Mapping
 from pathlib import Path
 
+PACKAGES = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
+"""What pytest needs."""
 NUMBERS = "".join(f"v{number} = {number}\n" for number in range(40))
 WHO = {"GIT_AUTHOR_NAME": "Mira Example", "GIT_AUTHOR_EMAIL": "mira@example.org"}
 WHO |= {"GIT_COMMITTER_NAME": "Host", "GIT_COMMITTER_EMAIL": "host@example.org"}
@@ -42,3 +47,14 @@ class Repository:
         self.git("checkout", "--quiet", "main")
         self.git("merge", "--quiet", "--no-ff", "-m", f"Merge pull request #7 from mira/topic\n\n{title}", "topic")
         self.git("branch", "--quiet", "-D", "topic")
+
+
+def environment_with_pytest(folder: Path) -> Path:
+    """A virtual environment that has pytest, copied from that of these tests."""
+    venv.create(folder, symlinks=True)
+    (place,) = folder.glob("lib/python*/site-packages")
+    installed = Path(sysconfig.get_path("purelib"))
+    for name in PACKAGES:
+        shutil.copytree(installed / name, place / name)
+    shutil.copy(installed / "py.py", place)
+    return folder

@@ -1,11 +1,9 @@
 """Issues as files, and what judges answers to them: with the standard library alone and in a virtual environment."""
 
-import shutil
-import sysconfig
-import venv
 from pathlib import Path
 
 import pytest
+from kimi_tools import environment_with_pytest
 
 from raw2fig.errors import InputError
 from raw2fig.papers.kimi_dev.issues import Issue, Snapshot, judged, ran_with, read_issues, write_issues
@@ -48,7 +46,6 @@ def test_d():
 def test_e(missing):
     pass
 """
-PACKAGES = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
 
 
 def issue(environment: Path | None = None) -> Issue:
@@ -60,14 +57,7 @@ def issue(environment: Path | None = None) -> Issue:
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment that has pytest, copied from that of these tests."""
-    folder = tmp_path_factory.mktemp("made") / "environment"
-    venv.create(folder, symlinks=True)
-    (place,) = folder.glob("lib/python*/site-packages")
-    installed = Path(sysconfig.get_path("purelib"))
-    for name in PACKAGES:
-        shutil.copytree(installed / name, place / name)
-    shutil.copy(installed / "py.py", place)
-    return folder
+    return environment_with_pytest(tmp_path_factory.mktemp("made") / "environment")
 
 
 def answers() -> list[dict[str, str] | None]:
