@@ -12,6 +12,7 @@ KD_SKILLS = {name: KD_PUBLISHED[name] for name in ("skills", "numbers")}
 
 include: "kimi_dev/miniature.smk"
 include: "kimi_dev/task_audit.smk"
+include: "kimi_dev/pretrained.smk"
 
 
 figure("kimi_dev", "workflow", workflow=KD_PUBLISHED["workflow"], numbers=KD_PUBLISHED["numbers"])
@@ -27,4 +28,4 @@ table("kimi_dev", "skills", **KD_SKILLS)
 table("kimi_dev", "data", data=KD_PUBLISHED["data"])
 table("kimi_dev", "findings", findings=KD_PUBLISHED["findings"])
 table("kimi_dev", "settings", settings=KD_PUBLISHED["settings"])
-claims("kimi_dev", **KD_PUBLISHED, **KD_RUNS, real_tasks=KD_AUDITED["tasks"])
+claims("kimi_dev", **KD_PUBLISHED, **KD_RUNS, real_tasks=KD_AUDITED["tasks"], pretrained=KD_OWN["play"])

@@ -1,12 +1,11 @@
 """`raw2fig kimi-dev mine` on small histories: filters, the round trip, and that nothing of a repository is run."""
 
 import json
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from kimi_tools import NUMBERS, Repository
 
 from raw2fig.errors import InputError
 from raw2fig.papers.kimi_dev.mining import Mining, anonymous, mine
@@ -14,44 +13,6 @@ from raw2fig.papers.kimi_dev.patches import apply, localised
 from raw2fig.step import run_step
 
 MINING = Mining(python_files=3, blocks=5, pack_files=5, most=0)
-NUMBERS = "".join(f"v{number} = {number}\n" for number in range(40))
-WHO = {"GIT_AUTHOR_NAME": "Mira Example", "GIT_AUTHOR_EMAIL": "mira@example.org"}
-WHO |= {"GIT_COMMITTER_NAME": "Host", "GIT_COMMITTER_EMAIL": "host@example.org"}
-
-
-class Repository:
-    """A git repository in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.commit(
-            "start", {f"{name}.py": NUMBERS for name in "abcdefg"} | {"README.md": "one\n", "x.toml": "a = 1\n"}
-        )
-
-    def git(self, *words: str) -> str:
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder.parent), **WHO}
-        done = subprocess.run(["git", *words], cwd=self.folder, env=environment, capture_output=True, check=True)
-        return done.stdout.decode()
-
-    def commit(self, message: str, files: Mapping[str, str | bytes | None]) -> None:
-        for path, text in files.items():
-            if text is None:
-                (self.folder / path).unlink()
-            else:
-                (self.folder / path).write_bytes(text if isinstance(text, bytes) else text.encode())
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-
-    def request(self, title: str, *steps: Mapping[str, str | bytes | None]) -> None:
-        """A branch with these commits, merged."""
-        self.git("checkout", "--quiet", "-b", "topic")
-        for number, files in enumerate(steps):
-            self.commit(f"step {number} of {title}", files)
-        self.git("checkout", "--quiet", "main")
-        self.git("merge", "--quiet", "--no-ff", "-m", f"Merge pull request #7 from mira/topic\n\n{title}", "topic")
-        self.git("branch", "--quiet", "-D", "topic")
 
 
 def mined(repo: Path, mining: Mining = MINING) -> tuple[list[dict], dict[tuple[str, str], int]]:

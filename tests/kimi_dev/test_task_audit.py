@@ -7,7 +7,8 @@ import pytest
 
 from raw2fig.claims import Absent, NotConfigured
 from raw2fig.errors import InputError
-from raw2fig.papers.kimi_dev.matrix import Cell, Ran, Running, code_changes, run_cells
+from raw2fig.papers.kimi_dev.issues import Issue, ran_with, resolves
+from raw2fig.papers.kimi_dev.matrix import Ran, Running
 from raw2fig.papers.kimi_dev.real_tasks import RealTask, real_task
 from raw2fig.papers.kimi_dev.repository import read_files
 from raw2fig.papers.kimi_dev.runs import real_measurements
@@ -23,7 +24,6 @@ from raw2fig.papers.kimi_dev.task_audit import (
     in_reach,
     no_changes,
     operator_yield,
-    reward,
     verdict,
 )
 from raw2fig.sandbox import program
@@ -41,15 +41,15 @@ CHECKS = (
 )
 
 
-def task(tests: str = CHECKS, source: str = BUGGY, gold: str = GOLD, names: int = 2, **files: str) -> RealTask:
+def task(tests: str = CHECKS, source: str = BUGGY, gold: str = GOLD, names: int = 2, **files: str) -> Issue:
     """A small task like those of real code."""
     path = "pkg/core.py"
     repository = {"pkg/__init__.py": "", path: f"{source}\n", **files}
     every = tuple(f"{TEST}::test_{number}" for number in range(names))
-    return RealTask("f", "arithmetic", repository, {path: f"{gold}\n"}, {TEST: tests}, every, path, source)
+    return RealTask("f", "arithmetic", repository, {path: f"{gold}\n"}, {TEST: tests}, every, path, source).issue
 
 
-def audited(*tasks: RealTask, repeats: int = 6) -> pd.DataFrame:
+def audited(*tasks: Issue, repeats: int = 6) -> pd.DataFrame:
     return audit(tasks, repeats, RUNNING)
 
 
@@ -59,7 +59,7 @@ def real() -> list[RealTask]:
 
 
 def test_real_tasks_are_sound(real: list[RealTask]) -> None:
-    rows = audited(*real, repeats=6)
+    rows = audited(*[one.issue for one in real], repeats=6)
     assert rows["verdict"].tolist() == ["ok"] * len(real)
     assert (rows["gold_pass"] == 6).all()
 
@@ -72,11 +72,11 @@ def test_a_real_task_has_the_bug_and_what_it_needs_but_not_the_solution(real: li
         assert gold != one.files[path]
         assert gold not in one.files.values()
         assert len(one.names) == one.tests[one.names[0].partition("::")[0]].count("\ndef test_")
-        assert not in_reach(one)
+        assert not in_reach(one.issue)
 
 
 def test_check_21_no_change_has_no_reward(real: list[RealTask]) -> None:
-    assert [*no_changes(real[0])] == ["nothing", "a comment", "empty lines"]
+    assert [*no_changes(real[0].issue)] == ["nothing", "a comment", "empty lines"]
     installed = "import os, sys\nsys.modules.pop('pkg', None)\nos.makedirs('/tmp/lib/fixed', exist_ok=True)\n"
     installed += (
         "open('/tmp/lib/fixed/__init__.py', 'w').write('def f(x): return x + 1')\nsys.path.insert(0, '/tmp/lib')\n"
@@ -104,13 +104,10 @@ def test_check_22_chance_is_found_out() -> None:
 
 
 def test_check_09_deletions_and_loops_have_no_reward() -> None:
-    assert [*deletions(task())] == ["no function", "no test", "an endless loop"]
-    cells = [
-        Cell({**one.files, **code_changes(changed), **one.tests}, (TEST,))
-        for one in [task()]
-        for changed in deletions(one).values()
-    ]
-    assert [reward(ran, task().names) for ran in run_cells({}, cells, RUNNING)] == [0, 0, 0]
+    tried = deletions(task())
+    assert [*tried] == ["no code", "no test", "an endless loop"]
+    ran = ran_with([task()] * 3, [*tried.values()], RUNNING)
+    assert [resolves(one, task().names) for one in ran] == [False, False, False]
     forgiving = "try:\n    from pkg.core import f\nexcept ImportError:\n    f = lambda x: x + 1\n\n"
     forgiving += "def test_0():\n    assert f(1) == 2\n"
     row = audited(task(forgiving, names=1)).iloc[0]
@@ -132,9 +129,9 @@ def test_check_24_a_solution_that_lies_around_is_found(tmp_path: Path) -> None:
 
 def test_a_reward_needs_every_test_and_one_that_passes() -> None:
     names = ["a.py::x", "a.py::y"]
-    assert reward(Ran("finished", {names[0]: "passed", names[1]: "skipped"}), names) == 1
-    assert reward(Ran("finished", {names[0]: "skipped", names[1]: "skipped"}), names) == 0
-    assert reward(Ran("finished", {names[0]: "passed"}), names) == 0
+    assert resolves(Ran("finished", {names[0]: "passed", names[1]: "skipped"}), names)
+    assert not resolves(Ran("finished", {names[0]: "skipped", names[1]: "skipped"}), names)
+    assert not resolves(Ran("finished", {names[0]: "passed"}), names)
 
 
 def test_verdicts_have_an_order() -> None:

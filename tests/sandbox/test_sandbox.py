@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -386,6 +387,26 @@ print(open("{name}").read())
     assert outcome.stdout.endswith("False /tmp\nmine\n")
     assert outcome == run(write)
     assert not [place for place in [*places, "/tmp", tempfile.gettempdir()] if (Path(place) / name).exists()]
+
+
+def test_a_further_folder_can_be_read_where_it_is_put_and_not_written_to(way: Way, tmp_path: Path) -> None:
+    place = tmp_path / "it's a folder"
+    place.mkdir()
+    (place / "note").write_text("hello")
+    program = """
+import os
+print(open("/further/place/note").read(), os.path.exists("/further/place/new"))
+for path in ("/further/place/new", "/further/place/note", "/further/new"):
+    try:
+        open(path, "w")
+    except OSError:
+        print("refused")
+"""
+    further = partial(way, folders={str(place): "/further/place"})
+    outcome = run_in(further, program, "", Limits())
+    assert outcome.stdout == "hello False\nrefused\nrefused\nrefused\n", outcome
+    assert (place / "note").read_text() == "hello"
+    assert [path.name for path in place.iterdir()] == ["note"]
 
 
 def test_its_folder_has_a_size(run: Run) -> None:

@@ -1,10 +1,11 @@
 """The program in the sandbox that runs test files on versions of a repository, each in a process of its own.
 
 It is passed as text, like `launcher`, and has the standard library alone. Standard input is a JSON object: the base
-files of the repository, the cells, and limits. A cell says which files are changed (null: deleted), which test files
-are run, and the number that shuffles their tests, null for their own order. For each cell, as soon as it is done, a
-line of JSON is printed: how its process ended, what came of each test, and modules of the repository that were imported
-from elsewhere.
+files of the repository, the cells, limits, and maybe an environment: the interpreter of a virtual environment, the file
+that it is, and the program that runs tests there (`pytest_run`); without it they run here. A cell says which files are
+changed (null: deleted), which test files are run, and the number that shuffles their tests, null for their own order.
+For each cell, as soon as it is done, a line of JSON is printed: how its process ended, what came of each test, and
+modules of the repository that were imported from elsewhere.
 
 Nothing of a cell reaches the next: the files in /tmp are written anew, and what a cell does to modules ends with its
 process. This process makes all others. It imports the standard library and compiles the modules of the repository once,
@@ -74,7 +75,7 @@ def main() -> None:
         files = {path: text for path, text in (given["base"] | cell["changed"]).items() if text is not None}
         write_anew(files)
         compile_wanted(files)
-        ended, lines = run_apart(cell, given["limits"])
+        ended, lines = run_apart(cell, given["limits"], given["environment"])
         tests: dict[str, str] = {}
         outside: list[str] = []
         for kind, name, value in lines:
@@ -120,7 +121,9 @@ def compile_wanted(files: dict[str, str]) -> None:
         COMPILED[f"{WORK}/{path}"] = _kept[key]
 
 
-def run_apart(cell: dict[str, Any], limits: dict[str, Any]) -> tuple[str, list[list[str]]]:
+def run_apart(
+    cell: dict[str, Any], limits: dict[str, Any], environment: dict[str, str] | None
+) -> tuple[str, list[list[str]]]:
     """Run a cell in a process of its own. How it ended, and the results that it sent."""
     token = secrets.token_hex(16)
     reading, writing = os.pipe()
@@ -129,6 +132,8 @@ def run_apart(cell: dict[str, Any], limits: dict[str, Any]) -> tuple[str, list[l
         try:
             os.close(reading)
             hold_back(limits, writing)
+            if environment:
+                run_elsewhere(cell, writing, token, environment)
             run_tests(cell, writing, token)
         finally:
             os._exit(0)
@@ -213,6 +218,15 @@ class Sent(unittest.TestResult):
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
         if err is not None:
             self.send("test", self.name(test), "failed")
+
+
+def run_elsewhere(cell: dict[str, Any], pipe: int, token: str, environment: dict[str, str]) -> None:
+    """Become the interpreter of a virtual environment that runs the test files of a cell. Limits and the filter of
+    system calls stay."""
+    os.set_inheritable(pipe, True)
+    python = environment["python"]
+    words = [python, "-B", "-c", environment["program"], str(pipe), token, json.dumps(cell["shuffle"]), *cell["tests"]]
+    os.execve(environment["interpreter"], words, {**os.environ, "HOME": PLACE})
 
 
 def run_tests(cell: dict[str, Any], pipe: int, token: str) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from shlex import quote
 from shutil import which
+from types import MappingProxyType
 
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64")
 """Folders of the operating system; all but the first are often links."""
@@ -20,6 +22,7 @@ PYTHON = f"{PYTHON_HOME}/bin/python{sys.version_info.major}.{sys.version_info.mi
 """This interpreter without its virtual environment: the standard library alone."""
 TMP_BYTES = 64 << 20
 """Size of /tmp, which lies in memory."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 ENVIRONMENT = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONHASHSEED": "0"}
 """All of the environment inside. The seed makes the order of sets of strings the same in every run."""
 
@@ -36,6 +39,7 @@ for path in {folders}; do
         mount -o remount,bind,ro ".$path"
     fi
 done
+{bound}
 mkdir dev tmp
 : > dev/null
 mount --bind /dev/null dev/null
@@ -49,9 +53,18 @@ privileges, so that no way leads out of the chroot. The shell stays, as process 
 it adds a line to standard error when a signal ends the command."""
 
 
-def bubblewrap(command: Sequence[str]) -> list[str]:
-    """`command` inside bubblewrap."""
+BOUND = """
+mkdir -p .{inside}
+mount --rbind {folder} .{inside}
+mount -o remount,bind,ro .{inside}
+"""
+"""The part of this script for a further folder."""
+
+
+def bubblewrap(command: Sequence[str], folders: Mapping[str, str] = NOTHING) -> list[str]:
+    """`command` inside bubblewrap. `folders`: further folders to read, and where they are inside."""
     binds = [word for path in dict.fromkeys((*SYSTEM, PYTHON_HOME)) for word in ("--ro-bind-try", path, path)]
+    binds += [word for folder, inside in folders.items() for word in ("--ro-bind", folder, inside)]
     made = ["--dev-bind", "/dev/null", "/dev/null", "--size", str(TMP_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/"]
     return [
         which("bwrap") or "bwrap",
@@ -66,10 +79,10 @@ def bubblewrap(command: Sequence[str]) -> list[str]:
     ]
 
 
-def unshare(command: Sequence[str]) -> list[str]:
-    """`command` inside namespaces made by util-linux."""
-    folders = " ".join(f"'{path}'" for path in (*SYSTEM, PYTHON_HOME))
-    script = MOUNTS.format(folders=folders, size=TMP_BYTES)
+def unshare(command: Sequence[str], folders: Mapping[str, str] = NOTHING) -> list[str]:
+    """`command` inside namespaces made by util-linux; all else is as in `bubblewrap`."""
+    bound = "".join(BOUND.format(folder=quote(folder), inside=quote(inside)) for folder, inside in folders.items())
+    script = MOUNTS.format(folders=" ".join(map(quote, (*SYSTEM, PYTHON_HOME))), size=TMP_BYTES, bound=bound)
     namespaces = ["--user", "--map-root-user", "--mount", "--net", "--pid", "--ipc", "--uts"]
     die_together = ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--kill-child"]
     return [*die_together, *namespaces, "sh", "-c", script, "sh", *command]

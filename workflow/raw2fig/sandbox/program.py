@@ -17,17 +17,18 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import BinaryIO, Literal, NamedTuple
 
 from raw2fig.errors import InputError
 from raw2fig.sandbox import launcher
-from raw2fig.sandbox.isolation import ENVIRONMENT, PYTHON, PYTHON_HOME, SYSTEM, WAYS
+from raw2fig.sandbox.isolation import ENVIRONMENT, NOTHING, PYTHON, PYTHON_HOME, SYSTEM, WAYS
 
-Way = Callable[[Sequence[str]], list[str]]
+Way = Callable[..., list[str]]
+"""Takes a command, and maybe further folders that it may read (`isolation.bubblewrap`)."""
 Stream = BinaryIO | int
 """What a program reads or writes: a file or a descriptor."""
 Status = Literal["finished", "error", "timeout", "memory", "killed"]
@@ -70,13 +71,20 @@ class Outcome(NamedTuple):
     stderr: str
 
 
-def run_program(source: str, stdin: str = "", limits: Limits = Limits(), forks: bool = False) -> Outcome:  # noqa: B008
+def run_program(
+    source: str,
+    stdin: str = "",
+    limits: Limits = Limits(),  # noqa: B008
+    forks: bool = False,
+    folders: Mapping[str, str] = NOTHING,
+) -> Outcome:
     """Run a Python program in a fresh interpreter inside the sandbox. With `forks` it may make processes: only for a
-    program of ours, which holds back the untrusted ones that it runs (`launcher.allow_threads_only`).
+    program of ours, which holds back the untrusted ones that it runs (`launcher.allow_threads_only`). `folders`:
+    further folders that it may read, and where they are inside.
 
     Raises `InputError` where programs cannot be isolated, and `RuntimeError` if the sandbox failed to start twice.
     """
-    way = usable_way()
+    way = partial(usable_way(), folders=folders) if folders else usable_way()
     try:
         return run_in(way, source, stdin, limits, forks)
     except RuntimeError:  # a machine can be out of something for a moment, and a training has days behind it

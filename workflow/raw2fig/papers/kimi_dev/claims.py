@@ -13,6 +13,7 @@ from raw2fig.papers.kimi_dev.runs import (
     LOGGED,
     PLAYED,
     audit_measurements,
+    pretrained_measurements,
     read_runs,
     real_measurements,
     run_measurements,
@@ -43,6 +44,7 @@ def measurements(
     agents_of_runs: list[Input] | None = None,
     audit: list[Input] | None = None,
     real_tasks: Input | None = None,
+    pretrained: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -76,6 +78,8 @@ def measurements(
         Audits of `raw2fig kimi-dev make-tasks`, of each replicate.
     real_tasks
         Tasks of `raw2fig kimi-dev audit-tasks`.
+    pretrained
+        Tables of `raw2fig kimi-dev play-issues`, of each pretrained model and replicate.
     """
     tables = read_all(
         workflow=workflow,
@@ -98,6 +102,7 @@ def measurements(
         **agent_measurements(read_runs(agents_of_runs, ADAPTED) if agents_of_runs else None),
         **audit_measurements(read_runs(audit, AUDITED) if audit else None),
         **real_measurements(read_table(real_tasks, TASKS, allow_empty=True) if real_tasks else None),
+        **pretrained_measurements(read_runs(pretrained, PLAYED) if pretrained else None),
     }
 
 

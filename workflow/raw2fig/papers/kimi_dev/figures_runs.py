@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from raw2fig.papers.kimi_dev.arms import ARMS, MIDTRAINED, PLAIN, REMEDY, SFT
@@ -15,12 +15,18 @@ from raw2fig.tables import rows_where
 from raw2fig.tasks.parts import TEST
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 BLOCK = 4
 """Updates whose mean reward is drawn as one point."""
 MANNERS = ("pass", "self-play", "majority")
 NOTE = "bands and whiskers: 95 % t intervals over replicates"
+
+
+def present(names: Sequence[str], column: pd.Series) -> list[str]:
+    """Those of the names that a column has."""
+    found = set(column)
+    return [name for name in names if name in found]
 
 
 def share(values: dict[Hashable, float]) -> Estimate:
@@ -38,7 +44,7 @@ def fig_games(*, play: list[Input]) -> Drawing:
         Tables of `raw2fig kimi-dev play`, of each replicate.
     """
     rows = read_runs(play, PLAYED)
-    models = [model for model in (SFT, PLAIN, REMEDY) if model in set(rows["model"])]
+    models = present((SFT, PLAIN, REMEDY), rows["model"])
     fig, axes = canvas(9.6, 3.8, cols=len(models))
     titles = {SFT: "after the cold start", PLAIN: "after reinforcement", REMEDY: "after reinforcement with the remedy"}
     for ax, model in zip(axes, models, strict=True):
@@ -66,19 +72,22 @@ def fig_learning(*, play: list[Input], log: list[Input]) -> Drawing:
         Logs of `raw2fig kimi-dev reinforce`, of each replicate.
     """
     rows, logged = read_runs(play, PLAYED), read_runs(log, LOGGED)
-    fig, axes = canvas(9.6, 3.8, cols=3)
-    thirds = {f"{part}/3": share(alone(rows, name, "resolved")) for part, name in enumerate(MIDTRAINED, 1)}
-    bars_with_intervals(axes[0], list(thirds), {"BugFixer": list(thirds.values())})
-    axes[0].set(xlabel="mid-training", ylabel="patches that resolve their task")
+    thirds = present(MIDTRAINED, rows["model"])
+    fig, axes = canvas(9.6, 3.8, cols=2 + bool(thirds))
+    if thirds:
+        names = [f"{MIDTRAINED.index(name) + 1}/3" for name in thirds]
+        bars_with_intervals(axes[0], names, {"BugFixer": [share(alone(rows, name, "resolved")) for name in thirds]})
+        axes[0].set(xlabel="mid-training", ylabel="patches that resolve their task")
+    panels = axes[-2:]
     blocks = logged.assign(block=(logged["update"] - 1) // BLOCK)
-    for index, arm in enumerate(arm for arm in ARMS if arm in set(logged["arm"])):
-        for ax, column in ((axes[1], "reward"), (axes[2], "entropy")):
+    for index, arm in enumerate(present(ARMS, logged["arm"])):
+        for ax, column in zip(panels, ("reward", "entropy"), strict=True):
             mine = rows_where(blocks, arm=arm).groupby(["block", "replicate"])[column].mean().unstack()
             found = [over_replicates(dict(values)) for _, values in mine.iterrows()]
             line_with_band(ax, [BLOCK * (block + 0.5) for block in mine.index], found, arm, index)
-    axes[1].set(xlabel="updates", ylabel="reward")
-    axes[2].set(xlabel="updates", ylabel="entropy of a token, nats", ylim=(0, None))
-    legend_above(fig, axes[1:], "More mid-training helps; reinforcement raises the reward and costs entropy")
+    panels[0].set(xlabel="updates", ylabel="reward")
+    panels[1].set(xlabel="updates", ylabel="entropy of a token, nats", ylim=(0, None))
+    legend_above(fig, panels, "More mid-training helps; reinforcement raises the reward and costs entropy")
     return Drawing(fig, logged, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")
 
 

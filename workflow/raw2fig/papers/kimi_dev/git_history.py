@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Collection
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -85,6 +86,15 @@ def _commit(text: str) -> Commit:
 
 def texts(repo: Path, objects: Collection[str]) -> dict[str, str]:
     """The texts of objects; those that are missing or not UTF-8 are left out."""
+    found = {}
+    for name, data in contents(repo, objects).items():
+        with suppress(UnicodeDecodeError):
+            found[name] = data.decode()
+    return found
+
+
+def contents(repo: Path, objects: Collection[str]) -> dict[str, bytes]:
+    """The contents of objects; those that are missing are left out."""
     wanted = sorted(set(objects) - {""})
     said = run(repo, "cat-file", "--batch", given="".join(f"{one}\n" for one in wanted).encode())
     found = {}
@@ -95,9 +105,24 @@ def texts(repo: Path, objects: Collection[str]) -> dict[str, str]:
         if head[-1:] == [b"missing"]:
             continue
         size = int(head[2])
-        data, place = said[place : place + size], place + size + 1
-        try:
-            found[name] = data.decode()
-        except UnicodeDecodeError:
-            continue
+        found[name], place = said[place : place + size], place + size + 1
+    return found
+
+
+def tree(repo: Path, commit: str) -> dict[str, bytes]:
+    """Path → content of all regular files at a commit."""
+    objects = objects_at(repo, commit)
+    found = contents(repo, set(objects.values()))
+    return {path: found[name] for path, name in objects.items()}
+
+
+def objects_at(repo: Path, commit: str) -> dict[str, str]:
+    """Path → object of all regular files at a commit."""
+    said = run(repo, "ls-tree", "-r", "-z", commit).decode("utf-8", "surrogateescape")
+    found = {}
+    for line in said.split("\0")[:-1]:
+        about, _, path = line.partition("\t")
+        mode, _, name = about.split(" ")
+        if mode in REGULAR:
+            found[path] = name
     return found

@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from raw2fig.papers.kimi_dev.patches import Files
-from raw2fig.sandbox import forked_tests
+from raw2fig.sandbox import forked_tests, pytest_run
 from raw2fig.sandbox.program import Limits, run_program
 from raw2fig.settings import Field, Record
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 Status = Literal["passed", "failed", "error", "skipped", "xfailed"]
 Changes = Mapping[str, str | None]
 """Path → text, None for a deleted file."""
-PROGRAM = inspect.getsource(forked_tests)
+PROGRAM, WITH_PYTEST = map(inspect.getsource, (forked_tests, pytest_run))
+ENVIRONMENT = "/environment"
+"""Where a virtual environment is inside the sandbox."""
 CONFIGURES = {"conftest.py", "pytest.ini", "tox.ini", "setup.cfg", "sitecustomize.py", "usercustomize.py"}
 """Files that say how tests run. Patches have no say in that."""
 OUTPUT = 256 << 20
@@ -83,28 +85,29 @@ def code_changes(changed: Changes) -> dict[str, str | None]:
     }
 
 
-def run_cells(base: Files, cells: Sequence[Cell], running: Running) -> list[Ran]:
-    """Run cells, on all cores of this process. Raises `InputError` where there is no sandbox."""
+def run_cells(base: Files, cells: Sequence[Cell], running: Running, environment: Path | None = None) -> list[Ran]:
+    """Run cells, on all cores of this process: with the pytest of a virtual environment, or without one by our own
+    runner, which has the standard library alone. Raises `InputError` where there is no sandbox."""
     if not cells:
         return []
     cores = len(os.sched_getaffinity(0))
     size = ceil(len(cells) / cores)
     parts = [cells[start : start + size] for start in range(0, len(cells), size)]
     with ThreadPoolExecutor(cores) as pool:
-        return [ran for part in pool.map(lambda part: _run(base, part, running), parts) for ran in part]
+        return [ran for part in pool.map(lambda part: _run(base, part, running, environment), parts) for ran in part]
 
 
-def _run(base: Files, cells: Sequence[Cell], running: Running) -> list[Ran]:
+def _run(base: Files, cells: Sequence[Cell], running: Running, environment: Path | None) -> list[Ran]:
     """Run cells one after the other. One that ends the sandbox has failed, and those after it get another one."""
     done: list[Ran] = []
     while len(done) < len(cells):
-        done += _run_some(base, cells[len(done) :], running)
+        done += _run_some(base, cells[len(done) :], running, environment)
         if len(done) < len(cells):
             done.append(Ran("killed", {}))
     return done
 
 
-def _run_some(base: Files, cells: Sequence[Cell], running: Running) -> list[Ran]:
+def _run_some(base: Files, cells: Sequence[Cell], running: Running, environment: Path | None) -> list[Ran]:
     """Run cells in one sandbox, as far as it gets."""
     memory = running.memory_mb << 20
     limits = {
@@ -114,7 +117,8 @@ def _run_some(base: Files, cells: Sequence[Cell], running: Running) -> list[Ran]
         "file_bytes": 32 << 20,
     }
     asked = [{"changed": dict(cell.changed), "tests": cell.tests, "shuffle": cell.shuffle} for cell in cells]
-    given = json.dumps({"base": dict(base), "cells": asked, "limits": limits})
+    inside = elsewhere(environment) if environment else None
+    given = json.dumps({"base": dict(base), "cells": asked, "limits": limits, "environment": inside})
     whole = Limits(
         cpu_seconds=60 + len(cells),
         wall_seconds=60 + (1 + running.wall_seconds) * len(cells),
@@ -122,13 +126,27 @@ def _run_some(base: Files, cells: Sequence[Cell], running: Running) -> list[Ran]
         output_bytes=OUTPUT,
     )
     found: list[Ran] = []
-    outcome = run_program(PROGRAM, given, whole, forks=True)
+    outcome = run_program(PROGRAM, given, whole, forks=True, folders=bound(environment) if environment else {})
     for line in outcome.stdout.split("\n")[:-1]:
         told = json.loads(line)
         found.append(Ran(told["ended"], told["tests"], tuple(told["outside"])))
     if not found and outcome.status == "error":
         raise RuntimeError(f"tests cannot be run in the sandbox: {outcome.stderr.strip()[-400:]}")
     return found
+
+
+def elsewhere(environment: Path) -> dict[str, str]:
+    """How tests run in a virtual environment: its interpreter by the name that makes it find the environment, the file
+    that this is a link to, and the program."""
+    interpreter = str((environment / "bin/python").resolve())
+    return {"python": f"{ENVIRONMENT}/bin/python", "interpreter": interpreter, "program": WITH_PYTEST}
+
+
+def bound(environment: Path) -> dict[str, str]:
+    """Folders that the sandbox needs for a virtual environment, and where they are inside: the environment, and the
+    interpreter that it was made from."""
+    home = str((environment / "bin/python").resolve().parent.parent)
+    return {home: home, str(environment): ENVIRONMENT}
 
 
 def grade(ran: Ran, name: str) -> bool | None:
@@ -159,15 +177,19 @@ class Matrix(NamedTuple):
 
 
 def execution_matrix(
-    base: Files, patches: Sequence[Changes | None], tests: Sequence[Changes | None], running: Running
+    base: Files,
+    patches: Sequence[Changes | None],
+    tests: Sequence[Changes | None],
+    running: Running,
+    environment: Path | None = None,
 ) -> Matrix:
     """Run each test answer on the original and with each patch. None: an answer that does not apply, which is not run.
     Patches are not run on tests that fail nowhere on the original, which are dropped."""
     import numpy as np
 
-    alone = _run_where(base, tests, [{}], running)
+    alone = _run_where(base, tests, [{}], running, environment)
     kept = [tested if ran and _failing(ran) else None for tested, ran in zip(tests, alone[0], strict=True)]
-    found = _run_where(base, kept, patches, running)
+    found = _run_where(base, kept, patches, running, environment)
     shape = len(patches), len(tests)
     failed, passed = np.zeros(len(tests), dtype=np.int64), np.zeros(len(tests), dtype=np.int64)
     fail_pass, pass_pass = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
@@ -185,7 +207,11 @@ def execution_matrix(
 
 
 def _run_where(
-    base: Files, tests: Sequence[Changes | None], patches: Sequence[Changes | None], running: Running
+    base: Files,
+    tests: Sequence[Changes | None],
+    patches: Sequence[Changes | None],
+    running: Running,
+    environment: Path | None,
 ) -> list[list[Ran | None]]:
     """What came of each test answer with each patch, None where one of them does not apply. Equal cells run once."""
     places: dict[tuple[int, int], str] = {}
@@ -196,7 +222,7 @@ def _run_where(
                 cell = Cell({**code_changes(patch), **tested}, test_files(tested))
                 places[row, column] = key = json.dumps(cell, sort_keys=True)
                 cells[key] = cell
-    ran = dict(zip(cells, run_cells(base, list(cells.values()), running), strict=True))
+    ran = dict(zip(cells, run_cells(base, list(cells.values()), running, environment), strict=True))
     early = Counter(one.ended for one in ran.values() if one.ended != "finished")
     if early:
         logging.warning(

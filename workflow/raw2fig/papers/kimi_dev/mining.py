@@ -20,10 +20,11 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, NamedTuple
 
 from raw2fig.errors import InputError
+from raw2fig.papers.kimi_dev.chats import answer_of
 from raw2fig.papers.kimi_dev.diffs import unified
 from raw2fig.papers.kimi_dev.edits import blocks_between
-from raw2fig.papers.kimi_dev.git_history import Change, Commit, commits, texts
-from raw2fig.papers.kimi_dev.patches import FENCE, apply, render
+from raw2fig.papers.kimi_dev.git_history import Change, Commit, commits, objects_at, texts
+from raw2fig.papers.kimi_dev.patches import apply, render
 from raw2fig.settings import Field, Record
 from raw2fig.step import At, Input, Output, progress, step
 from raw2fig.tables import write_table
@@ -79,7 +80,8 @@ def mine(
     repo
         Folder of a git repository.
     examples
-        JSON lines: kind (`diff` or `pack`), commit, issue or steps, files before, localisation and answer.
+        JSON lines: kind (`diff` or `pack`), commit, issue or steps, files before, Python files of the
+        repository then, localisation and answer.
     table
         How many requests were kept and dropped, by kind and reason.
     """
@@ -144,8 +146,11 @@ def natural_diff(repo: Path, commit: Commit, people: set[str], mining: Mining) -
         answer = _answer(before, after, mining)
     except Dropped as reason:
         return Made("diff", None, str(reason))
-    localisation = "\n".join([FENCE, *before, FENCE])
-    example = {"commit": commit.sha, "issue": issue, "files": before, "localisation": localisation, "answer": answer}
+    tree = [path for path in objects_at(repo, commit.parents[0]) if path.endswith(".py")]
+    example = {
+        **{"commit": commit.sha, "issue": issue, "files": before, "tree": tree},
+        **{"localisation": answer_of([*before]), "answer": answer},
+    }
     return Made("diff", example, "kept")
 
 

@@ -3,14 +3,14 @@ tests (section 3.6)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 
 from raw2fig.papers.kimi_dev.arms import ARMS, MIDTRAINED, PLAIN, SFT
 from raw2fig.papers.kimi_dev.matrix import Matrix
-from raw2fig.papers.kimi_dev.patches import apply
+from raw2fig.papers.kimi_dev.patches import Files, apply
 from raw2fig.papers.kimi_dev.roles import Model, answered, opened, written_again
 from raw2fig.papers.kimi_dev.selfplay import winner
 from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR, read_tasks
@@ -113,12 +113,9 @@ def measures(
         right = [resolves(task, one, SCORED) for one in programs]
         checks = [read_check(answer) for answer in asked]
         game = matrix(task, programs, checks)
-        for size in sizes:
-            chosen = winner(part(game, size), [one is not None for one in programs[:size]])
-            voted = majority(texts(task), afters[:size])
-            for manner, which in ((SELF_PLAY, chosen), (MAJORITY, voted)):
-                won.setdefault((manner, size), []).append(which is not None and right[which])
-            won.setdefault((PASS, size), []).append(any(right[:size]))
+        applies = [one is not None for one in programs]
+        for key, solved in outcomes(game, texts(task), afters, applies, right, sizes).items():
+            won.setdefault(key, []).append(solved)
         told: dict[str, Sequence[float]] = {
             "localised": [path == task.path for path in files[1:]],
             "applies": [one is not None for one in programs[1:]],
@@ -137,6 +134,34 @@ def measures(
                 files[0] is not None and resolves(task, one, SCORED)
                 for task, files, one in zip(tasks, places, programs, strict=True)
             ]
+    return rows_of(won, sampled, most)
+
+
+def outcomes(
+    game: Matrix,
+    files: Files,
+    afters: Sequence[Files | None],
+    applies: Sequence[bool],
+    right: Sequence[bool],
+    sizes: Sequence[int],
+) -> dict[tuple[str, int], bool]:
+    """Whether a task is resolved by the patch that self-play chooses, by that of the majority, and by any, with the
+    first patches and tests alone: for each size of a game."""
+    found: dict[tuple[str, int], bool] = {}
+    for size in sizes:
+        chosen = {
+            SELF_PLAY: winner(part(game, size), applies[:size]),
+            MAJORITY: majority(files, afters[:size]),
+        }
+        found |= {(manner, size): which is not None and right[which] for manner, which in chosen.items()}
+        found[PASS, size] = any(right[:size])
+    return found
+
+
+def rows_of(
+    won: Mapping[tuple[str, int], Sequence[bool]], sampled: Mapping[str, Sequence[float]], most: int
+) -> list[dict[str, Any]]:
+    """A row for each manner and size of a game, and for each measure over all answers."""
     return [
         *(_row(manner, size, flags) for (manner, size), flags in won.items()),
         *(_row(measure, most, numbers) for measure, numbers in sampled.items()),

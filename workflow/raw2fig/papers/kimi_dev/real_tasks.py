@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from raw2fig.papers.kimi_dev.issues import Issue
 from raw2fig.tasks.doctests import look_at
 from raw2fig.tasks.library import Example, Function, parts_for, statements
 from raw2fig.tasks.mutants import IMPORTS, Task, groups
@@ -46,6 +47,11 @@ class RealTask(NamedTuple):
     path: str
     source: str
     """The function's text in the file `path`."""
+
+    @property
+    def issue(self) -> Issue:
+        """The same as an issue. Which of its tests fail with the bug is not known before they are run."""
+        return Issue(self.name, "", self.files, dict(self.gold), self.tests, (), self.names)
 
 
 def real_task(task: Task) -> RealTask:

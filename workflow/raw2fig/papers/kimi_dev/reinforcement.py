@@ -89,9 +89,8 @@ def reinforce(
 
     def run(arm: str, stage: int, base: Path, now: Curriculum, output: Path) -> None:
         asked = [prompts[place] for place in now.used]
-        rows.extend(
-            {"arm": arm, "stage": stage, **row} for row in trained(base, asked, settings, arm, output, replicate, stage)
-        )
+        texts = [" ".join(prompt.words) for prompt in asked]
+        rows.extend(trained(base, texts, rewards_of(asked), settings, arm, output, replicate, stage))
         told.append({"arm": arm, "stage": stage, **now._asdict()})
 
     models.mkdir()
@@ -147,9 +146,17 @@ def rewards_of(prompts: Sequence[Prompt]) -> Callable[[list[str], list[int], int
 
 
 def trained(
-    base: Path, prompts: Sequence[Prompt], settings: Reinforcement, arm: str, output: Path, replicate: int, stage: int
-) -> list[dict[str, float]]:
-    """Log of a stage of an arm."""
+    base: Path,
+    texts: Sequence[str],
+    rewards: Callable[[list[str], list[int], int], list[float]],
+    settings: Reinforcement,
+    arm: str,
+    output: Path,
+    replicate: int,
+    stage: int,
+    scored_by: str = "",
+) -> list[dict[str, Any]]:
+    """Log of a stage of an arm, with the prompts `texts`."""
     from raw2fig.lm.checkpoint import discard
     from raw2fig.rl.replay import Replay
     from raw2fig.rl.trainer import grpo
@@ -161,18 +168,20 @@ def trained(
     replay = Replay(recipe.k, settings.window, settings.replayed, replicate) if arm == POSITIVE else None
     log = grpo(
         base,
-        [" ".join(prompt.words) for prompt in prompts],
-        rewards_of(prompts),
+        texts,
+        rewards,
         recipe,
         output,
         replicate + 1000 * stage,
-        scored_by=arm,
+        scored_by=f"{arm}{scored_by}",
         replay=replay,
     )
     discard(output)
     done = stage * recipe.steps
     return [
         {
+            "arm": arm,
+            "stage": stage,
             "update": done + int(row["step"]),
             "reward": row["reward"],
             "entropy": row["entropy"],

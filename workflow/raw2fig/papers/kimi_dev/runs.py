@@ -40,6 +40,9 @@ AUDITED = {
 ENDS = 10
 """Updates at the start and at the end of a run that are compared."""
 RUNS = (*(f"M{number}" for number in range(1, 13)), "M22")
+PRETRAINED = tuple(f"P{number}" for number in range(1, 6))
+PUBLISHED_GAME = 40
+"""Patches, and tests, of the paper's largest game."""
 AUDIT, REAL = "M13", "M23"
 """Claims about models of our own runs, about the verifier, and about tasks of real code."""
 
@@ -135,6 +138,32 @@ def run_measurements(play: pd.DataFrame | None, log: pd.DataFrame | None) -> Map
             for part in (LONGER, OPERATOR)
         },
         "M22": lambda: more(game(SFT, ONE_PROMPT, TOGETHER[-1]), game(SFT, "majority", TOGETHER[-1])),
+    }
+
+
+def pretrained_measurements(play: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """Claim about pretrained models on issues of real code → its measurement, or that there are none."""
+    if play is None:
+        return dict.fromkeys(PRETRAINED, Absent("no pretrained model was run"))
+    most = largest(play)
+
+    def game(measure: str, size: int) -> dict[Hashable, float]:
+        return played(play, PLAIN, measure, size)
+
+    def published_game() -> Estimate:
+        if most != PUBLISHED_GAME:
+            raise Absent(f"the largest game has {most} patches, not {PUBLISHED_GAME}")
+        return over_replicates(game("self-play", most), least=0, most=1)
+
+    return {
+        "P1": published_game,
+        "P2": lambda: more(game("self-play", most), game("self-play", 1)),
+        "P3": lambda: more(game("self-play", 3), game("majority", most)),
+        "P4": lambda: more(alone(play, MIDTRAINED[2], "resolved"), alone(play, MIDTRAINED[0], "resolved")),
+        "P5": lambda: {
+            role: more(alone(play, PLAIN, measure), alone(play, SFT, measure))
+            for role, measure in (("BugFixer", "resolved"), ("TestWriter", "reproduces"))
+        },
     }
 
 

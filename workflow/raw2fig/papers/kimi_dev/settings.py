@@ -3,6 +3,7 @@
 from raw2fig.papers.kimi_dev.matrix import Running
 from raw2fig.papers.kimi_dev.miniature import Miniature
 from raw2fig.papers.kimi_dev.mining import Mining
+from raw2fig.papers.kimi_dev.settings_pretrained import Pretrained
 from raw2fig.papers.kimi_dev.task_audit import Auditing
 from raw2fig.settings import Record, Replicates
 
@@ -28,3 +29,4 @@ class Settings(Record):
     own: Own
     task_audit: TaskAudit
     miniature: Miniature
+    pretrained: Pretrained

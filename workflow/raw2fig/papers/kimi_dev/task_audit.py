@@ -15,11 +15,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from raw2fig.papers.kimi_dev.matrix import Cell, Changes, Ran, Running, code_changes, grade, run_cells
-from raw2fig.papers.kimi_dev.real_tasks import RealTask, real_task
+from raw2fig.errors import InputError
+from raw2fig.papers.kimi_dev.issues import Issue, ran_with, read_issues, resolves, write_issues
+from raw2fig.papers.kimi_dev.matrix import Changes, Ran, Running
+from raw2fig.papers.kimi_dev.real_tasks import real_task
 from raw2fig.sandbox.program import no_sandbox
 from raw2fig.settings import Field, Record, Seed
-from raw2fig.step import At, Output, step
+from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_table
 from raw2fig.tasks.doctests import functions, judge
 from raw2fig.tasks.mutants import MODULES, draw_tasks
@@ -77,51 +79,99 @@ def audit_tasks(
     where_possible
         On a machine without a sandbox, audit nothing and write tables without tasks.
     """
-    import pandas as pd
-
     modules: Sequence[str] = MODULES
     if where_possible and (missing := no_sandbox()):
         logging.warning("no task is audited: %s", missing)
         modules = ()
     drawn = draw_tasks(auditing.number, auditing.per_function, seed, modules) if modules else []
-    rows = audit([real_task(task) for task in drawn], auditing.repeats, running)
+    rows = audit([real_task(task).issue for task in drawn], auditing.repeats, running)
+    rows.insert(1, "operator", [task.operator for task in drawn])
+    write_table(rows, tasks)
+    write_table(operator_yield(auditing.mutants, seed, modules), operators)
+    write_table(counted(rows), counts)
+
+
+@step
+def audit_issues(
+    *,
+    issues: Input,
+    sound: Output,
+    table: Output,
+    counts: Output,
+    repeats: Annotated[int, At("pretrained.repeats")],
+    running: Annotated[Running, At("pretrained.running")],
+) -> None:
+    """Audit issues, and keep those that can be trusted to judge.
+
+    Parameters
+    ----------
+    issues
+        Issues, as JSON lines.
+    sound
+        Those with the verdict ok.
+    table
+        A row for each issue: what passed that should not, how often the right solution did, and the verdict.
+    counts
+        Issues by verdict.
+    repeats
+        Runs of the right solution, half of them with the tests in another order.
+    """
+    every = read_issues(issues)
+    rows = audit(every, repeats, running)
+    kept = [issue for issue, verdict in zip(every, rows["verdict"], strict=True) if verdict == "ok"]
+    if not kept:
+        raise InputError(issues, f"none of {len(every)} issues is sound", "one at least")
+    write_issues(kept, sound)
+    write_table(rows, table)
+    write_table(counted(rows), counts)
+
+
+def counted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Audited tasks by verdict."""
+    import pandas as pd
+
     total = Counter(rows["verdict"])
     found = pd.DataFrame({"verdict": VERDICTS, "tasks": [total[verdict] for verdict in VERDICTS]})
     logging.info("tasks: %s", ", ".join(f"n_{row.verdict} {row.tasks}" for row in found.itertuples()))
-    write_table(rows, tasks)
-    write_table(operator_yield(auditing.mutants, seed, modules), operators)
-    write_table(found, counts)
+    return found
 
 
-def audit(tasks: Sequence[RealTask], repeats: int, running: Running) -> pd.DataFrame:
+def audit(tasks: Sequence[Issue], repeats: int, running: Running) -> pd.DataFrame:
     """A row for each task."""
     import pandas as pd
 
-    cells = [_cells(task, repeats) for task in tasks]
-    ran = iter(run_cells({}, [cell for part in cells for cell in part], running))
-    rows = [_row(task, repeats, [*islice(ran, len(part))]) for task, part in zip(tasks, cells, strict=True)]
-    return pd.DataFrame(rows, columns=[*TASKS])
+    tried = [tries(task, repeats) for task in tasks]
+    every = [(task, *one) for task, mine in zip(tasks, tried, strict=True) for one in mine]
+    ran = iter(
+        ran_with(
+            [task for task, _, _ in every],
+            [changed for _, changed, _ in every],
+            running,
+            [order for _, _, order in every],
+        )
+    )
+    rows = [_row(task, repeats, [*islice(ran, len(mine))]) for task, mine in zip(tasks, tried, strict=True)]
+    return pd.DataFrame(rows, columns=[name for name in TASKS if name != "operator"])
 
 
-def _cells(task: RealTask, repeats: int) -> list[Cell]:
-    """What is run of a task: the wrong patches, then the solution again and again."""
-    wrong = [code_changes(changed) for changed in {**no_changes(task), **deletions(task)}.values()]
-    orders = [None] * len(wrong) + [number if number % 2 else None for number in range(repeats)]
+def tries(task: Issue, repeats: int) -> list[tuple[Changes, int | None]]:
+    """What is tried on a task, with the number that shuffles the tests: the wrong patches, then the solution again and
+    again, every second time in another order."""
+    wrong = {**no_changes(task), **deletions(task)}.values()
     return [
-        Cell({**task.files, **changed, **task.tests}, (*task.tests,), order)
-        for changed, order in zip([*wrong, *[dict[str, str | None](task.gold)] * repeats], orders, strict=True)
+        *((changed, None) for changed in wrong),
+        *((task.gold, number if number % 2 else None) for number in range(repeats)),
     ]
 
 
-def _row(task: RealTask, repeats: int, ran: Sequence[Ran]) -> dict[str, Any]:
-    passed = dict(zip([*no_changes(task), *deletions(task)], (reward(one, task.names) for one in ran), strict=False))
+def _row(task: Issue, repeats: int, ran: Sequence[Ran]) -> dict[str, Any]:
+    names = [*no_changes(task), *deletions(task)]
+    passed = {name: resolves(one, task.names) for name, one in zip(names, ran, strict=False)}
     right = ran[-repeats:]
-    rewards = [reward(one, task.names) for one in right]
     row = {
         "task": task.name,
-        "operator": task.operator,
         "noop_pass": any(passed[name] for name in no_changes(task)),
-        "gold_pass": sum(rewards),
+        "gold_pass": sum(resolves(one, task.names) for one in right),
         "repeats": repeats,
         "flaky": len({(one.ended, *sorted(one.tests.items())) for one in right}) > 1,
         "deletion_pass": any(passed[name] for name in deletions(task)),
@@ -141,39 +191,39 @@ def verdict(row: dict[str, Any]) -> str:
     return "unsafe" if row["deletion_pass"] or row["in_reach"] else "ok"
 
 
-def reward(ran: Ran, names: Sequence[str]) -> int:
-    """1 if all of these tests pass, otherwise 0. Skipped ones count for nothing, but one at least must pass."""
-    grades = [grade(ran, name) for name in names]
-    return int(True in grades and False not in grades)
+def repaired(task: Issue) -> dict[str, str]:
+    """The Python files that the solution changes, as they are before it."""
+    return {path: task.files[path] for path in task.gold if path in task.files and path.endswith(".py")}
 
 
-def no_changes(task: RealTask) -> dict[str, Changes]:
+def no_changes(task: Issue) -> dict[str, Changes]:
     """Patches that change nothing that a program could tell."""
-    text = task.files[task.path]
+    files = repaired(task)
     return {
         "nothing": {},
-        "a comment": {task.path: f"{text}\n# This has been looked at.\n"},
-        "empty lines": {task.path: f"\n\n{text}\n\n"},
+        "a comment": {path: f"{text}\n# This has been looked at.\n" for path, text in files.items()},
+        "empty lines": {path: f"{text}\n\n\n" for path, text in files.items()},
     }
 
 
-def deletions(task: RealTask) -> dict[str, Changes]:
-    """Patches that get rid of the function, of its test, or of the test's end."""
-    text = task.files[task.path]
+def deletions(task: Issue) -> dict[str, Changes]:
+    """Patches that get rid of the code, of its test, or of the test's end."""
     loop = "\n\nwhile True:\n    pass\n"
+    files = repaired(task)
     return {
-        "no function": {task.path: text.replace(task.source, "")},
+        "no code": dict.fromkeys(files, ""),
         "no test": dict.fromkeys(task.tests),
-        "an endless loop": {task.path: text + loop},
+        "an endless loop": {path: text + loop for path, text in files.items()},
     }
 
 
-def in_reach(task: RealTask) -> bool:
-    """Whether a line of the solution that is not in the buggy file stands in another file."""
-    added = {line.strip() for path, text in task.gold.items() for line in text.split("\n")}
-    added -= {line.strip() for line in task.files[task.path].split("\n")}
-    others = [text for path, text in {**task.files, **task.tests}.items() if path != task.path]
-    return any(len(line) >= DISTINCTIVE and line in text for line in added for text in others)
+def in_reach(task: Issue) -> bool:
+    """Whether another file holds all long lines that the solution adds."""
+    added = {line.strip() for text in task.gold.values() if text for line in text.split("\n")}
+    added -= {line.strip() for path in task.gold for line in task.files.get(path, "").split("\n")}
+    long = {line for line in added if len(line) >= DISTINCTIVE}
+    others = [text for path, text in {**task.files, **task.tests}.items() if path not in task.gold]
+    return bool(long) and any(all(line in text for line in long) for text in others)
 
 
 def operator_yield(most: int, seed: int, modules: Sequence[str] = MODULES) -> pd.DataFrame:

