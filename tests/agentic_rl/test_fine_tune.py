@@ -11,7 +11,8 @@ from agentic_tools import chat_tokenizer
 from recipes import training
 
 from raw2fig.errors import InputError
-from raw2fig.papers.agentic_rl.fine_tune import Reading, as_example, declared_tools, fine_tune, messages_of, template_of
+from raw2fig.lm.chats import Reading, as_example, template_of
+from raw2fig.papers.agentic_rl.fine_tune import declared_tools, fine_tune, messages_of
 from raw2fig.papers.agentic_rl.retool import SCHEMA, as_messages
 from raw2fig.papers.agentic_rl.tools.calls import written
 

@@ -7,17 +7,16 @@ not (section 3.1).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Annotated, Any
 
 from raw2fig.errors import InputError
+from raw2fig.lm.chats import Reading, as_example, use_template
 from raw2fig.lm.examples import Example
 from raw2fig.lm.finetune import Training
 from raw2fig.papers.agentic_rl.trajectories import read_rows, text_of
-from raw2fig.settings import Field, Record, Seed
+from raw2fig.settings import Seed
 from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_json
 
@@ -25,15 +24,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 EXPECTED = "messages with role and content, calls in tool_calls, and maybe tools"
-
-
-class Reading(Record):
-    """How conversations become token ids."""
-
-    template: Literal["own", "qwen2_5"] = Field(
-        description="own: the model's chat template; qwen2_5: that of Qwen2.5, for a model whose own has no tools."
-    )
-    longest: int = Field(ge=2, description="Tokens of a conversation; a longer one loses its end.")
 
 
 @step
@@ -67,21 +57,13 @@ def fine_tune(
     from raw2fig.lm.models import load
 
     network, tokenizer = load(str(model), train=True)
-    if reading.template != "own":
-        tokenizer.chat_template = template_of(reading.template)
+    use_template(tokenizer, reading)
     rows = read_rows(trajectories)
     examples = [one for number, row in rows if (one := _example(tokenizer, row, reading, trajectories, number))]
     if not examples:
         raise InputError(trajectories, "has no turn of the model within the longest conversation", EXPECTED)
     write_json(train_on(network, tokenizer, examples, training, policy, seed), log)
     discard(policy)
-
-
-def template_of(name: str) -> str:
-    """A chat template that trl ships."""
-    import trl
-
-    return (Path(trl.__file__).parent / f"chat_templates/{name}.jinja").read_text(encoding="utf-8")
 
 
 def _example(
@@ -91,34 +73,6 @@ def _example(
         return as_example(tokenizer, messages_of(row), declared_tools(row), reading.longest)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(path, f"line {number} is no conversation ({error!r})", EXPECTED) from error
-
-
-def as_example(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str, Any]], tools: Any, longest: int
-) -> Example | None:
-    """Token ids of a conversation, cut to the first `longest`, of which the model's turns are learned; None if no turn
-    is left. Raises `InputError` for a template that does not say which turns are the model's."""
-    from jinja2 import TemplateError
-    from trl.chat_template_utils import get_training_chat_template
-
-    try:
-        template = get_training_chat_template(tokenizer)
-    except ValueError as error:
-        raise InputError(tokenizer.name_or_path, "its chat template is unknown to trl", "one as Qwen2.5's") from error
-    try:
-        made: Any = tokenizer.apply_chat_template(
-            [dict(message) for message in messages],
-            tools=tools,
-            chat_template=template,
-            return_dict=True,
-            return_assistant_tokens_mask=True,
-        )
-    except TemplateError as error:
-        raise ValueError(f"its chat template refuses it: {error}") from error
-    ids, learned = made["input_ids"][:longest], np.array(made["assistant_masks"][:longest], dtype=bool)
-    if not learned.any():
-        return None
-    return Example(np.array(ids), int(learned.argmax()), learned)
 
 
 def messages_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ValidationError, model_validator
 
 from raw2fig.lm.batches import Optimiser
+from raw2fig.lm.chats import Reading
 from raw2fig.lm.finetune import Training
 from raw2fig.papers.agentic_rl.chains import Chains
 from raw2fig.papers.agentic_rl.clip_study import ClipStudy
@@ -12,7 +13,6 @@ from raw2fig.papers.agentic_rl.cold_start import Supervised
 from raw2fig.papers.agentic_rl.demonstrations import Demonstrations
 from raw2fig.papers.agentic_rl.evaluation import Sampling
 from raw2fig.papers.agentic_rl.experts import Expert
-from raw2fig.papers.agentic_rl.fine_tune import Reading
 from raw2fig.papers.agentic_rl.own_rollouts import Rolling
 from raw2fig.papers.agentic_rl.plan import KINDS, LONG_COT, NO_TOOL, TAUGHT, WEAK
 from raw2fig.papers.agentic_rl.problems import Sizes
