@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raw2fig.errors import InputError
+from raw2fig.lm.chats import text_of
 from raw2fig.papers.agentic_rl.chains import Chains, distinct
 from raw2fig.papers.agentic_rl.experts import Expert, real, stitched
 from raw2fig.papers.agentic_rl.inspection import inspect
 from raw2fig.papers.agentic_rl.retool import as_messages, blocks_of, convert
 from raw2fig.papers.agentic_rl.segments import as_line
-from raw2fig.papers.agentic_rl.trajectories import Call, Turn, asked_of, read_trajectories, text_of, turns_of
+from raw2fig.papers.agentic_rl.trajectories import Call, Turn, asked_of, read_trajectories, turns_of
 from raw2fig.tasks.parts import TRAINING
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1\nNameError: name x is not defined'

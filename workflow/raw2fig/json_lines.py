@@ -1,4 +1,4 @@
-"""Files of JSON lines: an object on each line that is not empty."""
+"""Files of JSON lines, an object on each line that is not empty, and tables that stand for them."""
 
 import json
 from pathlib import Path
@@ -28,3 +28,18 @@ def read_json_lines(path: Path, expected: str) -> list[tuple[int, dict[str, Any]
             raise InputError(path, f"line {number} is no JSON object", expected)
         found.append((number, row))
     return found
+
+
+def read_rows(path: Path, expected: str) -> list[tuple[int, dict[str, Any]]]:
+    """The rows of JSON lines or a Parquet table as plain data, with their numbers from 1. Raises as `read_json_lines`
+    does."""
+    if path.suffix != ".parquet":
+        return read_json_lines(path, expected)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    regular_file(path)
+    try:
+        return list(enumerate(pq.read_table(path).to_pylist(), 1))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(path, f"cannot be read ({error})", "a whole Parquet file") from error

@@ -65,3 +65,10 @@ def as_example(
     if not learned.any():
         return None
     return Example(np.array(ids), int(learned.argmax()), learned)
+
+
+def text_of(content: Any) -> str:
+    """The text of a message, whose content is a text or a list of parts."""
+    if isinstance(content, str) or content is None:
+        return content or ""
+    return "".join(part if isinstance(part, str) else part.get("text") or "" for part in content)

@@ -90,10 +90,12 @@ class Ended(NamedTuple):
 
 @sandboxenv(name="bubblewrap")
 class BubblewrapSandboxEnvironment(SandboxEnvironment):
-    """The sandbox of one sample. Its methods keep inspect's contract, and say what that leaves open."""
+    """The sandbox of one sample. Its methods keep inspect's contract, and say what that leaves open. `folders`: further
+    folders that it may read, and where they are inside; inspect gives none."""
 
-    def __init__(self) -> None:
+    def __init__(self, folders: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self.folders = folders or {}
         self.folder = Path(tempfile.mkdtemp(prefix="inspect-bubblewrap-"))
         for name in PRIVATE:
             (self.folder / name).mkdir()
@@ -201,7 +203,8 @@ class BubblewrapSandboxEnvironment(SandboxEnvironment):
         with ExitStack() as files:
             status = _file(files, b"")
             try:
-                process = _start(files, status, command, input, _options(self.folder, cwd, {**ENVIRONMENT, **env}))
+                options = _options(self.folder, cwd, {**ENVIRONMENT, **env}, self.folders)
+                process = _start(files, status, command, input, options)
             except OSError as error:
                 if error.errno == errno.E2BIG:
                     return Ended(126, b"", f"{error.strerror}\n".encode())
@@ -242,7 +245,7 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _options(folder: Path, cwd: str, env: Mapping[str, str]) -> list[str]:
+def _options(folder: Path, cwd: str, env: Mapping[str, str], folders: Mapping[str, str]) -> list[str]:
     """Options of bubblewrap. What is visible comes last: this Python may lie below the place of a private folder."""
     return [
         *("--unshare-all", "--unshare-user", "--die-with-parent", "--cap-drop", "ALL", "--hostname", "sandbox"),
@@ -250,6 +253,7 @@ def _options(folder: Path, cwd: str, env: Mapping[str, str]) -> list[str]:
         *(word for name, place in PRIVATE.items() for word in ("--bind", str(folder / name), place)),
         *(word for name in ETC for word in ("--ro-bind", str(folder / name), f"/etc/{name}")),
         *(word for path in dict.fromkeys(VISIBLE) for word in ("--ro-bind-try", path, path)),
+        *(word for path, inside in folders.items() for word in ("--ro-bind", path, inside)),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", cwd),
         *(word for name, value in env.items() for word in ("--setenv", name, value)),
     ]

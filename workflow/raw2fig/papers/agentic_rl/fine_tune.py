@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from raw2fig.errors import InputError
-from raw2fig.lm.chats import Reading, as_example, use_template
+from raw2fig.json_lines import read_rows
+from raw2fig.lm.chats import Reading, as_example, text_of, use_template
 from raw2fig.lm.examples import Example
 from raw2fig.lm.finetune import Training
-from raw2fig.papers.agentic_rl.trajectories import read_rows, text_of
 from raw2fig.settings import Seed
 from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_json
@@ -58,7 +58,7 @@ def fine_tune(
 
     network, tokenizer = load(str(model), train=True)
     use_template(tokenizer, reading)
-    rows = read_rows(trajectories)
+    rows = read_rows(trajectories, EXPECTED)
     examples = [one for number, row in rows if (one := _example(tokenizer, row, reading, trajectories, number))]
     if not examples:
         raise InputError(trajectories, "has no turn of the model within the longest conversation", EXPECTED)

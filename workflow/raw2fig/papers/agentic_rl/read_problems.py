@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from raw2fig.errors import InputError
+from raw2fig.json_lines import read_rows
+from raw2fig.lm.chats import text_of
 from raw2fig.papers.agentic_rl.grading import is_right
-from raw2fig.papers.agentic_rl.trajectories import read_rows, text_of
 from raw2fig.settings import Field, Record
 from raw2fig.step import At, Input, Output, step
 from raw2fig.tables import write_json
@@ -51,7 +52,7 @@ def read_problems(
     """
     found, rows, left_out = dict[str, dict[str, str]](), Counter[str](), Counter[str]()
     for path in data:
-        for _, row in read_rows(path):
+        for _, row in read_rows(path, EXPECTED):
             source = str(row.get("data_source") or "")
             rows[source] += 1
             problem, answer = problem_of(row, columns), answer_of(row, columns)

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from raw2fig.errors import InputError
-from raw2fig.papers.agentic_rl.trajectories import read_rows, text_of
+from raw2fig.json_lines import read_rows
+from raw2fig.lm.chats import text_of
+from raw2fig.papers.agentic_rl.trajectories import EXPECTED
 from raw2fig.step import Input, Output, step
 from raw2fig.tables import write_table
 
@@ -107,7 +109,7 @@ def convert(*, trajectories: Input, messages: Output, rejected: Output = Path("r
     import pandas as pd
 
     kept, reasons = [], []
-    for line, row in read_rows(trajectories):
+    for line, row in read_rows(trajectories, EXPECTED):
         try:
             kept.append({"messages": as_messages(row["messages"]), "tools": [SCHEMA]})
         except ValueError as error:

@@ -16,6 +16,7 @@ import numpy as np
 
 from raw2fig.config import SHIPPED
 from raw2fig.errors import InputError
+from raw2fig.lm.chats import text_of
 from raw2fig.papers.agentic_rl.grading import is_right
 from raw2fig.papers.agentic_rl.own_rollouts import Asked, ToolName, read_asked, tool_of
 from raw2fig.papers.agentic_rl.tool_loop import Loop, plain_text
@@ -27,7 +28,6 @@ from raw2fig.papers.agentic_rl.tools.outcome import Outcome
 from raw2fig.papers.agentic_rl.tools.preflight import check_rewards, check_tool
 from raw2fig.papers.agentic_rl.tools.trl_tools import CalculatorSession, PythonSession
 from raw2fig.papers.agentic_rl.tools.watch import Canary, Watch, Watching
-from raw2fig.papers.agentic_rl.trajectories import text_of
 from raw2fig.published import read_numbers
 from raw2fig.rl.environment import Environment, Played
 from raw2fig.rl.recipe import Recipe

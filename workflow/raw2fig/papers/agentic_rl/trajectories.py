@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from raw2fig.errors import InputError
-from raw2fig.json_lines import read_json_lines
+from raw2fig.json_lines import read_rows
+from raw2fig.lm.chats import text_of
 from raw2fig.papers.agentic_rl.segments import from_line
 from raw2fig.papers.agentic_rl.tools.calls import BETWEEN, CLOSE, OPEN
-from raw2fig.tables import regular_file
 
 EXPECTED = "trajectories with `messages`, `conversations` or `segments`, a JSON object in each line"
 IN_TEXT = (
@@ -58,7 +58,7 @@ class Conversation(NamedTuple):
 def read_trajectories(path: Path) -> Iterator[tuple[int, Conversation]]:
     """Number and conversation of each row of JSON lines, or of a Parquet table. Raises `InputError` for a row of
     another form, and for a file without rows."""
-    rows = read_rows(path)
+    rows = read_rows(path, EXPECTED)
     if not rows:
         raise InputError(path, "has no rows", EXPECTED)
     for number, row in rows:
@@ -66,20 +66,6 @@ def read_trajectories(path: Path) -> Iterator[tuple[int, Conversation]]:
             yield number, Conversation(asked_of(row), turns_of(row), row)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(path, f"line {number} is no trajectory ({error!r})", EXPECTED) from error
-
-
-def read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    """The rows of JSON lines or a Parquet table as plain data, with their numbers from 1."""
-    if path.suffix != ".parquet":
-        return read_json_lines(path, EXPECTED)
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    regular_file(path)
-    try:
-        return list(enumerate(pq.read_table(path).to_pylist(), 1))
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(path, f"cannot be read ({error})", "a whole Parquet file") from error
 
 
 def turns_of(row: Mapping[str, Any]) -> list[Turn]:
@@ -164,13 +150,6 @@ def argument_of(call: Any) -> str:
             return value
         return json.dumps(given, sort_keys=True)
     return json.dumps(call, sort_keys=True) if arguments is None else str(arguments)
-
-
-def text_of(content: Any) -> str:
-    """The text of a message, whose content is a text or a list of parts."""
-    if isinstance(content, str) or content is None:
-        return content or ""
-    return "".join(part if isinstance(part, str) else part.get("text") or "" for part in content)
 
 
 def _json(text: str) -> Any:
