@@ -60,7 +60,7 @@ def seen(attempt: Attempt) -> list[str]:
 @pytest.fixture(scope="module")
 def real() -> list[Issue]:
     tasks = [real_task(one) for one in draw_tasks(3, 1, 3, ["more_itertools.recipes"])]
-    return [Issue(one.name, "It is wrong.", one.files, {**one.gold}, one.tests, one.names, ()) for one in tasks]
+    return [one.issue for one in tasks]
 
 
 def test_check_19_an_oracle_resolves_all_and_a_random_policy_nothing(real: list[Issue]) -> None:

@@ -29,7 +29,7 @@ from raw2fig.papers.kimi_dev.trajectory_steps import Choosing, demonstrate, read
 COMMANDS = Commands(seconds=30, characters=400, workers=2)
 RUNNING = Running(cpu_seconds=2, wall_seconds=20, memory_mb=512)
 READING = Reading(template="own", longest=8192)
-CHOOSING = Choosing(sizes=[2, 3], world_model=False, resolved=True)
+CHOOSING = Choosing(world_model=False, resolved=True)
 OPENING = "It is in /testbed.\n<pr_description>\nIt is wrong in /testbed/a.py.\n</pr_description>\nFix it."
 LOOK = {"name": "bash", "arguments": json.dumps({"command": "ls /testbed"})}
 EDIT = {
@@ -119,13 +119,13 @@ def sets(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
     path.write_text("".join(json.dumps(one) + "\n" for one in rows))
     table = folder / "rows.parquet"
     pd.DataFrame([row(7, json.dumps(longer(1)))]).to_parquet(table)
-    choosing = CHOOSING.model_copy(update={"sizes": [1, 2, 5]})
     read_trajectories(
         trajectories=[path, table],
         model=model,
         sets=folder / "sets",
         report=folder / "report.json",
-        choosing=choosing,
+        sizes=[1, 2, 5],
+        choosing=CHOOSING,
         reading=READING,
         seed=3,
     )
@@ -157,7 +157,8 @@ def test_other_seeds_draw_other_sets_and_too_few_trajectories_are_refused(model:
             model=model,
             sets=tmp_path / f"sets{seed}",
             report=tmp_path / "report.json",
-            choosing=CHOOSING.model_copy(update={"sizes": sizes}),
+            sizes=sizes,
+            choosing=CHOOSING,
             reading=READING,
             seed=seed,
         )
@@ -292,7 +293,7 @@ def test_the_preflight_refuses_an_issue_that_tells_nothing() -> None:
 def test_from_issues_to_the_table_of_agents(model: Path, tmp_path: Path) -> None:
     write_issues([issue(1), issue(2), issue(3)], tmp_path / "issues.jsonl")
     demonstrate(
-        issues=tmp_path / "issues.jsonl",
+        issues=[tmp_path / "issues.jsonl"],
         trajectories=tmp_path / "expert.jsonl",
         commands=COMMANDS,
         running=RUNNING,
@@ -303,6 +304,7 @@ def test_from_issues_to_the_table_of_agents(model: Path, tmp_path: Path) -> None
         model=model,
         sets=tmp_path / "sets",
         report=tmp_path / "report.json",
+        sizes=[2, 3],
         choosing=CHOOSING,
         reading=READING,
         seed=0,

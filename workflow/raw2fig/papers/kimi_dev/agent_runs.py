@@ -23,6 +23,7 @@ from raw2fig.papers.kimi_dev.agents.loop import Act, Attempt, attempt_all
 from raw2fig.papers.kimi_dev.agents.policies import Limits, expert, scripted, speaking
 from raw2fig.papers.kimi_dev.agents.stages import LOOKED_FOR
 from raw2fig.papers.kimi_dev.agents.workspace import Commands
+from raw2fig.papers.kimi_dev.arms import UNTRAINED
 from raw2fig.papers.kimi_dev.issues import Issue, read_issues
 from raw2fig.papers.kimi_dev.matrix import Running
 from raw2fig.papers.kimi_dev.skills import is_right, skills, within
@@ -33,8 +34,6 @@ from raw2fig.tables import read_json, write_table
 EXPECTED = "attempts, as `raw2fig kimi-dev agent-evaluate` writes them"
 GREEDY = 0
 """The run at temperature 0; those after it are drawn."""
-UNTRAINED = "0"
-"""Budget of a prior as it is."""
 
 
 class Evaluating(Record):
@@ -70,7 +69,7 @@ def agent_evaluate(
     evaluating: Annotated[Evaluating, At("agents.evaluating")],
     limits: Annotated[Limits, At("agents.limits")],
     commands: Annotated[Commands, At("agents.commands")],
-    running: Annotated[Running, At("agents.running")],
+    running: Annotated[Running, At("pretrained.running")],
     seed: Seed = 0,
 ) -> None:
     """Let a model resolve issues with a shell and an editor. First the known fix of an issue is put in by the same
@@ -81,7 +80,7 @@ def agent_evaluate(
     model
         Model folder with a chat template.
     issues
-        JSON lines of `raw2fig kimi-dev make-issues` or `read-issues`.
+        Issues, as JSON lines.
     attempts
         JSON lines: issue, run (0: greedy), the stage of each turn, whether the issue would be resolved after it,
         submitted, how it ended, and commands that looked for history or downloads.

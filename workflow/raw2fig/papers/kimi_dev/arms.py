@@ -12,3 +12,5 @@ Other = Literal["positive examples", "remedy"]
 BASE, MID, SFT, RL = PRIORS = ("Base", "MT", "SFT", "RL")
 Prior = Literal["Base", "MT", "SFT", "RL"]
 """What becomes an agent: the base model, and the model after mid-training, the cold start and the plain arm."""
+UNTRAINED = "0"
+"""Budget of a prior as it is, without any trajectory."""

@@ -37,7 +37,6 @@ TURNS = 100
 class Choosing(Record):
     """Which trajectories are learned from."""
 
-    sizes: list[int] = Field(min_length=1, description="Trajectories of the nested sets.")
     world_model: bool = Field(description="Learn what agents are shown too, not their own turns alone.")
     resolved: bool = Field(description="Only trajectories that resolve their issue.")
 
@@ -45,10 +44,10 @@ class Choosing(Record):
 @step
 def demonstrate(
     *,
-    issues: Input,
+    issues: list[Input],
     trajectories: Output,
     commands: Annotated[Commands, At("agents.commands")],
-    running: Annotated[Running, At("agents.running")],
+    running: Annotated[Running, At("pretrained.running")],
     seed: Seed = 0,
 ) -> None:
     """Let an expert who knows the fixes resolve issues, by the tools that agents have.
@@ -56,11 +55,11 @@ def demonstrate(
     Parameters
     ----------
     issues
-        JSON lines of `raw2fig kimi-dev make-issues` or `read-issues`.
+        Issues, as JSON lines.
     trajectories
         JSON lines: messages, instance_id, traj_id and resolved, as SWE-smith's.
     """
-    asked = read_issues(issues)
+    asked = [issue for path in issues for issue in read_issues(path)]
     rng = np.random.default_rng(seed)
     act = scripted({issue.name: expert(issue, rng) for issue in asked})
     done = attempt_all(act, asked, TURNS, commands, running)
@@ -75,6 +74,7 @@ def read_trajectories(
     model: Input,
     sets: OutputFolder,
     report: Output,
+    sizes: list[int],
     choosing: Annotated[Choosing, At("agents.choosing")],
     reading: Annotated[Reading, At("agents.reading")],
     seed: Seed = 0,
@@ -92,6 +92,8 @@ def read_trajectories(
     report
         Rows, those that are kept and those that are left out by reason, and the tokens that the loss counts in each
         set.
+    sizes
+        Trajectories of the sets.
     """
     from raw2fig.lm.models import load_tokenizer
 
@@ -107,14 +109,14 @@ def read_trajectories(
             left_out[one.reason] += 1
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(path, f"row {number} is no trajectory ({error!r})", EXPECTED) from error
-    largest = max(choosing.sizes)
+    largest = max(sizes)
     logging.info("%d trajectories; left out: %s", len(kept), dict(left_out))
     if len(kept) < largest:
         raise InputError(trajectories[0], f"has {len(kept)} trajectories that can be used", f"at least {largest}")
     order = np.random.default_rng(seed).permutation(len(kept))
     sets.mkdir()
     tokens = {}
-    for size in choosing.sizes:
+    for size in sizes:
         chosen = [kept[place] for place in order[:size]]
         tokens[str(size)] = sum(number for _, number in chosen)
         text = "".join(json.dumps(row) + "\n" for row, _ in chosen)

@@ -16,13 +16,18 @@ from raw2fig.papers.kimi_dev.agents.actions import CLOSED, EDITOR, SHELL, SUBMIT
 from raw2fig.papers.kimi_dev.agents.editor import only_place
 from raw2fig.papers.kimi_dev.agents.loop import Act, Course
 from raw2fig.papers.kimi_dev.issues import Issue
+from raw2fig.papers.kimi_dev.make_issues import FENCED
 from raw2fig.settings import Field, Record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-TRY = "python3 -c 'import doctest, {module} as module; print(doctest.testmod(module))'"
-"""Types the examples of a module that are left in it."""
+TRY = """python3 - <<'END'
+import doctest, {module} as module
+
+doctest.run_docstring_examples({told!r}, {{**vars(module)}})
+END"""
+"""Types examples, and tells what differs from what they should give."""
 ASTRAY = 0.25
 """Share of issues for which the expert opens a wrong file first."""
 
@@ -73,20 +78,26 @@ def scripted(turns: Mapping[str, Sequence[str]]) -> Act:
 
 
 def expert(issue: Issue, rng: np.random.Generator) -> list[str]:
-    """What an expert says who knows the fix: it looks around, now and then opens a wrong file first, tries the examples
-    in the code, edits, and tries them again."""
+    """What an expert says who knows the fix: it looks around, now and then opens a wrong file first, tries what the
+    issue tells, edits, and tries it again."""
+    files = [path for path in issue.gold if path in issue.files]
     others = sorted(path for path in issue.files if path not in issue.gold and path.endswith(".py"))
+    tried = reported(issue)
     turns = [("I look at what there is.", viewed(WORKSPACE))]
     if others and rng.random() < ASTRAY:
         turns.append(("It may be in here.", viewed(f"{WORKSPACE}/{others[int(rng.integers(len(others)))]}")))
-    for path in issue.gold:
-        tried = called(SHELL, command=TRY.format(module=module_of(path)))
-        if path in issue.files:
-            turns.append(("The issue is about this file.", viewed(f"{WORKSPACE}/{path}")))
-            turns.append(("I try the examples that it has.", tried))
-        turns.append(("This is what has to change.", fixed(issue, path)))
-        turns.append(("I try the examples again.", tried))
+    turns += (("The issue is about this file.", viewed(f"{WORKSPACE}/{path}")) for path in files)
+    turns += (("I try what the issue tells.", call) for call in tried)
+    turns += (("This is what has to change.", fixed(issue, path)) for path in issue.gold)
+    turns += (("I try it again.", call) for call in tried)
     return [f"{said}\n\n{call}" for said, call in turns]
+
+
+def reported(issue: Issue) -> list[str]:
+    """The call that types the examples which an issue tells, if it is one of those that `make_issues` writes."""
+    told, path = FENCED.findall(issue.text), next(iter(issue.gold))
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return [called(SHELL, command=TRY.format(module=module, told="\n".join(told)))] if len(told) == 2 else []
 
 
 def viewed(path: str) -> str:
@@ -105,11 +116,6 @@ def fixed(issue: Issue, path: str) -> str:
         return called(EDITOR, command="insert", path=place, insert_line="0", new_str=text.removesuffix("\n"))
     old, new = difference(issue.files[path], text)
     return called(EDITOR, command="str_replace", path=place, old_str=old, new_str=new)
-
-
-def module_of(path: str) -> str:
-    """The name by which a file is imported."""
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def difference(before: str, after: str) -> tuple[str, str]:
