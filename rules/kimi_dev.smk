@@ -13,6 +13,7 @@ KD_SKILLS = {name: KD_PUBLISHED[name] for name in ("skills", "numbers")}
 include: "kimi_dev/miniature.smk"
 include: "kimi_dev/task_audit.smk"
 include: "kimi_dev/pretrained.smk"
+include: "kimi_dev/pretrained_agents.smk"
 
 
 figure("kimi_dev", "workflow", workflow=KD_PUBLISHED["workflow"], numbers=KD_PUBLISHED["numbers"])

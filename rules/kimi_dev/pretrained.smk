@@ -1,10 +1,11 @@
 """Kimi-Dev, the workflow with pretrained models: issues of real code, their environments and their audit; mid-training,
 cold start and reinforcement; self-play."""
 
-from raw2fig.papers.kimi_dev import plan_pretrained as kd_pretrained
+from raw2fig.papers.kimi_dev import plan_agents as kd_agents, plan_pretrained as kd_pretrained
 
-KD_REAL = config["kimi_dev"]["pretrained"]
-KD_MODELS, KD_FILES = kd_pretrained.models(KD_REAL), kd_pretrained.fetched_files(KD_REAL)
+KD_REAL, KD_AGENTS = config["kimi_dev"]["pretrained"], config["kimi_dev"]["agents"]
+KD_MODELS = kd_pretrained.models(KD_REAL)
+KD_FILES = {**kd_pretrained.fetched_files(KD_REAL), **kd_agents.fetched_files(KD_AGENTS, KD_REAL)}
 KD_TUNED, KD_REINFORCED = kd_pretrained.tuned(KD_REAL), kd_pretrained.reinforced(KD_REAL)
 KD_EVALUATED = kd_pretrained.evaluated(KD_REAL)
 
@@ -356,7 +357,7 @@ rule kimi_dev_play_issues:
 
 KD_OWN = {"play": kd_pretrained.games(KD_REAL), "log": kd_pretrained.logs(KD_REAL)}
 TARGETS["evals"] += [*KD_OWN["play"], *KD_OWN["log"], *kd_pretrained.audits(KD_REAL)]
-FETCHED["kimi_dev"] = kd_pretrained.fetched(KD_REAL)
+FETCHED["kimi_dev"] = [*kd_pretrained.fetched(KD_REAL), *kd_agents.fetched(KD_AGENTS, KD_REAL)]
 if KD_MODELS:
     figure("kimi_dev", "games_pretrained", drawn_by="games", play=KD_OWN["play"])
     figure("kimi_dev", "learning_pretrained", drawn_by="learning", **KD_OWN)

@@ -1,8 +1,6 @@
 """Kimi-Dev, agents from pretrained models with and without workflow training: trajectories in nested sets, supervised
 training on each, and attempts at issues with a shell and an editor."""
 
-KD_AGENTS = config["kimi_dev"]["agents"]
-
 
 rule kimi_dev_demonstrate:
     input:

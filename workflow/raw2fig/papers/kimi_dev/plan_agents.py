@@ -45,6 +45,11 @@ def fetched_files(settings: Settings, real: Settings) -> dict[str, dict[str, Any
     return given.parts("trajectories", settings["trajectories"]) if priors(settings, real) else {}
 
 
+def fetched(settings: Settings, real: Settings) -> list[str]:
+    """Records of what comes from outside, for the table of the run."""
+    return [f"{pretrained.SOURCES}/{part}.json" for part in fetched_files(settings, real)]
+
+
 def place(replicate: int | str = "{replicate}") -> str:
     """Where everything of a replicate lies."""
     return f"{pretrained.place(replicate)}/agents"

@@ -20,8 +20,16 @@ from raw2fig.settings import Field, Record, Seed, impossible, one_of
 class IssueSet(Record):
     """A set of issues."""
 
-    part: Literal["training", "test"] = Field(description="What it is for.")
+    part: Literal["training", "test", "elsewhere"] = Field(
+        description="What it is for; elsewhere: another distribution, for agents alone."
+    )
     rows: DataFiles = Field(description="Tables as SWE-bench's; none: issues that are made of installed packages.")
+
+    @model_validator(mode="after")
+    def _has_rows(self) -> Any:
+        if self.part == "elsewhere" and self.rows.source == "none":  # what is made has one distribution
+            raise impossible("rows.source", "is 'none'", "tables, for a set of another distribution")
+        return self
 
 
 class Pretrained(Record):
