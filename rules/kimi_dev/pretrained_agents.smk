@@ -89,7 +89,7 @@ rule kimi_dev_agent_evaluate:
     wildcard_constraints:
         prior=any_of(kd_agents.priors(KD_AGENTS, KD_REAL)),
         budget=any_of([kd_agents.UNTRAINED, *kd_agents.budgets(KD_AGENTS)]),
-        set=any_of(KD_AGENTS["sets"]),
+        set=any_of(kd_agents.sets(KD_AGENTS, KD_REAL)),
     threads: threads_for(config, "generate", "kimi_dev_agent_evaluate")
     resources:
         **resources_for(config, "generate", "kimi_dev_agent_evaluate"),
@@ -117,7 +117,7 @@ rule kimi_dev_gather_agents:
     log:
         "<results>/kimi_dev/r{replicate}/logs/gather-agents-{set}.log",
     wildcard_constraints:
-        set=any_of(KD_AGENTS["sets"]),
+        set=any_of(kd_agents.sets(KD_AGENTS, KD_REAL)),
     resources:
         **resources_for(config, "light", "kimi_dev_gather_agents"),
     params:
@@ -128,4 +128,4 @@ rule kimi_dev_gather_agents:
         "--replicate {wildcards.replicate} --table {output.table} &> {log}"
 
 
-TARGETS["evals"] += [path for tasks in KD_AGENTS["sets"] for path in kd_agents.tables(KD_AGENTS, KD_REAL, tasks)]
+TARGETS["evals"] += kd_agents.tables(KD_AGENTS, KD_REAL)

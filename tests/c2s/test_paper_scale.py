@@ -34,6 +34,7 @@ SEVERAL = {"c2s_grpo": 4, "scalerl_train": 8, "scalerl_tune": 0, "hero_sft": 8, 
     **dict.fromkeys(("agentic_rl_fine_tune", "agentic_rl_difficulty", "agentic_rl_train", "agentic_rl_roll_out"), 8),
     **dict.fromkeys(("kimi_dev_tune", "kimi_dev_reinforce_issues"), 256),
     **{"kimi_dev_select_prompts": 8, "kimi_dev_sample_answers": 8, "kimi_dev_taught_answers": 0},
+    **{"kimi_dev_agent_tune": 32, "kimi_dev_agent_evaluate": 8},
     **{"coordination_play_model": 2, "brain_rot_cpt_sharded": 4, "brain_rot_instruct_sharded": 4},
 }
 """GPUs of the rules that ask for several at the paper scale, or for none."""

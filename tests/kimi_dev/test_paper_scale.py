@@ -14,6 +14,7 @@ from kimi_tools import NUMBERS, Repository
 
 from raw2fig.config import SHIPPED, load, merge
 from raw2fig.errors import InputError
+from raw2fig.papers.kimi_dev import plan_agents
 from raw2fig.papers.kimi_dev import plan_pretrained as plan
 from raw2fig.papers.kimi_dev.settings import Settings
 from raw2fig.settings import read
@@ -37,7 +38,7 @@ def test_the_plan_of_the_paper(tmp_path: Path) -> None:
         assert sum(origin in shell for shell in fetched) == 1, origin
     assert "make_issues" not in shells
     for rule in ("read_issues", "environments", "audit_issues"):
-        assert len(shells[rule]) == 3, rule
+        assert len(shells[rule]) == 5, rule  # of which agents alone have two
     assert all("--mirrors data/mirrors" in shell for shell in shells["read_issues"])
     (taught,) = shells["taught_answers"]
     assert "--served deepseek-reasoner" in taught
@@ -57,6 +58,22 @@ def test_the_plan_of_the_paper(tmp_path: Path) -> None:
     assert len(shells["sample_answers"]) == len(shells["play_issues"]) == 6
     assert all("--engine vllm --samples 40 --temperature 1.0" in shell for shell in shells["sample_answers"])
     assert all("--sizes 1 3 5 10 20 40" in shell for shell in shells["play_issues"])
+    # agents: four priors as they are, after one update, and on six nested sets; three sets of issues
+    assert sum("SWE-bench/SWE-smith-trajectories" in shell for shell in fetched) == 8
+    (read,) = shells["read_trajectories"]
+    assert "--sizes 100 200 500 1000 2000 5016" in read
+    assert "--longest 65536" in read
+    assert "demonstrate" not in shells
+    assert len(shells["agent_tune"]) == 4 * 7
+    assert len(shells["agent_evaluate"]) == 4 * 8 * 3
+    assert sum("sets/100.jsonl" in shell and "--steps 1 " in shell for shell in shells["agent_tune"]) == 4
+    assert all("--turns 100 --samples 3 --temperature 1.0" in shell for shell in shells["agent_evaluate"])
+    assert all("--context 131072" in shell for shell in shells["agent_evaluate"])
+    for prior, folder in (("Base", "models/qwen2.5-72b"), ("MT", "policies/mid3"), ("RL", "policies/plain-2")):
+        assert (
+            sum(f"{folder} " in shell and f"agents/policies/{prior}-" in shell for shell in shells["agent_tune"]) == 7
+        )
+    assert "MT:0 'MT:one step' MT:100" in shells["gather_agents"][0]
 
 
 def test_the_scale_gpu_fetches_one_package(tmp_path: Path) -> None:
@@ -70,6 +87,7 @@ def test_the_scale_gpu_fetches_one_package(tmp_path: Path) -> None:
         "tune": 3,
         "reinforce_issues": 6,
         "play_issues": 6,
+        **{"demonstrate": 3, "read_trajectories": 3, "agent_tune": 27, "agent_evaluate": 36, "gather_agents": 3},
     }.items():
         assert rules.count(rule) == number, rule
     assert not {"fetch_rows", "read_issues", "environments", "taught_answers", "mine"} & {*rules}
@@ -77,7 +95,8 @@ def test_the_scale_gpu_fetches_one_package(tmp_path: Path) -> None:
 
 def test_a_laptop_needs_no_model(tmp_path: Path) -> None:
     found = planned(clone(tmp_path / "clone"))
-    assert not {"kimi_dev_fetch_model", "kimi_dev_make_issues", "kimi_dev_tune"} & {job.rule for job in found}
+    absent = {"kimi_dev_fetch_model", "kimi_dev_make_issues", "kimi_dev_tune", "kimi_dev_agent_evaluate"}
+    assert not absent & {job.rule for job in found}
 
 
 NONE = {"source": "none", "dataset": None, "revision": None, "files": [], "sha256": None}
@@ -102,6 +121,31 @@ def test_impossible_plans_are_refused_before_the_first_job(changes: dict[str, An
     read(Settings, section)
     with pytest.raises(InputError, match=told):
         read(Settings, merge(section, {"pretrained": changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"priors": {"RL": "plain-3"}}, "'plain-3'"),
+        ({"sets": ["swe-gym"]}, "'swe-gym'"),
+        ({"sets": []}, "expected budgets and sets too"),
+        ({"budgets": {"0": {"trajectories": 1, "updates": 1}}}, "budgets: has 0"),
+        ({"limits": {"reply": 131072}}, "less than the context"),
+        ({"trajectories": {"files": []}}, "trajectories.files"),
+    ],
+)
+def test_impossible_agents_are_refused_before_the_first_job(changes: dict[str, Any], told: str) -> None:
+    section = load([SHIPPED, SHIPPED.parent / "paper.yaml"])["kimi_dev"]
+    with pytest.raises(InputError, match=told):
+        read(Settings, merge(section, {"agents": changes}))
+
+
+def test_a_prior_without_a_policy_is_left_out() -> None:
+    section = load([SHIPPED, SHIPPED.parent / "paper.yaml"])["kimi_dev"]
+    agents, real = section["agents"], section["pretrained"]
+    assert [*plan_agents.priors(agents, real)] == ["Base", "SFT", "RL"]
+    assert [*plan_agents.priors(agents, real | {"mined": ["a"]})] == ["Base", "MT", "SFT", "RL"]
+    assert plan_agents.tables(agents, real | {"models": {}}) == []
 
 
 def test_every_policy_begins_with_the_one_before_it() -> None:
@@ -145,6 +189,20 @@ SMALL: dict[str, Any] = {
     "games": [1, 3],
 }
 """Models, issues and sizes in place of those of a scale."""
+AGENTS: dict[str, Any] = {
+    "priors": {"Base": "tiny", "MT": None, "SFT": None, "RL": None},
+    "sets": ["test"],
+    "trajectories": NONE,
+    "budgets": {
+        **dict.fromkeys(("30", "100", "200", "500", "1000", "2000", "5016")),
+        **{"one-step": {"trajectories": 2, "updates": 1}, "4": {"trajectories": 4, "updates": 2}},
+    },
+    "reading": {"longest": 4096},
+    "training": {"batch": 2, "accumulate": 1, "gradient_checkpointing": False, "checkpoint_every": 0},
+    "evaluating": {"number": 2, "turns": 10, "samples": 2, "engine": "sampler", "at_once": 2, "batch": 2},
+    "limits": {"context": 4096, "reply": 4},
+    "commands": {"characters": 600, "workers": 2},
+}
 
 
 @pytest.mark.training
@@ -156,10 +214,11 @@ def test_the_rules_to_the_end_on_stand_ins(tmp_path: Path) -> None:
     words = chat_tokenizer()
     save(build_tiny_llama("16/1/2", words, 2, 4096, False, 0), words, folder / "given/tiny")
     Repository(folder / "given/repository").request("Say two", {"a.py": NUMBERS.replace("v0 = 0", "v0 = 2")})
-    overlay = {"pathvars": {"results": "made"}, "kimi_dev": {"pretrained": SMALL}}
+    overlay = {"pathvars": {"results": "made"}, "kimi_dev": {"pretrained": SMALL, "agents": AGENTS}}
     (folder / "small.yaml").write_text(yaml.safe_dump(overlay))
-    figures = [f"made/kimi_dev/figures/{name}_pretrained.png" for name in ("games", "learning")]
-    call(folder, "snakemake", *figures, "--cores", "2", "--configfile", "config/gpu.yaml", "small.yaml")
+    targets = [f"made/kimi_dev/figures/{name}_pretrained.png" for name in ("games", "learning")]
+    targets.append(plan_agents.table("test", 0).replace("<results>", "made"))
+    call(folder, "snakemake", *targets, "--cores", "2", "--configfile", "config/gpu.yaml", "small.yaml")
     made = folder / "made/kimi_dev/r0/pretrained"
     play = pd.concat([pd.read_csv(path) for path in made.glob("evals/*.csv")])
     assert {*play["model"]} == {"mid1", "SFT", "plain"}
@@ -176,3 +235,20 @@ def test_the_rules_to_the_end_on_stand_ins(tmp_path: Path) -> None:
     assert (kinds.count("localisation"), kinds.count("diff"), kinds.count("pack")) == (4, 1, 1)
     audit = pd.read_csv(made / "sound/training.csv")
     assert (audit["verdict"] == "ok").mean() > 0.8
+    check_agents(made / "agents")
+
+
+def check_agents(made: Path) -> None:
+    """What stand-ins do as agents: tables are whole, tokens are those of the sets, and the expert resolves all."""
+    table = pd.read_csv(made / "test.csv", dtype={"budget": str})
+    assert [*table.columns] == ["prior", "budget", "measure", "value", "tokens", "n", "replicate"]
+    assert {*table["prior"]} == {"Base"}
+    tokens = table.groupby("budget")["tokens"].first()
+    report = json.loads((made / "sets.json").read_text())
+    assert [tokens[name] for name in ("0", "one step", "4")] == [0, report["tokens"]["2"], report["tokens"]["4"]]
+    assert table.loc[table["measure"].isin(["resolved", "pass@2"]), "value"].eq(0).all()
+    rows = [json.loads(line) for line in (made / "expert.jsonl").read_text().splitlines()]
+    assert all(row["resolved"] for row in rows)
+    said = [json.loads(line) for line in (made / "said/Base-4-test.jsonl").read_text().splitlines()]
+    assert len(said) == 2 * 3
+    assert {*said[0]} == {*rows[0]}  # what an agent said can be learned from

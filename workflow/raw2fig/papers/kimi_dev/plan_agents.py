@@ -40,6 +40,11 @@ def sizes(settings: Settings) -> list[int]:
     return sorted({int(budget["trajectories"]) for budget in budgets(settings).values()})
 
 
+def sets(settings: Settings, real: Settings) -> list[str]:
+    """The sets of issues that agents are evaluated on."""
+    return [name for name in settings["sets"] if name in pretrained.sets(real)]
+
+
 def fetched_files(settings: Settings, real: Settings) -> dict[str, dict[str, Any]]:
     """Files that are fetched → where each is from, as `raw2fig fetch file` has it."""
     return given.parts("trajectories", settings["trajectories"]) if priors(settings, real) else {}
@@ -118,6 +123,7 @@ def table(tasks: str = "{set}", replicate: int | str = "{replicate}") -> str:
     return f"{place(replicate)}/{tasks}.csv"
 
 
-def tables(settings: Settings, real: Settings, tasks: str) -> list[str]:
-    """The tables of a set, of all replicates; none without priors."""
-    return [table(tasks, replicate) for replicate in real["replicates"] if priors(settings, real)]
+def tables(settings: Settings, real: Settings) -> list[str]:
+    """The tables of all sets and replicates; none without priors."""
+    every = product(sets(settings, real), real["replicates"])
+    return [table(*one) for one in every if priors(settings, real)]

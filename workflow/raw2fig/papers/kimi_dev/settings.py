@@ -45,7 +45,7 @@ class Settings(Record):
         for name, policy in self.agents.priors.items():
             if policy is not None:
                 one_of(f"agents.priors.{name}", policy, policies)
-        issues = [name for name, one in plan.sets(real).items() if one["part"] != "training"]
+        issues = [name for name, one in real["sets"].items() if one is None or one["part"] != "training"]
         for number, name in enumerate(self.agents.sets if any(self.agents.priors.values()) else ()):
             one_of(f"agents.sets.{number}", name, issues)
         return self
