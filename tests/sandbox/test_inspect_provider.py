@@ -592,6 +592,22 @@ def test_inspect_finds_the_sandbox_by_the_entry_point(tmp_path: Path) -> None:
     assert result.stdout == "BubblewrapSandboxEnvironment\n"
 
 
+def test_a_further_folder_can_be_read_and_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given/file").write_text("here\n")
+    box = Sandbox({str(tmp_path / "given"): "/environment"})
+
+    async def use() -> ExecResult[str]:
+        try:
+            return await box.exec(["sh", "-c", "cat /environment/file; echo > /environment/file"])
+        finally:
+            await Sandbox.sample_cleanup("task", None, {"default": box}, False)
+
+    result = anyio.run(use)
+    assert result.stdout == "here\n"
+    assert "Read-only file system" in result.stderr
+
+
 def test_a_copy_of_the_file_is_enough() -> None:
     imports = [node for node in ast.walk(ast.parse(Path(provider.__file__).read_text())) if hasattr(node, "names")]
     names = {getattr(node, "module", None) or node.names[0].name for node in imports}
