@@ -2,6 +2,7 @@
 stage (checks 19, 24 and 25 of the reference sheet)."""
 
 import subprocess
+import venv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -204,6 +205,19 @@ def test_a_command_is_held_back(space: Workspace) -> None:
     assert said("a\0b").startswith("The command cannot be run")
     assert space.use(Action("fetch", {"url": "x"})) == "There is no fetch with the parameters url."
     assert space.use(Action(SHELL, {})) == "There is no bash with the parameters none."
+
+
+def test_an_issue_with_an_environment_has_its_interpreter_first(tmp_path: Path) -> None:
+    venv.create(tmp_path / "made", symlinks=True)
+    space = Workspace(SMALL._replace(environment=tmp_path / "made"), COMMANDS)
+    try:
+        said = space.use(
+            Action(SHELL, {"command": "python -c 'import sys, pkg.core; print(sys.prefix)'; touch /environment/x"})
+        )
+    finally:
+        space.close()
+    assert said.startswith("/environment\n")
+    assert "Read-only file system" in said
 
 
 def test_links_of_an_agent_lead_nowhere(space: Workspace) -> None:

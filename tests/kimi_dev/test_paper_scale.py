@@ -99,7 +99,7 @@ def test_a_laptop_needs_no_model(tmp_path: Path) -> None:
     assert not absent & {job.rule for job in found}
 
 
-NONE = {"source": "none", "dataset": None, "revision": None, "files": [], "sha256": None}
+NONE: dict[str, Any] = {"source": "none", "dataset": None, "revision": None, "files": [], "sha256": None}
 
 
 @pytest.mark.parametrize(
