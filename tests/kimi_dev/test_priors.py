@@ -15,14 +15,12 @@ from raw2fig.papers.kimi_dev.agent import (
     begun,
     demonstration,
     done,
-    first_fix,
     loop,
-    skills,
     trajectory,
-    within,
 )
 from raw2fig.papers.kimi_dev.roles import Model
 from raw2fig.papers.kimi_dev.runs_agents import AGENTS, agent_measurements
+from raw2fig.papers.kimi_dev.skills import any_within, first_fix, skills, within
 from raw2fig.papers.kimi_dev.world import Task, World, draw_tasks, picker
 from raw2fig.tasks.parts import TEST
 
@@ -94,9 +92,9 @@ def test_stages_skills_and_turn_limits_follow_from_the_actions() -> None:
     assert [first_fix(state) for state in states] == [True, True, True]
     assert [state.right[-1] for state in states] == [True, False, True]
     assert skills(states)["reflection"] == pytest.approx(-1 / 3)
-    assert [within([states], turns) for turns in (1, 2, 3, 5)] == pytest.approx([0, 1 / 3, 2 / 3, 2 / 3])
+    assert [within(states, turns) for turns in (1, 2, 3, 5)] == pytest.approx([0, 1 / 3, 2 / 3, 2 / 3])
     # any of two attempts
-    assert within([states, [*states[1:], states[0]]], 5) == 1
+    assert any_within([states, [*states[1:], states[0]]], 5) == 1
     # an agent without room for another action stops
     assert all(not state.stages for state in loop(act, [task], 5, len(begun(task).words) + ACTION - 1))
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from raw2fig.lm.batches import Optimiser
-from raw2fig.papers.kimi_dev.agent import ACTION, State, demonstration, loop, skills, trajectory, within
-from raw2fig.papers.kimi_dev.arms import BASE, MID, PLAIN, RL, SFT, Prior
+from raw2fig.papers.kimi_dev.agent import ACTION, State, demonstration, loop, trajectory
+from raw2fig.papers.kimi_dev.arms import BASE, MID, PLAIN, RL, SFT, UNTRAINED, Prior
 from raw2fig.papers.kimi_dev.lessons import encoded
 from raw2fig.papers.kimi_dev.roles import Answer, Model, drawn
+from raw2fig.papers.kimi_dev.skills import any_within, skills, within
 from raw2fig.papers.kimi_dev.tasks import Other, read_tasks
 from raw2fig.papers.kimi_dev.training import Network, descended, fitting
 from raw2fig.papers.kimi_dev.world import Task, World, draw_task, picker
@@ -24,8 +25,8 @@ from raw2fig.tasks.parts import TEST, TRAINING
 if TYPE_CHECKING:
     from raw2fig.lm.examples import Example
 
-ONE_STEP, NONE = "one step", "0"
-"""Sets of trajectories that are no numbers: one update on the smallest set, and none."""
+ONE_STEP = "one step"
+"""The set of trajectories that is no number: one update on the smallest set."""
 
 
 class Adaptation(Record):
@@ -112,7 +113,7 @@ def adapt(
 def runs(adaptation: Adaptation) -> list[tuple[str, int, int]]:
     """Name of each set, its trajectories and updates: none, one step on the smallest set, all updates on each set."""
     sets = sorted(adaptation.budgets)
-    return [(NONE, 0, 0), (ONE_STEP, sets[0], 1), *((str(size), size, adaptation.updates) for size in sets)]
+    return [(UNTRAINED, 0, 0), (ONE_STEP, sets[0], 1), *((str(size), size, adaptation.updates) for size in sets)]
 
 
 def demonstrated(
@@ -157,7 +158,7 @@ def worked(
 def greedy(model: Model, tasks: Sequence[Task], turns: int, longest: int) -> dict[str, float]:
     """What the greedy agent resolves, and within how many turns."""
     states = worked(model, tasks, turns, longest)
-    return skills(states) | {f"resolved within {most} turns": within([states], most) for most in range(2, turns + 1)}
+    return skills(states) | {f"resolved within {most} turns": within(states, most) for most in range(2, turns + 1)}
 
 
 def attempted(
@@ -171,4 +172,4 @@ def attempted(
         )
         for one in range(number)
     ]
-    return {f"pass@{number} within {most} turns": within(attempts, most) for most in range(2, turns + 1)}
+    return {f"pass@{number} within {most} turns": any_within(attempts, most) for most in range(2, turns + 1)}

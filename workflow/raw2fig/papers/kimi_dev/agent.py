@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from raw2fig.papers.kimi_dev import words as w
 from raw2fig.papers.kimi_dev.language import Function
 from raw2fig.papers.kimi_dev.lessons import Lesson
@@ -130,39 +128,3 @@ def trajectory(task: Task, actions: Sequence[Answer]) -> Lesson:
             lesson.append((list(seen), False))
         state = after
     return lesson
-
-
-def skills(states: Sequence[State]) -> dict[str, float]:
-    """Shares of tasks: resolved; resolved had the agent submitted after its first edits (BugFixer skill); and what it
-    gained from there to the end (reflection)."""
-    final = [right_within(state, len(state.right)) for state in states]
-    first = [first_fix(state) for state in states]
-    return {
-        "resolved": float(np.mean(final)),
-        "BugFixer skill": float(np.mean(first)),
-        "reflection": float(np.mean(final)) - float(np.mean(first)),
-        "submitted": float(np.mean([state.submitted for state in states])),
-        "turns": float(np.mean([len(state.stages) for state in states])),
-    }
-
-
-def first_fix(state: State) -> bool:
-    """Whether the files were right when the first edits ended."""
-    if "edit" not in state.stages:
-        return False
-    place = state.stages.index("edit")
-    while place + 1 < len(state.stages) and state.stages[place + 1] == "edit":
-        place += 1
-    return state.right[place]
-
-
-def right_within(state: State, turns: int) -> bool:
-    """Whether a task is right after so many turns."""
-    return any(state.right[:turns][-1:])
-
-
-def within(attempts: Sequence[Sequence[State]], turns: int) -> float:
-    """Share of tasks that are right after so many turns in any of the attempts."""
-    return float(
-        np.mean([any(right_within(state, turns) for state in states) for states in zip(*attempts, strict=True)])
-    )

@@ -6,8 +6,8 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
 from raw2fig.claims import Absent
-from raw2fig.papers.kimi_dev.adaptation import NONE, ONE_STEP
-from raw2fig.papers.kimi_dev.arms import BASE, MID, RL, SFT
+from raw2fig.papers.kimi_dev.adaptation import ONE_STEP
+from raw2fig.papers.kimi_dev.arms import BASE, MID, RL, SFT, UNTRAINED
 from raw2fig.papers.kimi_dev.runs import by_replicate, more
 from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
 from raw2fig.stats import Estimate, over_replicates, paired
@@ -68,7 +68,7 @@ def agent_measurements(agents: pd.DataFrame | None) -> Mapping[str, Measurement]
 
     return {
         "M14": lambda: more(of(RL, few), of(BASE, top)),
-        "M15": lambda: more(of(SFT, NONE), of(RL, NONE)),
+        "M15": lambda: more(of(SFT, UNTRAINED), of(RL, UNTRAINED)),
         "M16": lambda: {
             "one step": over_replicates(lead(ONE_STEP, other=MID), least=-1, most=1),
             "gap closes": more(lead(ONE_STEP, other=MID), lead(top, other=MID), least=-2, most=2),

@@ -58,4 +58,9 @@ def first_fix(attempt: Worked) -> bool:
 
 def within(attempts: Sequence[Worked], turns: int) -> float:
     """Share of tasks that are right after so many turns."""
-    return float(np.mean([bool(one.right) and one.right[:turns][-1] for one in attempts]))
+    return any_within([attempts], turns)
+
+
+def any_within(runs: Sequence[Sequence[Worked]], turns: int) -> float:
+    """Share of tasks that are right after so many turns in any of several runs, which have the tasks in one order."""
+    return float(np.mean([any(any(one.right[:turns][-1:]) for one in tried) for tried in zip(*runs, strict=True)]))
