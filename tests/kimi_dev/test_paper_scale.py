@@ -111,7 +111,6 @@ NONE: dict[str, Any] = {"source": "none", "dataset": None, "revision": None, "fi
         ({"sets": {"verified": None}}, "0 for test"),
         ({"sets": {"more": {"part": "test", "rows": NONE}}}, "2 for test"),
         ({"mirrors": None}, "mirrors: is null"),
-        ({"arms": ["positive"]}, "positive without plain"),
         ({"games": [1, 50]}, "has 50"),
         ({"budgets": {"mid3": 10}}, "not in order"),
     ],
@@ -150,7 +149,7 @@ def test_a_prior_without_a_policy_is_left_out() -> None:
 
 def test_every_policy_begins_with_the_one_before_it() -> None:
     settings = load([SHIPPED, SHIPPED.parent / "paper.yaml"])["kimi_dev"]["pretrained"]
-    with_budgets = settings | {"mined": ["a"], "arms": ["plain", "positive", "remedy"]}
+    with_budgets = merge(settings, {"mined": ["a"], "reinforcement": {"arms": ["positive examples", "remedy"]}})
     before = {
         name: plan.folder_before(with_budgets, name, 0).rpartition("/")[2]
         for name in [*plan.tuned(with_budgets), *plan.reinforced(with_budgets)]

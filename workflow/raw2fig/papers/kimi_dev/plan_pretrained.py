@@ -122,9 +122,13 @@ def stages(settings: Settings) -> range:
 def reinforced(settings: Settings) -> list[str]:
     """The policies of reinforcement; positive examples have the last stage alone."""
     last = stages(settings)[-1]
-    return [
-        f"{arm}-{stage}" for arm in settings["arms"] for stage in stages(settings) if arm != "positive" or stage == last
-    ]
+    every = product(trained(settings), stages(settings))
+    return [f"{arm}-{stage}" for arm, stage in every if arm != "positive" or stage == last]
+
+
+def trained(settings: Settings) -> dict[str, str]:
+    """The arms of reinforcement, as `ARMS`."""
+    return {name: arm for name, arm in ARMS.items() if arm in (arms.PLAIN, *settings["reinforcement"]["arms"])}
 
 
 def tuned(settings: Settings) -> dict[str, Mapping[str, Any]]:
@@ -171,7 +175,7 @@ def evaluated(settings: Settings) -> dict[str, str]:
     """Policies that are evaluated → what they are called in tables, as in the miniature."""
     last = stages(settings)[-1]
     mid = dict(zip(budgets(settings), arms.MIDTRAINED, strict=False))
-    return {**mid, COLD: arms.SFT, **{f"{arm}-{last}": ARMS[arm] for arm in settings["arms"]}}
+    return {**mid, COLD: arms.SFT, **{f"{name}-{last}": arm for name, arm in trained(settings).items()}}
 
 
 def answers(name: str = "{policy}", tasks: str = "{set}", replicate: int | str = "{replicate}") -> str:

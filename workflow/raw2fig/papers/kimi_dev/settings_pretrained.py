@@ -60,9 +60,6 @@ class Pretrained(Record):
     longest: int = Field(ge=2, description="Tokens of a training example; of a longer one the end is left out.")
     asking: Asking
     reinforcement: Reinforcement
-    arms: list[Literal["plain", "positive", "remedy"]] = Field(
-        description="Arms of reinforcement; positive begins its last stage from plain."
-    )
     games: list[int] = Field(min_length=1, description="Patches, and as many tests, of each game of self-play.")
 
     @model_validator(mode="after")
@@ -83,8 +80,6 @@ class Pretrained(Record):
                 check_given(one.rows, f"sets.{name}.rows")
                 if one.rows.source != "none" and self.mirrors is None:
                     raise impossible("mirrors", f"is null, and {name} has rows", "a folder of git mirrors")
-        if "positive" in self.arms and "plain" not in self.arms:
-            raise impossible("arms", "has positive without plain", "both")
         if max(self.games) > self.asking.samples:
             raise impossible("games", f"has {max(self.games)}", f"at most asking.samples, {self.asking.samples}")
         if list(self.budgets.values()) != sorted(self.budgets.values()):
