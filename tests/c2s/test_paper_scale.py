@@ -25,7 +25,7 @@ TINY = (
     *("dr_llm_base", "dr_llm_ablate"),
     *("agentic_rl_cold_start", "agentic_rl_teach", "agentic_rl_reinforce", "agentic_rl_pass_rates"),
     "agentic_rl_evaluate",
-    *("kimi_dev_midtrain", "kimi_dev_cold_start", "kimi_dev_reinforce", "kimi_dev_play"),
+    *("kimi_dev_midtrain", "kimi_dev_cold_start", "kimi_dev_reinforce", "kimi_dev_play", "kimi_dev_adapt"),
 )
 """Rules whose models are too small for a GPU."""
 LARGER = ("elastic_cache_base", "elastic_cache_compare", "elastic_cache_motivation")
