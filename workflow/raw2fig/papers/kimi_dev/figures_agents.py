@@ -69,7 +69,8 @@ def fig_turns(*, agents: list[Input]) -> Drawing:
     for prior in priors:
         found = [share(of(rows, prior, str(top), limit)) for limit in limits]
         line_with_band(axes[0], turns, found, prior, PRIORS.index(prior))
-    axes[0].set(xlabel="turns at most", ylabel=f"tasks that are resolved, {limits[0].split()[0]}", ylim=(0, None))
+    told = f", {limits[0].split()[0]}" if limits[0].startswith("pass@") else ""
+    axes[0].set(xlabel="turns at most", ylabel=f"tasks that are resolved{told}", ylim=(0, None))
     skills = {
         name: [over_replicates(of(rows, prior, str(top), name), least=-1, most=1) for prior in priors]
         for name in ("BugFixer skill", "reflection")

@@ -49,6 +49,8 @@ def agent_measurements(agents: pd.DataFrame | None) -> Mapping[str, Measurement]
 
     def late(prior: str) -> dict[Hashable, float]:
         limits = turn_limits(agents, top)
+        if not limits[0].startswith("pass@"):
+            raise Absent("agents have one attempt")
         measures = [limits[len(limits) // 2], limits[-1]]
         return paired(*(of(prior, top, measure) for measure in measures))
 
@@ -82,8 +84,9 @@ def agent_measurements(agents: pd.DataFrame | None) -> Mapping[str, Measurement]
 
 
 def turn_limits(agents: pd.DataFrame, budget: int) -> list[str]:
-    """Measures of several attempts, one for each number of turns, in order."""
-    names = {name for name in agents.loc[agents["budget"] == str(budget), "measure"] if name.startswith("pass@")}
-    if not names:
-        raise Absent("no agent had several attempts")
-    return sorted(names, key=lambda name: int(name.split()[2]))
+    """Measures of several attempts, one for each number of turns, in order; of the greedy one where there are none."""
+    names = set(agents.loc[agents["budget"] == str(budget), "measure"])
+    for kind in ("pass@", "resolved within"):
+        if found := [name for name in names if name.startswith(kind) and name.endswith("turns")]:
+            return sorted(found, key=lambda name: int(name.split()[2]))
+    raise Absent("no agent was measured by turns")
