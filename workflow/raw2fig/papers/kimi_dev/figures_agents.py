@@ -77,8 +77,7 @@ def fig_turns(*, agents: list[Input]) -> Drawing:
     }
     bars_with_intervals(axes[1], priors, skills)
     axes[1].set(xlabel="prior", ylabel="share of tasks")
-    axes[1].legend(fontsize=8)
-    legend_above(fig, axes[:1], f"Agents after {top} trajectories: turns, and skills")
+    legend_above(fig, axes, f"Agents after {top} trajectories: turns, and skills")
     shown = rows[rows["budget"] == str(top)]
     return Drawing(fig, shown, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")
 

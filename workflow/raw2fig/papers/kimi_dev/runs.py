@@ -57,8 +57,10 @@ def read_runs(paths: Sequence[Path], columns: Mapping[str, str]) -> pd.DataFrame
 def by_replicate(rows: pd.DataFrame, **where: object) -> dict[Hashable, float]:
     """The one value of each replicate. Raises `Absent` unless all replicates have it."""
     found = rows_where(rows, **where)
-    if found["replicate"].nunique() < rows["replicate"].nunique() or found.empty:
-        told = ", ".join(map(str, where.values()))
+    told = ", ".join(map(str, where.values()))
+    if found.empty:
+        raise Absent(f"this scale has no {told}")
+    if found["replicate"].nunique() < rows["replicate"].nunique():
         raise Absent(f"not every replicate has the measure {told}")
     return dict(zip(found["replicate"], found["value"], strict=True))
 
