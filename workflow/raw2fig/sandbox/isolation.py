@@ -82,7 +82,8 @@ def bubblewrap(command: Sequence[str], folders: Mapping[str, str] = NOTHING) -> 
 def unshare(command: Sequence[str], folders: Mapping[str, str] = NOTHING) -> list[str]:
     """`command` inside namespaces made by util-linux; all else is as in `bubblewrap`."""
     bound = "".join(BOUND.format(folder=quote(folder), inside=quote(inside)) for folder, inside in folders.items())
-    script = MOUNTS.format(folders=" ".join(map(quote, (*SYSTEM, PYTHON_HOME))), size=TMP_BYTES, bound=bound)
+    system = " ".join(f"'{path}'" for path in (*SYSTEM, PYTHON_HOME))
+    script = MOUNTS.format(folders=system, size=TMP_BYTES, bound=bound)
     namespaces = ["--user", "--map-root-user", "--mount", "--net", "--pid", "--ipc", "--uts"]
     die_together = ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--kill-child"]
     return [*die_together, *namespaces, "sh", "-c", script, "sh", *command]
