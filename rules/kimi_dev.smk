@@ -29,4 +29,11 @@ table("kimi_dev", "skills", **KD_SKILLS)
 table("kimi_dev", "data", data=KD_PUBLISHED["data"])
 table("kimi_dev", "findings", findings=KD_PUBLISHED["findings"])
 table("kimi_dev", "settings", settings=KD_PUBLISHED["settings"])
-claims("kimi_dev", **KD_PUBLISHED, **KD_RUNS, real_tasks=KD_AUDITED["tasks"], pretrained=KD_OWN["play"])
+claims(
+    "kimi_dev",
+    **KD_PUBLISHED,
+    **KD_RUNS,
+    real_tasks=KD_AUDITED["tasks"],
+    pretrained=KD_OWN["play"],
+    agents_of_pretrained=KD_OF_AGENTS,
+)

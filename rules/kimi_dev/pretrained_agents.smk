@@ -129,7 +129,7 @@ rule kimi_dev_gather_agents:
 
 
 TARGETS["evals"] += kd_agents.tables(KD_AGENTS, KD_REAL)
-if KD_MODELS and kd_agents.priors(KD_AGENTS, KD_REAL):
-    KD_OF_AGENTS = [kd_agents.table(KD_AGENTS["sets"][0], replicate) for replicate in KD_REAL["replicates"]]
+KD_OF_AGENTS = kd_agents.tables(KD_AGENTS | {"sets": KD_AGENTS["sets"][:1]}, KD_REAL)
+if KD_OF_AGENTS:
     figure("kimi_dev", "priors_pretrained", drawn_by="priors", agents=KD_OF_AGENTS)
     table("kimi_dev", "priors_pretrained", drawn_by="priors", agents=KD_OF_AGENTS)

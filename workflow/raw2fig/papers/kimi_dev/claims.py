@@ -18,7 +18,7 @@ from raw2fig.papers.kimi_dev.runs import (
     real_measurements,
     run_measurements,
 )
-from raw2fig.papers.kimi_dev.runs_agents import ADAPTED, agent_measurements
+from raw2fig.papers.kimi_dev.runs_agents import ADAPTED, agent_measurements, pretrained_agents
 from raw2fig.papers.kimi_dev.task_audit import TASKS
 from raw2fig.step import Input, claims
 from raw2fig.tables import read_table
@@ -45,6 +45,7 @@ def measurements(
     audit: list[Input] | None = None,
     real_tasks: Input | None = None,
     pretrained: list[Input] | None = None,
+    agents_of_pretrained: list[Input] | None = None,
 ) -> Mapping[str, Measurement]:
     """Decide every claim by its criterion.
 
@@ -80,6 +81,8 @@ def measurements(
         Tasks of `raw2fig kimi-dev audit-tasks`.
     pretrained
         Tables of `raw2fig kimi-dev play-issues`, of each pretrained model and replicate.
+    agents_of_pretrained
+        Tables of `raw2fig kimi-dev gather-agents`, of each replicate.
     """
     tables = read_all(
         workflow=workflow,
@@ -103,6 +106,7 @@ def measurements(
         **audit_measurements(read_runs(audit, AUDITED) if audit else None),
         **real_measurements(read_table(real_tasks, TASKS, allow_empty=True) if real_tasks else None),
         **pretrained_measurements(read_runs(pretrained, PLAYED) if pretrained else None),
+        **pretrained_agents(read_runs(agents_of_pretrained, ADAPTED) if agents_of_pretrained else None),
     }
 
 

@@ -26,6 +26,8 @@ ADAPTED = {
 FEW = 10
 """The paper reaches with 100 of 5,016 trajectories what the prior Base reaches with all; here, with at most one in so
 many."""
+PRETRAINED = "P6"
+"""The claim about agents from pretrained models."""
 AGENTS = tuple(f"M{number}" for number in range(14, 22))
 
 
@@ -39,7 +41,7 @@ def agent_measurements(agents: pd.DataFrame | None) -> Mapping[str, Measurement]
     if agents is None:
         return dict.fromkeys(AGENTS, Absent("no model became an agent"))
     numbers = sets(agents)
-    top, few = numbers[-1], max((size for size in numbers if FEW * size <= numbers[-1]), default=numbers[0])
+    top = numbers[-1]
 
     def of(prior: str, budget: int | str, measure: str = "resolved") -> dict[Hashable, float]:
         return by_replicate(agents, prior=prior, budget=str(budget), measure=measure)
@@ -69,7 +71,7 @@ def agent_measurements(agents: pd.DataFrame | None) -> Mapping[str, Measurement]
         return {**found, "gap closes": over_replicates(means, least=-2, most=2)}
 
     return {
-        "M14": lambda: more(of(RL, few), of(BASE, top)),
+        "M14": lambda: few_against_all(agents),
         "M15": lambda: more(of(SFT, UNTRAINED), of(RL, UNTRAINED)),
         "M16": lambda: {
             "one step": over_replicates(lead(ONE_STEP, other=MID), least=-1, most=1),
@@ -81,6 +83,21 @@ def agent_measurements(agents: pd.DataFrame | None) -> Mapping[str, Measurement]
         "M20": lambda: over_replicates(lead(top, measure="reflection"), least=-2, most=2),
         "M21": elsewhere,
     }
+
+
+def few_against_all(agents: pd.DataFrame) -> Estimate:
+    """The prior RL with a tenth of the trajectories at most, less Base with all of them."""
+    numbers = sets(agents)
+    few = max((size for size in numbers if FEW * size <= numbers[-1]), default=numbers[0])
+    before = by_replicate(agents, prior=BASE, budget=str(numbers[-1]), measure="resolved")
+    return more(by_replicate(agents, prior=RL, budget=str(few), measure="resolved"), before)
+
+
+def pretrained_agents(agents: pd.DataFrame | None) -> Mapping[str, Measurement]:
+    """The claim about agents from pretrained models → its measurement, or that there are none."""
+    if agents is None:
+        return {PRETRAINED: Absent("no pretrained model became an agent")}
+    return {PRETRAINED: lambda: few_against_all(agents)}
 
 
 def turn_limits(agents: pd.DataFrame, budget: int) -> list[str]:
