@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,16 @@ RESULT = ROOT / "build" / "bench" / "kimi_dev.json"
 RUNNING = Running(cpu_seconds=0.5, wall_seconds=20, memory_mb=512)
 
 
-def with_pytest(folder: Path, cell: Cell) -> dict[str, bool]:
-    """Whether each test of a cell passes, by a process of pytest."""
-    for path, text in cell.changed.items():
+def with_pytest(folder: Path, files: Mapping[str, str | None], tests: Sequence[str]) -> dict[str, bool]:
+    """Whether each test passes, by a process of pytest."""
+    for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text or "")
     words = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--import-mode=prepend", "-c"]
     # without the plugins that are installed here, which take longer to load than pytest itself
     alone = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
-        [*words, "/dev/null", "--rootdir", ".", *cell.tests],
+        [*words, "/dev/null", "--rootdir", ".", *tests],
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder), **alone},
         capture_output=True,
@@ -61,21 +62,22 @@ def with_pytest(folder: Path, cell: Cell) -> dict[str, bool]:
     return {name: status == "PASSED" for status, name in words}
 
 
-def side_by_side(tasks: list[RealTask], repetitions: int) -> dict[str, Any]:
-    """Test runs per second, in turns on the same cells: the bug and the solution of each task."""
-    cells = [
-        Cell({**task.files, **changed, **task.tests}, (*task.tests,)) for task in tasks for changed in ({}, task.gold)
+def side_by_side(tasks: list[RealTask], size: int, repetitions: int) -> dict[str, Any]:
+    """Test runs per second, in turns on the same cells: so many patches of each task with as many tests."""
+    played = [
+        (task, [Cell({**patch, **test}, (*test,)) for patch, test in product(*game(task, size))]) for task in tasks
     ]
 
     def ours() -> list[dict[str, bool]]:
-        ran = run_cells({}, cells, RUNNING)
+        ran = [one for task, cells in played for one in run_cells(task.files, cells, RUNNING)]
         return [{name: status == "passed" for name, status in one.tests.items()} for one in ran]
 
     def theirs() -> list[dict[str, bool]]:
         found = []
-        for cell in cells:
-            with tempfile.TemporaryDirectory() as folder:
-                found.append(with_pytest(Path(folder), cell))
+        for task, cells in played:
+            for cell in cells:
+                with tempfile.TemporaryDirectory() as folder:
+                    found.append(with_pytest(Path(folder), {**task.files, **cell.changed}, cell.tests))
         return found
 
     if ours() != theirs():
@@ -87,9 +89,19 @@ def side_by_side(tasks: list[RealTask], repetitions: int) -> dict[str, Any]:
         middle = time.perf_counter()
         ours()
         times.append((middle - start, time.perf_counter() - middle))
-    pytest, own = (len(cells) / statistics.median(column) for column in zip(*times, strict=True))
+    number = sum(len(cells) for _, cells in played)
+    pytest, own = (number / statistics.median(column) for column in zip(*times, strict=True))
     ratio = statistics.median(one / other for one, other in times)
-    return {"cells": len(cells), "pytest/s": pytest, "forked cells/s": own, "forked / pytest": ratio}
+    return {"cells": number, "pytest/s": pytest, "forked cells/s": own, "forked / pytest": ratio}
+
+
+def game(task: RealTask, size: int) -> tuple[list[dict[str, str | None]], list[dict[str, str | None]]]:
+    """Patches and tests of a task: the solution and mutants of the bug; its examples under as many names."""
+    made = [one.source for one in mutants(task.source)][: size - 1]
+    given: list[dict[str, str | None]] = [
+        {task.path: task.files[task.path].replace(task.source, text)} for text in made
+    ]
+    return [*given, {**task.gold}], [named(task, place) for place in range(size)]
 
 
 def patches(tasks: list[RealTask]) -> dict[str, Any]:
@@ -111,10 +123,8 @@ def played(tasks: list[RealTask], size: int) -> dict[str, Any]:
     tests are the examples of the function, under as many names."""
     start, right, cells = time.perf_counter(), 0, 0
     for number, task in enumerate(tasks):
-        made = [one.source for one in mutants(task.source)][: size - 1]
-        given = [{task.path: task.files[task.path].replace(task.source, text)} for text in made]
-        given.insert(number % (len(given) + 1), dict(task.gold))
-        tests = [named(task, place) for place in range(size)]
+        given, tests = game(task, size)
+        given.insert(number % len(given), given.pop())
         ran = execution_matrix(task.files, given, tests, RUNNING)
         best = winner(ran, [True] * len(given))
         right += best is not None and bool(ran.fail_pass[best].sum() == ran.failed.sum())
@@ -163,7 +173,8 @@ def named(task: RealTask, place: int) -> dict[str, str | None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=10, help="Tasks whose bug and solution are run both ways.")
+    parser.add_argument("--tasks", type=int, default=2, help="Tasks whose test runs are done both ways.")
+    parser.add_argument("--cells", type=int, default=10, help="Patches and tests of each of them.")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--played", type=int, default=100, help="Tasks of self-play.")
     parser.add_argument("--size", type=int, default=20, help="Patches and tests of self-play.")
@@ -173,7 +184,7 @@ def main() -> None:
     tasks = [real_task(one) for one in draw_tasks(max(words.tasks, words.played), 4, 0)]
     measured: dict[str, Callable[[], dict[str, Any]]] = {
         "self-play of the miniature": lambda: played_small(words.played_small, words.size),
-        "test runs": lambda: side_by_side(tasks[: words.tasks], words.repetitions),
+        "test runs": lambda: side_by_side(tasks[: words.tasks], words.cells, words.repetitions),
         "patches": lambda: patches(tasks),
         "self-play": lambda: played(tasks[: words.played], words.size),
     }
