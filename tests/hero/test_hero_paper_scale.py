@@ -17,7 +17,7 @@ from raw2fig.papers.hero.results import read_scores
 
 pytestmark = pytest.mark.xdist_group("hero_paper_scale")
 
-REPLICATES = (0, 1, 2)
+REPLICATES = (0, 1, 2, 3)
 ANSWERS = ("2", "3")
 SMALL: dict[str, Any] = {
     "pathvars": {"results": "made"},
