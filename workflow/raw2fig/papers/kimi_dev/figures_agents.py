@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from raw2fig.papers.kimi_dev.arms import PLAIN, PRIORS, SFT
-from raw2fig.papers.kimi_dev.figures_runs import NOTE, share
+from raw2fig.papers.kimi_dev.figures_runs import NOTE, present, share
 from raw2fig.papers.kimi_dev.runs import PLAYED, alone, by_replicate, read_runs
 from raw2fig.papers.kimi_dev.runs_agents import ADAPTED, sets, turn_limits
 from raw2fig.papers.kimi_dev.tasks import LONGER, OPERATOR
@@ -17,11 +17,6 @@ from raw2fig.tasks.parts import TEST
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def adapted(rows: pd.DataFrame) -> list[str]:
-    """The priors that became agents, in order."""
-    return [prior for prior in PRIORS if prior in set(rows["prior"])]
 
 
 def of(rows: pd.DataFrame, prior: str, budget: str, measure: str = "resolved") -> dict[Hashable, float]:
@@ -41,7 +36,7 @@ def fig_priors(*, agents: list[Input]) -> Drawing:
     rows = read_runs(agents, ADAPTED)
     fig, ax = canvas(5.6, 3.8)
     budgets = list(dict.fromkeys(rows["budget"]))
-    for prior in adapted(rows):
+    for prior in present(PRIORS, rows["prior"]):
         found = [share(of(rows, prior, budget)) for budget in budgets]
         line_with_band(ax, range(len(budgets)), found, prior, PRIORS.index(prior))
     ax.set_xticks(range(len(budgets)), budgets)
@@ -63,7 +58,7 @@ def fig_turns(*, agents: list[Input]) -> Drawing:
     """
     rows = read_runs(agents, ADAPTED)
     fig, axes = canvas(8.4, 3.8, cols=2)
-    top, priors = sets(rows)[-1], adapted(rows)
+    top, priors = sets(rows)[-1], present(PRIORS, rows["prior"])
     limits = turn_limits(rows, top)
     turns = [int(limit.split()[2]) for limit in limits]
     for prior in priors:
@@ -103,7 +98,7 @@ def fig_elsewhere(*, play: list[Input], agents: list[Input]) -> Drawing:
     top = str(sets(of_agents)[-1])
     if f"resolved, {LONGER}" in set(of_agents["measure"]):
         measures = ("resolved", f"resolved, {LONGER}", f"resolved, {OPERATOR}")
-        for prior in adapted(of_agents):
+        for prior in present(PRIORS, of_agents["prior"]):
             series[f"agent, {prior}"] = [share(of(of_agents, prior, top, measure)) for measure in measures]
     bars_with_intervals(ax, parts, series)
     ax.set(ylabel="patches, or tasks of agents, that are right", ylim=(0, None))
