@@ -87,7 +87,7 @@ def fig_learning(*, play: list[Input], log: list[Input]) -> Drawing:
             line_with_band(ax, [BLOCK * (block + 0.5) for block in mine.index], found, arm, index)
     panels[0].set(xlabel="updates", ylabel="reward")
     panels[1].set(xlabel="updates", ylabel="entropy of a token, nats", ylim=(0, None))
-    legend_above(fig, panels, "More mid-training helps; reinforcement raises the reward and costs entropy")
+    legend_above(fig, panels, "Patches after mid-training; reward and entropy in reinforcement")
     return Drawing(fig, logged, "", note=f"{rows['replicate'].nunique()} replicates; {NOTE}")
 
 
