@@ -163,7 +163,7 @@ def test_the_paper_scale_in_small_by_an_endpoint_on_this_machine(folder: Path) -
         overlay = {**SMALL, "coordination": {**SMALL["coordination"], "players": players, "calibration": quick}}
         (folder / "small.yaml").write_text(yaml.safe_dump(overlay))
         files = ("--configfile", "config/paper.yaml", "small.yaml")
-        call(folder, "snakemake", "coordination", "--cores", "1", "--quiet", "all", *files, OPENAI_API_KEY=KEY)
+        call(folder, "snakemake", "coordination", "--cores", "1", "--quiet", "rules", *files, OPENAI_API_KEY=KEY)
         asked = len(server.requests)
         assert {body["model"] for _, _, body in server.requests} == {
             "gpt-4.1-2025-04-14",
@@ -173,7 +173,7 @@ def test_the_paper_scale_in_small_by_an_endpoint_on_this_machine(folder: Path) -
         # a shard that is played again takes its replies from where they are kept
         (folder / "made/coordination/r0/games/main/gpt-4.1.0.games.parquet").unlink()
         again = "made/coordination/r0/games/main/gpt-4.1.0.games.parquet"
-        call(folder, "snakemake", again, "--cores", "1", "--quiet", "all", *files, OPENAI_API_KEY=KEY)
+        call(folder, "snakemake", again, "--cores", "1", "--quiet", "rules", *files, OPENAI_API_KEY=KEY)
         assert len(server.requests) == asked
     found = read_claims(folder / "made/coordination/claims.json")
     measured = {entry["id"]: entry["measured"] for entry in found["claims"]}

@@ -18,6 +18,8 @@ from raw2fig.papers.hero.results import read_scores
 pytestmark = pytest.mark.xdist_group("hero_paper_scale")
 
 REPLICATES = (0, 1, 2, 3)
+# of config/paper.yaml
+PAPER_REPLICATES = (0, 1, 2)
 ANSWERS = ("2", "3")
 SMALL: dict[str, Any] = {
     "pathvars": {"results": "made"},
@@ -219,7 +221,7 @@ def test_the_paper_scale_as_it_is(folder: Path) -> None:
     assert "--source nvidia/AceMath-7B-RM" in lines["hero_fetch which=judge"]
     assert "HardVerify-Math.json --sha256 aea490a4" in lines["hero_fetch_hardverify"]
     evaluated = {name: shell for name, shell in lines.items() if name.startswith("hero_evaluate ")}
-    assert len(evaluated) == 4 * len(REPLICATES)
+    assert len(evaluated) == 4 * len(PAPER_REPLICATES)
     # the policy before RL, the reward model and the benchmarks are there once, and each replicate evaluates them anew
     before = [shell for name, shell in evaluated.items() if "policies=start" in name]
     once = "--models results/paper/hero/models/start --names start/- --reward-model results/paper/hero/models/judge "

@@ -11,11 +11,12 @@ from raw2fig.papers.kimi_dev import roles
 from raw2fig.papers.kimi_dev import words as w
 from raw2fig.papers.kimi_dev.curriculum import Curriculum, grown
 from raw2fig.papers.kimi_dev.curriculum import begun as chosen
+from raw2fig.papers.kimi_dev.language import ARGUMENTS, VARIABLES
 from raw2fig.papers.kimi_dev.lessons import browsing, encoded
 from raw2fig.papers.kimi_dev.playing import ONE_PROMPT, TOGETHER, matrix, measures, old_tests
 from raw2fig.papers.kimi_dev.roles import Model, answered, drawn
 from raw2fig.papers.kimi_dev.verifier import original, patched, read_check, results
-from raw2fig.papers.kimi_dev.world import WRITTEN, Task, World, draw_tasks
+from raw2fig.papers.kimi_dev.world import CONSTANTS, WRITTEN, Task, World, draw_tasks
 from raw2fig.tasks.parts import TEST, TRAINING
 
 WORLD = World(lines=3, operators=["+", "-", "*", "max", "min"], symptoms=0.5, vague=0.5)
@@ -90,7 +91,7 @@ def test_check_03_any_patch_is_right_at_least_as_often_as_the_chosen_one(played:
             return answer
         if prompt[0] == w.TEST:
             return [*answer[:-1], str(int(answer[-1]) + 1)]
-        places = [i for i, word in enumerate(answer) if word in ("a", "b", "1", "2", "3")]
+        places = [i for i, word in enumerate(answer) if word in (*ARGUMENTS, *VARIABLES, *CONSTANTS)]
         answer[places[-1]] = "b" if answer[places[-1]] != "b" else "a"
         return answer
 

@@ -46,7 +46,7 @@ def fig_feedback(*, moves: Input, trained: list[str] | None = None) -> Drawing:
         ax.axhline(0.5, color=NEUTRAL, linewidth=1, linestyle=":")
         ax.set(ylabel=f"share of {label}", ylim=(0, 1))
     legend_above(fig, axes)
-    drawn = pd.DataFrame(rows).drop(columns="replicates").dropna(subset=["value"])
+    drawn = pd.DataFrame(rows).drop(columns="replicates", errors="ignore").dropna(subset=["value"])
     return Drawing(fig, drawn, "", note=f"{span_of(drawn['n'])} games per bar · {REPLICATES}")
 
 

@@ -39,7 +39,7 @@ SELF_PLAY, MAJORITY, PASS = "self-play", "majority", "pass"
 ONE_PROMPT = "one prompt"
 """The model sees several of its patches and writes another one (appendix F)."""
 TOGETHER = (1, 3, 5)
-"""Patches in one prompt."""
+"""Patches in one prompt, of the sizes of games."""
 OLD_TESTS = 3
 """Tests that a repository has at first, at most; they pass with the bug and with the fix."""
 
@@ -126,14 +126,13 @@ def measures(
         }
         for measure, values_ in told.items():
             sampled.setdefault(measure, []).extend(map(float, values_))
-    for size in TOGETHER:
-        if size <= most:
-            again = written_again(model, tasks, places, answers, size)
-            programs = [patched(task, answer) for task, answer in zip(tasks, again, strict=True)]
-            won[ONE_PROMPT, size] = [
-                files[0] is not None and resolves(task, one, SCORED)
-                for task, files, one in zip(tasks, places, programs, strict=True)
-            ]
+    for size in sorted(set(TOGETHER) & set(sizes)):
+        again = written_again(model, tasks, places, answers, size)
+        programs = [patched(task, answer) for task, answer in zip(tasks, again, strict=True)]
+        won[ONE_PROMPT, size] = [
+            files[0] is not None and resolves(task, one, SCORED)
+            for task, files, one in zip(tasks, places, programs, strict=True)
+        ]
     return rows_of(won, sampled, most)
 
 

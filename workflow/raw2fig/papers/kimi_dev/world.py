@@ -6,7 +6,8 @@ of its own. Exactly one token of one line of the named function is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain, count
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -35,6 +36,14 @@ opening them tells."""
 USUALLY = 3
 """Times as many functions are in the first of them."""
 FILES = tuple(sorted({file for homes in HOMES.values() for file in homes}))
+RESIDENTS = {
+    file: [
+        *(name for _ in range(USUALLY) for name, (usual, _) in HOMES.items() if usual == file),
+        *(name for name, (_, rare) in HOMES.items() if rare == file),
+    ]
+    for file in FILES
+}
+"""What to draw the functions of a file from."""
 CONSTANTS = ("1", "2", "3")
 FEWEST_POINTS = 12
 """Input points of a reward, at least: with 6, some wrong edits pass (reference sheet, section 11)."""
@@ -104,36 +113,37 @@ Pick = Callable[[int], int]
 
 def picker(rng: np.random.Generator, block: int = 4096) -> Pick:
     """Draws from blocks of random numbers, which is ten times as fast as one by one."""
-
-    def numbers() -> Iterator[float]:
-        while True:
-            yield from rng.random(block).tolist()
-
-    stream = numbers()
+    stream = chain.from_iterable(rng.random(block).tolist() for _ in count())
     return lambda n: int(next(stream) * n)
 
 
 def draw_function(pick: Pick, name: str, variables: Sequence[str], world: World) -> Function:
     """A function with these variables, whose result depends on one of them."""
-    while True:
-        terms = []
-        for place in range(world.lines):
-            atoms = (*ARGUMENTS, *variables[:place], *CONSTANTS)
+    operators, terms = world.operators, list[Term]()
+    # line by line, as the condition of a line says nothing of the others
+    for place in range(world.lines):
+        names = (*ARGUMENTS, *variables[:place])
+        atoms, asked = (*names, *CONSTANTS), variables if place == world.lines - 1 else names
+        while True:
             left, right = atoms[pick(len(atoms))], atoms[pick(len(atoms))]
-            terms.append(Term(world.operators[pick(len(world.operators))], left, right))
-        varies = all(not (term.left.isdigit() and term.right.isdigit()) for term in terms)
-        if varies and any(atom in variables for atom in terms[-1][1:]):
-            return Function(name, (*variables, RESULT), tuple(terms))
+            if left in asked or right in asked:
+                break
+        terms.append(Term(operators[pick(len(operators))], left, right))
+    return Function(name, (*variables, RESULT), tuple(terms))
 
 
 def mutants(function: Function, line: int, world: World) -> list[Function]:
     """All functions that differ from one in one token of a line."""
-    term = function.terms[line]
+    return [with_line(function, line, term) for term in changed(function, line, world)]
+
+
+def changed(function: Function, line: int, world: World) -> list[Term]:
+    """All terms that differ in one token from that of a line."""
+    operator, left, right = function.terms[line]
     atoms = (*ARGUMENTS, *function.targets[:line], *CONSTANTS)
-    found = [term._replace(operator=other) for other in world.operators if other != term.operator]
-    for side in ("left", "right"):
-        found += [term._replace(**{side: atom}) for atom in atoms if atom != getattr(term, side)]
-    return [with_line(function, line, one) for one in found]
+    found = [Term(other, left, right) for other in world.operators if other != operator]
+    found += [Term(operator, atom, right) for atom in atoms if atom != left]
+    return found + [Term(operator, left, atom) for atom in atoms if atom != right]
 
 
 def with_line(function: Function, line: int, term: Term) -> Function:
@@ -151,8 +161,8 @@ def draw_bug(pick: Pick, function: Function, world: World) -> tuple[int, Functio
     right = values(function, *HIDDEN)
     for _ in range(3):
         line = pick(len(function.terms))
-        choices = mutants(function, line, world)
-        bug = choices[pick(len(choices))]
+        choices = changed(function, line, world)
+        bug = with_line(function, line, choices[pick(len(choices))])
         differs = values(bug, *HIDDEN) != right
         if differs[: len(REWARDED.a)].any() and differs[len(REWARDED.a) :].any():
             return line, bug
@@ -198,9 +208,8 @@ def residents(pick: Pick, paths: Sequence[str]) -> list[str] | None:
     """Two functions for each file, all different; None if chance leaves a file without."""
     names: list[str] = []
     for path in paths:
-        usual, rare = ([name for name, homes in HOMES.items() if homes[i] == path] for i in range(2))
         for _ in range(2):
-            choices = [name for name in usual * USUALLY + rare if name not in names]
+            choices = [name for name in RESIDENTS[path] if name not in names]
             if not choices:
                 return None
             names.append(choices[pick(len(choices))])
