@@ -26,6 +26,8 @@ rule kimi_dev_midtrain:
         log=kimi_dev.evals("midtraining", "json"),
     log:
         "<results>/kimi_dev/r{replicate}/logs/midtrain.log",
+    # the longest job, with a chain of others behind it: a replicate that begins it last holds up the run
+    priority: 1
     threads: threads_for(config, "train", "kimi_dev_midtrain")
     resources:
         **resources_for(config, "train", "kimi_dev_midtrain"),
