@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,8 +12,10 @@ from raw2fig.lm.checkpoint import discard
 from raw2fig.lm.examples import Example
 from raw2fig.lm.finetune import Training, fine_tune
 from raw2fig.lm.models import save
+from raw2fig.tables import read_json
 
 if TYPE_CHECKING:
+    import pandas as pd
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -80,3 +82,19 @@ def train_to_rate(
         network.load_state_dict(best["weights"])
         save(network, words, output)
     return WarmStart(reached, target, best["rate"], best["step"], rates, records)
+
+
+def missed_starts(logs: Sequence[Path]) -> dict[int, str]:
+    """Replicates whose warm start has not learned enough → how much it has, from the logs (replicate, reached, best,
+    target). What follows from such a start is not the experiment: the replicate is left out."""
+    return {
+        start["replicate"]: f"the warm start of replicate {start['replicate']} reached a pass rate of"
+        f" {start['best']:.3f} of {start['target']:g}"
+        for start in map(read_json, logs)
+        if not start["reached"]
+    }
+
+
+def without(replicates: Collection[int], table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of other replicates."""
+    return table[~table["replicate"].isin(replicates)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raw2fig.claims import Absent, NotConfigured, Undecided
+from raw2fig.lm.warm_start import missed_starts, without
 from raw2fig.papers.hero.results import (
     DRAWN,
     VERDICTS,
@@ -23,7 +24,7 @@ from raw2fig.papers.hero.results import (
 from raw2fig.papers.hero.widths import of_published_width
 from raw2fig.stats import Estimate, over_replicates
 from raw2fig.step import Input, claims
-from raw2fig.tables import read_json, read_table, read_tables, rows_where
+from raw2fig.tables import read_table, read_tables, rows_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from raw2fig.claims import Measurement
 
 WHATEVER_THE_START = ("H1", "H1b", "H1c", "H9")
-"""Claims on verifiers and on an identity. All others rest on policies that RL could still improve: where the cold start
-fell short of its target, nothing that follows from it is the experiment."""
+"""Claims on verifiers and on an identity. All others rest on policies that RL could still improve, and leave out the
+replicates whose cold start fell short of its target."""
 CHANGES = {
     **dict.fromkeys(("knob", "scale"), "string"),
     **dict.fromkeys(("largest", "mean"), "number"),
@@ -76,7 +77,8 @@ def measurements(
     reward_model
         Name of the reward model of the comparison.
     """
-    held_out, updates = read_scores(scores), read_logs(logs)
+    missed = missed_starts(starts or [])
+    held_out, updates = without(missed, read_scores(scores)), without(missed, read_logs(logs))
 
     def less(arm: str, other: str, scale: str = "none", **where: tuple[str, ...]) -> Estimate:
         before, after = (select(held_out, f"{name}-{scale}-{reward_model}", **where) for name in (other, arm))
@@ -131,14 +133,14 @@ def measurements(
         "H10": lambda: less("hero", "hero_no_weight", regimes=("easy",)),
         "H11": lambda: less("hero_neg_only", "hero_pos_only", regimes=("easy",)),
         "H12": lambda: of_better_reward_model(held_out, reward_model, hard),
-        "H13": lambda: ranking(read_tables(rollouts, DRAWN), within=True),
+        "H13": lambda: ranking(without(missed, read_tables(rollouts, DRAWN)), within=True),
         "H16": lambda: less("hero", "verifier_only", regimes=("easy",), forms=("signed",)),
-        "H17": lambda: of_published_width(held_out, widths or [], f"hero-none-{reward_model}"),
+        "H17": lambda: of_published_width(held_out, widths or [], f"hero-none-{reward_model}", missed),
     }
-    missed = short_of_target(starts or [])
-    if missed is None:
+    if not missed or len(held_out):
         return measured
-    return {claim: how if claim in WHATEVER_THE_START else missed for claim, how in measured.items()}
+    none = Undecided("; ".join(missed.values()))
+    return {claim: how if claim in WHATEVER_THE_START else none for claim, how in measured.items()}
 
 
 def of_better_reward_model(held_out: pd.DataFrame, reward_model: str, where: Mapping[str, tuple[str, ...]]) -> Estimate:
@@ -151,16 +153,6 @@ def of_better_reward_model(held_out: pd.DataFrame, reward_model: str, where: Map
         raise Absent("one reward model: worse ones, of noisy labels, are trained overnight (noises)")
     worse, better = (select(held_out, f"hero-none-{name}", **where) for name in (others[0], reward_model))
     return change(worse, better)
-
-
-def short_of_target(starts: Sequence[Path]) -> Undecided | None:
-    """What stands for a measurement when a cold start did not reach its target, None when all of them did."""
-    missed = [
-        f"the cold start of replicate {log['replicate']} reached {log['best']:.2g} of the target {log['target']:g}"
-        for log in map(read_json, starts)
-        if not log["reached"]
-    ]
-    return Undecided("; ".join(missed)) if missed else None
 
 
 def rates(table: Path, verifier: str, names: Sequence[str]) -> dict[str, Estimate]:

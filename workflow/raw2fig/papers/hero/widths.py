@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raw2fig.claims import Absent
+from raw2fig.lm.warm_start import without
 from raw2fig.papers.hero.results import change, mean, read_scores, select
 from raw2fig.step import Input, table
 from raw2fig.tables import Table
@@ -30,12 +31,14 @@ def others(scores: Sequence[Path], run: str) -> Iterator[tuple[str, str, pd.Data
         yield regime, alpha, select(frame, run, regimes=(name,))
 
 
-def of_published_width(held_out: pd.DataFrame, scores: Sequence[Path], run: str) -> dict[str, dict[str, Estimate]]:
-    """H17: what HERO has with the half-width of the comparison over what it has with each other one, by training set.
-    Raises `Absent` where a set has no other one."""
+def of_published_width(
+    held_out: pd.DataFrame, scores: Sequence[Path], run: str, missed: Collection[int]
+) -> dict[str, dict[str, Estimate]]:
+    """H17: what HERO has with the half-width of the comparison over what it has with each other one, by training set,
+    without the replicates `missed`. Raises `Absent` where a set has no other one."""
     found: dict[str, dict[str, Estimate]] = {regime: {} for regime in SETS}
     for regime, alpha, other in others(scores, run):
-        found[regime][f"over {alpha}"] = change(other, select(held_out, run, regimes=(regime,)))
+        found[regime][f"over {alpha}"] = change(without(missed, other), select(held_out, run, regimes=(regime,)))
     if not all(found.values()):
         raise Absent("one width of the band: others are trained overnight (alphas)")
     return found

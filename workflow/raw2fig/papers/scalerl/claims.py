@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from raw2fig.claims import Absent, Undecided
+from raw2fig.lm.warm_start import missed_starts, without
 from raw2fig.papers.scalerl.assessment import A_TOLD
 from raw2fig.papers.scalerl.compare import CURVES, RUN, first_gain, gain, mean_gain, rates, shared, trained
 from raw2fig.papers.scalerl.fit_runs import FORECAST, of_run, read_fits
 from raw2fig.stats import Estimate, deviation, over_replicates, paired
 from raw2fig.step import Input, claims
-from raw2fig.tables import read_json, read_table
+from raw2fig.tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,20 +115,6 @@ def measurements(
     }
     none = Undecided("; ".join(missed.values()))
     return dict.fromkeys(measured, none) if missed and points.empty else measured
-
-
-def missed_starts(logs: Sequence[Path]) -> dict[int, str]:
-    """Replicates whose runs start from a policy that has not learned enough → how much it has."""
-    return {
-        start["replicate"]: f"the warm start reached a pass rate of {start['best']:.3f} of {start['target']:g}"
-        for start in map(read_json, logs)
-        if not start["reached"]
-    }
-
-
-def without(replicates: Collection[int], table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of other replicates."""
-    return table[~table["replicate"].isin(replicates)]
 
 
 def law(
