@@ -4,10 +4,10 @@ from raw2fig.papers.c2s import plan as c2s_plan
 
 C2S = config["c2s"]
 
-# the scale of the paper asks its user for a file, without which the other papers run
-if config["scale"] != "paper":
-    for key, path in c2s_plan.missing_files(C2S).items():
-        refuse(InputError(key, f"is {path!r}", "an existing file"))
+C2S_MISSING = c2s_plan.missing_files(C2S)
+for dataset, path in C2S_MISSING.items():
+    if C2S[dataset]["by_hand"] is None:
+        refuse(InputError(f"c2s.{dataset}.path", f"is {path!r}", "an existing file"))
 
 
 include: "c2s/data.smk"

@@ -130,6 +130,21 @@ if "drugs" in c2s_plan.simulated(C2S):
             "--drugs {output.raw} --truth {output.truth} &> {log}"
 
 
+# a rule, so that the plan lists what needs the file; only where it is not there, so that no run can remove it
+for dataset, path in C2S_MISSING.items():
+
+    rule:
+        name:
+            f"c2s_by_hand_{dataset}"
+        output:
+            path,
+        localrule: True
+        params:
+            missing=f"c2s.{dataset}.path: {path} is not there; expected {C2S[dataset]['by_hand']}",
+        shell:
+            "echo raw2fig: {params.missing:q} >&2; exit 2"
+
+
 if c2s_plan.real(C2S):
 
     rule c2s_experiment:

@@ -122,6 +122,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def test_what_must_come_by_hand_is_a_job_whose_error_says_what_to_put_where(folder: Path) -> None:
+    """The plan of all papers is listed without the file; the job that would make it says where it is from, and a file
+    that is there belongs to no rule, so no run can remove it."""
+    brought = folder / "data/dong_2023.h5ad"
+    brought.unlink()
+    words = ("--cores", "1", "--configfile", "config/paper.yaml")
+    listed = call(folder, "snakemake", "--dry-run", *words)
+    assert all(f"\n{paper}_claims " in listed for paper in config() if (ROOT / f"rules/{paper}.smk").is_file())
+    assert "\nc2s_by_hand_cytokine " in listed
+    told = call(folder, "snakemake", str(brought.relative_to(folder)), *words, status=1)
+    expected = (
+        "raw2fig: c2s.cytokine.path: data/dong_2023.h5ad is not there; expected one .h5ad with raw counts, from Dryad, "
+        "doi 10.5061/dryad.4xgxd25g1, which has no address for a program"
+    )
+    assert expected in told.splitlines()
+    brought.parent.mkdir(exist_ok=True)
+    brought.touch()
+    assert "c2s_by_hand" not in call(folder, "snakemake", "c2s", "--dry-run", *words)
+
+
 @pytest.mark.parametrize("scale", [(), ("smoke",), ("gpu",), ("paper",)])
 def test_every_scale_fits_its_records(scale: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)

@@ -69,7 +69,7 @@ def test_a_user_s_files(tmp_path: Path) -> None:
     found = {"source": "path", "sha256": "0" * 64}
     named = {"reference": there, "spatial": absent, "drugs": folder}
     c2s = section(**{name: {**found, "path": path} for name, path in named.items()})
-    assert plan.missing_files(c2s) == {"c2s.spatial.path": absent, "c2s.drugs.path": folder}
+    assert plan.missing_files(c2s) == {"spatial": absent, "drugs": folder}
     assert plan.data_file(c2s, "reference") == there
     assert plan.checks(c2s, "reference") == {"sha256": "0" * 64}
     assert plan.checks(c2s, "spatial") == {"sha256": "0" * 64, "radius": 20.0}

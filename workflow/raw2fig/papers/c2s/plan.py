@@ -53,9 +53,9 @@ def data_file(c2s: Section, dataset: str) -> str | list[str]:
 
 
 def missing_files(c2s: Section) -> dict[str, str]:
-    """Key → path of the user's files that are not there, or are folders."""
+    """Data set → path of the user's files that are not there, or are folders."""
     named = {name: c2s[name]["path"] for name in ("reference", *EXPERIMENTS) if c2s[name]["source"] == "path"}
-    return {f"c2s.{name}.path": path for name, path in named.items() if not Path(path).is_file()}
+    return {name: path for name, path in named.items() if not Path(path).is_file()}
 
 
 def checks(c2s: Section, dataset: str) -> dict[str, Any]:

@@ -53,6 +53,9 @@ class Found(Record):
     file: str | None = Field(min_length=1, description="Name of the file within a data set of the hub.")
     revision: str | None = Field(min_length=1, description="Commit or tag on the hub, or version of the census.")
     sha256: str | None = Field(pattern=r"^[0-9a-fA-F]{64}$", description="SHA-256 that the file must have.")
+    by_hand: str | None = Field(
+        min_length=1, description="What to put at path by hand, and from where; null: the file must be there already."
+    )
     labels: UserFile | None = Field(description="YAML file that translates columns and words of the file to ours.")
     reading: Reading
 
