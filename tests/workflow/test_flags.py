@@ -240,3 +240,16 @@ def test_two_flags_of_one_name_are_a_defect() -> None:
 
     with pytest.raises(TypeError, match="two flags named low"):
         Flags(double)
+
+
+def test_a_parameter_that_stands_in_the_configuration_by_itself_need_not_be_given(tmp_path: Path) -> None:
+    @step
+    def lone(*, high: Annotated[float, At("limits.high")], low: Annotated[float, At("limits.low")] = 0.5) -> None:
+        """One setting without a record, and one that has a default."""
+
+    lone.__module__ = "raw2fig.papers.toy.train"
+    asked = Flags(lone)
+    assert asked.parse("lone", []) == ({"high": 0.9, "low": 0.5}, {"high": 0.9})
+    assert asked.parse("lone", ["--high", "3"]) == ({"high": 3.0, "low": 0.5}, {})
+    (tmp_path / "mine.yaml").write_text("toy: {limits: {high: 7}}")
+    assert asked.parse("lone", ["--config", str(tmp_path / "mine.yaml")])[0]["high"] == 7.0

@@ -47,7 +47,7 @@ def test_every_step_finds_its_settings(command: cli.Command) -> None:
     them; no two flags share a name; and nothing that the configuration holds has a default in a signature."""
     function = getattr(import_module(command.module), command.function)
     found = Flags(function)  # refuses two flags of one name
-    assert set(found.shipped([])) == set(found.settings)
+    assert set(found.shipped([])) == {*found.settings, *found.placed}
     paper = command.module.split(".")[2]
     held = keys_of(load([SHIPPED])[paper]) | {"config"}
     shared = [

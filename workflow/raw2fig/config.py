@@ -97,14 +97,28 @@ def section(
 ) -> dict[str, Any]:
     """The values of a step's record of settings in the shipped configuration, with `files` over it. `annotation` is
     that of the step's parameter. Raises `InputError` for impossible values."""
-    from raw2fig.step import At, paper_of
+    from raw2fig.step import paper_of
+
+    place = place_of(annotation) or record_at(papers()[paper_of(function)], record)
+    return read(record, setting(function, place, files), ".".join([paper_of(function), *place])).model_dump()
+
+
+def place_of(annotation: Any) -> list[str]:
+    """Where a step's parameter stands in its paper's section (`raw2fig.step.At`); empty without a mark."""
+    from raw2fig.step import At
+
+    return next((mark.place.split(".") for mark in get_args(annotation)[1:] if isinstance(mark, At)), [])
+
+
+def setting(function: Callable[..., Any], place: Sequence[str], files: Sequence[Path]) -> Any:
+    """What stands at a place of the paper's section in the shipped configuration, with `files` over it. Raises
+    `InputError` where there is nothing."""
+    from raw2fig.step import paper_of
 
     paper = paper_of(function)
-    marks = [mark for mark in get_args(annotation)[1:] if isinstance(mark, At)]
-    place = marks[0].place.split(".") if marks else record_at(papers()[paper], record)
     values: Any = load([SHIPPED, *files])[paper]
     for number, key in enumerate(place, 1):
         if not isinstance(values, Mapping) or key not in values:
             raise InputError(".".join([paper, *place[:number]]), "is missing", "a section of the configuration")
         values = values[key]
-    return read(record, values, ".".join([paper, *place])).model_dump()
+    return values

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from raw2fig.config import section
+from raw2fig.config import place_of, section, setting
 from raw2fig.errors import InputError
 from raw2fig.settings import Record, Seed, convert, read
 from raw2fig.step import DRAWN, flag, parameters
@@ -23,6 +23,8 @@ class Flags:
         """The parameters that are records of settings, with the record."""
         self.settings: dict[str, tuple[str, Any]] = {}
         """Setting → the parameter that it belongs to, and its field."""
+        self.placed: dict[str, list[str]] = {}
+        """The other parameters that must be given and stand in the configuration, with their place."""
         for name, given in self.parameters.items():
             if record := record_of(given.annotation):
                 self.records[name] = record
@@ -30,6 +32,8 @@ class Flags:
                     if field in self.settings or field in self.parameters:
                         raise TypeError(f"{function.__qualname__}: two flags named {field}")
                     self.settings[field] = (name, info)
+            elif given.default is inspect.Parameter.empty and (place := place_of(given.annotation)):
+                self.placed[name] = place
 
     def app(self, name: str, defaults: Mapping[str, Any]) -> Any:
         """A cyclopts application with these flags. It splits words and shows the help; what the words mean,
@@ -46,13 +50,17 @@ class Flags:
         own = [
             declared(key, given.annotation, given.help, given.default)
             for key, given in self.parameters.items()
-            if key not in self.records
+            if key not in self.records and key not in self.placed
         ]
-        settings = [
+        placed = [
+            declared(key, plain(self.parameters[key].annotation) | None, self.parameters[key].help, defaults.get(key))
+            for key in self.placed
+        ]
+        settings = placed + [
             declared(key, info.annotation | None, info.description or "", defaults.get(key))
             for key, (_, info) in self.settings.items()
         ]
-        if self.records:
+        if settings:
             text = "Files of the configuration over the shipped one, for settings that are not given."
             settings.append(declared("config", list[Path] | None, text, None))
         signed: Any = accept
@@ -80,7 +88,7 @@ class Flags:
             raise InputError("flags", str(error), f"flags as in `{name} --help`") from error
         given = dict(bound.arguments)
         files = [Path(path) for path in given.pop("config", None) or []]
-        missing = [key for key in self.settings if key not in given]
+        missing = [key for key in (*self.settings, *self.placed) if key not in given]
         taken = {key: value for key, value in self.shipped(files).items() if key in missing} if missing else {}
         arguments = {}
         for key, parameter in self.parameters.items():
@@ -88,10 +96,11 @@ class Flags:
                 fields = [field for field, (owner, _) in self.settings.items() if owner == key]
                 values = {field: given.get(field, taken.get(field)) for field in fields}
                 arguments[key] = _named(self.records[key], values)
-            elif key in given:
-                if given[key] == [] and parameter.default is inspect.Parameter.empty:
+            elif key in given or key in taken:
+                value = given.get(key, taken.get(key))
+                if value == [] and parameter.default is inspect.Parameter.empty:
                     raise InputError(flag(key), "is given without a value", "at least one")
-                arguments[key] = convert(given[key], plain(parameter.annotation, keep=True), flag(key))
+                arguments[key] = convert(value, plain(parameter.annotation, keep=True), flag(key))
                 if key in DRAWN and arguments[key] is not None:
                     convert(arguments[key], Seed, flag(key))
             elif parameter.default is not inspect.Parameter.empty:
@@ -103,7 +112,7 @@ class Flags:
         values: dict[str, Any] = {}
         for name, record in self.records.items():
             values |= section(self.function, self.parameters[name].annotation, record, files)
-        return values
+        return values | {name: setting(self.function, place, files) for name, place in self.placed.items()}
 
 
 def _named(record: type[Record], values: Mapping[str, Any]) -> Record:
