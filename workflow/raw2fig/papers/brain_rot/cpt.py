@@ -170,7 +170,7 @@ def cpt(
     reading: Annotated[Reading, At("miniature.reading")],
     optimiser: Annotated[Optimiser, At("miniature.optimiser")],
     machine: Annotated[Machine, At("pretrained.machine")],
-    seed: Seed,
+    seed: Seed = 0,
 ) -> None:
     """Train a model on documents, as the paper does or by a schedule that parts its confounds.
 
