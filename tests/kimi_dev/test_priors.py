@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from raw2fig.claims import Absent
+from raw2fig.claims import Absent, Undecided
 from raw2fig.papers.kimi_dev import words as w
 from raw2fig.papers.kimi_dev.adaptation import Adaptation, demonstrated, learned, nested_batches, runs, worked
 from raw2fig.papers.kimi_dev.agent import (
@@ -130,3 +130,6 @@ def test_claims_about_agents_follow_from_the_table() -> None:
     for name in ("M18", "M21"):
         with pytest.raises(Absent):
             found[name]()  # type: ignore[operator]
+    nobody = table.assign(value=table["value"].where(table["measure"] != "reflection", 0.0))
+    with pytest.raises(Undecided, match="no agent gains or loses anything"):
+        agent_measurements(nobody)["M20"]()  # type: ignore[operator]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
-from raw2fig.claims import Absent
+from raw2fig.claims import Absent, Undecided
 from raw2fig.papers.kimi_dev.adaptation import ONE_STEP
 from raw2fig.papers.kimi_dev.arms import BASE, MID, RL, SFT, UNTRAINED
 from raw2fig.papers.kimi_dev.runs import by_replicate, more
@@ -78,11 +78,19 @@ def agent_measurements(agents: pd.DataFrame | None) -> Mapping[str, Measurement]
             "gap closes": more(lead(ONE_STEP, other=MID), lead(top, other=MID), least=-2, most=2),
         },
         "M17": dip,
-        "M18": lambda: more(late(RL), late(BASE), least=-2, most=2),
+        "M18": lambda: gained_more(late(BASE), late(RL)),
         "M19": lambda: over_replicates(lead(top, measure="BugFixer skill"), least=-1, most=1),
-        "M20": lambda: over_replicates(lead(top, measure="reflection"), least=-2, most=2),
+        "M20": lambda: gained_more(of(BASE, top, "reflection"), of(RL, top, "reflection")),
         "M21": elsewhere,
     }
+
+
+def gained_more(base: Mapping[Hashable, float], rl: Mapping[Hashable, float]) -> Estimate:
+    """How much more the prior RL gains after its first edits than Base. Raises `Undecided` where nobody gains or loses
+    anything: then there is nothing to compare, and equal replicates would give an interval without length."""
+    if not any((*base.values(), *rl.values())):
+        raise Undecided("no agent gains or loses anything after its first edits, in any replicate")
+    return over_replicates(paired(base, rl), least=-2, most=2)
 
 
 def few_against_all(agents: pd.DataFrame) -> Estimate:
