@@ -174,6 +174,9 @@ NEW_FILE = (
     "--- /dev/null\n+++ b/tests/test_new.py\n@@ -0,0 +1,4 @@\n+from calc.core import add\n+\n"
     "+def test_new():\n+    assert add(2, 3) == 5\n"
 )
+FOREIGN = NEW_FILE.replace("+from calc.core import add\n+\n", "+import numpy\n+\n").replace(
+    "add(2, 3) == 5", "numpy.e > 0"
+)
 NOT_A_TEST = block("calc/core.py", "    return a - b", "    return 0")
 
 
@@ -217,10 +220,17 @@ def test_selfplay_chooses_the_patch_that_tests_confirm_and_says_why(tmp_path: Pa
     }
 
 
-def test_without_any_useful_test_the_first_patch_that_applies_wins(tmp_path: Path) -> None:
-    found = played(tmp_path, [MISSES, LUCKY, GOOD], [EASY])
+def test_without_any_useful_test_the_first_patch_that_applies_wins_and_a_warning_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = played(tmp_path, [MISSES, LUCKY, GOOD], [EASY, NOT_A_TEST, FOREIGN])
     assert "+    return 5" in found["diff"].read_text()
-    assert "No test fails on the original" in found["page"].read_text()
+    assert "no test tells the patches apart: the first one that applies is taken" in caplog.messages
+    assert "1 of 3 tests are not used, test 1: it changes calc/core.py, which is no test file" in caplog.messages
+    assert "1 of 3 tests pass with no patch; a test can import the standard library alone" in caplog.messages
+    played(tmp_path / "useful", [LUCKY, GOOD], [ADDS])
+    assert len(caplog.messages) == 3
+    assert "No test fails on the original" in played(tmp_path / "none", [GOOD], [EASY])["page"].read_text()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,6 +69,8 @@ def selfplay(
         raise InputError(patches, f"no patch applies ({problem})", "a patch that does")
     chosen = patched[best]
     assert chosen is not None
+    for warning in doubts(found, applies, why):
+        logging.warning(warning)
     made = unified(files, chosen)
     rows, cells = patch_rows(found, given), cell_rows(found)
     diff.write_text(made, encoding="utf-8", errors="surrogateescape", newline="")
@@ -87,6 +90,24 @@ def _tests(files: dict[str, str], answers: Sequence[Answer]) -> tuple[list[Chang
         why.append(reason or (f"it changes {other[0]}, which is no test file" if other else ""))
         found.append(None if why[-1] else changed)
     return found, why
+
+
+def doubts(matrix: Matrix, applies: Sequence[bool], why: Sequence[str]) -> list[str]:
+    """What a user should know before trusting the choice: `why` says of each test whether and why it is not used."""
+    found = []
+    unused = [f"test {number}: {reason}" for number, reason in enumerate(why) if reason]
+    if unused:
+        found.append(f"{len(unused)} of {len(why)} tests are not used, {unused[0]}")
+    used = matrix.failed > 0
+    lost = int((used & (matrix.fail_pass.sum(axis=0) == 0)).sum())
+    if lost:
+        found.append(f"{lost} of {len(why)} tests pass with no patch; a test can import the standard library alone")
+    if (
+        sum(applies) > 1
+        and len({score for score, one in zip(scores(matrix, applies), applies, strict=True) if one}) == 1
+    ):
+        found.append("no test tells the patches apart: the first one that applies is taken")
+    return found
 
 
 def patch_rows(matrix: Matrix, answers: Sequence[Answer]) -> pd.DataFrame:
