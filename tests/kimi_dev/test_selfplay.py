@@ -174,8 +174,8 @@ NEW_FILE = (
     "--- /dev/null\n+++ b/tests/test_new.py\n@@ -0,0 +1,4 @@\n+from calc.core import add\n+\n"
     "+def test_new():\n+    assert add(2, 3) == 5\n"
 )
-FOREIGN = NEW_FILE.replace("+from calc.core import add\n+\n", "+import numpy\n+\n").replace(
-    "add(2, 3) == 5", "numpy.e > 0"
+FOREIGN = NEW_FILE.replace("+from calc.core import add\n+\n", "+import not_there\n+\n").replace(
+    "add(2, 3) == 5", "not_there"
 )
 NOT_A_TEST = block("calc/core.py", "    return a - b", "    return 0")
 
