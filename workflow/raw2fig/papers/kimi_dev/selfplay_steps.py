@@ -92,7 +92,7 @@ def _tests(files: dict[str, str], answers: Sequence[Answer]) -> tuple[list[Chang
     return found, why
 
 
-def doubts(matrix: Matrix, applies: Sequence[bool], why: Sequence[str]) -> list[str]:
+def doubts(matrix: Matrix, applies: list[bool], why: Sequence[str]) -> list[str]:
     """What a user should know before trusting the choice: `why` says of each test whether and why it is not used."""
     found = []
     unused = [f"test {number}: {reason}" for number, reason in enumerate(why) if reason]
@@ -102,10 +102,7 @@ def doubts(matrix: Matrix, applies: Sequence[bool], why: Sequence[str]) -> list[
     lost = int((used & (matrix.fail_pass.sum(axis=0) == 0)).sum())
     if lost:
         found.append(f"{lost} of {len(why)} tests pass with no patch; a test can import the standard library alone")
-    if (
-        sum(applies) > 1
-        and len({score for score, one in zip(scores(matrix, applies), applies, strict=True) if one}) == 1
-    ):
+    if applies.count(True) > 1 and len(set(scores(matrix, applies)[applies])) == 1:
         found.append("no test tells the patches apart: the first one that applies is taken")
     return found
 
